@@ -1,0 +1,246 @@
+//! A decoded token to a verified caller.
+//!
+//! A [`VerifiedCaller`] can be made here alone, and an exchange can be made from nothing else.
+
+use uuid::Uuid;
+
+use crate::{
+    bearer_token::BearerToken,
+    host::UnixTime,
+    settings::Settings,
+    signing_keys::SigningKeys,
+    unverified_token::{TokenVersion, UnverifiedToken},
+};
+
+/// How far Entra's clock and this machine's may differ: the five minutes of Microsoft's own libraries.
+pub const CLOCK_SKEW_SECONDS: u64 = 300;
+
+/// The audiences of Microsoft Graph itself: its application id and its address.
+const GRAPH_AUDIENCES: [&str; 2] = ["00000003-0000-0000-c000-000000000000", "https://graph.microsoft.com"];
+
+/// A token whose claims would do, if only its signature were known to be good.
+#[derive(Debug)]
+pub struct UnverifiedCaller {
+    token: UnverifiedToken,
+    tenant_id: Uuid,
+}
+
+/// A person, proven by Entra's signature, who may call this API through the application that calls.
+#[derive(Debug)]
+pub struct VerifiedCaller {
+    assertion: BearerToken,
+    tenant_id: Uuid,
+    object_id: Option<Uuid>,
+    client: Option<Uuid>,
+    expires: UnixTime,
+}
+
+/// Why a token is refused. The caller is told: none of it is a secret, and whoever wrote the client needs it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenFault {
+    /// Not three base64url parts with JSON objects in the first two.
+    NotAJwt,
+    /// Five parts: an encrypted token.
+    Encrypted,
+    /// `alg` is not RS256.
+    Algorithm,
+    /// A header member that changes what the token means.
+    Header,
+    /// `kid` is missing or not an id.
+    KeyId,
+    /// A token that Entra issued for Microsoft Graph.
+    MeantForGraph,
+    /// A claim is missing or not of its type.
+    Claim(&'static str),
+    /// Of a directory that may not call.
+    Tenant,
+    /// For another application.
+    Audience,
+    /// From another issuer.
+    Issuer,
+    /// Its time has not come.
+    NotYetValid,
+    /// Its time is over.
+    Expired,
+    /// Entra publishes no key of this id.
+    UnknownKey,
+    /// The key exists, but not for this issuer.
+    KeyIssuer,
+    /// The signature is not the key's.
+    Signature,
+}
+
+/// Why a caller is turned away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallerRefusal {
+    /// The token proves nothing.
+    Token(TokenFault),
+    /// An application calls for itself, and nobody's profile can be meant.
+    AppOnly,
+    /// The token holds none of the required scopes.
+    ScopeMissing,
+    /// The application is not on the list of those that may call.
+    ClientNotAllowed,
+}
+
+impl UnverifiedCaller {
+    /// Judges everything about a token that can be judged without keys, so that a token which would be refused anyhow
+    /// costs no call to Entra.
+    ///
+    /// # Errors
+    /// The first fault found.
+    pub fn judge(token: UnverifiedToken, settings: &Settings, now: UnixTime) -> Result<Self, TokenFault> {
+        let claims = token.unverified_claims();
+        let audience = claims.audience.strip_suffix('/').unwrap_or(&claims.audience);
+        if GRAPH_AUDIENCES.contains(&audience) || audience == settings.graph_url {
+            return Err(TokenFault::MeantForGraph);
+        }
+        if !is_audience(&claims.audience, settings.client_id) {
+            return Err(TokenFault::Audience);
+        }
+        let tenant_id = entra_id(&claims.tenant_id).ok_or(TokenFault::Claim("tid"))?;
+        if !settings.tenancy.admits(tenant_id) {
+            return Err(TokenFault::Tenant);
+        }
+        if now >= claims.expires.plus(CLOCK_SKEW_SECONDS) {
+            return Err(TokenFault::Expired);
+        }
+        if claims.not_before.is_some_and(|not_before| now.plus(CLOCK_SKEW_SECONDS) < not_before) {
+            return Err(TokenFault::NotYetValid);
+        }
+        Ok(Self { token, tenant_id })
+    }
+
+    /// Which form of metadata the token must be checked by.
+    #[must_use]
+    pub const fn version(&self) -> TokenVersion {
+        self.token.unverified_claims().version
+    }
+
+    /// The id of the key that the token names.
+    #[must_use]
+    pub fn key_id(&self) -> &str {
+        self.token.unverified_key_id()
+    }
+
+    /// Proves the token by the tenant's keys, then asks whether this caller may call.
+    ///
+    /// # Errors
+    /// See [`CallerRefusal`]; what the caller may do is asked only after the signature has proven who it is.
+    pub fn verify(self, keys: &SigningKeys, settings: &Settings) -> Result<VerifiedCaller, CallerRefusal> {
+        let Self { token, tenant_id } = self;
+        prove(&token, keys).map_err(CallerRefusal::Token)?;
+
+        let (assertion, claims) = token.into_parts();
+        if claims.app_only {
+            return Err(CallerRefusal::AppOnly);
+        }
+        if !claims.scopes.iter().any(|scope| settings.required_scopes.contains(scope)) {
+            return Err(CallerRefusal::ScopeMissing);
+        }
+        let client = claims.client.as_deref().and_then(entra_id);
+        if !settings.allowed_clients.is_empty()
+            && !client.is_some_and(|client| settings.allowed_clients.contains(&client))
+        {
+            return Err(CallerRefusal::ClientNotAllowed);
+        }
+        let object_id = claims.object_id.as_deref().and_then(entra_id);
+        Ok(VerifiedCaller { assertion, tenant_id, object_id, client, expires: claims.expires })
+    }
+}
+
+impl VerifiedCaller {
+    /// The token itself, which is the assertion of the On-Behalf-Of flow.
+    #[must_use]
+    pub const fn assertion(&self) -> &BearerToken {
+        &self.assertion
+    }
+
+    /// `tid`: the directory whose token this is, and at which it is exchanged.
+    #[must_use]
+    pub const fn tenant_id(&self) -> Uuid {
+        self.tenant_id
+    }
+
+    /// `oid`: the person.
+    #[must_use]
+    pub const fn object_id(&self) -> Option<Uuid> {
+        self.object_id
+    }
+
+    /// `azp` or `appid`: the application that calls.
+    #[must_use]
+    pub const fn client(&self) -> Option<Uuid> {
+        self.client
+    }
+
+    /// `exp`
+    #[must_use]
+    pub const fn expires(&self) -> UnixTime {
+        self.expires
+    }
+}
+
+fn prove(token: &UnverifiedToken, keys: &SigningKeys) -> Result<(), TokenFault> {
+    let claims = token.unverified_claims();
+    if !keys.issuer().admits(&claims.issuer, &claims.tenant_id) {
+        return Err(TokenFault::Issuer);
+    }
+    let mut fault = TokenFault::UnknownKey;
+    for key in keys.with_id(token.unverified_key_id()) {
+        if !keys.may_sign(key, &claims.issuer, &claims.tenant_id) {
+            fault = TokenFault::KeyIssuer;
+        } else if key.verifies(token.signed_bytes(), token.signature()) {
+            return Ok(());
+        } else {
+            fault = TokenFault::Signature;
+        }
+    }
+    Err(fault)
+}
+
+/// v2 tokens name the client id, v1 tokens the client id or the Application ID URI as the client wrote it, with or
+/// without a slash at its end.
+/// <https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference#payload-claims>
+fn is_audience(audience: &str, client_id: Uuid) -> bool {
+    let audience = audience.strip_suffix('/').unwrap_or(audience);
+    let id = audience.strip_prefix("api://").unwrap_or(audience);
+    entra_id(id) == Some(client_id)
+}
+
+/// An id exactly as Entra writes it: hyphens, lower case.
+fn entra_id(text: &str) -> Option<Uuid> {
+    if text.len() != 36 || text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return None;
+    }
+    Uuid::try_parse(text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::is_audience;
+
+    #[test]
+    fn audiences_are_the_client_id_and_its_uri() {
+        let id = Uuid::try_parse("22222222-2222-4222-8222-22222222222a").unwrap();
+        for good in [id.to_string(), format!("api://{id}"), format!("api://{id}/"), format!("{id}/")] {
+            assert!(is_audience(&good, id), "{good}");
+        }
+        for bad in [
+            String::new(),
+            "api://".to_owned(),
+            format!("api://{id}//"),
+            format!("api://{id}/x"),
+            format!("https://{id}"),
+            format!("api://api://{id}"),
+            format!(" {id}"),
+            id.to_string().to_uppercase(),
+            format!("{{{id}}}"),
+            id.simple().to_string(),
+        ] {
+            assert!(!is_audience(&bad, id), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The ids by which a request can be found again, here, at Entra and at Graph.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use uuid::{Builder, Uuid};
+
+use crate::host::Host;
+
+/// This API's own id of a request.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+/// The caller's id of a request, in the header that Entra and Graph use.
+pub const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("client-request-id");
+/// W3C Trace Context.
+pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// The ids of one request.
+#[derive(Debug, Clone)]
+pub struct Correlation {
+    /// New for each request.
+    pub request_id: Uuid,
+    /// The caller's where it is a GUID, else the same as `request_id`.
+    pub client_request_id: Uuid,
+    /// The caller's where it is well-formed, else a new one.
+    pub traceparent: String,
+}
+
+impl Correlation {
+    /// Takes the caller's ids where they are well-formed and makes the others.
+    pub fn from_headers<H: Host>(host: &H, headers: &HeaderMap) -> Self {
+        let request_id = Builder::from_random_bytes(host.random()).into_uuid();
+        let client_request_id = one(headers, &CLIENT_REQUEST_ID)
+            .filter(|text| text.len() == 36)
+            .and_then(|text| Uuid::try_parse(text).ok())
+            .unwrap_or(request_id);
+        let traceparent = one(headers, &TRACEPARENT)
+            .filter(|text| is_traceparent(text))
+            .map_or_else(|| new_traceparent(host), str::to_owned);
+        Self { request_id, client_request_id, traceparent }
+    }
+
+    /// Adds the ids that Entra and Graph are sent.
+    pub fn add_to(&self, headers: &mut HeaderMap) {
+        headers.insert(CLIENT_REQUEST_ID, uuid_value(self.client_request_id));
+        if let Ok(value) = HeaderValue::from_str(&self.traceparent) {
+            headers.insert(TRACEPARENT, value);
+        }
+    }
+
+    /// Adds the ids that the caller is sent.
+    pub fn add_to_answer(&self, headers: &mut HeaderMap) {
+        headers.insert(REQUEST_ID, uuid_value(self.request_id));
+        self.add_to(headers);
+    }
+}
+
+fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next()?;
+    if values.next().is_some() { None } else { value.to_str().ok() }
+}
+
+fn uuid_value(id: Uuid) -> HeaderValue {
+    let mut buffer = Uuid::encode_buffer();
+    HeaderValue::from_str(id.hyphenated().encode_lower(&mut buffer)).unwrap_or(HeaderValue::from_static(""))
+}
+
+/// Version 00 of W3C Trace Context, section 3.2.
+fn is_traceparent(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let [version, trace_id, parent_id, flags] = parts.as_slice() else { return false };
+    let is_hex = |part: &str, length: usize| {
+        part.len() == length && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    let is_id = |part: &str, length| is_hex(part, length) && part.bytes().any(|byte| byte != b'0');
+    *version == "00" && is_id(trace_id, 32) && is_id(parent_id, 16) && is_hex(flags, 2)
+}
+
+fn new_traceparent<H: Host>(host: &H) -> String {
+    let trace_id = Builder::from_random_bytes(host.random()).into_uuid().simple();
+    let parent_id = Builder::from_random_bytes(host.random()).into_uuid().simple().to_string();
+    format!("00-{trace_id}-{}-00", parent_id.get(..16).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_traceparent;
+
+    #[test]
+    fn a_traceparent_is_well_formed_or_not() {
+        assert!(is_traceparent("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
+        for text in [
+            "",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",
+            "01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",
+            "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+            "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-x",
+        ] {
+            assert!(!is_traceparent(text), "{text}");
+        }
+    }
+}

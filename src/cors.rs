@@ -1,0 +1,52 @@
+//! Browsers of other origins (the Fetch standard's CORS protocol), as `allowed_origins` says.
+//!
+//! The token is in a header that the page's own script sets, so no credentials mode is needed and none is allowed.
+
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+use crate::settings::Settings;
+
+/// What scripts may read of an answer beside its body.
+const EXPOSED: HeaderValue = HeaderValue::from_static(
+    "WWW-Authenticate, Retry-After, ETag, Server-Timing, request-id, client-request-id, traceparent",
+);
+const REQUEST_HEADERS: HeaderValue =
+    HeaderValue::from_static("Authorization, client-request-id, traceparent, tracestate, If-None-Match");
+const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD");
+/// Two hours: the longest that Chromium keeps.
+const PREFLIGHT_SECONDS: HeaderValue = HeaderValue::from_static("7200");
+
+const REQUEST_METHOD: HeaderName = header::ACCESS_CONTROL_REQUEST_METHOD;
+
+/// Whether an `OPTIONS` request is a browser's question before the real one.
+#[must_use]
+pub fn is_preflight(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::ORIGIN) && headers.contains_key(REQUEST_METHOD)
+}
+
+/// The request's origin, if it is on the list.
+#[must_use]
+pub fn allowed_origin<'a>(request: &'a HeaderMap, settings: &Settings) -> Option<&'a HeaderValue> {
+    let mut origins = request.get_all(header::ORIGIN).iter();
+    let origin = origins.next()?;
+    (origins.next().is_none() && settings.allowed_origins.contains(origin)).then_some(origin)
+}
+
+/// Adds what a browser needs to let its page read an answer. Caches are told in any case that the origin matters.
+pub fn add_to_answer(answer: &mut HeaderMap, request: &HeaderMap, settings: &Settings) {
+    if settings.allowed_origins.is_empty() {
+        return;
+    }
+    answer.append(header::VARY, HeaderValue::from_static("Origin"));
+    if let Some(origin) = allowed_origin(request, settings) {
+        answer.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+        answer.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+    }
+}
+
+/// Adds what a browser's preflight question is answered with.
+pub fn add_to_preflight(answer: &mut HeaderMap) {
+    answer.insert(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);
+    answer.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, REQUEST_HEADERS);
+    answer.insert(header::ACCESS_CONTROL_MAX_AGE, PREFLIGHT_SECONDS);
+}

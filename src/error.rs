@@ -1,0 +1,107 @@
+//! Everything that can keep a request from its profile.
+//!
+//! What the caller is told of each stands in `problem`; what the operator is told is [`Error::cause`].
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use crate::{
+    bearer_token::BearerFault,
+    caller::CallerRefusal,
+    exchange_refusal::ExchangeRefusal,
+    graph::GraphRefusal,
+    query::QueryFault,
+    settings::SettingsFaults,
+    upstream::{Service, UpstreamFault},
+};
+
+/// Why there is no profile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Error {
+    /// No such path.
+    NotFound,
+    /// The path is there, the method is not.
+    MethodNotAllowed,
+    /// A browser asks for an origin that is not on the list.
+    OriginNotAllowed,
+    /// The query holds something that is not passed through.
+    Query(QueryFault),
+    /// There is no usable bearer token.
+    Bearer(BearerFault),
+    /// There is one, and its bearer may not call.
+    Caller(CallerRefusal),
+    /// The variables are wrong.
+    Settings(SettingsFaults),
+    /// The value of `clientsecret` is wrong.
+    Credential(&'static str),
+    /// A variable could not be read.
+    VariableUnavailable {
+        /// Which.
+        name: &'static str,
+        /// The host's own words.
+        reason: String,
+    },
+    /// Entra or Graph gave no usable answer.
+    Upstream(UpstreamFault),
+    /// Entra refused the exchange.
+    Exchange {
+        /// The directory at which it was tried.
+        tenant_id: Uuid,
+        /// Its refusal.
+        refusal: ExchangeRefusal,
+    },
+    /// Entra throttled an earlier exchange, and the time it named is not over.
+    StillThrottled(Duration),
+    /// Graph refused the request.
+    Graph {
+        /// The directory of the caller.
+        tenant_id: Uuid,
+        /// Its refusal.
+        refusal: GraphRefusal,
+    },
+    /// The request has no time left.
+    DeadlinePassed,
+    /// Something that cannot be, and yet must not be a panic.
+    Internal(String),
+}
+
+impl From<UpstreamFault> for Error {
+    fn from(fault: UpstreamFault) -> Self {
+        Self::Upstream(fault)
+    }
+}
+
+impl Error {
+    /// What happened, for the operator's log. Holds no token, secret or claim.
+    #[must_use]
+    pub fn cause(&self) -> String {
+        match self {
+            Self::NotFound | Self::MethodNotAllowed | Self::OriginNotAllowed => String::new(),
+            Self::Query(fault) => format!("query: {fault:?}"),
+            Self::Bearer(fault) => format!("authorization header: {fault:?}"),
+            Self::Caller(refusal) => format!("caller: {refusal:?}"),
+            Self::Settings(faults) => format!("wrong variables: {faults}"),
+            Self::Credential(fault) => format!("wrong variables: clientsecret: {fault}"),
+            Self::VariableUnavailable { name, reason } => {
+                format!("variable {name} could not be read ({reason}); set it, or mend the provider that holds it")
+            }
+            Self::Upstream(UpstreamFault { step, kind }) => {
+                let service = match step.service {
+                    Service::Entra => "Entra",
+                    Service::Graph => "Graph",
+                };
+                format!("{service} {}: {kind:?}", step.name)
+            }
+            Self::Exchange { refusal, .. } => format!("Entra refused the exchange: {}", refusal.summary),
+            Self::StillThrottled(wait) => format!("Entra throttles exchanges for another {} s", wait.as_secs()),
+            Self::Graph { refusal, .. } => format!(
+                "Graph refused: status {} {}",
+                refusal.status.as_u16(),
+                refusal.graph_code.as_deref().unwrap_or("without a code")
+            ),
+            Self::DeadlinePassed => "the request's time was over".to_owned(),
+            Self::Internal(words) => words.clone(),
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! What Entra's refusals of an exchange mean for the caller.
+//!
+//! Entra asks clients to decide by `error`, and says that its AADSTS codes may change at any time; so the order is
+//! `claims`, then `suberror`, then `error`, and codes only where the three say the same about different things.
+//! <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>
+
+use std::time::Duration;
+
+use http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::{host::UnixTime, strict_json, upstream};
+
+/// What the caller is told to wait where Entra throttles and does not say how long: MSAL's own figure.
+const DEFAULT_THROTTLE: Duration = Duration::from_secs(60);
+
+/// The longest claims challenge that is passed on; it has to fit into a header.
+const MAX_CLAIMS_BYTES: usize = 4096;
+
+/// Entra's refusal, understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExchangeRefusal {
+    /// What it means.
+    pub meaning: Meaning,
+    /// `error` and the codes, for the log.
+    pub summary: String,
+    /// `correlation_id`
+    pub correlation_id: Option<String>,
+    /// `trace_id`
+    pub trace_id: Option<String>,
+}
+
+/// What a refusal means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Meaning {
+    /// The person must sign in again in a way that satisfies these claims: multi-factor, a managed device, and so on.
+    ClaimsChallenge(String),
+    /// The person must sign in again.
+    InteractionRequired,
+    /// The caller's token is over or revoked; a new one is needed.
+    AssertionRefused,
+    /// Nobody has agreed that this API may call Graph for this person.
+    ConsentRequired,
+    /// This person may not, whatever they do.
+    AccessDenied,
+    /// This API's own credential was refused.
+    CredentialRefused,
+    /// Something else that the operator alone can mend.
+    OperatorFault,
+    /// Entra asks to come back later: everybody of this directory, or this token alone.
+    Throttled {
+        /// When.
+        retry_after: Duration,
+        /// Whether only this token is meant (AADSTS50196, a loop).
+        this_token_only: bool,
+    },
+    /// Entra is out of order.
+    Unavailable(Option<Duration>),
+    /// Not an answer that Entra documents.
+    Unusable,
+}
+
+/// Entra counts too many like requests by one client and person. It comes as `invalid_grant`, like an expired token,
+/// but signing in again cannot mend it.
+const LOOP_DETECTED: u32 = 50196;
+const TENANT_THROTTLED: u32 = 90055;
+
+/// Entra does not accept the audience that this API accepted: the registration and the settings differ.
+const ASSERTION_AUDIENCE: u32 = 500131;
+
+/// Consent is missing, by the person, by an administrator.
+const CONSENT: [u32; 3] = [65001, 90094, 90095];
+
+/// The person declined; is not assigned to the application; is blocked by Conditional Access; is disabled, unknown or a
+/// guest who may not; a policy between directories forbids it.
+const DENIED: [u32; 20] = [
+    65004, 50105, 501051, 53000, 53001, 53002, 53003, 53004, 50131, 530032, 530034, 530035, 50057, 50034, 51004, 50020,
+    50014, 500212, 500213, 7000112,
+];
+
+/// Entra is busy or waits for one of its parts.
+const TRANSIENT: [u32; 6] = [90033, 90024, 50033, 90006, 90012, 90090];
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Body {
+    error: String,
+    error_codes: Vec<u32>,
+    suberror: String,
+    claims: String,
+    correlation_id: String,
+    trace_id: String,
+}
+
+impl ExchangeRefusal {
+    /// Reads an answer of the token endpoint that is not a token.
+    #[must_use]
+    pub fn read(status: StatusCode, headers: &HeaderMap, body: &[u8], now: UnixTime) -> Self {
+        let wait = upstream::retry_after(headers, now);
+        let body: Option<Body> = serde_json::from_slice(body).ok().filter(|body: &Body| !body.error.is_empty());
+        let meaning = meaning(status, wait, body.as_ref());
+        let body = body.unwrap_or_default();
+        Self {
+            meaning,
+            summary: summary(status, &body),
+            correlation_id: printable_id(body.correlation_id),
+            trace_id: printable_id(body.trace_id),
+        }
+    }
+}
+
+fn meaning(status: StatusCode, wait: Option<Duration>, body: Option<&Body>) -> Meaning {
+    let has = |codes: &[u32]| body.is_some_and(|body| body.error_codes.iter().any(|code| codes.contains(code)));
+    if status == StatusCode::TOO_MANY_REQUESTS || has(&[TENANT_THROTTLED, LOOP_DETECTED]) {
+        return Meaning::Throttled {
+            retry_after: wait.unwrap_or(DEFAULT_THROTTLE),
+            this_token_only: has(&[LOOP_DETECTED]),
+        };
+    }
+    if status.is_server_error() || has(&TRANSIENT) {
+        return Meaning::Unavailable(wait);
+    }
+    let Some(body) = body else { return Meaning::Unusable };
+    if let Some(claims) = claims_challenge(&body.claims) {
+        return Meaning::ClaimsChallenge(claims);
+    }
+    match body.suberror.as_str() {
+        "consent_required" => return Meaning::ConsentRequired,
+        "bad_token" | "token_expired" => return Meaning::AssertionRefused,
+        "basic_action" | "additional_action" | "user_password_expired" => return Meaning::InteractionRequired,
+        "message_only" | "client_mismatch" | "protection_policy_required" => return Meaning::AccessDenied,
+        _ => {}
+    }
+    match body.error.as_str() {
+        "consent_required" => Meaning::ConsentRequired,
+        "access_denied" => Meaning::AccessDenied,
+        "invalid_grant" | "interaction_required" | "login_required" if has(&CONSENT) => Meaning::ConsentRequired,
+        "invalid_grant" | "interaction_required" | "login_required" if has(&DENIED) => Meaning::AccessDenied,
+        "interaction_required" | "login_required" => Meaning::InteractionRequired,
+        "invalid_grant" if has(&[ASSERTION_AUDIENCE]) => Meaning::OperatorFault,
+        "invalid_grant" => Meaning::AssertionRefused,
+        "invalid_client" => Meaning::CredentialRefused,
+        "temporarily_unavailable" | "server_error" => Meaning::Unavailable(wait),
+        _ => Meaning::OperatorFault,
+    }
+}
+
+/// The claims that a challenge asks for: a JSON object of a size that a header can carry.
+#[must_use]
+pub fn claims_challenge(claims: &str) -> Option<String> {
+    if claims.is_empty() || claims.len() > MAX_CLAIMS_BYTES {
+        return None;
+    }
+    let object = strict_json::object(claims.as_bytes()).ok()?;
+    Some(Value::Object(object).to_string())
+}
+
+fn summary(status: StatusCode, body: &Body) -> String {
+    let known = |text: &str| !text.is_empty() && text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_graphic());
+    let mut summary = format!("status {}", status.as_u16());
+    for text in [&body.error, &body.suberror] {
+        if known(text) {
+            summary = format!("{summary} {text}");
+        }
+    }
+    for code in body.error_codes.iter().take(4) {
+        summary = format!("{summary} AADSTS{code}");
+    }
+    summary
+}
+
+/// An id of Entra's, if it can stand in a header and a log.
+fn printable_id(id: String) -> Option<String> {
+    let printable = (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    printable.then_some(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use http::{HeaderMap, HeaderValue, StatusCode, header::RETRY_AFTER};
+    use serde_json::{Value, json};
+
+    use super::{ExchangeRefusal, Meaning};
+    use crate::host::UnixTime;
+
+    const CLAIMS: &str = r#"{"access_token":{"capolids":{"essential":true,"values":["c"]}}}"#;
+
+    fn read(status: u16, body: &Value) -> Meaning {
+        let status = StatusCode::from_u16(status).unwrap();
+        ExchangeRefusal::read(status, &HeaderMap::new(), body.to_string().as_bytes(), UnixTime(0)).meaning
+    }
+
+    #[test]
+    fn each_documented_refusal_has_its_meaning() {
+        let challenge = || Meaning::ClaimsChallenge(CLAIMS.to_owned());
+        let throttled = |this_token_only| Meaning::Throttled { retry_after: Duration::from_secs(60), this_token_only };
+        let cases = [
+            (
+                400,
+                json!({"error": "interaction_required", "suberror": "basic_action", "error_codes": [50076], "claims": CLAIMS}),
+                challenge(),
+            ),
+            (
+                400,
+                json!({"error": "invalid_grant", "suberror": "message_only", "error_codes": [53003], "claims": CLAIMS}),
+                challenge(),
+            ),
+            (
+                400,
+                json!({"error": "interaction_required", "suberror": "basic_action", "error_codes": [50076]}),
+                Meaning::InteractionRequired,
+            ),
+            (
+                400,
+                json!({"error": "interaction_required", "error_codes": [50079], "claims": "not json"}),
+                Meaning::InteractionRequired,
+            ),
+            (400, json!({"error": "interaction_required", "error_codes": [53003]}), Meaning::AccessDenied),
+            (
+                400,
+                json!({"error": "invalid_grant", "suberror": "message_only", "error_codes": [53003]}),
+                Meaning::AccessDenied,
+            ),
+            (
+                400,
+                json!({"error": "invalid_grant", "suberror": "consent_required", "error_codes": [65001]}),
+                Meaning::ConsentRequired,
+            ),
+            (400, json!({"error": "invalid_grant", "error_codes": [90094]}), Meaning::ConsentRequired),
+            (400, json!({"error": "consent_required"}), Meaning::ConsentRequired),
+            (400, json!({"error": "invalid_grant", "error_codes": [65004]}), Meaning::AccessDenied),
+            (400, json!({"error": "invalid_grant", "error_codes": [50105]}), Meaning::AccessDenied),
+            (400, json!({"error": "invalid_grant", "error_codes": [50057]}), Meaning::AccessDenied),
+            (400, json!({"error": "invalid_grant", "error_codes": [50013]}), Meaning::AssertionRefused),
+            (400, json!({"error": "invalid_grant", "error_codes": [500133]}), Meaning::AssertionRefused),
+            (
+                400,
+                json!({"error": "invalid_grant", "suberror": "bad_token", "error_codes": [50173]}),
+                Meaning::AssertionRefused,
+            ),
+            (
+                400,
+                json!({"error": "invalid_grant", "suberror": "token_expired", "error_codes": [70043]}),
+                Meaning::AssertionRefused,
+            ),
+            (400, json!({"error": "invalid_grant", "error_codes": [500131]}), Meaning::OperatorFault),
+            (400, json!({"error": "invalid_grant", "error_codes": [50196]}), throttled(true)),
+            (400, json!({"error": "invalid_request", "error_codes": [90055]}), throttled(false)),
+            (429, json!({"error": "temporarily_unavailable"}), throttled(false)),
+            (429, json!("not an object"), throttled(false)),
+            (401, json!({"error": "invalid_client", "error_codes": [7000215]}), Meaning::CredentialRefused),
+            (401, json!({"error": "invalid_client", "error_codes": [7000222]}), Meaning::CredentialRefused),
+            (400, json!({"error": "unauthorized_client", "error_codes": [700016]}), Meaning::OperatorFault),
+            (400, json!({"error": "invalid_scope", "error_codes": [70011]}), Meaning::OperatorFault),
+            (400, json!({"error": "invalid_resource", "error_codes": [500011]}), Meaning::OperatorFault),
+            (400, json!({"error": "never heard of"}), Meaning::OperatorFault),
+            (400, json!({"error": "invalid_request", "error_codes": [90033]}), Meaning::Unavailable(None)),
+            (503, json!({"error": "temporarily_unavailable"}), Meaning::Unavailable(None)),
+            (500, json!([]), Meaning::Unavailable(None)),
+            (400, json!([]), Meaning::Unusable),
+            (400, json!({"message": "?"}), Meaning::Unusable),
+            (302, json!({}), Meaning::Unusable),
+        ];
+        for (status, body, meaning) in cases {
+            assert_eq!(read(status, &body), meaning, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn waits_and_ids_are_read_and_nothing_unprintable_is_kept() {
+        let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static("7.5"))]);
+        let body = json!({"error": "invalid_request\r\nx: y", "error_codes": [90055], "error_description": "secret words",
+                          "correlation_id": "c-1", "trace_id": "t\r\n"});
+        let refusal =
+            ExchangeRefusal::read(StatusCode::BAD_REQUEST, &headers, body.to_string().as_bytes(), UnixTime(0));
+        let retry_after = Duration::from_millis(7500);
+        assert_eq!(refusal.meaning, Meaning::Throttled { retry_after, this_token_only: false });
+        assert_eq!(refusal.summary, "status 400 AADSTS90055");
+        assert_eq!((refusal.correlation_id.as_deref(), refusal.trace_id), (Some("c-1"), None));
+    }
+}

@@ -1,0 +1,151 @@
+//! Microsoft Graph: the request for a profile or a photo, and what its answers mean.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
+use serde::Deserialize;
+
+use crate::{
+    challenge::requested_claims,
+    correlation::Correlation,
+    graph_token::GraphToken,
+    host::UnixTime,
+    query::Select,
+    settings::Settings,
+    upstream::{self, Service, Step},
+};
+
+/// The call. Bodies up to the limit are read whole and sent with their length, which costs the caller one packet; larger
+/// ones stream through.
+pub const STEP: Step =
+    Step { service: Service::Graph, name: "request", timeout: Duration::from_secs(10), max_body: 64 * 1024 };
+
+/// What a throttled caller is told to wait if Graph does not say.
+const DEFAULT_WAIT: Duration = Duration::from_secs(10);
+
+const GRAPH_REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+
+/// What is asked of Graph.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resource {
+    /// `/me`, all of its default properties or those selected.
+    Profile(Option<Select>),
+    /// The person's photo; the entity tag is one that the caller has already.
+    Photo(Option<HeaderValue>),
+}
+
+/// Graph's refusal, understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GraphRefusal {
+    /// What it means.
+    pub meaning: GraphMeaning,
+    /// Graph's status.
+    pub status: StatusCode,
+    /// `error.code`, the one part that Graph's documents let clients decide by.
+    pub graph_code: Option<String>,
+    /// Graph's id of the request.
+    pub graph_request_id: Option<String>,
+}
+
+/// What a refusal means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GraphMeaning {
+    /// The request is wrong; only `$select` can be.
+    Rejected,
+    /// The token is not accepted (any more).
+    TokenRefused,
+    /// A token with these claims is needed.
+    ClaimsChallenge(String),
+    /// The person may not read this.
+    Forbidden,
+    /// There is no such thing: no photo, say.
+    NotFound,
+    /// Too many requests; when to come back.
+    Throttled(Duration),
+    /// Out of order for now; when to come back.
+    Unavailable(Duration),
+    /// Out of order, or an answer that Graph does not document.
+    Unusable,
+}
+
+/// The request for a resource.
+///
+/// <https://learn.microsoft.com/graph/api/user-get>, <https://learn.microsoft.com/graph/api/profilephoto-get>
+#[must_use]
+pub fn request(
+    resource: &Resource,
+    token: &GraphToken,
+    settings: &Settings,
+    correlation: &Correlation,
+) -> Option<Request<Bytes>> {
+    let graph = &settings.graph_url;
+    let (address, accept) = match resource {
+        Resource::Profile(None) => (format!("{graph}/v1.0/me"), "application/json"),
+        Resource::Profile(Some(select)) => (format!("{graph}/v1.0/me?$select={}", select.as_str()), "application/json"),
+        Resource::Photo(_) => (format!("{graph}/v1.0/me/photo/$value"), "image/*"),
+    };
+    let mut request = Request::get(address)
+        .header(header::ACCEPT, accept)
+        .header(header::AUTHORIZATION, token.authorization()?)
+        .body(Bytes::new())
+        .ok()?;
+    if let Resource::Photo(Some(tag)) = resource {
+        request.headers_mut().insert(header::IF_NONE_MATCH, tag.clone());
+    }
+    correlation.add_to(request.headers_mut());
+    Some(request)
+}
+
+/// Whether a status means that the body is what was asked for.
+#[must_use]
+pub fn is_answer(status: StatusCode, resource: &Resource) -> bool {
+    status.is_success() || (status == StatusCode::NOT_MODIFIED && matches!(resource, Resource::Photo(Some(_))))
+}
+
+impl GraphRefusal {
+    /// Reads an answer that is not what was asked for.
+    ///
+    /// <https://learn.microsoft.com/graph/errors>
+    #[must_use]
+    pub fn read(status: StatusCode, headers: &HeaderMap, body: &[u8], now: UnixTime) -> Self {
+        let wait = || upstream::retry_after(headers, now).unwrap_or(DEFAULT_WAIT);
+        let meaning = match status {
+            StatusCode::UNAUTHORIZED => {
+                requested_claims(headers).map_or(GraphMeaning::TokenRefused, GraphMeaning::ClaimsChallenge)
+            }
+            // Graph's pages also have claims challenges of this status.
+            StatusCode::FORBIDDEN => {
+                requested_claims(headers).map_or(GraphMeaning::Forbidden, GraphMeaning::ClaimsChallenge)
+            }
+            StatusCode::BAD_REQUEST => GraphMeaning::Rejected,
+            StatusCode::NOT_FOUND => GraphMeaning::NotFound,
+            StatusCode::TOO_MANY_REQUESTS => GraphMeaning::Throttled(wait()),
+            StatusCode::SERVICE_UNAVAILABLE => GraphMeaning::Unavailable(wait()),
+            _ if status.as_u16() == 509 => GraphMeaning::Unavailable(wait()),
+            _ => GraphMeaning::Unusable,
+        };
+        let code = serde_json::from_slice(body).ok().map(|body: Body| body.error.code);
+        let request_id = headers.get(GRAPH_REQUEST_ID).and_then(|id| id.to_str().ok());
+        Self {
+            meaning,
+            status,
+            graph_code: code.filter(|code| is_word(code)),
+            graph_request_id: request_id.filter(|id| is_word(id)).map(str::to_owned),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Body {
+    error: ErrorBody,
+}
+
+#[derive(Deserialize)]
+struct ErrorBody {
+    code: String,
+}
+
+fn is_word(text: &str) -> bool {
+    (1..=100).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+}

@@ -1,0 +1,251 @@
+//! The On-Behalf-Of exchange: a verified caller to a token for Microsoft Graph.
+//!
+//! <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-on-behalf-of-flow>
+
+use std::fmt;
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use serde_json::{Value, json};
+
+use crate::{
+    caller::VerifiedCaller, client_credential::ClientCredential, correlation::Correlation,
+    exchange_refusal::ExchangeRefusal, host::UnixTime, settings::Settings, strict_json,
+};
+
+/// A token is not used when it has less than this left: a request takes time, and clocks differ.
+const MARGIN_SECONDS: u64 = 120;
+
+/// The longest life that is believed. Entra's longest-lived tokens, for clients that understand claims challenges, last
+/// up to 28 hours.
+const MAX_LIFE_SECONDS: u64 = 28 * 3600;
+
+/// The longest token that is kept.
+const MAX_TOKEN_BYTES: usize = 32 * 1024;
+
+/// A token for Microsoft Graph on behalf of one person.
+#[derive(Clone, PartialEq, Eq)]
+pub struct GraphToken(Record);
+
+/// What the store keeps of a token, sealed.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Record {
+    text: String,
+    usable_until: u64,
+    refresh_at: u64,
+}
+
+impl GraphToken {
+    /// The `Authorization` header of requests to Graph.
+    #[must_use]
+    pub fn authorization(&self) -> Option<HeaderValue> {
+        let mut value = HeaderValue::try_from(format!("Bearer {}", self.0.text)).ok()?;
+        value.set_sensitive(true);
+        Some(value)
+    }
+
+    /// Whether it has enough of its life left.
+    #[must_use]
+    pub const fn is_usable(&self, now: UnixTime) -> bool {
+        now.0 < self.0.usable_until
+    }
+
+    /// Whether Entra wants it replaced, although it is still usable (`refresh_in`).
+    #[must_use]
+    pub const fn is_due(&self, now: UnixTime) -> bool {
+        now.0 >= self.0.refresh_at
+    }
+
+    /// Its size, for caches that count bytes.
+    #[must_use]
+    pub(crate) const fn bytes(&self) -> usize {
+        self.0.text.len()
+    }
+
+    /// The content of its sealed entry.
+    pub(crate) fn to_content(&self) -> Vec<u8> {
+        serde_json::to_vec(&self.0).unwrap_or_default()
+    }
+
+    /// The token of an opened entry.
+    pub(crate) fn from_content(content: &[u8]) -> Option<Self> {
+        serde_json::from_slice(content).ok().map(Self)
+    }
+}
+
+impl fmt::Debug for GraphToken {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("GraphToken([redacted])")
+    }
+}
+
+/// The token endpoint of the caller's own directory. Through `common` a guest would get a token of their home directory.
+#[must_use]
+pub fn token_endpoint(caller: &VerifiedCaller, settings: &Settings) -> String {
+    format!("{}/{}/oauth2/v2.0/token", settings.authority_host, caller.tenant_id())
+}
+
+/// The token request (section "Middle-tier access token request" of the page above).
+///
+/// `claims` are those of a claims challenge that the new token must satisfy.
+///
+/// # Errors
+/// In words for the log, if the credential cannot sign.
+pub fn request(
+    caller: &VerifiedCaller,
+    credential: &ClientCredential,
+    settings: &Settings,
+    claims: Option<&str>,
+    correlation: &Correlation,
+    now: UnixTime,
+    random: [u8; 16],
+) -> Result<Request<Bytes>, String> {
+    let endpoint = token_endpoint(caller, settings);
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    form.append_pair("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer")
+        .append_pair("requested_token_use", "on_behalf_of")
+        .append_pair("client_id", &settings.client_id.to_string())
+        .append_pair("scope", &settings.graph_scopes)
+        .append_pair("claims", &requested_claims(claims))
+        .append_pair("assertion", caller.assertion().as_str());
+    credential.authenticate(&mut form, &endpoint, settings.client_id, now, random)?;
+    let body = Bytes::from(form.finish());
+
+    let mut request = Request::post(endpoint)
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .header(header::CONTENT_LENGTH, body.len())
+        .header(header::ACCEPT, "application/json")
+        .header("return-client-request-id", "true")
+        .body(body)
+        .map_err(|error| error.to_string())?;
+    if let Some(person) = caller.object_id() {
+        // Lets Entra route the request to where this person's data is, as MSAL does.
+        let hint = HeaderValue::try_from(format!("oid:{person}@{}", caller.tenant_id()));
+        request.headers_mut().insert("x-anchormailbox", hint.map_err(|error| error.to_string())?);
+    }
+    correlation.add_to(request.headers_mut());
+    Ok(request)
+}
+
+/// What Entra answered.
+///
+/// # Errors
+/// An [`ExchangeRefusal`] for everything that is not a token.
+pub fn parse(response: &Response<Bytes>, now: UnixTime) -> Result<GraphToken, ExchangeRefusal> {
+    let refusal = || ExchangeRefusal::read(response.status(), response.headers(), response.body(), now);
+    if response.status() != StatusCode::OK {
+        return Err(refusal());
+    }
+    let granted: Granted = serde_json::from_slice(response.body()).map_err(|_| refusal())?;
+    let text = granted.access_token;
+    let usable = granted.token_type.eq_ignore_ascii_case("bearer")
+        && (1..=MAX_TOKEN_BYTES).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if !usable {
+        return Err(refusal());
+    }
+    let life = granted.expires_in.min(MAX_LIFE_SECONDS);
+    let usable_until = now.plus(life.saturating_sub(MARGIN_SECONDS)).0;
+    let refresh_at = granted.refresh_in.map_or(usable_until, |seconds| now.plus(seconds).0.min(usable_until));
+    Ok(GraphToken(Record { text, usable_until, refresh_at }))
+}
+
+/// Declares that this API understands claims challenges (client capability `cp1`), so that Graph may send them and Entra
+/// may issue tokens that live as long as nothing changes; with the claims that a challenge asked for.
+///
+/// <https://learn.microsoft.com/entra/identity-platform/app-resilience-continuous-access-evaluation>
+fn requested_claims(challenge: Option<&str>) -> String {
+    let mut claims = challenge.and_then(|claims| strict_json::object(claims.as_bytes()).ok()).unwrap_or_default();
+    let access_token = claims.entry("access_token").or_insert_with(|| json!({}));
+    if !access_token.is_object() {
+        *access_token = json!({});
+    }
+    if let Value::Object(members) = access_token {
+        members.insert("xms_cc".to_owned(), json!({"values": ["cp1"]}));
+    }
+    Value::Object(claims).to_string()
+}
+
+#[derive(Deserialize)]
+struct Granted {
+    token_type: String,
+    access_token: String,
+    #[serde(deserialize_with = "seconds")]
+    expires_in: u64,
+    #[serde(default, deserialize_with = "optional_seconds")]
+    refresh_in: Option<u64>,
+}
+
+/// Some of Entra's endpoints send seconds as a string.
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    match Value::deserialize(deserializer)? {
+        Value::Number(number) => number.as_u64(),
+        Value::String(text) => text.parse().ok(),
+        _ => None,
+    }
+    .ok_or_else(|| D::Error::custom("not seconds"))
+}
+
+fn optional_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    seconds(deserializer).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http::Response;
+
+    use super::{parse, requested_claims};
+    use crate::host::UnixTime;
+
+    fn answer(status: u16, body: &'static str) -> Response<Bytes> {
+        Response::builder().status(status).body(Bytes::from_static(body.as_bytes())).unwrap()
+    }
+
+    #[test]
+    fn lives_are_cut_by_a_margin_and_at_a_limit() {
+        let cases = [
+            (r#"{"token_type":"Bearer","access_token":"t","expires_in":3600}"#, 4480, 4480),
+            (r#"{"token_type":"bearer","access_token":"t","expires_in":"3600","refresh_in":"1800"}"#, 4480, 2800),
+            (r#"{"token_type":"Bearer","access_token":"t","expires_in":99999999}"#, 101_680, 101_680),
+            (r#"{"token_type":"Bearer","access_token":"t","expires_in":60}"#, 1000, 1000),
+            (r#"{"token_type":"Bearer","access_token":"t","expires_in":3600,"refresh_in":9999}"#, 4480, 4480),
+        ];
+        for (body, usable_until, refresh_at) in cases {
+            let token = parse(&answer(200, body), UnixTime(1000)).unwrap();
+            assert_eq!((token.0.usable_until, token.0.refresh_at), (usable_until, refresh_at), "{body}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_token_is_refused() {
+        for body in [
+            "",
+            "<html>",
+            "{}",
+            r#"{"token_type":"PoP","access_token":"t","expires_in":3600}"#,
+            r#"{"token_type":"Bearer","access_token":"","expires_in":3600}"#,
+            r#"{"token_type":"Bearer","access_token":"a b","expires_in":3600}"#,
+            r#"{"token_type":"Bearer","access_token":"a\r\nb","expires_in":3600}"#,
+            r#"{"token_type":"Bearer","access_token":"t"}"#,
+            r#"{"token_type":"Bearer","access_token":"t","expires_in":-1}"#,
+        ] {
+            assert!(parse(&answer(200, body), UnixTime(1000)).is_err(), "{body}");
+        }
+        assert!(
+            parse(&answer(201, r#"{"token_type":"Bearer","access_token":"t","expires_in":1}"#), UnixTime(0)).is_err()
+        );
+    }
+
+    #[test]
+    fn the_capability_is_declared_beside_any_challenge() {
+        let alone = r#"{"access_token":{"xms_cc":{"values":["cp1"]}}}"#;
+        assert_eq!(requested_claims(None), alone);
+        assert_eq!(requested_claims(Some("not json")), alone);
+        assert_eq!(
+            requested_claims(Some(r#"{"access_token":{"nbf":{"essential":true,"value":"1"}},"userinfo":{}}"#)),
+            r#"{"access_token":{"nbf":{"essential":true,"value":"1"},"xms_cc":{"values":["cp1"]}},"userinfo":{}}"#
+        );
+    }
+}

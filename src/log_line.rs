@@ -1,0 +1,218 @@
+//! The operator's log: one JSON line for each request.
+//!
+//! Never a token, a secret, or a claim beyond ids; never text that a caller or an upstream chose, beyond ids and codes of
+//! checked form.
+
+use std::{cell::RefCell, time::Duration};
+
+use http::StatusCode;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::{caller::VerifiedCaller, correlation::Correlation, error::Error, host::Host, token_source::Origin};
+
+/// What is noted about a request while it is served.
+#[derive(Debug, Default)]
+pub struct RequestNotes(RefCell<Notes>);
+
+#[derive(Debug, Default)]
+struct Notes {
+    tenant_id: Option<Uuid>,
+    object_id: Option<Uuid>,
+    client_id: Option<Uuid>,
+    token_from: Option<&'static str>,
+    validate: Option<Duration>,
+    exchange: Option<Duration>,
+    graph: Option<Duration>,
+}
+
+impl RequestNotes {
+    /// Notes who calls.
+    pub fn caller(&self, caller: &VerifiedCaller) {
+        let mut notes = self.0.borrow_mut();
+        notes.tenant_id = Some(caller.tenant_id());
+        notes.object_id = caller.object_id();
+        notes.client_id = caller.client();
+    }
+
+    /// Notes where the Graph token came from.
+    pub fn token_from(&self, origin: Origin) {
+        self.0.borrow_mut().token_from = Some(origin.as_str());
+    }
+
+    /// Notes how long the caller's token took to be validated.
+    pub fn validated_in(&self, time: Duration) {
+        self.0.borrow_mut().validate = Some(time);
+    }
+
+    /// Notes how long a Graph token took to be had; several times add up.
+    pub fn exchanged_in(&self, time: Duration) {
+        let exchange = &mut self.0.borrow_mut().exchange;
+        *exchange = Some(exchange.unwrap_or_default().saturating_add(time));
+    }
+
+    /// Notes how long Graph took; several times add up.
+    pub fn graph_answered_in(&self, time: Duration) {
+        let graph = &mut self.0.borrow_mut().graph;
+        *graph = Some(graph.unwrap_or_default().saturating_add(time));
+    }
+
+    /// The same times as a `Server-Timing` header (W3C Server Timing).
+    #[must_use]
+    pub fn server_timing(&self, total: Duration) -> String {
+        let notes = self.0.borrow();
+        let mut entries = Vec::new();
+        let mut add = |name: &str, description: Option<&str>, time: Option<Duration>| {
+            if let Some(time) = time {
+                let description = description.map(|text| format!(";desc=\"{text}\"")).unwrap_or_default();
+                entries.push(format!("{name}{description};dur={:.3}", milliseconds(time)));
+            }
+        };
+        add("validate", None, notes.validate);
+        add("exchange", notes.token_from, notes.exchange);
+        add("graph", None, notes.graph);
+        add("total", None, Some(total));
+        entries.join(", ")
+    }
+
+    /// Writes the request's line.
+    pub fn log<H: Host>(
+        &self,
+        host: &H,
+        correlation: &Correlation,
+        what: Served<'_>,
+        error: Option<&Error>,
+        total: Duration,
+    ) {
+        let notes = self.0.borrow();
+        let line = RequestLine {
+            level: level(what.status),
+            event: "request",
+            method: what.method,
+            path: what.path,
+            status: what.status.as_u16(),
+            outcome: what.outcome,
+            cause: error.map(Error::cause).filter(|cause| !cause.is_empty()),
+            request_id: correlation.request_id,
+            client_request_id: correlation.client_request_id,
+            trace_id: correlation.traceparent.get(3..35).unwrap_or_default(),
+            tenant_id: notes.tenant_id,
+            object_id: notes.object_id,
+            client_id: notes.client_id,
+            entra: error.and_then(Ids::of_entra),
+            graph: error.and_then(Ids::of_graph),
+            token_from: notes.token_from,
+            validate_ms: notes.validate.map(milliseconds),
+            exchange_ms: notes.exchange.map(milliseconds),
+            graph_ms: notes.graph.map(milliseconds),
+            total_ms: milliseconds(total),
+        };
+        write(host, &line);
+    }
+}
+
+/// How a request was served.
+#[derive(Debug, Clone, Copy)]
+pub struct Served<'a> {
+    /// `GET`, `HEAD`, `OPTIONS`; any other method is `other`.
+    pub method: &'static str,
+    /// One of this API's paths; any other is `other`.
+    pub path: &'static str,
+    /// The status of the answer.
+    pub status: StatusCode,
+    /// `ok`, or the problem's code.
+    pub outcome: &'a str,
+}
+
+/// Writes the line about a fault of the store.
+pub fn store_fault<H: Host>(host: &H, what: &str, reason: &str) {
+    write(
+        host,
+        &EventLine { level: "warn", event: "store", cause: format!("{what} failed: {reason}; going on without") },
+    );
+}
+
+#[derive(Serialize)]
+struct RequestLine<'a> {
+    level: &'static str,
+    event: &'static str,
+    method: &'static str,
+    path: &'static str,
+    status: u16,
+    outcome: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<String>,
+    request_id: Uuid,
+    client_request_id: Uuid,
+    trace_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant_id: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    object_id: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_id: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entra: Option<Ids<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    graph: Option<Ids<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_from: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    validate_ms: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exchange_ms: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    graph_ms: Option<f64>,
+    total_ms: f64,
+}
+
+/// An upstream's own ids of a request that it refused.
+#[derive(Serialize)]
+struct Ids<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    correlation_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
+}
+
+impl<'a> Ids<'a> {
+    fn of_entra(error: &'a Error) -> Option<Self> {
+        let Error::Exchange { refusal, .. } = error else { return None };
+        let (correlation_id, trace_id) = (refusal.correlation_id.as_deref(), refusal.trace_id.as_deref());
+        Some(Self { correlation_id, trace_id, request_id: None })
+    }
+
+    fn of_graph(error: &'a Error) -> Option<Self> {
+        let Error::Graph { refusal, .. } = error else { return None };
+        Some(Self { correlation_id: None, trace_id: None, request_id: refusal.graph_request_id.as_deref() })
+    }
+}
+
+#[derive(Serialize)]
+struct EventLine {
+    level: &'static str,
+    event: &'static str,
+    cause: String,
+}
+
+/// Errors are what the operator has to mend, warnings what may pass.
+fn level(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        500 => "error",
+        501.. => "warn",
+        _ => "info",
+    }
+}
+
+fn write<H: Host>(host: &H, line: &impl Serialize) {
+    if let Ok(text) = serde_json::to_string(line) {
+        host.log(&text);
+    }
+}
+
+/// To the microsecond.
+fn milliseconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1_000_000.0).round() / 1_000.0
+}

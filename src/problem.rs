@@ -1,0 +1,439 @@
+//! The one table of errors: what the caller is told of each.
+
+use std::time::Duration;
+
+use http::{HeaderValue, StatusCode};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::{
+    bearer_token::BearerFault,
+    caller::{CallerRefusal, TokenFault},
+    challenge::BearerChallenge,
+    error::Error,
+    exchange_refusal::{ExchangeRefusal, Meaning},
+    graph::{GraphMeaning, GraphRefusal},
+    host::SendFault,
+    query::QueryFault,
+    settings::{Settings, Tenancy},
+    upstream::{FaultKind, Service, UpstreamFault},
+};
+
+/// When to come back from an outage of which nobody knows the length.
+const OUTAGE_WAIT: Duration = Duration::from_secs(5);
+
+/// A problem document (RFC 9457) and the headers that go with it.
+#[derive(Debug, Serialize)]
+pub struct Problem {
+    #[serde(skip)]
+    status_code: StatusCode,
+    #[serde(skip)]
+    challenge: Option<BearerChallenge>,
+    #[serde(skip)]
+    retry_after: Option<Duration>,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    title: &'static str,
+    status: u16,
+    code: &'static str,
+    detail: &'static str,
+    #[serde(flatten)]
+    more: More,
+}
+
+/// What only some problems tell.
+#[derive(Debug, Default, Serialize)]
+struct More {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claims: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scopes: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    consent_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    admin_consent_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entra_correlation_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entra_trace_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    graph_error_code: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    graph_request_id: Option<String>,
+}
+
+impl Problem {
+    /// The problem that an error is to the caller.
+    ///
+    /// `settings` are missing only where they could not be read.
+    #[must_use]
+    pub fn of(error: &Error, settings: Option<&Settings>) -> Self {
+        let challenge = || settings.map(|settings| home_challenge(settings));
+        match error {
+            Error::NotFound => Self::new(404, "not_found", "There is nothing here. The API is at /api/profile-get."),
+            Error::MethodNotAllowed => Self::new(405, "method_not_allowed", "Use GET or HEAD."),
+            Error::OriginNotAllowed => Self::new(
+                403,
+                "origin_not_allowed",
+                "Pages of this origin may not call this API. Its operator lists those that may.",
+            ),
+            Error::Query(fault) => Self::new(400, "invalid_request", query_words(*fault)),
+            Error::Bearer(BearerFault::Missing) => Self::new(
+                401,
+                "token_missing",
+                "Send an access token for this API in the header Authorization: Bearer <token>.",
+            )
+            .with_challenge(challenge()),
+            Error::Bearer(BearerFault::Several) => {
+                let words = "Send one Authorization header, not several.";
+                Self::new(400, "invalid_request", words)
+                    .with_challenge(challenge().map(|challenge| challenge.with("error", "invalid_request")))
+            }
+            Error::Bearer(BearerFault::Malformed) => {
+                Self::invalid_token(challenge(), "The text after Bearer is not a token.")
+            }
+            Error::Bearer(BearerFault::TooLong) => Self::invalid_token(challenge(), "The token is too long."),
+            Error::Caller(CallerRefusal::Token(fault)) => Self::invalid_token(challenge(), token_words(*fault)),
+            Error::Caller(CallerRefusal::AppOnly) => Self::new(
+                403,
+                "app_only_token",
+                "The token is an application's own. This API acts for a signed-in person: use a delegated token.",
+            )
+            .with_challenge(challenge().map(|challenge| challenge.with("error", "insufficient_scope"))),
+            Error::Caller(CallerRefusal::ScopeMissing) => {
+                let scope = settings.map(required_scope).unwrap_or_default();
+                let words = "The token holds none of the scopes that this API needs; ask Entra for one of them.";
+                Self::new(403, "insufficient_scope", words)
+                    .with_challenge(
+                        challenge()
+                            .map(|challenge| challenge.with("error", "insufficient_scope").with("scope", &scope)),
+                    )
+                    .with(|more| more.scopes = Some(scope))
+            }
+            Error::Caller(CallerRefusal::ClientNotAllowed) => Self::new(
+                403,
+                "client_not_allowed",
+                "The application that asks is not among those that may call this API.",
+            ),
+            Error::Settings(_) | Error::Credential(_) | Error::Internal(_) => Self::misconfigured(),
+            Error::VariableUnavailable { .. } => Self::unavailable(
+                "server_unavailable",
+                "This API cannot read its own settings just now. Try again later.",
+                OUTAGE_WAIT,
+            ),
+            Error::Upstream(fault) => Self::of_upstream(fault),
+            Error::Exchange { tenant_id, refusal } => Self::of_exchange(*tenant_id, refusal, settings),
+            Error::StillThrottled(wait) => Self::entra_throttles(*wait),
+            Error::Graph { tenant_id, refusal } => Self::of_graph(*tenant_id, refusal, settings),
+            Error::DeadlinePassed => {
+                Self::new(504, "request_timeout", "The request took longer than this API allows. Try again.")
+            }
+        }
+    }
+
+    fn of_upstream(UpstreamFault { step, kind }: &UpstreamFault) -> Self {
+        match (step.service, kind) {
+            // Spin also says so while it cannot read a variable that the list of allowed hosts is made from.
+            (_, FaultKind::Send(SendFault::Denied)) => Self::unavailable(
+                "server_unavailable",
+                "This API may not call the services it needs just now. Try again later.",
+                OUTAGE_WAIT,
+            ),
+            (Service::Entra, FaultKind::Send(SendFault::TimedOut)) => {
+                Self::new(504, "entra_timeout", "Microsoft Entra ID did not answer in time. Try again.")
+            }
+            (Service::Graph, FaultKind::Send(SendFault::TimedOut)) => {
+                Self::new(504, "graph_timeout", "Microsoft Graph did not answer in time. Try again.")
+            }
+            (Service::Entra, FaultKind::Send(SendFault::Broken(_))) => {
+                Self::new(502, "entra_unreachable", "Microsoft Entra ID could not be reached. Try again.")
+            }
+            (Service::Graph, FaultKind::Send(SendFault::Broken(_))) => {
+                Self::new(502, "graph_unreachable", "Microsoft Graph could not be reached. Try again.")
+            }
+            (Service::Entra, FaultKind::Unusable(_)) => {
+                Self::new(502, "entra_unusable_answer", "Microsoft Entra ID gave an answer that cannot be used.")
+            }
+            (Service::Graph, FaultKind::Unusable(_)) => {
+                Self::new(502, "graph_unusable_answer", "Microsoft Graph gave an answer that cannot be used.")
+            }
+            (Service::Entra, FaultKind::Unavailable(status, wait)) => Self::entra_unavailable(*status, *wait),
+            (Service::Graph, FaultKind::Unavailable(_, wait)) => Self::unavailable(
+                "graph_unavailable",
+                "Microsoft Graph is out of order for now. Try again later.",
+                wait.unwrap_or(OUTAGE_WAIT),
+            ),
+        }
+    }
+
+    fn of_exchange(tenant_id: Uuid, refusal: &ExchangeRefusal, settings: Option<&Settings>) -> Self {
+        let challenge = || settings.map(|settings| tenant_challenge(settings, &tenant_id.to_string()));
+        let problem = match &refusal.meaning {
+            Meaning::ClaimsChallenge(claims) => Self::claims_challenge(challenge(), claims),
+            Meaning::InteractionRequired => Self::new(
+                401,
+                "interaction_required",
+                "Microsoft Entra ID wants the person to sign in again. Let them, and send the new token.",
+            )
+            .with_challenge(challenge().map(|challenge| {
+                challenge.with("error", "invalid_token").with("error_description", "The person must sign in again.")
+            })),
+            Meaning::AssertionRefused => Self::new(
+                401,
+                "token_refused",
+                "Microsoft Entra ID no longer accepts this token: it is over, or was revoked. Get a new one.",
+            )
+            .with_challenge(challenge().map(|challenge| {
+                challenge.with("error", "invalid_token").with("error_description", "The token was revoked or is over.")
+            })),
+            Meaning::ConsentRequired => Self::consent_required(challenge(), tenant_id, settings),
+            Meaning::AccessDenied => Self::new(
+                403,
+                "access_denied",
+                "Microsoft Entra ID does not let this person use this API: a policy, an assignment or their account \
+                 stands against it. Their administrator can look it up by the ids below.",
+            ),
+            Meaning::CredentialRefused | Meaning::OperatorFault => Self::misconfigured(),
+            Meaning::Throttled { retry_after, .. } => Self::entra_throttles(*retry_after),
+            Meaning::Unavailable(wait) => Self::entra_unavailable(StatusCode::SERVICE_UNAVAILABLE, *wait),
+            Meaning::Unusable => {
+                Self::new(502, "entra_unusable_answer", "Microsoft Entra ID gave an answer that cannot be used.")
+            }
+        };
+        problem.with(|more| {
+            more.entra_correlation_id.clone_from(&refusal.correlation_id);
+            more.entra_trace_id.clone_from(&refusal.trace_id);
+        })
+    }
+
+    fn of_graph(tenant_id: Uuid, refusal: &GraphRefusal, settings: Option<&Settings>) -> Self {
+        let challenge = || settings.map(|settings| tenant_challenge(settings, &tenant_id.to_string()));
+        let problem = match &refusal.meaning {
+            GraphMeaning::ClaimsChallenge(claims) => Self::claims_challenge(challenge(), claims),
+            GraphMeaning::Rejected => Self::new(
+                400,
+                "graph_rejected_request",
+                "Microsoft Graph does not understand the request; most likely $select names a property that a user \
+                 does not have.",
+            ),
+            GraphMeaning::TokenRefused => Self::new(
+                502,
+                "graph_refused_token",
+                "Microsoft Graph does not accept the token that Microsoft Entra ID issued for it.",
+            ),
+            GraphMeaning::Forbidden => {
+                Self::new(403, "graph_forbidden", "Microsoft Graph does not let this person read this.")
+            }
+            GraphMeaning::NotFound => Self::new(404, "graph_not_found", "Microsoft Graph has no such thing."),
+            GraphMeaning::Throttled(wait) => {
+                let words = "Microsoft Graph has had too many requests. Wait as Retry-After says, then try again.";
+                Self::new(429, "graph_throttled", words).with_retry_after(*wait)
+            }
+            GraphMeaning::Unavailable(wait) => Self::unavailable(
+                "graph_unavailable",
+                "Microsoft Graph is out of order for now. Try again later.",
+                *wait,
+            ),
+            GraphMeaning::Unusable => {
+                Self::new(502, "graph_unusable_answer", "Microsoft Graph gave an answer that cannot be used.")
+            }
+        };
+        problem.with(|more| {
+            more.graph_error_code.clone_from(&refusal.graph_code);
+            more.graph_request_id.clone_from(&refusal.graph_request_id);
+        })
+    }
+
+    fn new(status: u16, code: &'static str, detail: &'static str) -> Self {
+        let status_code = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Self {
+            status_code,
+            challenge: None,
+            retry_after: None,
+            // RFC 9457 section 4.2.1: the title is then the status's own phrase.
+            kind: "about:blank",
+            title: status_code.canonical_reason().unwrap_or_default(),
+            status,
+            code,
+            detail,
+            more: More::default(),
+        }
+    }
+
+    fn invalid_token(challenge: Option<BearerChallenge>, words: &'static str) -> Self {
+        Self::new(401, "invalid_token", words).with_challenge(
+            challenge.map(|challenge| challenge.with("error", "invalid_token").with("error_description", words)),
+        )
+    }
+
+    fn claims_challenge(challenge: Option<BearerChallenge>, claims: &str) -> Self {
+        let words = "Microsoft Entra ID wants the person to sign in in a way that satisfies these claims. Ask for a token \
+                     with them, and send the new one.";
+        Self::new(401, "claims_challenge", words)
+            .with_challenge(challenge.map(|challenge| challenge.with_claims(claims)))
+            .with(|more| more.claims = Some(claims.to_owned()))
+    }
+
+    fn consent_required(challenge: Option<BearerChallenge>, tenant_id: Uuid, settings: Option<&Settings>) -> Self {
+        let words = "Nobody has agreed yet that this API may read this person's profile. The person can at consent_url, \
+                     an administrator for everybody at admin_consent_url; then get a new token.";
+        let problem = Self::new(403, "consent_required", words);
+        let Some(settings) = settings else { return problem };
+        let Settings { authority_host, client_id, graph_scopes, .. } = settings;
+        let query = |response: bool| {
+            let mut query = form_urlencoded::Serializer::new(String::new());
+            query.append_pair("client_id", &client_id.to_string());
+            if response {
+                query.append_pair("response_type", "code").append_pair("prompt", "consent");
+            }
+            query.append_pair("scope", graph_scopes).finish()
+        };
+        let consent_url = format!("{authority_host}/{tenant_id}/oauth2/v2.0/authorize?{}", query(true));
+        let admin_consent_url = format!("{authority_host}/{tenant_id}/v2.0/adminconsent?{}", query(false));
+        // The three parameters are those that Microsoft.Identity.Web's clients read.
+        let challenge = challenge.map(|challenge| {
+            challenge
+                .with("error", "insufficient_scope")
+                .with("error_description", "Consent is missing.")
+                .with("consentUri", &consent_url)
+                .with("scopes", graph_scopes)
+                .with("proposedAction", "consent")
+        });
+        problem.with_challenge(challenge).with(|more| {
+            more.scopes = Some(graph_scopes.clone());
+            more.consent_url = Some(consent_url);
+            more.admin_consent_url = Some(admin_consent_url);
+        })
+    }
+
+    fn misconfigured() -> Self {
+        Self::new(
+            500,
+            "server_misconfigured",
+            "This API is not set up rightly. Its operator finds the cause in the log by the request id.",
+        )
+    }
+
+    fn entra_throttles(wait: Duration) -> Self {
+        Self::unavailable(
+            "entra_throttled",
+            "Microsoft Entra ID has had too many requests. Wait as Retry-After says, then try again.",
+            wait,
+        )
+    }
+
+    /// An error status that comes with no time to return at is a broken answer; one with, or one that says so by itself,
+    /// is an outage that passes.
+    fn entra_unavailable(status: StatusCode, wait: Option<Duration>) -> Self {
+        if wait.is_none() && !matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
+            return Self::new(502, "entra_unusable_answer", "Microsoft Entra ID gave an answer that cannot be used.");
+        }
+        Self::unavailable(
+            "entra_unavailable",
+            "Microsoft Entra ID is out of order for now. Try again later.",
+            wait.unwrap_or(OUTAGE_WAIT),
+        )
+    }
+
+    fn unavailable(code: &'static str, detail: &'static str, wait: Duration) -> Self {
+        Self::new(503, code, detail).with_retry_after(wait)
+    }
+
+    fn with_challenge(mut self, challenge: Option<BearerChallenge>) -> Self {
+        self.challenge = challenge;
+        self
+    }
+
+    fn with_retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+
+    fn with(mut self, add: impl FnOnce(&mut More)) -> Self {
+        add(&mut self.more);
+        self
+    }
+
+    /// The problem of one request.
+    #[must_use]
+    pub fn of_request(self, request_id: Uuid) -> Self {
+        self.with(|more| more.request_id = Some(request_id))
+    }
+
+    /// The stable word for it.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// The status of the answer.
+    #[must_use]
+    pub const fn status(&self) -> StatusCode {
+        self.status_code
+    }
+
+    /// The value of `WWW-Authenticate`.
+    #[must_use]
+    pub fn take_challenge(&mut self) -> Option<HeaderValue> {
+        self.challenge.take()?.into_value()
+    }
+
+    /// The value of `Retry-After`: whole seconds, rounded up, so that nobody comes too early.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<HeaderValue> {
+        let wait = self.retry_after?;
+        let begun = u64::from(wait.subsec_nanos() > 0);
+        Some(HeaderValue::from(wait.as_secs().saturating_add(begun)))
+    }
+}
+
+/// The challenge of a caller whose directory is not known.
+fn home_challenge(settings: &Settings) -> BearerChallenge {
+    match &settings.tenancy {
+        Tenancy::Single(tenant) => tenant_challenge(settings, &tenant.to_string()),
+        // Microsoft's rule: the realm is empty where the address is a common one.
+        Tenancy::Several { authority, .. } => {
+            BearerChallenge::new("", &format!("{}/{authority}/oauth2/authorize", settings.authority_host))
+        }
+    }
+}
+
+fn tenant_challenge(settings: &Settings, tenant: &str) -> BearerChallenge {
+    BearerChallenge::new(tenant, &format!("{}/{tenant}/oauth2/authorize", settings.authority_host))
+}
+
+fn required_scope(settings: &Settings) -> String {
+    settings.required_scopes.join(" ")
+}
+
+const fn query_words(fault: QueryFault) -> &'static str {
+    match fault {
+        QueryFault::Unknown => "The query may hold $select and nothing else, for a photo nothing at all.",
+        QueryFault::Repeated => "The query holds $select twice.",
+        QueryFault::Malformed => "$select is not a list of property names, separated by commas.",
+    }
+}
+
+const fn token_words(fault: TokenFault) -> &'static str {
+    match fault {
+        TokenFault::NotAJwt => "The token is not a signed JWT.",
+        TokenFault::Encrypted => "The token is encrypted; this API takes signed tokens only.",
+        TokenFault::Algorithm => "The token is not signed by RS256.",
+        TokenFault::Header => "The token's header holds something that this API does not understand.",
+        TokenFault::KeyId => "The token does not name its signing key.",
+        TokenFault::MeantForGraph => {
+            "The token is meant for Microsoft Graph. Ask Entra for a scope of this API, like api://<client-id>/<scope>."
+        }
+        TokenFault::Claim(_) => "A claim of the token is missing or not of its type.",
+        TokenFault::Tenant => "The token is of a directory that may not call this API.",
+        TokenFault::Audience => "The token is for another application; its aud is not this API's.",
+        TokenFault::Issuer => "The token's issuer is not the directory's.",
+        TokenFault::NotYetValid => "The token is not valid yet.",
+        TokenFault::Expired => "The token is expired.",
+        TokenFault::UnknownKey => "The token is signed by a key that the directory does not publish.",
+        TokenFault::KeyIssuer => "The token's signing key is not one for its issuer.",
+        TokenFault::Signature => "The token's signature is not right.",
+    }
+}

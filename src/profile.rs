@@ -1,0 +1,134 @@
+//! The flow: from the request's headers to the person's profile.
+
+use std::rc::Rc;
+
+use http::{HeaderMap, Response};
+
+use crate::{
+    bearer_token::BearerToken,
+    caller::{CallerRefusal, UnverifiedCaller, VerifiedCaller},
+    error::Error,
+    exchange_refusal::Meaning,
+    graph::{self, GraphMeaning, GraphRefusal, Resource},
+    graph_token::GraphToken,
+    host::Host,
+    instance::Context,
+    key_source::KeySource,
+    log_line::RequestNotes,
+    response::{self, Body},
+    token_source::{Need, TokenSource},
+    unverified_token::UnverifiedToken,
+    upstream::{self, FaultKind, Reading},
+};
+
+/// Serves `resource` to the bearer of the token in `headers`.
+///
+/// # Errors
+/// Whatever stands against it; see [`Error`].
+pub async fn get<H: Host>(
+    context: &Context<H>,
+    notes: &RequestNotes,
+    bearer: BearerToken,
+    resource: &Resource,
+) -> Result<Response<Body<H::Body>>, Error> {
+    // 1. Who calls, and may they?
+    let started = context.host.elapsed();
+    let caller = Rc::new(verify(context, bearer).await?);
+    notes.caller(&caller);
+    notes.validated_in(context.host.elapsed().saturating_sub(started));
+
+    // 2. A token for Graph in their name, 3. and Graph's answer to it.
+    let token = token(context, notes, &caller, &Need::Any).await?;
+    let refusal = match ask_graph(context, notes, resource, &token).await? {
+        Answer::Found(response) => return Ok(response),
+        Answer::Refused(refusal) => refusal,
+    };
+
+    // 4. Once more, if another token can help.
+    let need = match &refusal.meaning {
+        GraphMeaning::TokenRefused => Need::InsteadOf(token),
+        GraphMeaning::ClaimsChallenge(claims) => Need::WithClaims(claims.clone()),
+        _ => return Err(Error::Graph { tenant_id: caller.tenant_id(), refusal }),
+    };
+    let token = match self::token(context, notes, &caller, &need).await {
+        Ok(token) => token,
+        Err(error) => return Err(second_exchange_failed(error, &caller, refusal)),
+    };
+    match ask_graph(context, notes, resource, &token).await? {
+        Answer::Found(response) => Ok(response),
+        Answer::Refused(refusal) => Err(Error::Graph { tenant_id: caller.tenant_id(), refusal }),
+    }
+}
+
+/// The token of a request, taken from its headers.
+///
+/// # Errors
+/// [`Error::Bearer`]
+pub fn bearer(headers: &HeaderMap) -> Result<BearerToken, Error> {
+    BearerToken::from_headers(headers).map_err(Error::Bearer)
+}
+
+async fn verify<H: Host>(context: &Context<H>, bearer: BearerToken) -> Result<VerifiedCaller, Error> {
+    let refuse = |fault| Error::Caller(CallerRefusal::Token(fault));
+    let unverified = UnverifiedToken::decode(bearer).map_err(refuse)?;
+    let unverified = UnverifiedCaller::judge(unverified, &context.settings, context.host.now()).map_err(refuse)?;
+    let keys = KeySource::keys(context, unverified.version(), unverified.key_id()).await?;
+    unverified.verify(&keys, &context.settings).map_err(Error::Caller)
+}
+
+async fn token<H: Host>(
+    context: &Context<H>,
+    notes: &RequestNotes,
+    caller: &Rc<VerifiedCaller>,
+    need: &Need,
+) -> Result<Rc<GraphToken>, Error> {
+    let started = context.host.elapsed();
+    let outcome = TokenSource::obtain(context, caller, need).await;
+    notes.exchanged_in(context.host.elapsed().saturating_sub(started));
+    let (token, origin) = outcome?;
+    notes.token_from(origin);
+    Ok(token)
+}
+
+enum Answer<B> {
+    Found(Response<Body<B>>),
+    Refused(GraphRefusal),
+}
+
+async fn ask_graph<H: Host>(
+    context: &Context<H>,
+    notes: &RequestNotes,
+    resource: &Resource,
+    token: &GraphToken,
+) -> Result<Answer<H::Body>, Error> {
+    let Context { host, settings, correlation, deadline, .. } = context;
+    let started = host.elapsed();
+    let request = graph::request(resource, token, settings, correlation)
+        .ok_or_else(|| Error::Internal("the request to Graph could not be made".to_owned()))?;
+    let broken = |fault| graph::STEP.fault(FaultKind::Send(fault));
+    let response = upstream::send(host, *deadline, graph::STEP, request).await.map_err(broken)?;
+    let (head, mut body) = response.into_parts();
+    let reading = upstream::read(host, *deadline, &mut body, graph::STEP.max_body).await.map_err(broken)?;
+    notes.graph_answered_in(host.elapsed().saturating_sub(started));
+
+    if graph::is_answer(head.status, resource) {
+        return Ok(Answer::Found(response::of_graph(head.status, &head.headers, reading, body)));
+    }
+    let (Reading::Whole(bytes) | Reading::Begun(bytes)) = reading;
+    Ok(Answer::Refused(GraphRefusal::read(head.status, &head.headers, &bytes, host.now())))
+}
+
+/// Graph's claims challenge says more than an exchange that failed for want of the same: it goes on to the caller, who
+/// can satisfy it.
+fn second_exchange_failed(error: Error, caller: &VerifiedCaller, refusal: GraphRefusal) -> Error {
+    let wants_person = matches!(
+        &error,
+        Error::Exchange { refusal, .. }
+            if matches!(refusal.meaning, Meaning::InteractionRequired | Meaning::AssertionRefused)
+    );
+    if wants_person && matches!(refusal.meaning, GraphMeaning::ClaimsChallenge(_)) {
+        Error::Graph { tenant_id: caller.tenant_id(), refusal }
+    } else {
+        error
+    }
+}

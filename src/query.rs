@@ -1,0 +1,93 @@
+//! The caller's query: `$select`, checked, and nothing else.
+
+/// Graph's user has some hundred properties; nobody names more of them than this at once.
+const MAX_PROPERTIES: usize = 64;
+const MAX_PROPERTY_BYTES: usize = 64;
+
+/// The properties to ask Graph for, as `a,b,c`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Select(String);
+
+/// What is wrong with a query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QueryFault {
+    /// A parameter that is not `$select`, or any for a photo.
+    Unknown,
+    /// `$select` twice.
+    Repeated,
+    /// Not a list of property names.
+    Malformed,
+}
+
+impl Select {
+    /// Reads the query of a request for a profile.
+    ///
+    /// # Errors
+    /// See [`QueryFault`].
+    pub fn parse(query: Option<&str>) -> Result<Option<Self>, QueryFault> {
+        let mut select = None;
+        for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+            if name != "$select" {
+                return Err(QueryFault::Unknown);
+            }
+            if select.is_some() {
+                return Err(QueryFault::Repeated);
+            }
+            select = Some(Self::properties(&value).ok_or(QueryFault::Malformed)?);
+        }
+        Ok(select)
+    }
+
+    /// The value as it may stand in a URL.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn properties(value: &str) -> Option<Self> {
+        let names: Vec<&str> = value.split(',').map(str::trim).collect();
+        let good = names.len() <= MAX_PROPERTIES && names.iter().all(|name| is_property(name));
+        good.then(|| Self(names.join(",")))
+    }
+}
+
+fn is_property(name: &str) -> bool {
+    name.len() <= MAX_PROPERTY_BYTES
+        && name.starts_with(|first: char| first.is_ascii_alphabetic())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{QueryFault, Select};
+
+    #[test]
+    fn select_passes_and_nothing_else() {
+        let parse = |query| Select::parse(query).map(|select| select.map(|select| select.0));
+        assert_eq!(parse(None), Ok(None));
+        assert_eq!(parse(Some("")), Ok(None));
+        for query in ["$select=id,displayName", "%24select=id%2CdisplayName", "$select=id,+displayName"] {
+            assert_eq!(parse(Some(query)), Ok(Some("id,displayName".to_owned())), "{query}");
+        }
+        let long = format!("$select={}", "a".repeat(65));
+        let many = format!("$select={}", vec!["a"; 65].join(","));
+        for (query, fault) in [
+            ("$expand=manager", QueryFault::Unknown),
+            ("access_token=x", QueryFault::Unknown),
+            ("$Select=id", QueryFault::Unknown),
+            ("$select=id&x=1", QueryFault::Unknown),
+            ("$select=id&$select=mail", QueryFault::Repeated),
+            ("$select=", QueryFault::Malformed),
+            ("$select=id,", QueryFault::Malformed),
+            ("$select=id/mail", QueryFault::Malformed),
+            ("$select=id%26x%3D1", QueryFault::Malformed),
+            ("$select=id%0D%0Ax", QueryFault::Malformed),
+            ("$select=%E2%80%AEid", QueryFault::Malformed),
+            ("$select=1id", QueryFault::Malformed),
+            (&long, QueryFault::Malformed),
+            (&many, QueryFault::Malformed),
+        ] {
+            assert_eq!(parse(Some(query)), Err(fault), "{query}");
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! What goes back to the caller, before the host writes it.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+
+use crate::{error::Error, problem::Problem, settings::Settings, upstream::Reading};
+
+/// A body: whole, or begun and going on as the upstream sends it.
+#[derive(Debug)]
+pub enum Body<B> {
+    /// All of it.
+    Whole(Bytes),
+    /// Its beginning, and where the rest comes from.
+    Streamed(Bytes, B),
+}
+
+/// Headers of Graph's that mean something to the caller.
+const PASSED_ON: [HeaderName; 2] = [header::CONTENT_TYPE, header::ETAG];
+
+/// Graph's answer, as it came. Nobody may keep it: it is one person's.
+#[must_use]
+pub fn of_graph<B>(status: StatusCode, graph: &HeaderMap, reading: Reading, rest: B) -> Response<Body<B>> {
+    let body = match reading {
+        Reading::Whole(bytes) => Body::Whole(bytes),
+        Reading::Begun(bytes) => Body::Streamed(bytes, rest),
+    };
+    let mut response = new(status, body);
+    let headers = response.headers_mut();
+    for name in PASSED_ON {
+        if let Some(value) = graph.get(&name) {
+            headers.insert(name, value.clone());
+        }
+    }
+    if let Some(length) = graph.get(header::CONTENT_LENGTH) {
+        // Of a streamed body; that of a whole one is counted.
+        headers.entry(header::CONTENT_LENGTH).or_insert_with(|| length.clone());
+    }
+    response
+}
+
+/// A problem document.
+#[must_use]
+pub fn of_problem<B>(mut problem: Problem, error: &Error, settings: Option<&Settings>) -> Response<Body<B>> {
+    let bytes = serde_json::to_vec(&problem).unwrap_or_default();
+    let mut response = new(problem.status(), Body::Whole(bytes.into()));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    if let Some(challenge) = problem.take_challenge() {
+        headers.insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    if let Some(wait) = problem.retry_after() {
+        headers.insert(header::RETRY_AFTER, wait);
+    }
+    if matches!(error, Error::MethodNotAllowed) {
+        let with_preflight = settings.is_some_and(|settings| !settings.allowed_origins.is_empty());
+        let allow = if with_preflight { "GET, HEAD, OPTIONS" } else { "GET, HEAD" };
+        headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+    }
+    response
+}
+
+/// An answer without content.
+#[must_use]
+pub fn empty<B>(status: StatusCode) -> Response<Body<B>> {
+    new(status, Body::Whole(Bytes::new()))
+}
+
+fn new<B>(status: StatusCode, body: Body<B>) -> Response<Body<B>> {
+    let length = match &body {
+        // RFC 9110 section 8.6: these have none.
+        Body::Whole(_) if matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) => None,
+        Body::Whole(bytes) => Some(HeaderValue::from(bytes.len())),
+        Body::Streamed(..) => None,
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Some(length) = length {
+        headers.insert(header::CONTENT_LENGTH, length);
+    }
+    response
+}

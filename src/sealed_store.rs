@@ -1,0 +1,63 @@
+//! The store that all instances share, as this API uses it: sealed entries, and never in the way of a request.
+
+use std::{cell::Cell, time::Duration};
+
+use crate::{
+    host::{Host, StoreFault},
+    log_line,
+    sealed_entry::{open, seal},
+    upstream::{Deadline, within},
+};
+
+/// The longest that a request waits for the store. It exists to save time.
+const TIMEOUT: Duration = Duration::from_millis(250);
+
+/// How long a store that failed is left alone, so that a slow one does not cost each request the timeout.
+const REST: Duration = Duration::from_secs(5);
+
+/// Access to the store.
+#[derive(Debug, Default)]
+pub struct SealedStore {
+    rests_until: Cell<Duration>,
+}
+
+impl SealedStore {
+    /// The content that was sealed by `secret` for `purpose` under `key`. Any fault is a miss and a line in the log.
+    pub async fn read<H: Host>(
+        &self,
+        host: &H,
+        deadline: Deadline,
+        key: &str,
+        secret: &[u8],
+        purpose: &[u8],
+    ) -> Option<Vec<u8>> {
+        let entry = self.ask(host, TIMEOUT.min(deadline.remaining(host)), "read", host.read_store(key)).await??;
+        open(secret, purpose, entry)
+    }
+
+    /// Seals `content` by `secret` for `purpose` and keeps it under `key`, in place of what is there.
+    pub async fn write<H: Host>(&self, host: &H, key: &str, secret: &[u8], purpose: &[u8], content: &[u8]) {
+        if let Some(entry) = seal(secret, purpose, host.random(), content) {
+            self.ask(host, TIMEOUT, "write", host.write_store(key, &entry)).await;
+        }
+    }
+
+    async fn ask<H: Host, T>(
+        &self,
+        host: &H,
+        limit: Duration,
+        what: &str,
+        answer: impl Future<Output = Result<T, StoreFault>>,
+    ) -> Option<T> {
+        if host.elapsed() < self.rests_until.get() {
+            return None;
+        }
+        let outcome = within(host, limit, answer).await.unwrap_or_else(|_| Err(StoreFault("no answer in time".into())));
+        outcome
+            .map_err(|StoreFault(reason)| {
+                self.rests_until.set(host.elapsed().saturating_add(REST));
+                log_line::store_fault(host, what, &reason);
+            })
+            .ok()
+    }
+}

@@ -1,0 +1,287 @@
+//! Where a caller's Graph token comes from: this instance's memory, the shared store, an exchange.
+
+use std::{cell::RefCell, collections::HashMap, num::NonZeroUsize, rc::Rc, time::Duration};
+
+use bytes::Bytes;
+use http::Response;
+use lru::LruCache;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::{
+    caller::VerifiedCaller,
+    client_credential::ClientCredential,
+    error::Error,
+    exchange_refusal::{ExchangeRefusal, Meaning},
+    graph_token::{self, GraphToken},
+    host::{Host, UnixTime},
+    instance::Context,
+    single_flight::SingleFlight,
+    upstream::{self, Service, Step},
+};
+
+/// The exchange takes Entra some hundred milliseconds; a token with many groups is some ten kilobytes.
+const STEP: Step =
+    Step { service: Service::Entra, name: "exchange", timeout: Duration::from_secs(10), max_body: 128 * 1024 };
+
+/// How many tokens are remembered, and how many bytes of them: an instance on an edge host has 128 MiB in all.
+const MAX_TOKENS: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
+const MAX_BYTES: usize = 32 * 1024 * 1024;
+
+/// How many tokens that Entra wants left alone for a while are remembered.
+const MAX_BLOCKED: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
+
+/// SHA-256 of a caller's token.
+type AssertionDigest = [u8; 32];
+
+/// What the request needs.
+#[derive(Debug, Clone)]
+pub enum Need {
+    /// A token.
+    Any,
+    /// Another than this, which Graph has refused.
+    InsteadOf(Rc<GraphToken>),
+    /// One that satisfies these claims.
+    WithClaims(String),
+}
+
+/// Where a token came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// This instance's memory.
+    Memory,
+    /// The shared store.
+    Store,
+    /// An exchange, this request's or one that it waited for.
+    Exchange,
+}
+
+impl Origin {
+    /// One word for the log.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Store => "store",
+            Self::Exchange => "exchange",
+        }
+    }
+}
+
+/// Tokens by their callers' own tokens, and what Entra asked to be left alone with.
+#[derive(Debug)]
+pub struct TokenSource {
+    memory: RefCell<Memory>,
+    throttled: RefCell<HashMap<Uuid, UnixTime>>,
+    blocked: RefCell<LruCache<AssertionDigest, UnixTime>>,
+    flights: SingleFlight<(AssertionDigest, Option<String>), Result<(Rc<GraphToken>, Origin), Error>>,
+}
+
+#[derive(Debug)]
+struct Memory {
+    tokens: LruCache<AssertionDigest, Rc<GraphToken>>,
+    bytes: usize,
+}
+
+impl Default for TokenSource {
+    fn default() -> Self {
+        Self {
+            memory: RefCell::new(Memory { tokens: LruCache::new(MAX_TOKENS), bytes: 0 }),
+            throttled: RefCell::default(),
+            blocked: RefCell::new(LruCache::new(MAX_BLOCKED)),
+            flights: SingleFlight::default(),
+        }
+    }
+}
+
+impl TokenSource {
+    /// A Graph token for `caller`.
+    ///
+    /// # Errors
+    /// [`Error::Exchange`] if Entra refuses, and whatever can keep an exchange from being made.
+    pub async fn obtain<H: Host>(
+        context: &Context<H>,
+        caller: &Rc<VerifiedCaller>,
+        need: &Need,
+    ) -> Result<(Rc<GraphToken>, Origin), Error> {
+        let source = &context.instance.token_source;
+        let digest: AssertionDigest = Sha256::digest(caller.assertion().as_str()).into();
+        if let Some(token) = source.remembered(&digest, need, context.host.now()) {
+            if token.is_due(context.host.now()) {
+                renew_beside(context, caller, digest);
+            }
+            return Ok((token, Origin::Memory));
+        }
+        let claims = match need {
+            Need::WithClaims(claims) => Some(claims.clone()),
+            Need::Any | Need::InsteadOf(_) => None,
+        };
+        let key = (digest, claims.clone());
+        let flight = source.flights.run(&context.host, context.deadline, key, async || {
+            if matches!(need, Need::Any)
+                && let Some(token) = load(context, caller, digest).await
+            {
+                let token = source.remember(digest, token);
+                if token.is_due(context.host.now()) {
+                    renew_beside(context, caller, digest);
+                }
+                return Ok((token, Origin::Store));
+            }
+            exchange(context, caller, digest, claims.as_deref()).await.map(|token| (token, Origin::Exchange))
+        });
+        flight.await.unwrap_or(Err(Error::DeadlinePassed))
+    }
+
+    fn remembered(&self, digest: &AssertionDigest, need: &Need, now: UnixTime) -> Option<Rc<GraphToken>> {
+        let mut memory = self.memory.borrow_mut();
+        let token = memory.tokens.get(digest).filter(|token| token.is_usable(now))?;
+        match need {
+            Need::Any => Some(Rc::clone(token)),
+            Need::InsteadOf(refused) => (token != refused).then(|| Rc::clone(token)),
+            Need::WithClaims(_) => None,
+        }
+    }
+
+    fn remember(&self, digest: AssertionDigest, token: GraphToken) -> Rc<GraphToken> {
+        let token = Rc::new(token);
+        self.memory.borrow_mut().put(digest, Rc::clone(&token));
+        token
+    }
+
+    /// How long Entra wants no exchange of this directory, or of this token.
+    fn still_throttled(&self, caller: &VerifiedCaller, digest: &AssertionDigest, now: UnixTime) -> Option<Duration> {
+        let directory = self.throttled.borrow().get(&caller.tenant_id()).copied();
+        let this_token = self.blocked.borrow_mut().get(digest).copied();
+        let until = directory.max(this_token)?;
+        (now < until).then(|| Duration::from_secs(until.since(now)))
+    }
+
+    fn note_refusal(&self, caller: &VerifiedCaller, digest: AssertionDigest, refusal: &ExchangeRefusal, now: UnixTime) {
+        if let Meaning::Throttled { retry_after, this_token_only } = refusal.meaning {
+            let until = now.plus(retry_after.as_secs().max(1));
+            if this_token_only {
+                self.blocked.borrow_mut().put(digest, until);
+            } else {
+                // As many entries at most as directories may call.
+                self.throttled.borrow_mut().insert(caller.tenant_id(), until);
+            }
+        }
+    }
+}
+
+impl Memory {
+    fn put(&mut self, digest: AssertionDigest, token: Rc<GraphToken>) {
+        self.bytes = self.bytes.saturating_add(token.bytes());
+        // `push` also gives back what it displaced: the older token of this caller, or the least recently used.
+        if let Some((_, displaced)) = self.tokens.push(digest, token) {
+            self.bytes = self.bytes.saturating_sub(displaced.bytes());
+        }
+        while self.bytes > MAX_BYTES
+            && let Some((_, oldest)) = self.tokens.pop_lru()
+        {
+            self.bytes = self.bytes.saturating_sub(oldest.bytes());
+        }
+    }
+}
+
+/// Replaces a token before its time is over (`refresh_in`), without letting anyone wait for it.
+fn renew_beside<H: Host>(context: &Context<H>, caller: &Rc<VerifiedCaller>, digest: AssertionDigest) {
+    if context.instance.token_source.flights.is_running(&(digest, None)) {
+        return;
+    }
+    let (own, caller) = (context.with_new_deadline(), Rc::clone(caller));
+    context.host.spawn(async move {
+        let source = &own.instance.token_source;
+        let work = async || exchange(&own, &caller, digest, None).await.map(|token| (token, Origin::Exchange));
+        // A failure changes nothing: the token at hand serves until its end.
+        let _ = source.flights.run(&own.host, own.deadline, (digest, None), work).await;
+    });
+}
+
+async fn exchange<H: Host>(
+    context: &Context<H>,
+    caller: &VerifiedCaller,
+    digest: AssertionDigest,
+    claims: Option<&str>,
+) -> Result<Rc<GraphToken>, Error> {
+    let Context { instance, host, deadline, .. } = context;
+    let source = &instance.token_source;
+    if let Some(wait) = source.still_throttled(caller, &digest, host.now()) {
+        return Err(Error::StillThrottled(wait));
+    }
+    let credential = instance.credential_source.current(host, *deadline).await?;
+    let mut outcome = exchange_by(context, caller, &credential, claims).await?;
+    if let Err(refusal) = &outcome
+        && refusal.meaning == Meaning::CredentialRefused
+        && let Some(rotated) = instance.credential_source.instead_of(host, *deadline, &credential).await
+    {
+        outcome = exchange_by(context, caller, &rotated, claims).await?;
+    }
+    match outcome {
+        Ok(token) => {
+            save(context, caller, digest, &token);
+            Ok(source.remember(digest, token))
+        }
+        Err(refusal) => {
+            source.note_refusal(caller, digest, &refusal, host.now());
+            Err(Error::Exchange { tenant_id: caller.tenant_id(), refusal })
+        }
+    }
+}
+
+async fn exchange_by<H: Host>(
+    context: &Context<H>,
+    caller: &VerifiedCaller,
+    credential: &ClientCredential,
+    claims: Option<&str>,
+) -> Result<Result<GraphToken, ExchangeRefusal>, Error> {
+    let Context { host, settings, correlation, deadline, .. } = context;
+    let request = graph_token::request(caller, credential, settings, claims, correlation, host.now(), host.random())
+        .map_err(|words| Error::Internal(format!("the token request could not be made: {words}")))?;
+    let response: Response<Bytes> = upstream::fetch(host, *deadline, STEP, request).await?;
+    Ok(graph_token::parse(&response, host.now()))
+}
+
+/// The slot of a caller's token. There is a fixed number of them, so that a store without expiry does not grow; two
+/// callers of one slot displace each other, which is a miss.
+fn slot(digest: &AssertionDigest, slots: u32) -> Option<u64> {
+    let number = u64::from_be_bytes(*digest.first_chunk::<8>()?);
+    number.checked_rem(u64::from(slots))
+}
+
+fn store_key(slot: u64) -> String {
+    format!("profile-get.token.{slot}")
+}
+
+/// What a stored token is for: an entry for another directory, application, scope or slot does not open.
+fn purpose<H>(context: &Context<H>, caller: &VerifiedCaller, slot: u64) -> String {
+    let settings = &context.settings;
+    format!(
+        "{}\n{}\n{}\n{}\n{}\n{}",
+        store_key(slot),
+        settings.authority_host,
+        settings.graph_url,
+        caller.tenant_id(),
+        settings.client_id,
+        settings.graph_scopes
+    )
+}
+
+async fn load<H: Host>(context: &Context<H>, caller: &VerifiedCaller, digest: AssertionDigest) -> Option<GraphToken> {
+    let Context { instance, host, settings, deadline, .. } = context;
+    let slot = slot(&digest, settings.token_store_slots)?;
+    let purpose = purpose(context, caller, slot);
+    let secret = caller.assertion().as_str().as_bytes();
+    let content = instance.store.read(host, *deadline, &store_key(slot), secret, purpose.as_bytes()).await?;
+    GraphToken::from_content(&content).filter(|token| token.is_usable(host.now()))
+}
+
+fn save<H: Host>(context: &Context<H>, caller: &VerifiedCaller, digest: AssertionDigest, token: &GraphToken) {
+    let Some(slot) = slot(&digest, context.settings.token_store_slots) else { return };
+    let purpose = purpose(context, caller, slot);
+    let (own, secret, content) = (context.with_new_deadline(), caller.assertion().clone(), token.to_content());
+    context.host.spawn(async move {
+        let secret = secret.as_str().as_bytes();
+        own.instance.store.write(&own.host, &store_key(slot), secret, purpose.as_bytes(), &content).await;
+    });
+}

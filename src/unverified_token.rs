@@ -1,0 +1,363 @@
+//! A bearer token to a JWT in compact form (RFC 7515 section 7.1, RFC 7519): decoded, nothing proven.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::{Map, Value};
+
+use crate::{bearer_token::BearerToken, caller::TokenFault, host::UnixTime, strict_json};
+
+/// Entra's key ids are 27 to 43 characters; the id is only ever compared.
+const MAX_KEY_ID_BYTES: usize = 256;
+
+/// A decoded token. Whatever is read from it is the sender's word alone, hence the name.
+#[derive(Debug)]
+pub struct UnverifiedToken {
+    bearer: BearerToken,
+    signed_bytes: usize,
+    signature: Vec<u8>,
+    key_id: String,
+    claims: UnverifiedClaims,
+}
+
+/// The claims that are judged, in the types that Entra gives them.
+///
+/// <https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference>
+#[derive(Debug)]
+pub struct UnverifiedClaims {
+    /// `ver`: which of Entra's two token forms this is.
+    pub version: TokenVersion,
+    /// `iss`
+    pub issuer: String,
+    /// `aud`
+    pub audience: String,
+    /// `exp`
+    pub expires: UnixTime,
+    /// `nbf`
+    pub not_before: Option<UnixTime>,
+    /// `tid`
+    pub tenant_id: String,
+    /// `oid`
+    pub object_id: Option<String>,
+    /// `scp`, split at its spaces
+    pub scopes: Vec<String>,
+    /// Whether `roles` or `idtyp` say that an application speaks for itself.
+    pub app_only: bool,
+    /// `azp` of a v2 token, `appid` of a v1 token
+    pub client: Option<String>,
+}
+
+/// `ver`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TokenVersion {
+    /// `1.0`, issued by `sts.windows.net`
+    V1,
+    /// `2.0`
+    V2,
+}
+
+impl UnverifiedToken {
+    /// Decodes a token and refuses what no token of Entra for this API can look like.
+    ///
+    /// # Errors
+    /// A [`TokenFault`] for anything but a three-part JWT, signed by RS256, with the claims that Entra always gives.
+    pub fn decode(bearer: BearerToken) -> Result<Self, TokenFault> {
+        let text = bearer.as_str();
+        // Counted before anything is split or decoded, so that a token of dots costs nothing.
+        match text.bytes().filter(|byte| *byte == b'.').count() {
+            2 => {}
+            4 => return Err(TokenFault::Encrypted),
+            _ => return Err(TokenFault::NotAJwt),
+        }
+        let (signed, signature) = text.rsplit_once('.').ok_or(TokenFault::NotAJwt)?;
+        let (header, payload) = signed.split_once('.').ok_or(TokenFault::NotAJwt)?;
+
+        let key_id = key_id(&json_part(header)?)?;
+        let claims = UnverifiedClaims::read(&json_part(payload)?)?;
+        let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| TokenFault::NotAJwt)?;
+        Ok(Self { signed_bytes: signed.len(), signature, key_id, claims, bearer })
+    }
+
+    /// The id of the key that the token names.
+    #[must_use]
+    pub fn unverified_key_id(&self) -> &str {
+        &self.key_id
+    }
+
+    /// What the token says.
+    #[must_use]
+    pub const fn unverified_claims(&self) -> &UnverifiedClaims {
+        &self.claims
+    }
+
+    /// The bytes that the signature covers (RFC 7515 section 5.2, step 8).
+    #[must_use]
+    pub fn signed_bytes(&self) -> &[u8] {
+        self.bearer.as_str().as_bytes().get(..self.signed_bytes).unwrap_or_default()
+    }
+
+    /// The signature.
+    #[must_use]
+    pub fn signature(&self) -> &[u8] {
+        &self.signature
+    }
+
+    /// The token itself and what it says, for the verifier.
+    pub(crate) fn into_parts(self) -> (BearerToken, UnverifiedClaims) {
+        (self.bearer, self.claims)
+    }
+}
+
+/// Base64url as RFC 7515 section 2 wants it: no padding, no foreign character, no stray bit at the end.
+fn json_part(part: &str) -> Result<Map<String, Value>, TokenFault> {
+    let bytes = URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenFault::NotAJwt)?;
+    strict_json::object(&bytes).map_err(|_| TokenFault::NotAJwt)
+}
+
+/// Judges the header and gives the key's id. Nothing that a header can point to (`jku`, `x5u`, `jwk`, `x5c`) is looked
+/// at: keys come from Entra alone.
+fn key_id(header: &Map<String, Value>) -> Result<String, TokenFault> {
+    // The algorithm is ours, not the token's (RFC 8725 section 3.1): Entra signs access tokens by RS256.
+    if header.get("alg").and_then(Value::as_str) != Some("RS256") {
+        return Err(TokenFault::Algorithm);
+    }
+    // Graph's own tokens carry a nonce here and a signature that only Graph can check.
+    if header.contains_key("nonce") {
+        return Err(TokenFault::MeantForGraph);
+    }
+    // RFC 7515 section 4.1.11: what is critical and not understood must be refused; nothing is understood here.
+    if ["crit", "b64", "zip", "cty", "enc"].iter().any(|name| header.contains_key(*name)) {
+        return Err(TokenFault::Header);
+    }
+    match header.get("typ") {
+        None => {}
+        Some(Value::String(typ)) if typ.eq_ignore_ascii_case("JWT") => {}
+        Some(_) => return Err(TokenFault::Header),
+    }
+    match header.get("kid") {
+        Some(Value::String(id)) if !id.is_empty() && id.len() <= MAX_KEY_ID_BYTES => Ok(id.clone()),
+        _ => Err(TokenFault::KeyId),
+    }
+}
+
+impl UnverifiedClaims {
+    fn read(claims: &Map<String, Value>) -> Result<Self, TokenFault> {
+        refuse_look_alikes(claims)?;
+        let version = match text(claims, "ver")?.as_deref() {
+            Some("1.0") => TokenVersion::V1,
+            Some("2.0") => TokenVersion::V2,
+            _ => return Err(TokenFault::Claim("ver")),
+        };
+        let scopes = text(claims, "scp")?.unwrap_or_default();
+        let app_only = match text(claims, "idtyp")?.as_deref() {
+            Some("app") => true,
+            Some(_) => false,
+            None => scopes.is_empty() && claims.contains_key("roles"),
+        };
+        let client = match version {
+            TokenVersion::V1 => text(claims, "appid")?,
+            TokenVersion::V2 => text(claims, "azp")?,
+        };
+        Ok(Self {
+            version,
+            issuer: text(claims, "iss")?.ok_or(TokenFault::Claim("iss"))?,
+            audience: text(claims, "aud")?.ok_or(TokenFault::Claim("aud"))?,
+            expires: time(claims, "exp")?.ok_or(TokenFault::Claim("exp"))?,
+            not_before: time(claims, "nbf")?,
+            tenant_id: text(claims, "tid")?.ok_or(TokenFault::Claim("tid"))?,
+            object_id: text(claims, "oid")?,
+            scopes: scopes.split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect(),
+            app_only,
+            client,
+        })
+    }
+}
+
+/// The claims that are judged. A member that differs from one of them only in its letters' case is an attack on
+/// parsers that do not mind the case, so it is refused.
+const JUDGED: [&str; 12] = ["ver", "iss", "aud", "exp", "nbf", "tid", "oid", "scp", "roles", "idtyp", "azp", "appid"];
+
+fn refuse_look_alikes(claims: &Map<String, Value>) -> Result<(), TokenFault> {
+    for name in claims.keys() {
+        if let Some(judged) = JUDGED.iter().find(|judged| judged.eq_ignore_ascii_case(name))
+            && judged != name
+        {
+            return Err(TokenFault::Claim(judged));
+        }
+    }
+    Ok(())
+}
+
+fn text(claims: &Map<String, Value>, name: &'static str) -> Result<Option<String>, TokenFault> {
+    match claims.get(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(_) => Err(TokenFault::Claim(name)),
+    }
+}
+
+/// Whole seconds only: RFC 7519 allows fractions, Entra never sends them, and a float is where parsers differ.
+fn time(claims: &Map<String, Value>, name: &'static str) -> Result<Option<UnixTime>, TokenFault> {
+    match claims.get(name) {
+        None => Ok(None),
+        Some(value) => value.as_u64().map(UnixTime).map(Some).ok_or(TokenFault::Claim(name)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+    use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
+    use serde_json::{Value, json};
+
+    use super::{TokenVersion, UnverifiedToken};
+    use crate::{bearer_token::BearerToken, caller::TokenFault};
+
+    fn header() -> Value {
+        json!({"typ": "JWT", "alg": "RS256", "kid": "key-1"})
+    }
+
+    fn claims() -> Value {
+        json!({"ver": "2.0", "iss": "issuer", "aud": "audience", "exp": 100, "nbf": 10, "tid": "tenant", "oid": "person",
+               "scp": "a b", "azp": "client"})
+    }
+
+    fn part(json: &str) -> String {
+        URL_SAFE_NO_PAD.encode(json)
+    }
+
+    fn decode(token: &str) -> Result<UnverifiedToken, TokenFault> {
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, HeaderValue::try_from(format!("Bearer {token}")).unwrap());
+        UnverifiedToken::decode(BearerToken::from_headers(&headers).unwrap())
+    }
+
+    fn decode_parts(header: &Value, claims: &Value) -> Result<UnverifiedToken, TokenFault> {
+        decode(&format!("{}.{}.AAAA", part(&header.to_string()), part(&claims.to_string())))
+    }
+
+    #[test]
+    fn a_whole_token_is_decoded() {
+        let token = decode_parts(&header(), &claims()).unwrap();
+        assert_eq!(token.unverified_key_id(), "key-1");
+        assert_eq!(token.signature(), [0, 0, 0]);
+        assert!(token.signed_bytes().starts_with(b"eyJ"));
+        let claims = token.unverified_claims();
+        assert_eq!(claims.version, TokenVersion::V2);
+        assert_eq!(claims.scopes, ["a", "b"]);
+        assert_eq!(claims.client.as_deref(), Some("client"));
+        assert!(!claims.app_only);
+    }
+
+    #[test]
+    fn one_wrong_thing_in_the_header_is_enough() {
+        let cases = [
+            ("alg", json!("none"), TokenFault::Algorithm),
+            ("alg", json!("nOnE"), TokenFault::Algorithm),
+            ("alg", json!("HS256"), TokenFault::Algorithm),
+            ("alg", json!("RS384"), TokenFault::Algorithm),
+            ("alg", json!("PS256"), TokenFault::Algorithm),
+            ("alg", json!("rs256"), TokenFault::Algorithm),
+            ("alg", json!(["RS256"]), TokenFault::Algorithm),
+            ("alg", Value::Null, TokenFault::Algorithm),
+            ("nonce", json!("x"), TokenFault::MeantForGraph),
+            ("crit", json!(["exp"]), TokenFault::Header),
+            ("crit", json!([]), TokenFault::Header),
+            ("b64", json!(false), TokenFault::Header),
+            ("zip", json!("DEF"), TokenFault::Header),
+            ("cty", json!("JWT"), TokenFault::Header),
+            ("typ", json!("at+jwt"), TokenFault::Header),
+            ("typ", json!(1), TokenFault::Header),
+            ("kid", json!(1), TokenFault::KeyId),
+            ("kid", json!(""), TokenFault::KeyId),
+            ("kid", json!("k".repeat(257)), TokenFault::KeyId),
+            ("kid", Value::Null, TokenFault::KeyId),
+        ];
+        for (name, value, fault) in cases {
+            let mut header = header();
+            header[name] = value.clone();
+            assert_eq!(decode_parts(&header, &claims()).unwrap_err(), fault, "{name}: {value}");
+        }
+    }
+
+    #[test]
+    fn one_wrong_thing_in_the_claims_is_enough() {
+        let cases = [
+            ("ver", json!("3.0")),
+            ("ver", json!(2.0)),
+            ("iss", json!(["issuer"])),
+            ("aud", json!(["audience"])),
+            ("exp", json!("100")),
+            ("exp", json!(100.5)),
+            ("exp", json!(-1)),
+            ("exp", Value::Null),
+            ("nbf", json!("10")),
+            ("tid", json!(1)),
+            ("scp", json!(["a"])),
+            ("idtyp", json!(true)),
+        ];
+        for (name, value) in cases {
+            let mut claims = claims();
+            claims[name] = value.clone();
+            assert_eq!(decode_parts(&header(), &claims).unwrap_err(), TokenFault::Claim(name), "{name}: {value}");
+        }
+        for name in ["ver", "iss", "aud", "exp", "tid"] {
+            let mut claims = claims();
+            claims.as_object_mut().unwrap().remove(name);
+            assert_eq!(decode_parts(&header(), &claims).unwrap_err(), TokenFault::Claim(name), "without {name}");
+        }
+        for (other, name) in [("TID", "tid"), ("Aud", "aud"), ("ISS", "iss"), ("Scp", "scp")] {
+            let mut claims = claims();
+            claims[other] = json!("x");
+            assert_eq!(decode_parts(&header(), &claims).unwrap_err(), TokenFault::Claim(name), "with {other}");
+        }
+    }
+
+    #[test]
+    fn the_form_is_exact() {
+        let (header, claims) = (part(&header().to_string()), part(&claims().to_string()));
+        let twice = part(r#"{"alg":"RS256","alg":"RS256","kid":"k"}"#);
+        let cases = [
+            ("..".to_owned(), TokenFault::NotAJwt),
+            ("a.b".to_owned(), TokenFault::NotAJwt),
+            (format!("{header}.{claims}"), TokenFault::NotAJwt),
+            (format!("{header}.{claims}.AAAA."), TokenFault::NotAJwt),
+            (format!(".{header}.{claims}.AAAA"), TokenFault::NotAJwt),
+            (format!("{header}..{claims}.AAAA.x"), TokenFault::Encrypted),
+            (format!("{header}.{claims}.AAA="), TokenFault::NotAJwt),
+            (format!("{header}.{claims}.AA+A"), TokenFault::NotAJwt),
+            (format!("{header}.{claims}.AA/A"), TokenFault::NotAJwt),
+            // The last character's two spare bits are not zero.
+            (format!("{header}.{claims}.AAB"), TokenFault::NotAJwt),
+            (format!("{header}.{claims}.A"), TokenFault::NotAJwt),
+            (format!("{twice}.{claims}.AAAA"), TokenFault::NotAJwt),
+            (format!("{header}.{}.AAAA", part("[]")), TokenFault::NotAJwt),
+            (".".repeat(10_000), TokenFault::NotAJwt),
+        ];
+        for (token, fault) in cases {
+            assert_eq!(decode(&token).unwrap_err(), fault, "{token}");
+        }
+    }
+
+    #[test]
+    fn an_application_that_speaks_for_itself_is_told_apart() {
+        let cases = [
+            (json!({"roles": ["Reader"], "scp": null}), true),
+            (json!({"idtyp": "app"}), true),
+            (json!({"idtyp": "app", "roles": ["Reader"]}), true),
+            (json!({"roles": ["Reader"]}), false),
+            (json!({"idtyp": "user", "roles": ["Reader"], "scp": null}), false),
+            (json!({"scp": null}), false),
+        ];
+        for (change, app_only) in cases {
+            let mut claims = claims();
+            for (name, value) in change.as_object().unwrap() {
+                if value.is_null() {
+                    claims.as_object_mut().unwrap().remove(name);
+                } else {
+                    claims[name] = value.clone();
+                }
+            }
+            let token = decode_parts(&header(), &claims).unwrap();
+            assert_eq!(token.unverified_claims().app_only, app_only, "{change}");
+        }
+    }
+}

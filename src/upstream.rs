@@ -1,0 +1,267 @@
+//! Calls to Entra and Graph: time limits, size limits, one retry.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, Request, Response, StatusCode, header::RETRY_AFTER};
+
+use crate::host::{Host, SendFault, UnixTime, UpstreamBody};
+
+/// The longest wait before the one retry. Longer than this the caller is told to come back itself.
+const MAX_RETRY_WAIT: Duration = Duration::from_secs(2);
+
+/// The wait before a retry for which the upstream names none; up to as much again is added at random, so that
+/// instances that failed together do not return together.
+const RETRY_WAIT: Duration = Duration::from_millis(200);
+
+/// The longest `Retry-After` that is believed, as in Microsoft's libraries.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
+
+/// A call that a request may need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step {
+    /// Who is called.
+    pub service: Service,
+    /// What for, in words for the log.
+    pub name: &'static str,
+    /// The longest that one attempt may take to connect and to begin to answer.
+    pub timeout: Duration,
+    /// The largest answer that is read whole.
+    pub max_body: usize,
+}
+
+/// Who is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    /// Microsoft Entra ID.
+    Entra,
+    /// Microsoft Graph.
+    Graph,
+}
+
+/// A call that brought no usable answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpstreamFault {
+    /// Which call.
+    pub step: Step,
+    /// What happened.
+    pub kind: FaultKind,
+}
+
+/// What happened to a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FaultKind {
+    /// It was not sent, or its answer broke off.
+    Send(SendFault),
+    /// The answer is not what the service documents: words for the log.
+    Unusable(String),
+    /// The service says that it cannot answer now, and when to come back if it says so.
+    Unavailable(StatusCode, Option<Duration>),
+}
+
+impl Step {
+    /// A fault of this step.
+    #[must_use]
+    pub const fn fault(self, kind: FaultKind) -> UpstreamFault {
+        UpstreamFault { step: self, kind }
+    }
+
+    /// An answer that is not what the service documents.
+    #[must_use]
+    pub fn unusable(self, words: impl Into<String>) -> UpstreamFault {
+        self.fault(FaultKind::Unusable(words.into()))
+    }
+}
+
+/// The moment by which a request must have been answered.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadline(Duration);
+
+impl Deadline {
+    /// `limit` from now.
+    pub fn after<H: Host>(host: &H, limit: Duration) -> Self {
+        Self(host.elapsed().saturating_add(limit))
+    }
+
+    /// What is left.
+    pub fn remaining<H: Host>(self, host: &H) -> Duration {
+        self.0.saturating_sub(host.elapsed())
+    }
+}
+
+/// Sends a request that may be sent twice, and once more if the first attempt broke or the service was unavailable.
+///
+/// # Errors
+/// A [`SendFault`] of the last attempt; an error status is an answer, not an error.
+pub async fn send<H: Host>(
+    host: &H,
+    deadline: Deadline,
+    step: Step,
+    request: Request<Bytes>,
+) -> Result<Response<H::Body>, SendFault> {
+    let first = attempt(host, deadline, step, request.clone()).await;
+    let wait = match &first {
+        Err(SendFault::Broken(_)) => RETRY_WAIT,
+        Ok(response) if is_transient(response.status()) => {
+            retry_after(response.headers(), host.now()).unwrap_or(RETRY_WAIT)
+        }
+        Ok(_) | Err(SendFault::Denied | SendFault::TimedOut) => return first,
+    };
+    if wait > MAX_RETRY_WAIT || wait.saturating_mul(2) > deadline.remaining(host) {
+        return first;
+    }
+    drop(first);
+    host.sleep(wait.saturating_add(jitter(host))).await;
+    attempt(host, deadline, step, request).await
+}
+
+/// Sends a request and reads its answer whole.
+///
+/// # Errors
+/// An [`UpstreamFault`] if there is no answer, or one larger than the step's limit.
+pub async fn fetch<H: Host>(
+    host: &H,
+    deadline: Deadline,
+    step: Step,
+    request: Request<Bytes>,
+) -> Result<Response<Bytes>, UpstreamFault> {
+    let response = send(host, deadline, step, request).await.map_err(|fault| step.fault(FaultKind::Send(fault)))?;
+    let (head, mut body) = response.into_parts();
+    match read(host, deadline, &mut body, step.max_body).await {
+        Ok(Reading::Whole(bytes)) => Ok(Response::from_parts(head, bytes)),
+        Ok(Reading::Begun(_)) => Err(step.unusable(format!("the answer is larger than {} bytes", step.max_body))),
+        Err(fault) => Err(step.fault(FaultKind::Send(fault))),
+    }
+}
+
+/// How far a body was read.
+#[derive(Debug)]
+pub enum Reading {
+    /// To its end.
+    Whole(Bytes),
+    /// Beyond the limit: this much so far, and there is more.
+    Begun(Bytes),
+}
+
+/// Reads a body to its end, or until it proves larger than `limit`.
+///
+/// # Errors
+/// A [`SendFault`] if it breaks off or is not there by the deadline.
+pub async fn read<H: Host>(
+    host: &H,
+    deadline: Deadline,
+    body: &mut H::Body,
+    limit: usize,
+) -> Result<Reading, SendFault> {
+    let mut first = Bytes::new();
+    let mut rest = BytesMut::new();
+    while let Some(piece) = body.next().await {
+        let piece = piece?;
+        if first.is_empty() {
+            first = piece;
+        } else {
+            if rest.is_empty() {
+                rest.extend_from_slice(&first);
+            }
+            rest.extend_from_slice(&piece);
+        }
+        if first.len().max(rest.len()) > limit {
+            return Ok(Reading::Begun(if rest.is_empty() { first } else { rest.freeze() }));
+        }
+        // The host limits the wait for each piece; this limits a body that comes in ever so many.
+        if deadline.remaining(host).is_zero() {
+            return Err(SendFault::TimedOut);
+        }
+    }
+    Ok(Reading::Whole(if rest.is_empty() { first } else { rest.freeze() }))
+}
+
+/// `Retry-After` of RFC 9110 section 10.2.3: a date, or seconds, which Graph also sends with a fraction.
+#[must_use]
+pub fn retry_after(headers: &HeaderMap, now: UnixTime) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let wait = match text.parse::<f64>() {
+        Ok(seconds) if seconds.is_finite() && seconds >= 0.0 => {
+            Duration::from_secs_f64(seconds.min(MAX_RETRY_AFTER.as_secs_f64()))
+        }
+        Ok(_) => return None,
+        Err(_) => {
+            let date = httpdate::parse_http_date(text).ok()?;
+            let date = date.duration_since(std::time::UNIX_EPOCH).ok()?;
+            Duration::from_secs(UnixTime(date.as_secs()).since(now))
+        }
+    };
+    Some(wait.min(MAX_RETRY_AFTER))
+}
+
+/// Waits for `work`, but not longer than `limit`.
+///
+/// # Errors
+/// [`Elapsed`] if `limit` passed; the work is dropped then.
+pub async fn within<H: Host, T>(host: &H, limit: Duration, work: impl Future<Output = T>) -> Result<T, Elapsed> {
+    let work = std::pin::pin!(work);
+    let sleep = std::pin::pin!(host.sleep(limit));
+    match futures::future::select(work, sleep).await {
+        futures::future::Either::Left((done, _)) => Ok(done),
+        futures::future::Either::Right(_) => Err(Elapsed),
+    }
+}
+
+/// A time limit passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Elapsed;
+
+/// Whether a service says that another attempt may do better.
+#[must_use]
+pub const fn is_transient(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 500 | 502 | 503 | 504 | 509)
+}
+
+async fn attempt<H: Host>(
+    host: &H,
+    deadline: Deadline,
+    step: Step,
+    request: Request<Bytes>,
+) -> Result<Response<H::Body>, SendFault> {
+    let timeout = step.timeout.min(deadline.remaining(host));
+    if timeout.is_zero() {
+        return Err(SendFault::TimedOut);
+    }
+    host.send(request, timeout).await
+}
+
+fn jitter<H: Host>(host: &H) -> Duration {
+    let [random, ..] = host.random();
+    RETRY_WAIT.saturating_mul(u32::from(random)).checked_div(u32::from(u8::MAX)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use http::{HeaderMap, HeaderValue, header::RETRY_AFTER};
+
+    use super::retry_after;
+    use crate::host::UnixTime;
+
+    #[test]
+    fn retry_after_is_seconds_with_or_without_a_fraction_or_a_date() {
+        let cases = [
+            ("3", Some(3_000)),
+            ("2.128", Some(2_128)),
+            ("0", Some(0)),
+            ("99999999", Some(3_600_000)),
+            ("1e300", Some(3_600_000)),
+            ("Thu, 01 Jan 1970 00:01:40 GMT", Some(40_000)),
+            ("Thu, 01 Jan 1970 00:00:40 GMT", Some(0)),
+            ("-1", None),
+            ("NaN", None),
+            ("soon", None),
+            ("", None),
+        ];
+        for (text, milliseconds) in cases {
+            let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static(text))]);
+            assert_eq!(retry_after(&headers, UnixTime(60)), milliseconds.map(Duration::from_millis), "{text}");
+        }
+    }
+}

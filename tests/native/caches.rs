@@ -1,0 +1,148 @@
+//! Graph tokens and keys that are kept: for whom, how long, and what a hand in the store can do.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::{
+    caller_tokens::{token, token_with},
+    scripted_host::{Reply, World},
+};
+
+#[test]
+fn the_steady_state_is_one_call_to_graph() {
+    let world = World::new();
+    for _ in 0..10 {
+        assert_eq!(world.get(&token()).status, 200);
+    }
+    assert_eq!((world.calls("token"), world.calls("me"), world.script.requests.borrow().len()), (1, 10, 13));
+}
+
+#[test]
+fn another_instance_finds_keys_and_token_in_the_store() {
+    let world = World::new();
+    assert_eq!(world.get(&token()).status, 200);
+    let other = world.another_instance();
+    assert_eq!(other.get(&token()).status, 200);
+    assert_eq!((world.calls("keys"), world.calls("token"), world.calls("me")), (1, 1, 2));
+    assert!(world.script.log.borrow()[1].contains("\"token_from\":\"store\""));
+}
+
+#[test]
+fn nobody_gets_another_callers_token() {
+    let world = World::new();
+    let of = |name: &str| token_with(|plan| plan.claim("uti", name));
+    for (number, name) in ["a", "b", "c"].into_iter().enumerate() {
+        assert_eq!(world.get(&of(name)).status, 200);
+        assert_eq!(world.last("me").headers()["authorization"], format!("Bearer graph-token-{}", number + 1));
+    }
+    for (number, name) in ["a", "b", "c"].into_iter().enumerate() {
+        assert_eq!(world.get(&of(name)).status, 200);
+        assert_eq!(world.last("me").headers()["authorization"], format!("Bearer graph-token-{}", number + 1));
+    }
+}
+
+#[test]
+fn a_token_is_verified_each_time_however_often_it_was_good() {
+    let world = World::new();
+    let token = token();
+    assert_eq!(world.get(&token).status, 200);
+    world.pass(3600 + 301);
+    world.get(&token).is(401, "invalid_token");
+}
+
+#[test]
+fn tokens_end_before_their_time_and_are_renewed_when_entra_says() {
+    let world = World::new();
+    let long = token_with(|plan| plan.claim("exp", crate::scripted_host::NOW + 100_000));
+    let reply = json!({"token_type": "Bearer", "access_token": "one", "expires_in": 3600, "refresh_in": 1800});
+    world.next("token", [Reply::json(200, &reply)]);
+    assert_eq!(world.get(&long).status, 200);
+    world.pass(1799);
+    assert_eq!(world.get(&long).status, 200);
+    assert_eq!(world.calls("token"), 1);
+
+    // Due: renewed beside the request, which does not wait.
+    world.pass(1);
+    world.next("token", [Reply::json(500, &json!({})).after(Duration::from_secs(5))]);
+    assert_eq!(world.get(&long).status, 200);
+    assert_eq!(world.last("me").headers()["authorization"], "Bearer one");
+    // That failed; the old one serves, and the next request tries again.
+    assert_eq!(world.get(&long).status, 200);
+    assert_eq!(world.get(&long).status, 200);
+    assert_ne!(world.last("me").headers()["authorization"], "Bearer one");
+
+    world.pass(3600 - 120);
+    let calls = world.calls("token");
+    assert_eq!(world.get(&long).status, 200);
+    assert_eq!(world.calls("token"), calls + 1);
+}
+
+#[test]
+fn entries_are_sealed_and_a_hand_in_the_store_does_no_more_than_empty_it() {
+    let world = World::new();
+    let token = token();
+    assert_eq!(world.get(&token).status, 200);
+    let store = world.script.store.borrow().clone();
+    assert_eq!(store.len(), 2, "{:?}", store.keys());
+    for (key, entry) in &store {
+        for secret in [&b"graph-token-1"[..], b"\"keys\"", b"AQAB", token.as_bytes()] {
+            assert!(!entry.windows(secret.len()).any(|window| window == secret), "{key}");
+        }
+    }
+    for key in store.keys() {
+        for damage in [vec![], vec![0; 300], store.values().next().unwrap().clone(), store[key][1..].to_vec()] {
+            world.script.store.borrow_mut().clone_from(&store);
+            world.script.store.borrow_mut().insert(key.clone(), damage);
+            let other = world.another_instance();
+            assert_eq!(other.get(&token).status, 200, "{key}");
+        }
+    }
+}
+
+#[test]
+fn an_entry_of_another_tenancy_or_application_does_not_open() {
+    for (name, value) in [
+        ("graph_scopes", "https://graph.microsoft.com/.default"),
+        ("authority_host", "https://login.example/"),
+        ("client_secret", "another-secret"),
+    ] {
+        let world = World::new();
+        assert_eq!(world.get(&token()).status, 200);
+        let other = world.another_instance();
+        other.set(name, value);
+        assert_eq!(other.get(&token()).status, 200, "{name}");
+        let keys_again = name == "client_secret";
+        let token_again = name == "graph_scopes";
+        assert_eq!((world.calls("keys") == 2, world.calls("token") == 2), (keys_again, token_again), "{name}");
+    }
+}
+
+#[test]
+fn the_store_never_grows_beyond_its_slots() {
+    let world = World::new();
+    world.set("token_store_slots", "4");
+    for number in 0..40 {
+        assert_eq!(world.get(&token_with(|plan| plan.claim("uti", number))).status, 200);
+    }
+    assert!(world.script.store.borrow().len() <= 5);
+    world.set("token_store_slots", "0");
+    let other = world.another_instance();
+    world.script.store.borrow_mut().clear();
+    assert_eq!(other.get(&token()).status, 200);
+    assert_eq!(world.script.store.borrow().len(), 0);
+}
+
+#[test]
+fn a_broken_or_hanging_store_is_a_miss_and_a_line_in_the_log() {
+    for delay in [Duration::ZERO, Duration::from_secs(600)] {
+        let world = World::new();
+        world.script.store_fault.set(Some(delay));
+        assert_eq!(world.get(&token()).status, 200);
+        let log = world.script.log.borrow();
+        assert!(log.iter().any(|line| line.contains("\"event\":\"store\"")), "{log:?}");
+        let served = log.iter().find(|line| line.contains("\"event\":\"request\"")).unwrap();
+        let line: serde_json::Value = serde_json::from_str(served).unwrap();
+        assert!(line["total_ms"].as_f64().unwrap() < 1000.0, "{served}");
+    }
+}

@@ -1,0 +1,267 @@
+//! Everything that Entra can answer to an exchange.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
+use jwt_simple::prelude::PS256KeyPair;
+use profile_get::host::SendFault;
+use serde_json::{Value, json};
+
+use crate::{
+    caller_tokens::token,
+    scripted_host::{AUTHORITY, Answered, CLIENT, NOW, Reply, SECRET, TENANT, World, request_head},
+};
+
+const CLAIMS: &str = r#"{"access_token":{"acrs":{"essential":true,"value":"c1"}}}"#;
+
+fn refused(error: &Value) -> (World, Answered) {
+    let world = World::new();
+    let mut body = error.clone();
+    body["correlation_id"] = json!("entra-correlation");
+    body["trace_id"] = json!("entra-trace");
+    body["error_description"] = json!("AADSTS0: words that nobody should see");
+    world.next("token", [Reply::json(400, &body)]);
+    let answer = world.get(&token());
+    assert_eq!(world.calls("me"), 0);
+    assert!(!String::from_utf8_lossy(&answer.body).contains("AADSTS"), "{answer:?}");
+    assert_eq!(answer.json()["entra_correlation_id"], "entra-correlation");
+    assert_eq!(answer.json()["entra_trace_id"], "entra-trace");
+    (world, answer)
+}
+
+#[test]
+fn a_claims_challenge_goes_to_the_caller_as_msal_reads_it() {
+    let body =
+        json!({"error": "interaction_required", "error_codes": [50076], "suberror": "basic_action", "claims": CLAIMS});
+    let (_, answer) = refused(&body);
+    answer.is(401, "claims_challenge");
+    assert_eq!(
+        answer.header("www-authenticate"),
+        format!(
+            "Bearer realm=\"{TENANT}\", authorization_uri=\"{AUTHORITY}/{TENANT}/oauth2/authorize\", \
+             error=\"insufficient_claims\", claims=\"{}\"",
+            STANDARD.encode(CLAIMS)
+        )
+    );
+    assert_eq!(answer.json()["claims"], CLAIMS);
+}
+
+#[test]
+fn what_the_caller_can_act_on_reaches_it() {
+    let cases = [
+        (json!({"error": "interaction_required", "error_codes": [50076]}), 401, "interaction_required"),
+        (json!({"error": "invalid_grant", "error_codes": [500133]}), 401, "token_refused"),
+        (json!({"error": "invalid_grant", "error_codes": [50173], "suberror": "bad_token"}), 401, "token_refused"),
+        (json!({"error": "invalid_grant", "error_codes": [53003], "suberror": "message_only"}), 403, "access_denied"),
+        (json!({"error": "invalid_grant", "error_codes": [50105]}), 403, "access_denied"),
+        (
+            json!({"error": "invalid_grant", "error_codes": [65001], "suberror": "consent_required"}),
+            403,
+            "consent_required",
+        ),
+    ];
+    for (body, status, code) in cases {
+        let (_, answer) = refused(&body);
+        assert_eq!((answer.status, answer.code().as_str()), (status, code), "{body}");
+        assert_eq!(answer.status == 401, answer.header("www-authenticate").contains("invalid_token"), "{body}");
+    }
+}
+
+#[test]
+fn missing_consent_comes_with_where_to_give_it() {
+    let (_, answer) =
+        refused(&json!({"error": "invalid_grant", "suberror": "consent_required", "error_codes": [65001]}));
+    let body = answer.json();
+    let scope = "scope=https%3A%2F%2Fgraph.microsoft.com%2FUser.Read";
+    assert_eq!(
+        body["consent_url"],
+        format!(
+            "{AUTHORITY}/{TENANT}/oauth2/v2.0/authorize?client_id={CLIENT}&response_type=code&prompt=consent&{scope}"
+        )
+    );
+    assert_eq!(body["admin_consent_url"], format!("{AUTHORITY}/{TENANT}/v2.0/adminconsent?client_id={CLIENT}&{scope}"));
+    assert_eq!(body["scopes"], "https://graph.microsoft.com/User.Read");
+    assert!(answer.header("www-authenticate").contains("proposedAction=\"consent\""));
+}
+
+#[test]
+fn what_it_cannot_act_on_is_the_operators() {
+    for body in [
+        json!({"error": "unauthorized_client", "error_codes": [700016]}),
+        json!({"error": "invalid_scope", "error_codes": [70011]}),
+        json!({"error": "invalid_grant", "error_codes": [500131]}),
+    ] {
+        let (world, answer) = refused(&body);
+        answer.is(500, "server_misconfigured");
+        let line = world.script.log.borrow()[0].clone();
+        let error = body["error"].as_str().unwrap();
+        assert!(line.contains(error) && line.contains("entra-trace") && line.contains("\"error\""), "{line}");
+    }
+}
+
+#[test]
+fn throttling_says_when_to_come_back_and_is_respected() {
+    let world = World::new();
+    world.next("token", [Reply::json(429, &json!({"error": "temporarily_unavailable"})).header("retry-after", "6.2")]);
+    let answer = world.get(&token());
+    answer.is(503, "entra_throttled");
+    assert_eq!(answer.header("retry-after"), "7");
+    // Nobody of the directory asks Entra again before.
+    let other = crate::caller_tokens::token_with(|plan| plan.claim("uti", "another"));
+    let answer = world.get(&other);
+    answer.is(503, "entra_throttled");
+    assert_eq!(world.calls("token"), 1);
+    world.pass(7);
+    assert_eq!(world.get(&other).status, 200);
+}
+
+#[test]
+fn a_loop_is_throttling_of_one_token_alone() {
+    let world = World::new();
+    world.next("token", [Reply::json(400, &json!({"error": "invalid_grant", "error_codes": [50196]}))]);
+    let first = token();
+    let answer = world.get(&first);
+    answer.is(503, "entra_throttled");
+    assert_eq!(answer.header("retry-after"), "60");
+    world.get(&first).is(503, "entra_throttled");
+    assert_eq!(world.calls("token"), 1);
+    assert_eq!(world.get(&crate::caller_tokens::token_with(|plan| plan.claim("uti", "another"))).status, 200);
+}
+
+#[test]
+fn outages_have_their_own_answers() {
+    let garbage = || Reply::new(200, "<html>");
+    let cases: [(Vec<Reply>, u16, &str, usize); 8] = [
+        (vec![Reply::fault(SendFault::Broken("refused".into())); 2], 502, "entra_unreachable", 2),
+        (vec![Reply::fault(SendFault::TimedOut)], 504, "entra_timeout", 1),
+        (vec![Reply::new(200, "").after(Duration::from_secs(60))], 504, "entra_timeout", 1),
+        (vec![Reply::fault(SendFault::Denied)], 503, "server_unavailable", 1),
+        (vec![Reply::new(503, "").header("retry-after", "30")], 503, "entra_unavailable", 1),
+        (vec![Reply::new(500, ""), Reply::new(500, "")], 503, "entra_unavailable", 2),
+        (vec![garbage()], 502, "entra_unusable_answer", 1),
+        (vec![Reply::new(200, vec![b' '; 200_000])], 502, "entra_unusable_answer", 1),
+    ];
+    for (replies, status, code, calls) in cases {
+        let world = World::new();
+        let what = format!("{replies:?}").chars().take(120).collect::<String>();
+        world.next("token", replies);
+        let answer = world.get(&token());
+        assert_eq!((answer.status, answer.code().as_str(), world.calls("token")), (status, code, calls), "{what}");
+        assert_eq!(world.calls("me"), 0, "{what}");
+        assert!(world.elapsed() <= Duration::from_secs(20), "{what}");
+        assert_eq!(world.get(&token()).status, 200, "{what}, then mended");
+    }
+}
+
+#[test]
+fn one_failure_that_passes_is_not_noticed() {
+    for reply in [Reply::fault(SendFault::Broken("reset".into())), Reply::new(502, ""), Reply::new(503, "")] {
+        let world = World::new();
+        world.next("token", [reply]);
+        assert_eq!(world.get(&token()).status, 200);
+        assert_eq!(world.calls("token"), 2);
+    }
+}
+
+#[test]
+fn a_rotated_secret_is_read_again_when_entra_refuses_the_old_one() {
+    let world = World::new();
+    assert_eq!(world.get(&token()).status, 200);
+    let refusal = || Reply::json(401, &json!({"error": "invalid_client", "error_codes": [7_000_215]}));
+    let another = |name: &str| crate::caller_tokens::token_with(|plan| plan.claim("uti", name));
+
+    world.set("client_secret", "rotated-secret");
+    world.next("token", [refusal()]);
+    assert_eq!(world.get(&another("b")).status, 200);
+    assert_eq!(world.form()["client_secret"], "rotated-secret");
+
+    // Still wrong: one answer for the caller, one line for the operator, and no flood of readings.
+    let reads = || world.script.variable_reads.borrow().iter().filter(|name| *name == "client_secret").count();
+    world.pass(31);
+    let before = reads();
+    for name in ["c", "d", "e"] {
+        world.next("token", [refusal()]);
+        let answer = world.get(&another(name));
+        answer.is(500, "server_misconfigured");
+        assert_eq!(answer.header("www-authenticate"), "");
+    }
+    assert_eq!(reads(), before + 1);
+}
+
+#[test]
+fn a_certificate_signs_an_assertion_as_entra_documents_it_and_signs_it_once() {
+    let key = PS256KeyPair::generate(2048).unwrap();
+    let certificate = b"stands for the DER of a certificate";
+    let bundle = format!("{}\n{}", key.to_pem().unwrap(), pem::encode(&pem::Pem::new("CERTIFICATE", &certificate[..])));
+    let world = World::new();
+    world.set("client_secret", &bundle);
+    assert_eq!(world.get(&token()).status, 200);
+
+    let form = world.form();
+    assert_eq!(form.get("client_secret"), None);
+    assert_eq!(form["client_assertion_type"], "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
+    let assertion = &form["client_assertion"];
+    let parts: Vec<Value> = assertion
+        .split('.')
+        .take(2)
+        .map(|part| serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap())
+        .collect();
+    let thumbprint = URL_SAFE_NO_PAD.encode(<sha2::Sha256 as sha2::Digest>::digest(certificate));
+    assert_eq!(parts[0], json!({"alg": "PS256", "typ": "JWT", "x5t#S256": thumbprint}));
+    let claims: BTreeMap<String, Value> = serde_json::from_value(parts[1].clone()).unwrap();
+    for (name, value) in [
+        ("aud", json!(format!("{AUTHORITY}/{TENANT}/oauth2/v2.0/token"))),
+        ("iss", json!(CLIENT)),
+        ("sub", json!(CLIENT)),
+        ("nbf", json!(NOW)),
+        ("iat", json!(NOW)),
+        ("exp", json!(NOW + 600)),
+    ] {
+        assert_eq!(claims[name], value, "{name}");
+    }
+    assert!(claims["jti"].as_str().is_some_and(|id| id.len() == 36));
+
+    let another = |name: &str| crate::caller_tokens::token_with(|plan| plan.claim("uti", name));
+    world.pass(400);
+    assert_eq!(world.get(&another("b")).status, 200);
+    assert_eq!(&world.form()["client_assertion"], assertion);
+    world.pass(100);
+    assert_eq!(world.get(&another("c")).status, 200);
+    assert_ne!(&world.form()["client_assertion"], assertion);
+}
+
+#[test]
+fn a_secret_that_cannot_be_read_is_an_outage() {
+    let world = World::new();
+    world.script.variables.borrow_mut().insert("client_secret", Err("Failed to read variable".to_owned()));
+    let answer = world.get(&token());
+    answer.is(503, "server_unavailable");
+    assert!(!answer.header("retry-after").is_empty());
+    assert!(world.script.log.borrow()[0].contains("clientsecret"));
+    world.set("client_secret", SECRET);
+    assert_eq!(world.get(&token()).status, 200);
+}
+
+#[test]
+fn requests_at_the_same_time_share_one_exchange_and_its_outcome() {
+    let bearer = format!("Bearer {}", token());
+    let many = || (0..10).map(|_| request_head(http::Method::GET, "/api/profile-get", &[("authorization", &bearer)]));
+    let slow = Duration::from_millis(800);
+
+    let world = World::new();
+    let token_reply = json!({"token_type": "Bearer", "access_token": "slow", "expires_in": 3600});
+    world.next("token", [Reply::json(200, &token_reply).after(slow)]);
+    assert!(world.all(many().collect()).iter().all(|answer| answer.status == 200));
+    assert_eq!((world.calls("metadata"), world.calls("keys"), world.calls("token")), (1, 1, 1));
+    let secret_reads = world.script.variable_reads.borrow().iter().filter(|name| *name == "client_secret").count();
+    assert_eq!(secret_reads, 1);
+
+    let world = World::new();
+    world.next("token", [Reply::json(400, &json!({"error": "invalid_grant"})).after(slow)]);
+    let answers = world.all(many().collect());
+    assert!(answers.iter().all(|answer| answer.code() == "token_refused"));
+    assert_eq!(world.calls("token"), 1);
+}

@@ -1,0 +1,185 @@
+//! Everything that Graph can answer.
+
+use std::time::Duration;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use profile_get::host::SendFault;
+use serde_json::json;
+
+use crate::{
+    caller_tokens::token,
+    scripted_host::{Reply, World},
+};
+
+const CLAIMS: &str = r#"{"access_token":{"nbf":{"essential":true,"value":"1752041837"}}}"#;
+
+fn challenge() -> Reply {
+    let header = format!(
+        r#"Bearer realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize", client_id="00000003-0000-0000-c000-000000000000", error="insufficient_claims", claims="{}", PoP realm="""#,
+        STANDARD.encode(CLAIMS)
+    );
+    Reply::json(401, &json!({"error": {"code": "InvalidAuthenticationToken"}})).header("www-authenticate", &header)
+}
+
+fn refused_token() -> Reply {
+    Reply::json(401, &json!({"error": {"code": "InvalidAuthenticationToken"}}))
+        .header("www-authenticate", r#"Bearer realm="", authorization_uri="x", client_id="y""#)
+}
+
+#[test]
+fn refusals_keep_their_status_code_and_ids() {
+    let cases: [(Reply, u16, &str, &str); 5] = [
+        (
+            Reply::json(403, &json!({"error": {"code": "Authorization_RequestDenied", "message": "words"}})),
+            403,
+            "graph_forbidden",
+            "",
+        ),
+        (
+            Reply::json(404, &json!({"error": {"code": "Request_ResourceNotFound", "message": "words"}})),
+            404,
+            "graph_not_found",
+            "",
+        ),
+        (
+            Reply::json(400, &json!({"error": {"code": "BadRequest", "message": "words"}})),
+            400,
+            "graph_rejected_request",
+            "",
+        ),
+        (
+            Reply::json(429, &json!({"error": {"code": "TooManyRequests", "message": "words"}}))
+                .header("retry-after", "2.128"),
+            429,
+            "graph_throttled",
+            "3",
+        ),
+        (
+            Reply::json(503, &json!({"error": {"code": "serviceNotAvailable", "message": "words"}}))
+                .header("retry-after", "30"),
+            503,
+            "graph_unavailable",
+            "30",
+        ),
+    ];
+    for (reply, status, code, wait) in cases {
+        let world = World::new();
+        let graph_code =
+            serde_json::from_slice::<serde_json::Value>(&reply.pieces[0]).unwrap()["error"]["code"].clone();
+        world.next("me", [reply.header("request-id", "graph-id")]);
+        let answer = world.get(&token());
+        answer.is(status, code);
+        assert_eq!(answer.header("retry-after"), wait, "{code}");
+        assert_eq!(
+            (&answer.json()["graph_error_code"], &answer.json()["graph_request_id"]),
+            (&graph_code, &json!("graph-id"))
+        );
+        assert!(!String::from_utf8_lossy(&answer.body).contains("words"), "{code}");
+        assert_eq!(world.calls("me"), 1, "{code}");
+    }
+}
+
+#[test]
+fn a_revoked_token_is_exchanged_once_more() {
+    let world = World::new();
+    assert_eq!(world.get(&token()).status, 200);
+    world.next("me", [refused_token()]);
+    assert_eq!(world.get(&token()).status, 200);
+    assert_eq!(world.calls("token"), 2);
+    assert_eq!(world.last("me").headers()["authorization"], "Bearer graph-token-2");
+
+    world.next("me", [refused_token(), refused_token()]);
+    world.get(&token()).is(502, "graph_refused_token");
+    assert_eq!(world.calls("token"), 3);
+}
+
+#[test]
+fn a_claims_challenge_is_met_by_an_exchange_with_its_claims() {
+    let world = World::new();
+    world.next("me", [challenge()]);
+    assert_eq!(world.get(&token()).status, 200);
+    assert_eq!(
+        world.form()["claims"],
+        r#"{"access_token":{"nbf":{"essential":true,"value":"1752041837"},"xms_cc":{"values":["cp1"]}}}"#
+    );
+    // The new token is the caller's from now on.
+    assert_eq!(world.get(&token()).status, 200);
+    assert_eq!(world.calls("token"), 2);
+}
+
+#[test]
+fn a_claims_challenge_that_cannot_be_met_here_goes_to_the_caller() {
+    let with_interaction = [
+        vec![],
+        vec![Reply::json(400, &json!({"error": "interaction_required"}))],
+        vec![Reply::json(400, &json!({"error": "invalid_grant"}))],
+    ];
+    for second_exchange in with_interaction {
+        let world = World::new();
+        assert_eq!(world.get(&token()).status, 200);
+        let met = second_exchange.is_empty();
+        world.next("token", second_exchange);
+        world.next("me", [challenge()]);
+        if met {
+            world.next("me", [challenge()]);
+        }
+        let answer = world.get(&token());
+        answer.is(401, "claims_challenge");
+        assert!(answer.header("www-authenticate").contains(&STANDARD.encode(CLAIMS)));
+        assert_eq!(world.calls("token"), 2);
+    }
+    // Entra's own, newer claims win over Graph's.
+    let newer = r#"{"access_token":{"acrs":{"essential":true,"value":"c1"}}}"#;
+    let world = World::new();
+    assert_eq!(world.get(&token()).status, 200);
+    world.next("me", [challenge()]);
+    world.next("token", [Reply::json(400, &json!({"error": "interaction_required", "claims": newer}))]);
+    assert_eq!(world.get(&token()).json()["claims"], newer);
+}
+
+#[test]
+fn outages_have_their_own_answers() {
+    let cases: [(Vec<Reply>, u16, &str, usize); 6] = [
+        (vec![Reply::fault(SendFault::Broken("reset".into())); 2], 502, "graph_unreachable", 2),
+        (vec![Reply::fault(SendFault::TimedOut)], 504, "graph_timeout", 1),
+        (vec![Reply::new(200, "").after(Duration::from_secs(60))], 504, "graph_timeout", 1),
+        (vec![Reply::new(500, "<html>"), Reply::new(500, "")], 502, "graph_unusable_answer", 2),
+        (vec![Reply::new(302, "").header("location", "https://evil.example")], 502, "graph_unusable_answer", 1),
+        (vec![Reply::new(503, ""), Reply::new(503, "")], 503, "graph_unavailable", 2),
+    ];
+    for (replies, status, code, calls) in cases {
+        let world = World::new();
+        let what = format!("{replies:?}").chars().take(120).collect::<String>();
+        world.next("me", replies);
+        let answer = world.get(&token());
+        assert_eq!((answer.status, answer.code().as_str(), world.calls("me")), (status, code, calls), "{what}");
+        assert!(world.elapsed() <= Duration::from_secs(20), "{what}");
+    }
+}
+
+#[test]
+fn small_bodies_are_sent_whole_and_large_ones_stream() {
+    for (length, streamed) in [(10, false), (64 * 1024, false), (64 * 1024 + 1, true), (1_000_000, true)] {
+        let world = World::new();
+        let body = vec![b'x'; length];
+        let mut reply = Reply::new(200, "").header("content-type", "application/json");
+        reply.pieces = body.chunks(10_000).map(|piece| piece.to_vec().into()).collect();
+        world.next("me", [reply]);
+        let answer = world.get(&token());
+        assert_eq!((answer.status, answer.streamed, answer.body.len()), (200, streamed, length));
+        assert_eq!(answer.headers.contains_key("content-length"), !streamed);
+    }
+}
+
+#[test]
+fn the_deadline_holds_for_everything_together() {
+    let world = World::new();
+    world.set("request_timeout", "6");
+    let slow = Duration::from_millis(3_500);
+    let metadata = json!({"issuer": "https://login.example/11111111-1111-4111-8111-111111111111/v2.0",
+                          "jwks_uri": "https://login.example/11111111-1111-4111-8111-111111111111/discovery/v2.0/keys"});
+    world.next("metadata", [Reply::json(200, &metadata).after(slow)]);
+    world.next("keys", [Reply::json(200, &crate::caller_tokens::key_set()).after(slow)]);
+    world.get(&token()).is(504, "entra_timeout");
+    assert!(world.elapsed() <= Duration::from_secs(6), "{:?}", world.elapsed());
+}

@@ -1,0 +1,186 @@
+//! Signing keys: rotation, outages, and tokens that invent key ids.
+
+use std::time::Duration;
+
+use profile_get::host::SendFault;
+use serde_json::json;
+
+use crate::{
+    caller_tokens::{Plan, key_set, rotated_key_set, token, token_with},
+    scripted_host::{Reply, World, request_head},
+};
+
+fn of_key(key_id: &str) -> String {
+    token_with(|plan: &mut Plan| {
+        plan.header.insert("kid".into(), key_id.into());
+        plan.foreign_key = true;
+    })
+}
+
+#[test]
+fn keys_are_fetched_once() {
+    let world = World::new();
+    for _ in 0..5 {
+        assert_eq!(world.get(&token()).status, 200);
+    }
+    assert_eq!((world.calls("metadata"), world.calls("keys")), (1, 1));
+}
+
+#[test]
+fn a_rotated_key_is_found_at_once() {
+    let world = World::new();
+    assert_eq!(world.get(&token()).status, 200);
+    world.next("keys", [Reply::json(200, &rotated_key_set("key-2"))]);
+    assert_eq!(world.get(&of_key("key-2")).status, 200);
+    assert_eq!(world.get(&token()).status, 200);
+    assert_eq!(world.calls("keys"), 2);
+}
+
+#[test]
+fn invented_key_ids_cause_one_refresh_in_a_minute() {
+    let world = World::new();
+    assert_eq!(world.get(&token()).status, 200);
+    for number in 0..50 {
+        world.get(&of_key(&format!("invented-{number}"))).is(401, "invalid_token");
+    }
+    assert_eq!(world.calls("keys"), 2);
+    world.pass(61);
+    // A refresh that fails counts too, and good keys are not lost by it.
+    world.next("metadata", [Reply::new(404, "")]);
+    for number in 0..50 {
+        world.get(&of_key(&format!("invented-{number}"))).is(401, "invalid_token");
+    }
+    assert_eq!(world.calls("metadata"), 3);
+    assert_eq!(world.get(&token()).status, 200);
+}
+
+#[test]
+fn a_bad_signature_causes_no_refresh() {
+    let world = World::new();
+    assert_eq!(world.get(&token()).status, 200);
+    for _ in 0..5 {
+        world.get(&of_key("key-1")).is(401, "invalid_token");
+    }
+    assert_eq!(world.calls("keys"), 1);
+}
+
+#[test]
+fn stale_keys_are_renewed_beside_the_request() {
+    let world = World::new();
+    assert_eq!(world.get(&token()).status, 200);
+    world.pass(3601);
+    world.next("metadata", [Reply::new(200, "").after(Duration::from_secs(4))]);
+    let before = world.elapsed();
+    assert_eq!(world.get(&token()).status, 200);
+    assert_eq!(world.calls("metadata"), 2);
+    // Virtual time went on only for the renewal.
+    assert!(world.elapsed() - before >= Duration::from_secs(4));
+    let line: serde_json::Value = serde_json::from_str(&world.script.log.borrow()[1]).unwrap();
+    assert_eq!(line["total_ms"], 0.0);
+}
+
+#[test]
+fn last_known_good_keys_serve_for_a_day() {
+    let world = World::new();
+    world.set("token_store_slots", "0");
+    let long = || token_with(|plan| plan.claim("exp", crate::scripted_host::NOW + 200_000));
+    assert_eq!(world.get(&long()).status, 200);
+    let outage = || Reply::fault(SendFault::Broken("refused".into()));
+    for _ in 0..11 {
+        world.pass(2 * 3600);
+        world.next("metadata", [outage(), outage()]);
+        assert_eq!(world.get(&long()).status, 200);
+    }
+    world.pass(2 * 3600);
+    world.next("metadata", [outage(), outage()]);
+    world.get(&long()).is(502, "entra_unreachable");
+}
+
+#[test]
+fn max_age_is_honoured_within_bounds() {
+    for (cache_control, fresh) in
+        [("max-age=600, private", 600), ("private, max-age=86400", 3600), ("no-store", 3600), ("max-age=1", 300)]
+    {
+        let world = World::new();
+        world.next("keys", [Reply::json(200, &key_set()).header("cache-control", cache_control)]);
+        assert_eq!(world.get(&token()).status, 200);
+        world.pass(fresh - 1);
+        assert_eq!(world.get(&token()).status, 200);
+        assert_eq!(world.calls("keys"), 1, "{cache_control}");
+        world.pass(1);
+        assert_eq!(world.get(&token()).status, 200);
+        assert_eq!(world.calls("keys"), 2, "{cache_control}");
+    }
+}
+
+#[test]
+fn an_outage_from_the_start_is_an_answer_and_is_over_at_once() {
+    let cases: [(&'static str, Reply, u16, &str); 9] = [
+        ("metadata", Reply::new(404, ""), 502, "entra_unusable_answer"),
+        ("metadata", Reply::new(200, "<html>"), 502, "entra_unusable_answer"),
+        ("metadata", Reply::new(200, vec![b' '; 200_000]), 502, "entra_unusable_answer"),
+        (
+            "metadata",
+            Reply::json(200, &json!({"issuer": "x", "jwks_uri": "https://evil.example/keys"})),
+            502,
+            "entra_unusable_answer",
+        ),
+        ("metadata", Reply::fault(SendFault::TimedOut), 504, "entra_timeout"),
+        ("keys", Reply::new(200, "{\"keys\":[]}"), 502, "entra_unusable_answer"),
+        ("keys", Reply::new(429, "").header("retry-after", "9"), 503, "entra_unavailable"),
+        ("keys", Reply::new(301, "").header("location", "https://evil.example/keys"), 502, "entra_unusable_answer"),
+        ("keys", Reply::fault(SendFault::Denied), 503, "server_unavailable"),
+    ];
+    for (endpoint, reply, status, code) in cases {
+        let world = World::new();
+        let what = format!("{endpoint} {reply:?}").chars().take(120).collect::<String>();
+        world.next(endpoint, [reply]);
+        let answer = world.get(&token());
+        assert_eq!((answer.status, answer.code().as_str()), (status, code), "{what}");
+        assert_eq!(world.calls("token"), 0, "{what}");
+        assert_eq!(world.get(&token()).status, 200, "{what}, then mended");
+    }
+}
+
+#[test]
+fn a_down_entra_is_asked_less_and_less() {
+    let world = World::new();
+    let outage = || Reply::new(404, "");
+    world.next("metadata", (0..1000).map(|_| outage()));
+    for _ in 0..120 {
+        assert_eq!(world.get(&token()).status, 502);
+        world.pass(1);
+    }
+    let calls = world.calls("metadata");
+    assert!((5..=12).contains(&calls), "{calls}");
+}
+
+#[test]
+fn everybody_waits_for_the_same_keys_also_when_they_never_come() {
+    let bearer = format!("Bearer {}", token());
+    let many = (0..10).map(|_| request_head(http::Method::GET, "/api/profile-get", &[("authorization", &bearer)]));
+    let world = World::new();
+    world.next("metadata", [Reply::new(200, "").after(Duration::from_secs(600))]);
+    let answers = world.all(many.collect());
+    assert!(answers.iter().all(|answer| (answer.status, answer.code().as_str()) == (504, "entra_timeout")));
+    assert_eq!(world.calls("metadata"), 1);
+}
+
+#[test]
+fn keys_of_the_wrong_kind_sign_for_nobody() {
+    for change in [json!({"use": "enc"}), json!({"kty": "oct"}), json!({"alg": "RS512"}), json!({"d": "AQAB"})] {
+        let world = World::new();
+        let mut keys = rotated_key_set("key-2");
+        for (name, value) in change.as_object().unwrap() {
+            keys["keys"][1][name] = value.clone();
+        }
+        world.next("keys", [Reply::json(200, &keys), Reply::json(200, &keys)]);
+        world.get(&of_key("key-2")).is(401, "invalid_token");
+    }
+    // A key for personal accounts does not sign for an organisation.
+    let world = World::new();
+    let mut keys = rotated_key_set("key-2");
+    keys["keys"][1]["issuer"] = json!("https://login.example/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0");
+    world.next("keys", [Reply::json(200, &keys)]);
+    world.get(&of_key("key-2")).is(401, "invalid_token");
+}

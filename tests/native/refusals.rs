@@ -1,0 +1,218 @@
+//! Everything that is refused before anybody is called, or right after the signature was checked.
+
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::{
+    caller_tokens::{Plan, token, token_with},
+    scripted_host::{APPLICATION, AUTHORITY, CLIENT, NOW, OTHER_TENANT, PERSON, SECRET, TENANT, World},
+};
+
+/// A token that is broken in one way.
+type Break = fn(&mut Plan);
+
+#[test]
+fn a_token_with_one_thing_wrong_is_refused_and_nothing_is_called_in_its_name() {
+    // (what, how, whether keys are asked for)
+    let cases: [(&str, Break, bool); 22] = [
+        ("another audience", |plan| plan.claim("aud", PERSON), false),
+        ("two audiences", |plan| plan.claim("aud", json!([CLIENT])), false),
+        ("Graph's audience", |plan| plan.claim("aud", "00000003-0000-0000-c000-000000000000"), false),
+        ("Graph's address", |plan| plan.claim("aud", "https://graph.microsoft.com/"), false),
+        ("Graph's nonce", |plan| _ = plan.header.insert("nonce".into(), "n".into()), false),
+        ("another tenant", |plan| plan.claim("tid", OTHER_TENANT), false),
+        ("no tenant", |plan| plan.without("tid"), false),
+        ("a second tenant in other letters", |plan| plan.claim("TID", OTHER_TENANT), false),
+        ("long expired", |plan| plan.claim("exp", NOW - 300), false),
+        ("not yet valid", |plan| plan.claim("nbf", NOW + 301), false),
+        ("no expiry", |plan| plan.without("exp"), false),
+        ("an expiry in words", |plan| plan.claim("exp", (NOW + 60).to_string()), false),
+        ("no version", |plan| plan.without("ver"), false),
+        ("another algorithm", |plan| _ = plan.header.insert("alg".into(), "HS256".into()), false),
+        ("no algorithm", |plan| _ = plan.header.insert("alg".into(), "none".into()), false),
+        ("critical extensions", |plan| _ = plan.header.insert("crit".into(), json!(["exp"])), false),
+        ("no key id", |plan| _ = plan.header.remove("kid"), false),
+        ("another issuer", |plan| plan.claim("iss", format!("{AUTHORITY}.evil/{TENANT}/v2.0")), true),
+        ("the other form's issuer", |plan| plan.claim("iss", format!("https://sts.windows.net/{TENANT}/")), true),
+        ("another tenant's issuer", |plan| plan.claim("iss", format!("{AUTHORITY}/{OTHER_TENANT}/v2.0")), true),
+        ("another key's signature", |plan| plan.foreign_key = true, true),
+        ("an unknown key", |plan| _ = plan.header.insert("kid".into(), "key-2".into()), true),
+    ];
+    for (what, change, asks_keys) in cases {
+        let world = World::new();
+        let answer = world.get(&token_with(change));
+        assert_eq!((answer.status, answer.code().as_str()), (401, "invalid_token"), "{what}");
+        assert!(answer.header("www-authenticate").contains("error=\"invalid_token\""), "{what}");
+        assert_eq!(world.calls("token") + world.calls("me"), 0, "{what}");
+        assert_eq!(world.calls("keys") > 0, asks_keys, "{what}");
+        let line: Value = serde_json::from_str(&world.script.log.borrow()[0]).unwrap();
+        assert_eq!(line.get("tenant_id"), None, "{what}: ids of an unproven token are nobody's");
+    }
+}
+
+#[test]
+fn clocks_may_differ_by_five_minutes() {
+    let world = World::new();
+    assert_eq!(world.get(&token_with(|plan| plan.claim("exp", NOW - 299))).status, 200);
+    assert_eq!(world.get(&token_with(|plan| plan.claim("nbf", NOW + 300))).status, 200);
+}
+
+#[test]
+fn any_change_of_a_single_character_is_refused() {
+    let world = World::new();
+    let good = token();
+    assert_eq!(world.get(&good).status, 200);
+    for at in (0..good.len()).step_by(7).chain([good.len() - 1]) {
+        for to in ['A', 'b', '-'] {
+            let mut changed: Vec<char> = good.chars().collect();
+            if changed[at] == to {
+                continue;
+            }
+            changed[at] = to;
+            let changed: String = changed.into_iter().collect();
+            assert_eq!(world.get(&changed).status, 401, "{to} at {at}");
+        }
+    }
+    for extra in [format!("{good}="), format!("{good}."), format!(".{good}"), format!("{good}AAAA")] {
+        assert_eq!(world.get(&extra).status, 401, "{extra}");
+    }
+}
+
+#[test]
+fn who_may_not_is_told_so_after_the_signature_has_proven_who_it_is() {
+    let cases: [(&str, Break, &str); 5] = [
+        ("no scope", |plan| plan.without("scp"), "insufficient_scope"),
+        ("another scope", |plan| plan.claim("scp", "User.Read openid"), "insufficient_scope"),
+        ("the scope's beginning", |plan| plan.claim("scp", "user_impersonation2"), "insufficient_scope"),
+        (
+            "an application by its roles",
+            |plan| {
+                plan.without("scp");
+                plan.claim("roles", json!(["Reader"]));
+            },
+            "app_only_token",
+        ),
+        ("an application by its type", |plan| plan.claim("idtyp", "app"), "app_only_token"),
+    ];
+    for (what, change, code) in cases {
+        let world = World::new();
+        let answer = world.get(&token_with(change));
+        assert_eq!((answer.status, answer.code().as_str()), (403, code), "{what}");
+        assert!(answer.header("www-authenticate").contains("error=\"insufficient_scope\""), "{what}");
+        assert_eq!(world.calls("token") + world.calls("me"), 0, "{what}");
+        let forged = token_with(|plan| {
+            change(plan);
+            plan.foreign_key = true;
+        });
+        world.get(&forged).is(401, "invalid_token");
+    }
+}
+
+#[test]
+fn any_of_the_required_scopes_is_enough() {
+    let world = World::new();
+    world.set("required_scope", "Profile.Read user_impersonation");
+    assert_eq!(world.get(&token_with(|plan| plan.claim("scp", "openid Profile.Read"))).status, 200);
+    let answer = world.get(&token_with(|plan| plan.claim("scp", "openid")));
+    answer.is(403, "insufficient_scope");
+    assert!(answer.header("www-authenticate").contains("scope=\"Profile.Read user_impersonation\""));
+}
+
+#[test]
+fn only_listed_applications_call_when_there_is_a_list() {
+    let world = World::new();
+    world.set("allowed_clients", APPLICATION);
+    assert_eq!(world.get(&token()).status, 200);
+    assert_eq!(world.get(&token_with(Plan::version_1)).status, 200);
+    for change in [
+        (|plan: &mut Plan| plan.claim("azp", CLIENT)) as Break,
+        |plan| plan.without("azp"),
+        |plan| {
+            plan.without("azp");
+            plan.claim("appid", APPLICATION);
+        },
+    ] {
+        world.get(&token_with(change)).is(403, "client_not_allowed");
+    }
+}
+
+#[test]
+fn several_directories_are_admitted_by_a_list() {
+    let world = World::new();
+    world.set("tenant_id", "organizations").set("allowed_tenants", &format!("{TENANT},{OTHER_TENANT}"));
+    let of_other = |plan: &mut Plan| {
+        plan.claim("tid", OTHER_TENANT);
+        plan.claim("iss", format!("{AUTHORITY}/{OTHER_TENANT}/v2.0"));
+    };
+    assert_eq!(world.get(&token()).status, 200);
+    assert_eq!(world.get(&token_with(of_other)).status, 200);
+    // Exchanged at their own directory, never at a common address.
+    assert_eq!(world.last("token").uri().path(), format!("/{OTHER_TENANT}/oauth2/v2.0/token"));
+    world.get(&token_with(|plan| plan.claim("tid", OTHER_TENANT))).is(401, "invalid_token");
+    world.get(&token_with(|plan| plan.claim("tid", PERSON))).is(401, "invalid_token");
+    let answer = world.ask("/api/profile-get", &[]);
+    assert!(answer.header("www-authenticate").starts_with("Bearer realm=\"\", "));
+}
+
+#[test]
+fn without_a_token_there_is_a_bare_challenge() {
+    let world = World::new();
+    for headers in [vec![], vec![("authorization", "Basic YTpi")]] {
+        let answer = world.ask("/api/profile-get", &headers);
+        answer.is(401, "token_missing");
+        assert_eq!(
+            answer.header("www-authenticate"),
+            format!("Bearer realm=\"{TENANT}\", authorization_uri=\"{AUTHORITY}/{TENANT}/oauth2/authorize\"")
+        );
+    }
+    let bearer = format!("Bearer {}", token());
+    let twice = [("authorization", bearer.as_str()), ("authorization", bearer.as_str())];
+    world.ask("/api/profile-get", &twice).is(400, "invalid_request");
+    world.ask("/api/profile-get", &[("authorization", "Bearer x y")]).is(401, "invalid_token");
+    assert_eq!(world.script.requests.borrow().len(), 0);
+}
+
+#[test]
+fn other_paths_and_methods_are_not_served() {
+    let world = World::new();
+    let bearer = format!("Bearer {}", token());
+    for path in ["/", "/api", "/api/profile-get/", "/api/profile-get/x", "/api/Profile-get", "/api/profile-get%2f"] {
+        world.ask(path, &[("authorization", &bearer)]).is(404, "not_found");
+    }
+    for method in [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS] {
+        let answer = world.request(method.clone(), "/api/profile-get", &[("authorization", &bearer)]);
+        answer.is(405, "method_not_allowed");
+        assert_eq!(answer.header("allow"), "GET, HEAD", "{method}");
+    }
+    assert_eq!(world.script.requests.borrow().len(), 0);
+}
+
+#[test]
+fn wrong_variables_are_named_in_the_log_and_nowhere_else() {
+    let world = World::new();
+    world.set("client_id", "not a guid").set("graph_url", "http://graph.example").set("client_secret", "");
+    world.script.variables.borrow_mut().insert("tenant_id", Err("no provider has it".to_owned()));
+    let answer = world.get(&token());
+    answer.is(500, "server_misconfigured");
+    let body = String::from_utf8(answer.body.clone()).unwrap();
+    let line = world.script.log.borrow()[0].clone();
+    for name in ["client_id: ", "graph_url: ", "tenant_id: ", "clientsecret: "] {
+        assert!(line.contains(name), "{name} in {line}");
+        assert!(!body.contains(name.trim_end_matches(": ")), "{name} in {body}");
+    }
+    // Mended, it works at once.
+    world.set("client_id", CLIENT).set("graph_url", "https://graph.example").set("tenant_id", TENANT);
+    world.set("client_secret", SECRET);
+    assert_eq!(world.get(&token()).status, 200);
+}
+
+#[test]
+fn a_wrong_secret_alone_is_found_when_it_is_needed() {
+    for secret in ["", " padded ", "-----BEGIN nonsense"] {
+        let world = World::new();
+        world.set("client_secret", secret).set("token_store_slots", "0");
+        world.get(&token()).is(500, "server_misconfigured");
+        assert!(world.script.log.borrow()[0].contains("clientsecret"), "{:?}", world.script.log.borrow());
+        assert_eq!(world.calls("token"), 0);
+    }
+}

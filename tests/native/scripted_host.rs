@@ -1,0 +1,434 @@
+//! A [`Host`] whose clock, network, store and log are the test's.
+//!
+//! Time is virtual: it stands still while anything can go on, and then leaps to the next moment that somebody waits for.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, VecDeque},
+    pin::Pin,
+    rc::{Rc, Weak},
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures::{executor::LocalPool, task::LocalSpawnExt};
+use http::{HeaderMap, HeaderValue, Method, Request, Response};
+use profile_get::{
+    api::{RequestHead, answer},
+    host::{Host, SendFault, StoreFault, UnixTime, UpstreamBody, VariableUnavailable},
+    instance::Instance,
+    response::Body,
+};
+use serde_json::{Value, json};
+
+use crate::caller_tokens;
+
+pub(crate) const TENANT: &str = "11111111-1111-4111-8111-111111111111";
+pub(crate) const OTHER_TENANT: &str = "11111111-1111-4111-8111-111111111112";
+pub(crate) const CLIENT: &str = "22222222-2222-4222-8222-222222222222";
+pub(crate) const PERSON: &str = "33333333-3333-4333-8333-333333333333";
+pub(crate) const APPLICATION: &str = "44444444-4444-4444-8444-444444444444";
+pub(crate) const AUTHORITY: &str = "https://login.example";
+pub(crate) const GRAPH: &str = "https://graph.example";
+pub(crate) const SECRET: &str = "client-secret-value";
+pub(crate) const NOW: u64 = 1_800_000_000;
+
+/// An answer of an upstream.
+#[derive(Clone, Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) pieces: Vec<Bytes>,
+    pub(crate) delay: Duration,
+    pub(crate) fault: Option<SendFault>,
+}
+
+impl Reply {
+    pub(crate) fn json(status: u16, body: &Value) -> Self {
+        Self::new(status, body.to_string()).header("content-type", "application/json")
+    }
+
+    pub(crate) fn new(status: u16, body: impl Into<Bytes>) -> Self {
+        Self { status, headers: HeaderMap::new(), pieces: vec![body.into()], delay: Duration::ZERO, fault: None }
+    }
+
+    pub(crate) fn fault(fault: SendFault) -> Self {
+        Self { fault: Some(fault), ..Self::new(200, "") }
+    }
+
+    pub(crate) fn header(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.append(name, HeaderValue::from_str(value).unwrap());
+        self
+    }
+
+    pub(crate) fn after(self, delay: Duration) -> Self {
+        Self { delay, ..self }
+    }
+}
+
+type Upstream = Box<dyn FnMut(&Request<Bytes>) -> Reply>;
+
+/// What a test sets and looks at.
+pub(crate) struct Script {
+    pub(crate) now: Cell<u64>,
+    elapsed: Cell<Duration>,
+    timers: RefCell<Vec<(Duration, Weak<()>, Waker)>>,
+    pub(crate) variables: RefCell<BTreeMap<&'static str, Result<String, String>>>,
+    pub(crate) variable_reads: RefCell<Vec<String>>,
+    pub(crate) requests: RefCell<Vec<Request<Bytes>>>,
+    scripted: RefCell<BTreeMap<&'static str, VecDeque<Reply>>>,
+    upstream: RefCell<Upstream>,
+    pub(crate) store: RefCell<BTreeMap<String, Vec<u8>>>,
+    pub(crate) store_fault: Cell<Option<Duration>>,
+    pub(crate) log: RefCell<Vec<String>>,
+    random: Cell<u64>,
+    spawned: RefCell<Vec<Pin<Box<dyn Future<Output = ()>>>>>,
+}
+
+/// The script, as the core sees it.
+#[derive(Clone)]
+pub(crate) struct ScriptedHost(pub Rc<Script>);
+
+/// A world in which everything is right: keys, an exchange, a profile. Tests break one thing.
+pub(crate) struct World {
+    pub(crate) script: Rc<Script>,
+    pub(crate) instance: Rc<Instance>,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let variables = BTreeMap::from([
+            ("tenant_id", TENANT),
+            ("client_id", CLIENT),
+            ("client_secret", SECRET),
+            ("authority_host", AUTHORITY),
+            ("graph_url", GRAPH),
+            ("required_scope", "user_impersonation"),
+            ("graph_scopes", "https://graph.microsoft.com/User.Read"),
+            ("allowed_tenants", ""),
+            ("allowed_clients", ""),
+            ("allowed_origins", ""),
+            ("request_timeout", "20"),
+            ("token_store_slots", "64"),
+            ("server_timing", "off"),
+        ]);
+        let script = Script {
+            now: Cell::new(NOW),
+            elapsed: Cell::default(),
+            timers: RefCell::default(),
+            variables: RefCell::new(variables.into_iter().map(|(name, value)| (name, Ok(value.to_owned()))).collect()),
+            variable_reads: RefCell::default(),
+            requests: RefCell::default(),
+            scripted: RefCell::default(),
+            upstream: RefCell::new(Box::new(all_is_right())),
+            store: RefCell::default(),
+            store_fault: Cell::default(),
+            log: RefCell::default(),
+            random: Cell::new(1),
+            spawned: RefCell::default(),
+        };
+        Self { script: Rc::new(script), instance: Rc::default() }
+    }
+
+    /// The same machine, another instance: its memory is empty.
+    pub(crate) fn another_instance(&self) -> Self {
+        Self { script: Rc::clone(&self.script), instance: Rc::default() }
+    }
+
+    pub(crate) fn set(&self, name: &'static str, value: &str) -> &Self {
+        self.script.variables.borrow_mut().insert(name, Ok(value.to_owned()));
+        self
+    }
+
+    /// The next answers of an endpoint, before it is right again: `metadata`, `metadata-v1`, `keys`, `keys-v1`, `token`,
+    /// `me` or `photo`.
+    pub(crate) fn next(&self, endpoint: &'static str, replies: impl IntoIterator<Item = Reply>) -> &Self {
+        self.script.scripted.borrow_mut().entry(endpoint).or_default().extend(replies);
+        self
+    }
+
+    pub(crate) fn pass(&self, seconds: u64) {
+        self.script.now.set(self.script.now.get() + seconds);
+        self.script.elapsed.set(self.script.elapsed.get() + Duration::from_secs(seconds));
+    }
+
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.script.elapsed.get()
+    }
+
+    /// How often an endpoint was called.
+    pub(crate) fn calls(&self, endpoint: &str) -> usize {
+        self.script.requests.borrow().iter().filter(|request| endpoint_of(request) == endpoint).count()
+    }
+
+    pub(crate) fn last(&self, endpoint: &str) -> Request<Bytes> {
+        let requests = self.script.requests.borrow();
+        requests.iter().rev().find(|request| endpoint_of(request) == endpoint).unwrap().clone()
+    }
+
+    pub(crate) fn form(&self) -> BTreeMap<String, String> {
+        form_urlencoded::parse(self.last("token").body()).into_owned().collect()
+    }
+
+    /// The profile for a token.
+    pub(crate) fn get(&self, token: &str) -> Answered {
+        self.ask("/api/profile-get", &[("authorization", &format!("Bearer {token}"))])
+    }
+
+    pub(crate) fn ask(&self, target: &str, headers: &[(&'static str, &str)]) -> Answered {
+        self.request(Method::GET, target, headers)
+    }
+
+    pub(crate) fn request(&self, method: Method, target: &str, headers: &[(&'static str, &str)]) -> Answered {
+        self.all(vec![request_head(method, target, headers)]).remove(0)
+    }
+
+    /// All of them at the same time.
+    pub(crate) fn all(&self, requests: Vec<RequestHead>) -> Vec<Answered> {
+        let mut pool = LocalPool::new();
+        let answers: Rc<RefCell<Vec<Option<Answered>>>> = Rc::default();
+        answers.borrow_mut().resize_with(requests.len(), || None);
+        for (index, request) in requests.into_iter().enumerate() {
+            let (host, instance) = (ScriptedHost(Rc::clone(&self.script)), Rc::clone(&self.instance));
+            let answers = Rc::clone(&answers);
+            pool.spawner()
+                .spawn_local(async move {
+                    let response = answer(&instance, &host, &request).await;
+                    let answered = Answered::read(response).await;
+                    answers.borrow_mut()[index] = Some(answered);
+                })
+                .unwrap();
+        }
+        loop {
+            pool.run_until_stalled();
+            let spawned = std::mem::take(&mut *self.script.spawned.borrow_mut());
+            if !spawned.is_empty() {
+                for task in spawned {
+                    pool.spawner().spawn_local(task).unwrap();
+                }
+            } else if !self.script.leap() {
+                break;
+            }
+        }
+        answers.borrow_mut().iter_mut().map(|answer| answer.take().expect("a request was never answered")).collect()
+    }
+}
+
+pub(crate) fn request_head(method: Method, target: &str, headers: &[(&'static str, &str)]) -> RequestHead {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        map.append(*name, HeaderValue::from_str(value).unwrap());
+    }
+    RequestHead { method, target: target.to_owned(), headers: map }
+}
+
+/// An answer, read whole.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+    pub(crate) streamed: bool,
+}
+
+impl Answered {
+    async fn read(response: Response<Body<ScriptedBody>>) -> Self {
+        let (head, body) = response.into_parts();
+        let streamed = matches!(body, Body::Streamed(..));
+        let body = match body {
+            Body::Whole(bytes) => bytes.to_vec(),
+            Body::Streamed(begun, mut rest) => {
+                let mut bytes = begun.to_vec();
+                while let Some(Ok(piece)) = rest.next().await {
+                    bytes.extend_from_slice(&piece);
+                }
+                bytes
+            }
+        };
+        Self { status: head.status.as_u16(), headers: head.headers, body, streamed }
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    pub(crate) fn code(&self) -> String {
+        assert_eq!(self.header("content-type"), "application/problem+json", "{self:?}");
+        self.json()["code"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
+    }
+
+    #[track_caller]
+    pub(crate) fn is(&self, status: u16, code: &str) {
+        assert_eq!((self.status, self.code().as_str()), (status, code), "{}", String::from_utf8_lossy(&self.body));
+    }
+}
+
+pub(crate) fn endpoint_of(request: &Request<Bytes>) -> &'static str {
+    let uri = request.uri().to_string();
+    let path = uri.trim_start_matches(AUTHORITY).trim_start_matches(GRAPH);
+    let path = path.split('?').next().unwrap();
+    match path.trim_start_matches('/').split_once('/').map_or(path, |(_, rest)| rest) {
+        "v2.0/.well-known/openid-configuration" => "metadata",
+        ".well-known/openid-configuration" => "metadata-v1",
+        "discovery/v2.0/keys" => "keys",
+        "discovery/keys" => "keys-v1",
+        "oauth2/v2.0/token" => "token",
+        "me" => "me",
+        "me/photo/$value" => "photo",
+        other => panic!("nobody should call {uri} ({other})"),
+    }
+}
+
+/// Upstreams that answer as they should, with a new Graph token for each exchange.
+fn all_is_right() -> impl FnMut(&Request<Bytes>) -> Reply {
+    let mut exchanges = 0;
+    move |request| {
+        let tenant = request.uri().path().split('/').nth(1).unwrap().to_owned();
+        let issuer_tenant = if tenant.len() == 36 { tenant.clone() } else { "{tenantid}".to_owned() };
+        match endpoint_of(request) {
+            "metadata" => Reply::json(
+                200,
+                &json!({"issuer": format!("{AUTHORITY}/{issuer_tenant}/v2.0"),
+                        "jwks_uri": format!("{AUTHORITY}/{tenant}/discovery/v2.0/keys")}),
+            ),
+            "metadata-v1" => Reply::json(
+                200,
+                &json!({"issuer": format!("https://sts.windows.net/{issuer_tenant}/"),
+                        "jwks_uri": format!("{AUTHORITY}/{tenant}/discovery/keys")}),
+            ),
+            "keys" | "keys-v1" => Reply::json(200, &caller_tokens::key_set()),
+            "token" => {
+                exchanges += 1;
+                Reply::json(
+                    200,
+                    &json!({"token_type": "Bearer", "access_token": format!("graph-token-{exchanges}"),
+                            "expires_in": 3600, "scope": "User.Read"}),
+                )
+            }
+            "me" => Reply::json(200, &json!({"displayName": "Ada"})).header("request-id", "graph-request"),
+            "photo" => Reply::new(200, "jpeg bytes").header("content-type", "image/jpeg").header("etag", "\"tag\""),
+            _ => unreachable!(),
+        }
+    }
+}
+
+impl Script {
+    /// Time leaps to the next moment that somebody waits for; `false` if nobody does.
+    fn leap(&self) -> bool {
+        self.timers.borrow_mut().retain(|(_, alive, _)| alive.strong_count() > 0);
+        let Some(next) = self.timers.borrow().iter().map(|(at, _, _)| *at).min() else { return false };
+        let before = self.elapsed.get();
+        self.elapsed.set(before.max(next));
+        self.now.set(NOW.max(self.now.get() + self.elapsed.get().as_secs() - before.as_secs()));
+        let due: Vec<_> = self.timers.borrow_mut().extract_if(.., |(at, _, _)| *at <= next).collect();
+        for (_, _, waker) in due {
+            waker.wake();
+        }
+        true
+    }
+}
+
+struct Timer {
+    script: Rc<Script>,
+    at: Duration,
+    alive: Rc<()>,
+}
+
+impl Future for Timer {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if self.script.elapsed.get() >= self.at {
+            return Poll::Ready(());
+        }
+        let timer = (self.at, Rc::downgrade(&self.alive), context.waker().clone());
+        self.script.timers.borrow_mut().push(timer);
+        Poll::Pending
+    }
+}
+
+impl Host for ScriptedHost {
+    type Body = ScriptedBody;
+
+    fn now(&self) -> UnixTime {
+        UnixTime(self.0.now.get())
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.0.elapsed.get()
+    }
+
+    fn random(&self) -> [u8; 16] {
+        let next = self.0.random.get() + 1;
+        self.0.random.set(next);
+        u128::from(next).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_0c1d_2b3a_4957).to_be_bytes()
+    }
+
+    async fn variable(&self, name: &str) -> Result<String, VariableUnavailable> {
+        self.0.variable_reads.borrow_mut().push(name.to_owned());
+        let value = self.0.variables.borrow().get(name).cloned();
+        value.unwrap_or_else(|| Err("undefined".to_owned())).map_err(VariableUnavailable)
+    }
+
+    async fn send(&self, request: Request<Bytes>, timeout: Duration) -> Result<Response<ScriptedBody>, SendFault> {
+        let endpoint = endpoint_of(&request);
+        let scripted = self.0.scripted.borrow_mut().get_mut(endpoint).and_then(VecDeque::pop_front);
+        let right = (self.0.upstream.borrow_mut())(&request);
+        let reply = scripted.unwrap_or(right);
+        self.0.requests.borrow_mut().push(request);
+        self.sleep(reply.delay.min(timeout)).await;
+        if reply.delay > timeout {
+            return Err(SendFault::TimedOut);
+        }
+        if let Some(fault) = reply.fault {
+            return Err(fault);
+        }
+        let mut response = Response::builder().status(reply.status).body(ScriptedBody(reply.pieces.into())).unwrap();
+        *response.headers_mut() = reply.headers;
+        Ok(response)
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        Timer { script: Rc::clone(&self.0), at: self.0.elapsed.get() + duration, alive: Rc::default() }.await;
+    }
+
+    async fn read_store(&self, key: &str) -> Result<Option<Vec<u8>>, StoreFault> {
+        if let Some(delay) = self.0.store_fault.get() {
+            self.sleep(delay).await;
+            return Err(StoreFault("broken pipe".to_owned()));
+        }
+        Ok(self.0.store.borrow().get(key).cloned())
+    }
+
+    async fn write_store(&self, key: &str, value: &[u8]) -> Result<(), StoreFault> {
+        if let Some(delay) = self.0.store_fault.get() {
+            self.sleep(delay).await;
+            return Err(StoreFault("broken pipe".to_owned()));
+        }
+        self.0.store.borrow_mut().insert(key.to_owned(), value.to_vec());
+        Ok(())
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + 'static) {
+        self.0.spawned.borrow_mut().push(Box::pin(task));
+    }
+
+    fn log(&self, line: &str) {
+        self.0.log.borrow_mut().push(line.to_owned());
+    }
+}
+
+/// A body in pieces.
+#[derive(Debug)]
+pub(crate) struct ScriptedBody(VecDeque<Bytes>);
+
+impl UpstreamBody for ScriptedBody {
+    async fn next(&mut self) -> Option<Result<Bytes, SendFault>> {
+        self.0.pop_front().map(Ok)
+    }
+}
