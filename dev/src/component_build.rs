@@ -1,0 +1,157 @@
+//! Builds the Wasm component and puts it where `spin.toml` looks for it.
+
+use std::{path::PathBuf, process::Stdio};
+
+use anyhow::{Context, Result, bail};
+use indicatif::DecimalBytes;
+use serde::Deserialize;
+use tokio::{
+    fs,
+    io::{AsyncBufReadExt, AsyncReadExt, BufReader},
+    process::Command,
+    sync::OnceCell,
+};
+
+use crate::{
+    progress::{Progress, Step},
+    toolchain::{TARGET, WasmToolchain},
+    workspace,
+};
+
+const PACKAGE: &str = "profile-get";
+const FILE: &str = "profile_get.wasm";
+/// cargo's name for every crate's build script.
+const BUILD_SCRIPT: &str = "build-script-build";
+
+/// The component, built in this process.
+static BUILT: OnceCell<PathBuf> = OnceCell::const_new();
+
+/// The built component's file, which is the `source` in `spin.toml`. It is built at the first call of a process.
+///
+/// # Errors
+/// When no compiler can be had (see [`WasmToolchain::provide`]) or the component does not compile; the error then
+/// holds the compiler's output.
+pub async fn component(progress: Progress) -> Result<PathBuf> {
+    BUILT.get_or_try_init(|| build(progress)).await.cloned()
+}
+
+async fn build(progress: Progress) -> Result<PathBuf> {
+    let toolchain = WasmToolchain::provide(progress).await?;
+    let step = progress.step("Building the component");
+    let mut cargo = toolchain.cargo("build")?;
+    cargo.args(["--release", "--package", PACKAGE, "--message-format=json-render-diagnostics"]);
+    let artifact = run_cargo(&mut cargo, progress, &step).await?;
+    let component = put_in_place(artifact).await?;
+    let size = fs::metadata(&component).await?.len();
+    step.done(&format!("Built the component, {}", DecimalBytes(size)));
+    Ok(component)
+}
+
+/// Runs cargo and returns the file that it made for our package.
+async fn run_cargo(cargo: &mut Command, progress: Progress, step: &Step) -> Result<PathBuf> {
+    let stderr = if progress.is_verbose() {
+        Stdio::inherit()
+    } else {
+        cargo.arg("--quiet");
+        Stdio::piped()
+    };
+    if console::colors_enabled_stderr() {
+        cargo.env("CARGO_TERM_COLOR", "always");
+    }
+    let mut child = cargo
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(stderr)
+        .kill_on_drop(true)
+        .spawn()
+        .context("cargo could not be started")?;
+    let messages = child.stdout.take().context("cargo's messages")?;
+    let (artifact, printed) = tokio::try_join!(follow(messages, step), read_all(child.stderr.take()))?;
+    let status = child.wait().await?;
+    if !status.success() {
+        bail!("the component does not build for {TARGET} (cargo ended with {status})\n{}", printed.trim_end());
+    }
+    artifact.with_context(|| format!("cargo built no {FILE}: is package {PACKAGE} a `cdylib`?"))
+}
+
+/// Shows each crate as it is finished, until our own is.
+async fn follow(messages: impl tokio::io::AsyncRead + Unpin, step: &Step) -> Result<Option<PathBuf>> {
+    let mut lines = BufReader::new(messages).lines();
+    let mut crates = 0_usize;
+    let mut artifact = None;
+    while let Some(line) = lines.next_line().await? {
+        let Ok(Message::CompilerArtifact { target, filenames }) = serde_json::from_str(&line) else { continue };
+        if target.name != BUILD_SCRIPT {
+            crates += 1;
+            step.detail(&format!("{crates} crates, {}", target.name));
+        }
+        if let Some(file) = filenames.into_iter().find(|file| file.file_name().is_some_and(|name| name == FILE)) {
+            artifact = Some(file);
+        }
+    }
+    Ok(artifact)
+}
+
+async fn read_all(stream: Option<impl tokio::io::AsyncRead + Unpin>) -> Result<String> {
+    let mut bytes = Vec::new();
+    if let Some(mut stream) = stream {
+        stream.read_to_end(&mut bytes).await?;
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// A cargo that is told to build elsewhere (`CARGO_TARGET_DIR`) leaves nothing where `spin.toml` looks.
+async fn put_in_place(artifact: PathBuf) -> Result<PathBuf> {
+    let place = workspace::target().join(TARGET).join("release").join(FILE);
+    if artifact != place {
+        if let Some(folder) = place.parent() {
+            fs::create_dir_all(folder).await?;
+        }
+        fs::copy(&artifact, &place)
+            .await
+            .with_context(|| format!("{} to {}", artifact.display(), place.display()))?;
+    }
+    Ok(place)
+}
+
+/// The messages of `cargo --message-format=json` that matter here.
+#[derive(Deserialize)]
+#[serde(tag = "reason", rename_all = "kebab-case")]
+enum Message {
+    CompilerArtifact { target: Target, filenames: Vec<PathBuf> },
+    #[serde(other)]
+    Other,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_component_is_found_among_cargos_messages() {
+        let messages = r#"{"reason":"build-script-executed","package_id":"serde"}
+{"reason":"compiler-artifact","target":{"name":"serde","kind":["lib"]},"filenames":["/t/libserde.rlib"],"fresh":true}
+not a message
+{"reason":"compiler-artifact","target":{"name":"profile_get"},"filenames":["/t/libprofile_get.rlib","/t/profile_get.wasm"]}
+{"reason":"build-finished","success":true}
+"#;
+        let step = Progress::default().step("reading messages in a test");
+        let artifact = follow(messages.as_bytes(), &step).await.unwrap();
+        assert_eq!(artifact, Some(PathBuf::from("/t/profile_get.wasm")));
+    }
+
+    #[tokio::test]
+    async fn a_failing_build_shows_the_compilers_output() {
+        let mut cargo = Command::new("sh");
+        cargo.args(["-c", "echo 'error[E0308]: mismatched types' >&2; exit 101"]);
+        let progress = Progress::default();
+        let error = run_cargo(&mut cargo, progress, &progress.step("failing in a test")).await.unwrap_err().to_string();
+        assert!(error.contains("E0308"), "{error}");
+        assert!(error.contains("does not build for wasm32-wasip2"), "{error}");
+    }
+}

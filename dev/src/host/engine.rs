@@ -1,0 +1,75 @@
+//! Compiling components: once per version of their file, then from a cache on disk.
+
+use std::{
+    path::Path,
+    sync::{Mutex, PoisonError},
+};
+
+use wasmtime::{
+    Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Result,
+    component::{Component, Linker},
+    error::Context,
+};
+use wasmtime_wasi_http::{handler::ProxyPre, p3::bindings::ServicePre};
+
+use super::{bindings, instance::InstanceState};
+
+/// The compiler and run time, set up as Spin sets them up, with compiled code kept in `cache_dir`.
+pub(super) fn engine(cache_dir: &Path) -> Result<Engine> {
+    let mut cache = CacheConfig::new();
+    cache.with_directory(std::path::absolute(cache_dir)?);
+    let mut config = Config::new();
+    config.wasm_component_model_async(true).epoch_interruption(true).cache(Some(Cache::new(cache)?));
+
+    let mut pooled = config.clone();
+    pooled.allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
+    // Where address space is scarce the pool cannot be reserved; instances are then mapped singly.
+    Engine::new(&pooled).or_else(|_| Engine::new(&config)).context("wasmtime cannot run on this machine")
+}
+
+/// Spin's pool: a thousand instances.
+fn pool() -> PoolingAllocationConfig {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(1_000)
+        .total_core_instances(4_000)
+        .total_memories(1_000)
+        .total_tables(2_000)
+        .total_stacks(1_000)
+        .max_component_instance_size(10 << 20)
+        .max_core_instance_size(10 << 20)
+        .table_elements(100_000)
+        .linear_memory_keep_resident(2 << 20)
+        .table_keep_resident(1 << 19);
+    pool
+}
+
+/// Loads the component at `source` and links it to what this host offers.
+pub(super) fn load(engine: &Engine, id: &str, source: &Path) -> Result<ProxyPre<InstanceState>> {
+    let bytes = std::fs::read(source).with_context(|| {
+        format!("component {id}: cannot read {}: build it first (cargo dev build)", source.display())
+    })?;
+    let component = compile(engine, &bytes)
+        .with_context(|| format!("component {id}: {} is no Wasm component", source.display()))?;
+    let instance = linker(engine)?
+        .instantiate_pre(&component)
+        .with_context(|| format!("component {id} imports what the embedded host does not offer; run with --spin"))?;
+    let service = ServicePre::new(instance)
+        .with_context(|| format!("component {id} does not export wasi:http/handler@0.3.0: build it with spin-sdk 7"))?;
+    Ok(ProxyPre::P3(service))
+}
+
+/// Compiles one component at a time: hosts that start together share the first one's work.
+fn compile(engine: &Engine, bytes: &[u8]) -> Result<Component> {
+    static COMPILING: Mutex<()> = Mutex::new(());
+    let _guard = COMPILING.lock().unwrap_or_else(PoisonError::into_inner);
+    Component::new(engine, bytes)
+}
+
+fn linker(engine: &Engine) -> Result<Linker<InstanceState>> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasmtime_wasi::p3::add_to_linker(&mut linker)?;
+    wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
+    bindings::add_to_linker(&mut linker)?;
+    Ok(linker)
+}

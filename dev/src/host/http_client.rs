@@ -1,0 +1,33 @@
+//! HTTP as the host itself speaks it, to Entra and to Key Vault.
+
+use anyhow::Result;
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper_rustls::HttpsConnector;
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+
+use super::tls;
+
+/// A client that opens a connection for each request, as the Azure SDK in Spin does.
+#[derive(Clone)]
+pub(super) struct HttpClient(Client<HttpsConnector<HttpConnector>, Full<Bytes>>);
+
+impl HttpClient {
+    pub(super) fn new() -> Self {
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        Self(Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(tls::connector(tcp)))
+    }
+
+    /// Sends the request and reads the whole answer.
+    pub(super) async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Bytes>> {
+        let (parts, body) = self.0.request(request).await?.into_parts();
+        let body = body.collect().await?.to_bytes();
+        Ok(Response::from_parts(parts, body))
+    }
+}

@@ -1,0 +1,90 @@
+//! What one instance of a component holds.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use http::uri::Authority;
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+use super::{
+    key_value::Stores,
+    log::{Log, LogSource},
+    outbound::{OutboundClient, OutboundHttp},
+    template::Template,
+    variables::Variables,
+};
+
+/// What all instances of one component have in common.
+pub(super) struct ComponentContext {
+    pub(super) id: Arc<str>,
+    pub(super) environment: BTreeMap<String, String>,
+    pub(super) variables: Arc<Variables>,
+    pub(super) component_variables: Arc<BTreeMap<String, Template>>,
+    pub(super) allowed_outbound_hosts: Arc<[Template]>,
+    pub(super) stores: Arc<Stores>,
+    pub(super) allowed_stores: Arc<BTreeSet<String>>,
+    pub(super) outbound_client: OutboundClient,
+    pub(super) own_authority: Authority,
+    pub(super) log: Log,
+}
+
+/// What one instance holds.
+pub(super) struct InstanceState {
+    pub(super) component: Arc<str>,
+    pub(super) variables: Arc<Variables>,
+    pub(super) component_variables: Arc<BTreeMap<String, Template>>,
+    pub(super) stores: Arc<Stores>,
+    pub(super) allowed_stores: Arc<BTreeSet<String>>,
+    pub(super) open_stores: usize,
+    pub(super) log: Log,
+    pub(super) table: ResourceTable,
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    outbound: OutboundHttp,
+}
+
+impl ComponentContext {
+    pub(super) fn new_instance(&self) -> InstanceState {
+        let mut wasi = WasiCtxBuilder::new();
+        wasi.stdout(self.log.stream(&self.id, LogSource::Stdout)).stderr(self.log.stream(&self.id, LogSource::Stderr));
+        for (name, value) in &self.environment {
+            wasi.env(name, value);
+        }
+        InstanceState {
+            component: Arc::clone(&self.id),
+            variables: Arc::clone(&self.variables),
+            component_variables: Arc::clone(&self.component_variables),
+            stores: Arc::clone(&self.stores),
+            allowed_stores: Arc::clone(&self.allowed_stores),
+            open_stores: 0,
+            log: self.log.clone(),
+            table: ResourceTable::new(),
+            wasi: wasi.build(),
+            http: WasiHttpCtx::new(),
+            outbound: OutboundHttp::new(
+                self.outbound_client.clone(),
+                Arc::clone(&self.allowed_outbound_hosts),
+                Arc::clone(&self.variables),
+                self.own_authority.clone(),
+                Arc::clone(&self.id),
+                self.log.clone(),
+            ),
+        }
+    }
+}
+
+impl WasiView for InstanceState {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for InstanceState {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.outbound }
+    }
+}

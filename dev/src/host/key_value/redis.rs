@@ -1,0 +1,71 @@
+//! Stores in Redis. Keys are used as they are: two labels on one database share their entries.
+
+use ::redis::{AsyncCommands, Client, IntoConnectionInfo, RedisResult, aio::ConnectionManager};
+use anyhow::{Context, Result};
+use tokio::sync::OnceCell;
+
+use super::{StoreError, StoreSettings};
+
+/// One Redis database, connected when first used; the connection mends itself.
+pub(super) struct RedisDatabase {
+    url: String,
+    connection: OnceCell<ConnectionManager>,
+}
+
+/// The entries of one database.
+#[derive(Clone)]
+pub(in crate::host) struct Store(ConnectionManager);
+
+impl StoreSettings {
+    /// Settings for the database at `url`, `redis://[[user]:password@]host[:port][/database]`.
+    pub(in crate::host) fn redis(url: &str) -> Result<Self> {
+        url.into_connection_info().context("must be a Redis URL, such as redis://127.0.0.1:6379/0")?;
+        Ok(Self::Redis(url.to_owned()))
+    }
+}
+
+impl RedisDatabase {
+    pub(super) fn new(url: String) -> Self {
+        Self { url, connection: OnceCell::new() }
+    }
+
+    pub(super) async fn open(&self) -> Result<Store, StoreError> {
+        let mut connection = self
+            .connection
+            .get_or_try_init(|| async { Client::open(self.url.as_str())?.get_connection_manager().await })
+            .await
+            .map_err(StoreError::other)?
+            .clone();
+        // A failure here only starts the reconnection; the next command tells.
+        let _: RedisResult<()> = connection.ping().await;
+        Ok(Store(connection))
+    }
+}
+
+impl Store {
+    pub(super) async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.0.clone().get(key).await.map_err(StoreError::other)
+    }
+
+    pub(super) async fn set(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
+        self.0.clone().set(key, value).await.map_err(StoreError::other)
+    }
+
+    pub(super) async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        self.0.clone().del(key).await.map_err(StoreError::other)
+    }
+
+    pub(super) async fn exists(&self, key: &str) -> Result<bool, StoreError> {
+        self.0.clone().exists(key).await.map_err(StoreError::other)
+    }
+
+    pub(super) async fn keys(&self) -> Result<Vec<String>, StoreError> {
+        let mut connection = self.0.clone();
+        let mut scan = connection.scan::<String>().await.map_err(StoreError::other)?;
+        let mut keys = Vec::new();
+        while let Some(key) = scan.next_item().await {
+            keys.push(key);
+        }
+        Ok(keys)
+    }
+}

@@ -1,0 +1,129 @@
+//! The HTTP listener: from a request on the wire to the component of its route, as Spin does it.
+
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::Result;
+use http::{Request, Response, StatusCode, header::CONTENT_TYPE};
+use http_body_util::{BodyExt, Empty, Full};
+use hyper::{
+    body::{Bytes, Incoming},
+    service::service_fn,
+};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::{conn::auto::Builder, graceful::GracefulShutdown},
+};
+use serde::Serialize;
+use tokio::{
+    net::TcpListener,
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+use wasmtime_wasi_http::{Error, WasiBody, handler::ProxyHandler};
+
+use super::{
+    log::Log,
+    pool::InstancePool,
+    request::{self, RequestContext},
+    routes::{Routes, WELL_KNOWN_PREFIX},
+};
+
+/// What the listener needs to answer requests.
+pub(super) struct Application {
+    pub(super) info: Info,
+    pub(super) routes: Routes,
+    pub(super) components: BTreeMap<String, ProxyHandler<InstancePool>>,
+    pub(super) log: Log,
+}
+
+/// The answer to `/.well-known/spin/info`.
+#[derive(Serialize)]
+pub(super) struct Info {
+    pub(super) name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) version: Option<String>,
+}
+
+/// How long requests under way may take once the host is asked to stop.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// Serves until `stopping` is cancelled, then lets the requests under way finish.
+pub(super) async fn serve(listener: TcpListener, application: Arc<Application>, stopping: CancellationToken) {
+    let mut connections = JoinSet::new();
+    let graceful = GracefulShutdown::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stopping.cancelled() => break,
+            Some(_) = connections.join_next() => continue,
+        };
+        let Ok((stream, client)) = accepted else {
+            // Out of file descriptors, most likely: others may be closed meanwhile.
+            sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        // TCP_NODELAY stays off, as in Spin: a body written in two pieces waits for the client's ACK.
+        let application = Arc::clone(&application);
+        let service = service_fn(move |request| respond(Arc::clone(&application), client, request));
+        let connection =
+            Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).into_owned();
+        connections.spawn(graceful.watch(connection));
+    }
+    drop(listener);
+    let _ = timeout(DRAIN, graceful.shutdown()).await;
+}
+
+/// # Errors
+/// When the request does not say which host it is for; the connection is closed on it.
+async fn respond(
+    application: Arc<Application>,
+    client: SocketAddr,
+    mut request: Request<Incoming>,
+) -> Result<Response<WasiBody>> {
+    request::strip_headers(request.headers_mut());
+    let path = request.uri().path();
+    if let Some(well_known) = path.strip_prefix(WELL_KNOWN_PREFIX) {
+        return match well_known {
+            "health" => Ok(Response::new(full("OK"))),
+            "info" => {
+                let info = serde_json::to_vec_pretty(&application.info)?;
+                Ok(Response::builder().header(CONTENT_TYPE, "application/json").body(full(info))?)
+            }
+            _ => Ok(empty(StatusCode::NOT_FOUND)),
+        };
+    }
+    let Some(route) = application.routes.find(path) else {
+        return Ok(empty(StatusCode::NOT_FOUND));
+    };
+    let request = request::with_absolute_uri(request)?;
+    let answered = match request::with_spin_headers(request, &RequestContext { route: &route, client }) {
+        Ok(request) => application.ask(&route.component, request).await,
+        Err(error) => Err(error),
+    };
+    Ok(answered.unwrap_or_else(|error| {
+        application.log.host(&route.component, format_args!("a request was answered 500: {error:#}"));
+        empty(StatusCode::INTERNAL_SERVER_ERROR)
+    }))
+}
+
+impl Application {
+    async fn ask(&self, component: &str, request: Request<Incoming>) -> Result<Response<WasiBody>> {
+        let handler = self
+            .components
+            .get(component)
+            .ok_or_else(|| anyhow::anyhow!("the route names no component of the application"))?;
+        let request = request.map(|body| body.map_err(Error::from).boxed_unsync());
+        Ok(handler.handle((), request).await?)
+    }
+}
+
+fn full(body: impl Into<Bytes>) -> WasiBody {
+    Full::new(body.into()).map_err(Error::from).boxed_unsync()
+}
+
+fn empty(status: StatusCode) -> Response<WasiBody> {
+    let mut response = Response::new(Empty::new().map_err(Error::from).boxed_unsync());
+    *response.status_mut() = status;
+    response
+}

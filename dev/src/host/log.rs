@@ -1,0 +1,235 @@
+//! What components print, line by line, and what the host has to say about them.
+
+use std::{
+    fmt,
+    fs::File,
+    io::{self, Write},
+    path::PathBuf,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use tokio::io::AsyncWrite;
+use wasmtime_wasi::{
+    cli::{IsTerminal, StdoutStream},
+    p2::{OutputStream, Pollable, StreamResult},
+};
+
+/// Where log lines go.
+#[derive(Clone, Debug)]
+pub enum LogSink {
+    /// To this process's standard error.
+    Stderr,
+    /// Appended to a file.
+    File(PathBuf),
+    /// Kept in memory, for [`RunningHost::logs`](super::RunningHost::logs).
+    Collect,
+}
+
+/// One line, without its line break.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLine {
+    /// The component's id in the manifest.
+    pub component: String,
+    /// Who wrote it.
+    pub source: LogSource,
+    /// What it says.
+    pub text: String,
+}
+
+/// The writer of a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogSource {
+    /// The component, on its standard output.
+    Stdout,
+    /// The component, on its standard error.
+    Stderr,
+    /// The host: a trap, a variable that could not be read, a request that was denied.
+    Host,
+}
+
+impl fmt::Display for LogLine {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.source {
+            LogSource::Stdout | LogSource::Stderr => formatter.write_str(&self.text),
+            LogSource::Host => write!(formatter, "[{}] host: {}", self.component, self.text),
+        }
+    }
+}
+
+/// The host's log, shared by all its instances.
+#[derive(Clone, Debug)]
+pub(super) struct Log(Arc<Mutex<Target>>);
+
+#[derive(Debug)]
+enum Target {
+    Stderr,
+    File(File),
+    Memory(Vec<LogLine>),
+}
+
+impl Log {
+    pub(super) fn open(sink: &LogSink) -> io::Result<Self> {
+        let target = match sink {
+            LogSink::Stderr => Target::Stderr,
+            LogSink::File(path) => Target::File(File::options().create(true).append(true).open(path)?),
+            LogSink::Collect => Target::Memory(Vec::new()),
+        };
+        Ok(Self(Arc::new(Mutex::new(target))))
+    }
+
+    /// The lines so far, where they are kept in memory.
+    pub(super) fn lines(&self) -> Vec<LogLine> {
+        match &*self.lock() {
+            Target::Memory(lines) => lines.clone(),
+            Target::Stderr | Target::File(_) => Vec::new(),
+        }
+    }
+
+    /// Adds a line of the host's own.
+    pub(super) fn host(&self, component: &str, text: impl fmt::Display) {
+        self.add(LogLine { component: component.to_owned(), source: LogSource::Host, text: text.to_string() });
+    }
+
+    /// A stream for a component to print to.
+    pub(super) fn stream(&self, component: &str, source: LogSource) -> LogStream {
+        LogStream {
+            log: self.clone(),
+            component: component.to_owned(),
+            source,
+            unfinished: Arc::new(Mutex::new(Vec::new())),
+        }
+    }
+
+    fn add(&self, line: LogLine) {
+        // A full disk or a closed terminal must not fail the request that wanted to log.
+        let _ = match &mut *self.lock() {
+            Target::Stderr => writeln!(io::stderr(), "{line}"),
+            Target::File(file) => writeln!(file, "{line}"),
+            Target::Memory(lines) => {
+                lines.push(line);
+                Ok(())
+            }
+        };
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Target> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Splits what one instance prints into lines; all its handles share the unfinished line.
+#[derive(Clone)]
+pub(super) struct LogStream {
+    log: Log,
+    component: String,
+    source: LogSource,
+    unfinished: Arc<Mutex<Vec<u8>>>,
+}
+
+impl LogStream {
+    fn print(&self, bytes: &[u8]) {
+        let mut unfinished = self.unfinished.lock().unwrap_or_else(PoisonError::into_inner);
+        unfinished.extend_from_slice(bytes);
+        while let Some(end) = unfinished.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = unfinished.drain(..=end).collect();
+            self.finish(&line);
+        }
+    }
+
+    fn finish(&self, line: &[u8]) {
+        let text = String::from_utf8_lossy(line);
+        self.log.add(LogLine {
+            component: self.component.clone(),
+            source: self.source,
+            text: text.trim_end_matches(['\r', '\n']).to_owned(),
+        });
+    }
+}
+
+impl Drop for LogStream {
+    /// The last handle writes what never got its line break.
+    fn drop(&mut self) {
+        if let Some(unfinished) = Arc::get_mut(&mut self.unfinished) {
+            let rest = std::mem::take(unfinished.get_mut().unwrap_or_else(PoisonError::into_inner));
+            if !rest.is_empty() {
+                self.finish(&rest);
+            }
+        }
+    }
+}
+
+impl StdoutStream for LogStream {
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(self.clone())
+    }
+}
+
+impl IsTerminal for LogStream {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+/// What a component may hand over in one write.
+const LARGEST_WRITE: usize = 64 * 1024;
+
+impl OutputStream for LogStream {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.print(&bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(LARGEST_WRITE)
+    }
+}
+
+#[wasmtime_wasi::async_trait]
+impl Pollable for LogStream {
+    async fn ready(&mut self) {}
+}
+
+impl AsyncWrite for LogStream {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.print(bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writes_become_lines() {
+        let log = Log::open(&LogSink::Collect).unwrap();
+        let stream = log.stream("one", LogSource::Stdout);
+        let other_handle = stream.clone();
+        stream.print(b"first\nsec");
+        other_handle.print(b"ond\r\n\nlast");
+        drop((stream, other_handle));
+        log.host("one", "note");
+        let texts: Vec<String> = log.lines().into_iter().map(|line| line.text).collect();
+        assert_eq!(texts, ["first", "second", "", "last", "note"]);
+        assert_eq!(log.lines()[4].to_string(), "[one] host: note");
+    }
+}

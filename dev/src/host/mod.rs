@@ -1,0 +1,234 @@
+//! An embedded host: runs the project's own Spin components without a `spin` on the machine.
+//!
+//! It is for development and tests, not for production: it reads the same `spin.toml` and runtime
+//! config, behaves as Spin 4.1 does where a component can tell, and refuses by name what it does
+//! not do. `spin up` is the real thing.
+//!
+//! A request passes through these modules: [`listener`] accepts it, [`routes`] finds its component,
+//! [`request`] adds what Spin adds, [`pool`] gives it an [`instance`], and what the component asks
+//! for is answered by [`bindings`] (variables, key-value stores) and [`outbound`] (HTTP).
+
+mod allowed_hosts;
+mod bindings;
+mod engine;
+mod http_client;
+mod instance;
+mod key_value;
+mod listener;
+mod log;
+mod manifest;
+mod outbound;
+mod pool;
+mod request;
+mod routes;
+mod runtime_config;
+mod section;
+mod template;
+mod tls;
+mod variables;
+
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use anyhow::{Context, Result, ensure};
+use http::uri::Authority;
+pub use log::{LogLine, LogSink, LogSource};
+use tokio::{
+    net::TcpListener,
+    task::{JoinHandle, spawn_blocking},
+};
+use tokio_util::sync::CancellationToken;
+use wasmtime_wasi_http::handler::ProxyHandler;
+
+use self::{
+    instance::ComponentContext,
+    key_value::Stores,
+    listener::{Application, Info},
+    log::Log,
+    manifest::{Component, Manifest},
+    pool::InstancePool,
+    routes::Routes,
+    runtime_config::RuntimeConfig,
+    variables::{Provider, Variables},
+};
+use crate::workspace;
+
+/// What to run and how.
+#[derive(Clone, Debug)]
+pub struct HostOptions {
+    /// The application's `spin.toml`; component sources are relative to its folder.
+    pub manifest: PathBuf,
+    /// The runtime config file, if any.
+    pub runtime_config: Option<PathBuf>,
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// What Spin would read from its process environment: `SPIN_VARIABLE_*`, `AZURE_*`.
+    pub environment: BTreeMap<String, String>,
+    /// Values that come before every provider's, as `spin up --variable name=value` gives them.
+    pub variables: BTreeMap<String, String>,
+    /// Where what the components print goes.
+    pub log: LogSink,
+    /// How instances are reused.
+    pub reuse: InstanceReuse,
+    /// Holds the default key-value store.
+    pub state_dir: PathBuf,
+}
+
+/// How many requests one component instance serves. The default is Spin's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InstanceReuse {
+    /// Requests in all, after which the instance is dropped.
+    pub max_requests: usize,
+    /// Requests at the same time.
+    pub max_concurrent: usize,
+    /// How long an instance waits for its next request.
+    pub idle: Duration,
+}
+
+impl Default for InstanceReuse {
+    fn default() -> Self {
+        Self { max_requests: 128, max_concurrent: 16, idle: Duration::from_secs(1) }
+    }
+}
+
+/// An application being served. Dropping it ends its connections and instances and frees the port.
+#[derive(Debug)]
+pub struct RunningHost {
+    url: String,
+    log: Log,
+    serving: JoinHandle<()>,
+    stopping: CancellationToken,
+    stopped: CancellationToken,
+}
+
+impl RunningHost {
+    /// Reads the manifest and the runtime config, compiles the components and begins to serve.
+    ///
+    /// # Errors
+    /// When a file is missing or wrong, asks for what this host does not do, or the port is taken;
+    /// the message names the file, the key and what to do.
+    pub async fn start(options: HostOptions) -> Result<Self> {
+        let manifest = Manifest::read(&options.manifest)?;
+        let environment = Arc::new(options.environment);
+        let mut runtime_config =
+            RuntimeConfig::read(options.runtime_config.as_deref(), &environment, &options.state_dir)?;
+        runtime_config.providers.insert(0, Provider::Static(options.variables));
+        let variables = Variables::new(manifest.variables, runtime_config.providers)?;
+        let stores = Stores::new(runtime_config.key_value_stores);
+        check_store_labels(&manifest.components, &stores)?;
+        let log = Log::open(&options.log).context("cannot open the log file")?;
+
+        let listener = TcpListener::bind(options.listen)
+            .await
+            .with_context(|| format!("cannot listen on {}: choose another port", options.listen))?;
+        let own_authority: Authority = listener.local_addr()?.to_string().parse()?;
+
+        let stopped = CancellationToken::new();
+        let assembly = Assembly {
+            variables: Arc::new(variables),
+            stores: Arc::new(stores),
+            connection_pooling: runtime_config.connection_pooling,
+            own_authority: own_authority.clone(),
+            log: log.clone(),
+            reuse: options.reuse,
+            cache_dir: workspace::target().join("compiled"),
+            stopped: stopped.clone(),
+        };
+        let components = spawn_blocking(move || assembly.components(manifest.components)).await??;
+        let routes = manifest.routes.iter().map(|(pattern, component)| (pattern.as_str(), component.as_str()));
+        let application = Application {
+            info: Info { name: manifest.name, version: manifest.version },
+            routes: Routes::new(routes).with_context(|| options.manifest.display().to_string())?,
+            components,
+            log: log.clone(),
+        };
+        let stopping = CancellationToken::new();
+        let serving = listener::serve(listener, Arc::new(application), stopping.clone());
+        Ok(Self { url: format!("http://{own_authority}"), log, serving: tokio::spawn(serving), stopping, stopped })
+    }
+
+    /// The base URL, without a trailing slash.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The lines logged so far, if the sink is [`LogSink::Collect`].
+    #[must_use]
+    pub fn logs(&self) -> Vec<LogLine> {
+        self.log.lines()
+    }
+
+    /// Accepts no more requests, lets those under way finish (for five seconds at most) and ends.
+    pub async fn stop(mut self) {
+        self.stopping.cancel();
+        // That the task failed changes nothing: it is gone.
+        let _ = (&mut self.serving).await;
+    }
+}
+
+impl Drop for RunningHost {
+    fn drop(&mut self) {
+        self.stopped.cancel();
+        self.serving.abort();
+    }
+}
+
+/// What the components of an application are put together from.
+struct Assembly {
+    variables: Arc<Variables>,
+    stores: Arc<Stores>,
+    connection_pooling: bool,
+    own_authority: Authority,
+    log: Log,
+    reuse: InstanceReuse,
+    /// Shared by all hosts: what is in it is found by the hash of the component.
+    cache_dir: PathBuf,
+    stopped: CancellationToken,
+}
+
+impl Assembly {
+    /// Compiles the components. Takes seconds the first time, milliseconds from the cache.
+    fn components(
+        self,
+        components: BTreeMap<String, Component>,
+    ) -> Result<BTreeMap<String, ProxyHandler<InstancePool>>> {
+        let engine = engine::engine(&self.cache_dir)?;
+        let outbound_client = outbound::client(self.connection_pooling);
+        components
+            .into_iter()
+            .map(|(id, component)| {
+                let pool = InstancePool {
+                    component: engine::load(&engine, &id, &component.source)?,
+                    engine: engine.clone(),
+                    context: ComponentContext {
+                        id: id.as_str().into(),
+                        environment: component.environment,
+                        variables: Arc::clone(&self.variables),
+                        component_variables: Arc::new(component.variables),
+                        allowed_outbound_hosts: component.allowed_outbound_hosts.into(),
+                        stores: Arc::clone(&self.stores),
+                        allowed_stores: Arc::new(component.key_value_stores),
+                        outbound_client: outbound_client.clone(),
+                        own_authority: self.own_authority.clone(),
+                        log: self.log.clone(),
+                    },
+                    reuse: self.reuse,
+                    stopped: self.stopped.clone(),
+                };
+                Ok((id, ProxyHandler::new(pool)))
+            })
+            .collect()
+    }
+}
+
+fn check_store_labels(components: &BTreeMap<String, Component>, stores: &Stores) -> Result<()> {
+    for (id, component) in components {
+        for label in &component.key_value_stores {
+            ensure!(
+                stores.contains(label),
+                "component.{id}.key_value_stores names `{label}`: add [key_value_store.{label}] to the runtime config"
+            );
+        }
+    }
+    Ok(())
+}

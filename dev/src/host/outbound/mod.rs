@@ -1,0 +1,179 @@
+//! Outbound HTTP: what a component may call, and how the call is made.
+//!
+//! All instances share one pool of connections. Redirects are not followed and nothing is added to
+//! a request but what HTTP itself needs.
+
+mod connect;
+mod timed_body;
+
+use std::{error::Error as _, sync::Arc, time::Duration};
+
+use futures::{
+    FutureExt,
+    future::{BoxFuture, Shared},
+};
+use http::{
+    Request, Response, Uri,
+    header::HOST,
+    uri::{Authority, Scheme},
+};
+use http_body_util::BodyExt;
+use hyper_rustls::HttpsConnector;
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use tokio::time::timeout;
+use url::Url;
+use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
+
+use self::{
+    connect::{CONNECT_TIMEOUT, ConnectError, TcpConnector},
+    timed_body::TimedBody,
+};
+use super::{allowed_hosts::AllowedHosts, log::Log, template::Template, tls, variables::Variables};
+
+/// How long each phase of a call may take where the component sets no limit.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// The pool of connections that the whole application shares.
+pub(super) type OutboundClient = Client<HttpsConnector<TcpConnector>, WasiBody>;
+
+/// Makes the shared client; without `pooling` each call gets a connection of its own.
+pub(super) fn client(pooling: bool) -> OutboundClient {
+    let mut builder = Client::builder(TokioExecutor::new());
+    if !pooling {
+        builder.pool_max_idle_per_host(0);
+    }
+    builder.build(tls::connector(TcpConnector))
+}
+
+/// The calls of one instance.
+#[derive(Clone)]
+pub(super) struct OutboundHttp {
+    client: OutboundClient,
+    allowed_hosts: AllowedHostsLookup,
+    /// Where the application itself listens, for calls to its own routes.
+    own_authority: Authority,
+    component: Arc<str>,
+    log: Log,
+}
+
+/// The allowed hosts of one instance, found on its first call and kept for its life, failure too.
+type AllowedHostsLookup = Shared<BoxFuture<'static, Option<Arc<AllowedHosts>>>>;
+
+impl OutboundHttp {
+    pub(super) fn new(
+        client: OutboundClient,
+        entries: Arc<[Template]>,
+        variables: Arc<Variables>,
+        own_authority: Authority,
+        component: Arc<str>,
+        log: Log,
+    ) -> Self {
+        let lookup_component = Arc::clone(&component);
+        let lookup_log = log.clone();
+        let allowed_hosts = async move {
+            // Every declared variable is resolved, used in an entry or not: so does Spin.
+            let resolved = match variables.resolve_all().await {
+                Ok(values) => AllowedHosts::resolve(&entries, &values),
+                Err(error) => Err(error),
+            };
+            resolved
+                .inspect_err(|error| {
+                    lookup_log.host(
+                        &lookup_component,
+                        format_args!(
+                            "all outbound requests of this instance are denied, since its allowed_outbound_hosts cannot be resolved: {error:#}"
+                        ),
+                    );
+                })
+                .map(Arc::new)
+                .ok()
+        }
+        .boxed()
+        .shared();
+        Self { client, allowed_hosts, own_authority, component, log }
+    }
+
+    async fn send(self, mut request: Request<WasiBody>, options: RequestOptions) -> Result<Response<WasiBody>, Error> {
+        let is_own = names_the_application(request.uri());
+        if !self.allows(request.uri(), is_own).await {
+            return Err(Error::HttpRequestDenied);
+        }
+        if is_own {
+            *request.uri_mut() = self.own_uri(request.uri())?;
+        }
+        // The client writes the header that belongs to the URI.
+        request.headers_mut().remove(HOST);
+
+        let connect_timeout = options.connect_timeout.unwrap_or(DEFAULT_TIMEOUT);
+        let first_byte_timeout = options.first_byte_timeout.unwrap_or(DEFAULT_TIMEOUT);
+        let between_bytes_timeout = options.between_bytes_timeout.unwrap_or(DEFAULT_TIMEOUT);
+        let sending = CONNECT_TIMEOUT.scope(connect_timeout, self.client.request(request));
+        let response = timeout(first_byte_timeout, sending)
+            .await
+            .map_err(|_| Error::ConnectionReadTimeout)?
+            .map_err(|error| self.request_error(&error))?;
+        Ok(response.map(|body| TimedBody::new(body, between_bytes_timeout).boxed_unsync()))
+    }
+
+    async fn allows(&self, uri: &Uri, is_own: bool) -> bool {
+        let Some(allowed_hosts) = self.allowed_hosts.clone().await else {
+            return false;
+        };
+        let is_allowed = if is_own {
+            allowed_hosts.allow_self()
+        } else {
+            Url::parse(&uri.to_string()).is_ok_and(|url| allowed_hosts.allow(&url))
+        };
+        if !is_allowed {
+            let destination = match uri.authority() {
+                Some(authority) if !is_own => authority.as_str(),
+                _ => "self",
+            };
+            let scheme = uri.scheme_str().unwrap_or("http");
+            self.log.host(
+                &self.component,
+                format_args!("a request to {scheme}://{destination} was denied: allow it in allowed_outbound_hosts"),
+            );
+        }
+        is_allowed
+    }
+
+    fn own_uri(&self, uri: &Uri) -> Result<Uri, Error> {
+        let mut parts = http::uri::Parts::default();
+        parts.scheme = Some(Scheme::HTTP);
+        parts.authority = Some(self.own_authority.clone());
+        parts.path_and_query = uri.path_and_query().cloned();
+        Uri::from_parts(parts).map_err(|_| Error::HttpRequestUriInvalid)
+    }
+
+    fn request_error(&self, error: &hyper_util::client::legacy::Error) -> Error {
+        if let Some(connect) = error.source().and_then(|source| source.downcast_ref::<ConnectError>()) {
+            return connect.into();
+        }
+        self.log.host(&self.component, format_args!("an outbound request failed: {error:?}"));
+        if error.is_connect() { Error::TlsProtocolError } else { Error::HttpProtocolError }
+    }
+}
+
+/// Whether the URI is relative, or the absolute name that Spin gives the application.
+fn names_the_application(uri: &Uri) -> bool {
+    uri.authority().is_none_or(|authority| authority.host().is_empty() || authority.host() == "self.alt")
+}
+
+impl WasiHttpHooks for OutboundHttp {
+    fn send_request(
+        &mut self,
+        request: Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _: Box<dyn Future<Output = Result<(), Error>> + Send>,
+    ) -> Box<dyn Future<Output = Result<(Response<WasiBody>, Transmission), Error>> + Send> {
+        let sender = self.clone();
+        Box::new(async move {
+            let response = sender.send(request, options.unwrap_or_default()).await?;
+            Ok((response, Box::new(async { Ok(()) }) as Transmission))
+        })
+    }
+}
+
+/// Tells when the request's own body is through; the client reports failures by the response.
+type Transmission = Box<dyn Future<Output = Result<(), Error>> + Send>;

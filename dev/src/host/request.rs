@@ -1,0 +1,160 @@
+//! What Spin changes in a request before the component sees it.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context, Result, bail, ensure};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Request, Uri,
+    header::{CONNECTION, HOST},
+    uri::{Authority, Scheme},
+};
+
+use super::routes::RouteMatch;
+
+/// Where a request came from and where it goes.
+pub(super) struct RequestContext<'a> {
+    pub(super) route: &'a RouteMatch,
+    pub(super) client: SocketAddr,
+}
+
+/// Removes what concerns the connection only, and a `Host` that belongs to Spin's service chaining.
+pub(super) fn strip_headers(headers: &mut HeaderMap) {
+    let is_internal = headers
+        .get(HOST)
+        .and_then(|host| host.to_str().ok())
+        .map(|host| host.rsplit_once(':').map_or(host, |(name, _)| name))
+        .and_then(|host| host.split_once('.'))
+        .is_some_and(|(_, domain)| domain == "spin.internal");
+    if is_internal {
+        headers.remove(HOST);
+    }
+    headers.remove(CONNECTION);
+}
+
+/// Makes the URI absolute, by the `Host` header where the request line names no authority.
+///
+/// # Errors
+/// When neither names one, or they differ.
+pub(super) fn with_absolute_uri<B>(mut request: Request<B>) -> Result<Request<B>> {
+    let from_header: Option<Authority> = match request.headers().get(HOST) {
+        None => None,
+        Some(host) => Some(
+            host.to_str().context("the Host header is not text")?.parse().context("the Host header is no authority")?,
+        ),
+    };
+    let mut parts = std::mem::take(request.uri_mut()).into_parts();
+    let authority = match (from_header, parts.authority.take()) {
+        (None, None) => bail!("the request has no Host header"),
+        (Some(from_header), Some(from_line)) => {
+            ensure!(from_header == from_line, "the Host header and the request line name different hosts");
+            from_line
+        }
+        (Some(one), None) | (None, Some(one)) => one,
+    };
+    parts.scheme = Some(Scheme::HTTP);
+    parts.authority = Some(authority);
+    *request.uri_mut() = Uri::from_parts(parts)?;
+    Ok(request)
+}
+
+/// Appends the headers by which Spin describes the match, after any of the same names from the client.
+///
+/// # Errors
+/// When the value of a header is not UTF-8: Spin hands no such request to a component.
+pub(super) fn with_spin_headers<B>(mut request: Request<B>, context: &RequestContext<'_>) -> Result<Request<B>> {
+    for (name, value) in request.headers() {
+        ensure!(std::str::from_utf8(value.as_bytes()).is_ok(), "the value of header {name} is not UTF-8");
+    }
+    let RequestContext { route, client } = context;
+    let uri = request.uri();
+    let host = match request.headers().get(HOST) {
+        Some(host) => host.to_str().unwrap_or_default().to_owned(),
+        None => "localhost".to_owned(),
+    };
+    let path_and_query = uri.path_and_query().map_or("/", |path| path.as_str());
+    let described = [
+        ("spin-path-info", route.trailing.clone()),
+        ("spin-full-url", format!("http://{host}{path_and_query}")),
+        ("spin-matched-route", route.normal_form.clone()),
+        ("spin-base-path", "/".to_owned()),
+        ("spin-raw-component-route", route.pattern.clone()),
+        ("spin-component-route", route.prefix().to_owned()),
+        ("spin-client-addr", client.to_string()),
+    ];
+    let segments = route.segments.iter().map(|(name, value)| {
+        let name = name.replace('_', "-").to_ascii_lowercase();
+        (format!("spin-path-match-{name}"), value.clone())
+    });
+    let described = described.map(|(name, value)| (name.to_owned(), value));
+    for (name, value) in described.into_iter().chain(segments) {
+        // A name or value that is none of HTTP's is left out.
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            request.headers_mut().append(name, value);
+        }
+    }
+    Ok(request)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::routes::Routes;
+
+    fn request(uri: &str, headers: &[(&str, &[u8])]) -> Request<()> {
+        let mut request = Request::get(uri);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(()).unwrap()
+    }
+
+    #[test]
+    fn the_uri_becomes_absolute() {
+        for (uri, host, expected) in [
+            ("/a?b", Some("one.test:80"), Some("http://one.test:80/a?b")),
+            ("http://one.test/a", None, Some("http://one.test/a")),
+            ("http://one.test/a", Some("one.test"), Some("http://one.test/a")),
+            ("http://one.test/a", Some("two.test"), None),
+            ("/a", Some("no host"), None),
+            ("/a", None, None),
+        ] {
+            let headers: Vec<(&str, &[u8])> = host.iter().map(|host| ("host", host.as_bytes())).collect();
+            let absolute = with_absolute_uri(request(uri, &headers));
+            let actual = absolute.ok().map(|request| request.uri().to_string());
+            assert_eq!(actual.as_deref(), expected, "{uri} {host:?}");
+        }
+    }
+
+    #[test]
+    fn spin_headers_come_after_the_clients() {
+        let routes = Routes::new([("/user/:user_id/...", "component")]).unwrap();
+        let route = routes.find("/user/7/files/").unwrap();
+        let context = RequestContext { route: &route, client: "127.0.0.1:5000".parse().unwrap() };
+        let sent =
+            request("http://one.test/user/7/files/?q", &[("host", b"one.test"), ("spin-client-addr", b"forged")]);
+        let seen = with_spin_headers(sent, &context).unwrap();
+        let values =
+            |name| -> Vec<&str> { seen.headers().get_all(name).iter().map(|value| value.to_str().unwrap()).collect() };
+        assert_eq!(values("spin-client-addr"), ["forged", "127.0.0.1:5000"]);
+        assert_eq!(values("spin-path-info"), ["/files/"]);
+        assert_eq!(values("spin-full-url"), ["http://one.test/user/7/files/?q"]);
+        assert_eq!(values("spin-matched-route"), ["/user/:user_id/..."]);
+        assert_eq!(values("spin-raw-component-route"), ["/user/:user_id/..."]);
+        assert_eq!(values("spin-component-route"), ["/user/:user_id"]);
+        assert_eq!(values("spin-path-match-user-id"), ["7"]);
+        assert_eq!(values("spin-base-path"), ["/"]);
+
+        let not_text = request("/", &[("x-name", b"\xff")]);
+        assert!(with_spin_headers(not_text, &context).is_err());
+    }
+
+    #[test]
+    fn connection_headers_do_not_reach_the_component() {
+        for (host, is_kept) in [("one.test", true), ("one.spin.internal:80", false)] {
+            let mut request = request("/", &[("host", host.as_bytes()), ("connection", b"close")]);
+            strip_headers(request.headers_mut());
+            assert_eq!(request.headers().contains_key(HOST), is_kept, "{host}");
+            assert!(!request.headers().contains_key(CONNECTION));
+        }
+    }
+}

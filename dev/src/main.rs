@@ -1,0 +1,54 @@
+//! The `cargo dev` command.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use console::style;
+use profile_get_dev::{
+    commands::{build::Build, call::Call, check::Check, token::Token, up::Up},
+    progress::Progress,
+};
+
+/// The developer's harness of profile-get: run, call and check the API on this machine, without an Azure account.
+#[derive(Parser)]
+#[command(name = "cargo dev", bin_name = "cargo dev", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    /// Show what the tools that are run (cargo, the component) print.
+    #[arg(long, short, global = true)]
+    verbose: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Up(Up),
+    Call(Call),
+    Token(Token),
+    Build(Build),
+    Check(Check),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments).await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("{} {error:#}", style("error:").for_stderr().red().bold());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<ExitCode> {
+    let progress = Progress::new(arguments.verbose);
+    match arguments.command {
+        Command::Up(up) => up.run(progress).await,
+        Command::Call(call) => call.run(progress).await,
+        Command::Token(token) => token.run().await,
+        Command::Build(build) => build.run(progress).await,
+        Command::Check(check) => check.run(progress).await,
+    }
+}

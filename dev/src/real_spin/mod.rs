@@ -1,0 +1,154 @@
+//! Runs the real `spin` in place of the embedded host, with the same options.
+
+mod process;
+mod version;
+
+use std::{
+    ffi::{OsStr, OsString},
+    time::Duration,
+};
+
+use anyhow::{Context, Error, Result, anyhow};
+use tokio::{
+    fs,
+    process::Command,
+    time::{sleep, timeout},
+};
+
+use self::process::SpinProcess;
+use crate::{host::HostOptions, loopback};
+
+/// A component of this size is compiled in a second or two; a machine under load takes longer.
+const START_LIMIT: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_millis(50);
+
+/// A `spin up` that serves.
+#[derive(Debug)]
+pub struct RealSpin {
+    url: String,
+    process: SpinProcess,
+}
+
+impl RealSpin {
+    /// Starts the `spin` that `$SPIN` names, else the one on `PATH`, and waits until it serves.
+    ///
+    /// # Errors
+    /// When there is no such program, it is too old for this project, or it ends before it serves; the error then
+    /// holds what it printed.
+    pub async fn start(options: HostOptions) -> Result<Self> {
+        let program = std::env::var_os("SPIN").unwrap_or_else(|| "spin".into());
+        version::check(&program).await?;
+        fs::create_dir_all(&options.state_dir).await?;
+        let mut process = SpinProcess::spawn(&mut command(&program, &options), options.log)?;
+        let url = timeout(START_LIMIT, serving(&mut process))
+            .await
+            .map_err(|_| anyhow!("`spin up` did not serve within {} s", START_LIMIT.as_secs()))
+            .flatten()
+            .with_context(|| process.log_lines().join("\n"))?;
+        Ok(Self { url, process })
+    }
+
+    /// The base URL, without a trailing slash.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// What `spin` and the components printed so far, where the options ask to collect it.
+    #[must_use]
+    pub fn log_lines(&self) -> Vec<String> {
+        self.process.log_lines()
+    }
+
+    /// Waits until `spin` ends by itself, which it should not.
+    pub async fn ended(&mut self) -> Error {
+        self.process.ended().await
+    }
+
+    /// Ends `spin` as Ctrl-C does, then whatever of it is left.
+    pub async fn stop(self) {
+        self.process.stop().await;
+    }
+}
+
+/// `spin up` with what the embedded host would have been given.
+fn command(program: &OsStr, options: &HostOptions) -> Command {
+    let mut command = Command::new(program);
+    // Settings of the developer's own would change the run: another tenant's credentials, another address.
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("AZURE_") || name.to_string_lossy().starts_with("SPIN_") {
+            command.env_remove(name);
+        }
+    }
+    command
+        .env_remove("RUNTIME_CONFIG_FILE")
+        .env("NO_COLOR", "1")
+        .envs(&options.environment)
+        .args(arguments(options))
+        // Spin reads a `.env` in the current folder.
+        .current_dir(&options.state_dir);
+    command
+}
+
+fn arguments(options: &HostOptions) -> Vec<OsString> {
+    let reuse = options.reuse;
+    let mut arguments: Vec<OsString> = vec!["up".into(), "--from-file".into(), options.manifest.clone().into()];
+    arguments.extend(["--listen".into(), options.listen.to_string().into()]);
+    arguments.extend(["--state-dir".into(), options.state_dir.clone().into()]);
+    arguments.extend(["--temp".into(), options.state_dir.join("temporary").into()]);
+    // Nothing on disk: what components print is read from the pipe.
+    arguments.extend(["--log-dir".into(), "".into()]);
+    if let Some(runtime_config) = &options.runtime_config {
+        arguments.extend(["--runtime-config-file".into(), runtime_config.clone().into()]);
+    }
+    for (name, value) in &options.variables {
+        arguments.extend(["--variable".into(), format!("{name}={value}").into()]);
+    }
+    arguments.extend(["--max-instance-reuse-count".into(), reuse.max_requests.to_string().into()]);
+    arguments.extend(["--max-instance-concurrent-reuse-count".into(), reuse.max_concurrent.to_string().into()]);
+    arguments.extend(["--idle-instance-timeout".into(), format!("{}ms", reuse.idle.as_millis()).into()]);
+    arguments
+}
+
+/// Waits for the address that `spin` prints, then for its first answer.
+async fn serving(process: &mut SpinProcess) -> Result<String> {
+    let url = tokio::select! {
+        url = process.announced_url() => url?,
+        ended = process.ended() => return Err(ended),
+    };
+    let client = loopback::client()?;
+    let health = format!("{url}/.well-known/spin/health");
+    while !client.get(&health).send().await.is_ok_and(|response| response.status().is_success()) {
+        sleep(POLL).await;
+    }
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::host::{InstanceReuse, LogSink};
+
+    #[test]
+    fn spin_is_given_what_the_embedded_host_would_be() {
+        let options = HostOptions {
+            manifest: "/p/spin.toml".into(),
+            runtime_config: Some("/p/runtime-config.toml".into()),
+            listen: "127.0.0.1:0".parse().unwrap(),
+            environment: BTreeMap::new(),
+            variables: BTreeMap::from([("graph_url".to_owned(), "http://127.0.0.1:9".to_owned())]),
+            log: LogSink::Collect,
+            reuse: InstanceReuse::default(),
+            state_dir: "/s".into(),
+        };
+        let arguments = arguments(&options);
+        assert_eq!(
+            arguments.join(OsStr::new(" ")),
+            "up --from-file /p/spin.toml --listen 127.0.0.1:0 --state-dir /s --temp /s/temporary --log-dir  \
+             --runtime-config-file /p/runtime-config.toml --variable graph_url=http://127.0.0.1:9 \
+             --max-instance-reuse-count 128 --max-instance-concurrent-reuse-count 16 --idle-instance-timeout 1000ms"
+        );
+    }
+}

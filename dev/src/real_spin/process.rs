@@ -1,0 +1,194 @@
+//! The `spin` process and what it prints.
+
+use std::{
+    fs::File,
+    io::{Write, stderr},
+    process::{ExitStatus, Stdio},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use anyhow::{Context, Error, Result, anyhow};
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncRead, BufReader},
+    process::{Child, Command},
+    sync::watch,
+    time::timeout,
+};
+
+use crate::host::LogSink;
+
+/// Spin waits for requests under way; none of ours takes longer.
+const STOP_LIMIT: Duration = Duration::from_secs(10);
+
+/// `spin up` starts a second process, so both are kept in one group and ended together.
+#[derive(Debug)]
+pub(super) struct SpinProcess {
+    child: Child,
+    group: Pid,
+    url: watch::Receiver<Option<String>>,
+    log: Log,
+}
+
+impl SpinProcess {
+    pub(super) fn spawn(command: &mut Command, sink: LogSink) -> Result<Self> {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .context("`spin up` could not be started")?;
+        let group = child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)).context("`spin up` ended at once")?;
+        let log = Log::open(sink)?;
+        let (announce, url) = watch::channel(None);
+        let stdout = child.stdout.take().context("spin's stdout")?;
+        let stderr = child.stderr.take().context("spin's stderr")?;
+        tokio::spawn(read_lines(stderr, log.clone(), None));
+        tokio::spawn(read_lines(stdout, log.clone(), Some(announce)));
+        Ok(Self { child, group, url, log })
+    }
+
+    /// The address that `spin` says it serves.
+    pub(super) fn announced_url(&self) -> impl Future<Output = Result<String>> + use<> {
+        let mut url = self.url.clone();
+        async move {
+            let announced = url.wait_for(Option::is_some).await;
+            announced.ok().and_then(|url| url.clone()).context("`spin up` closed its output before it served")
+        }
+    }
+
+    /// Waits until `spin` ends by itself.
+    pub(super) async fn ended(&mut self) -> Error {
+        let status = self.child.wait().await;
+        anyhow!("`spin up` ended by itself with {}", described(&status))
+    }
+
+    pub(super) fn log_lines(&self) -> Vec<String> {
+        self.log.lines()
+    }
+
+    /// Asks the group to end as Ctrl-C does, so that Spin removes its temporary files; dropping ends what is left.
+    pub(super) async fn stop(mut self) {
+        let _ = kill_process_group(self.group, Signal::INT);
+        let _ = timeout(STOP_LIMIT, self.child.wait()).await;
+    }
+}
+
+impl Drop for SpinProcess {
+    fn drop(&mut self) {
+        // An error says that nothing of the group is left.
+        let _ = kill_process_group(self.group, Signal::KILL);
+    }
+}
+
+fn described(status: &std::io::Result<ExitStatus>) -> String {
+    match status {
+        Ok(status) => status.to_string(),
+        Err(error) => error.to_string(),
+    }
+}
+
+async fn read_lines(
+    stream: impl AsyncRead + Unpin,
+    log: Log,
+    announce: Option<watch::Sender<Option<String>>>,
+) {
+    let mut lines = BufReader::new(stream).lines();
+    // Ends at the end of the stream, or at output that is not text, which Spin does not print.
+    while let Ok(Some(line)) = lines.next_line().await {
+        if let (Some(announce), Some(url)) = (&announce, serving_url(&line)) {
+            announce.send_replace(Some(url.to_owned()));
+        }
+        log.add(line);
+    }
+}
+
+/// `Serving http://127.0.0.1:3000`.
+fn serving_url(line: &str) -> Option<&str> {
+    let url = line.trim().strip_prefix("Serving ")?;
+    url.starts_with("http://").then_some(url)
+}
+
+/// Everything `spin` and the components print, in the order it arrives.
+#[derive(Clone, Debug)]
+struct Log(Arc<Mutex<Printed>>);
+
+#[derive(Debug)]
+struct Printed {
+    lines: Vec<String>,
+    sink: Option<File>,
+    show: bool,
+}
+
+impl Log {
+    fn open(sink: LogSink) -> Result<Self> {
+        let file = match &sink {
+            LogSink::File(path) => Some(
+                File::options()
+                    .create(true)
+                    .append(true)
+                    .open(path)
+                    .with_context(|| format!("cannot open {}", path.display()))?,
+            ),
+            LogSink::Stderr | LogSink::Collect => None,
+        };
+        let show = matches!(sink, LogSink::Stderr);
+        Ok(Self(Arc::new(Mutex::new(Printed { lines: Vec::new(), sink: file, show }))))
+    }
+
+    fn add(&self, line: String) {
+        let mut printed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // A closed terminal or a full disk is no reason to stop serving.
+        if printed.show {
+            let _ = writeln!(stderr(), "{line}");
+        }
+        if let Some(file) = &mut printed.sink {
+            let _ = writeln!(file, "{line}");
+        }
+        printed.lines.push(line);
+    }
+
+    fn lines(&self) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).lines.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_is_read_from_what_spin_prints() {
+        assert_eq!(serving_url("Serving http://127.0.0.1:3000"), Some("http://127.0.0.1:3000"));
+        assert_eq!(serving_url("  profile-get: http://127.0.0.1:3000/api/profile-get"), None);
+        assert_eq!(serving_url("Serving suggestion"), None);
+    }
+
+    fn shell(script: &str) -> SpinProcess {
+        SpinProcess::spawn(Command::new("sh").args(["-c", script]), LogSink::Collect).unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_early_end_is_told_with_what_was_printed() {
+        let mut process = shell("echo 'no such variable' >&2; exit 4");
+        assert_eq!(process.ended().await.to_string(), "`spin up` ended by itself with exit status: 4");
+        assert!(process.announced_url().await.is_err());
+        while process.log_lines().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(process.log_lines(), ["no such variable"]);
+    }
+
+    #[tokio::test]
+    async fn the_whole_group_ends() {
+        let process = shell("sleep 600 & echo 'Serving http://127.0.0.1:1'; wait");
+        assert_eq!(process.announced_url().await.unwrap(), "http://127.0.0.1:1");
+        let mut output = process.url.clone();
+        output.mark_unchanged();
+        drop(process);
+        // Their common output closes when both are gone.
+        timeout(Duration::from_secs(10), output.changed()).await.expect("the second process lives on").unwrap_err();
+    }
+}

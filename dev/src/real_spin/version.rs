@@ -1,0 +1,62 @@
+//! Whether a `spin` can run this project's component.
+
+use std::ffi::OsStr;
+
+use anyhow::{Context, Result, bail};
+use tokio::process::Command;
+
+use crate::captured::output_of;
+
+/// The first Spin with WASI 0.3.0, which spin-sdk 7 compiles to. Spin 4.0 has a release candidate of it only.
+const OLDEST: (u32, u32) = (4, 1);
+const INSTALL: &str = "install Spin 4.1 or newer (https://spinframework.dev/install) or name its program in SPIN";
+
+/// Refuses a `spin` that is missing or too old.
+pub(super) async fn check(program: &OsStr) -> Result<()> {
+    let printed = output_of(Command::new(program).arg("--version"))
+        .await
+        .with_context(|| format!("the real Spin cannot be run: {INSTALL}"))?;
+    judge(&printed)
+}
+
+fn judge(printed: &str) -> Result<()> {
+    let printed = printed.trim();
+    match version(printed) {
+        Some(version) if version >= OLDEST => Ok(()),
+        Some(_) => bail!("{printed} is too old to run this component: {INSTALL}"),
+        None => bail!("`spin --version` printed {printed:?}, which is not Spin's: {INSTALL}"),
+    }
+}
+
+/// `spin 4.1.0-pre0 (94a8fc8 2026-08-21)` is (4, 1).
+fn version(printed: &str) -> Option<(u32, u32)> {
+    let mut numbers = printed.strip_prefix("spin ")?.split('.');
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spin_from_4_1_is_accepted() {
+        for new_enough in ["spin 4.1.0 (94a8fc8 2026-08-26)\n", "spin 4.1.0-pre0 (94a8fc8 2026-08-21)", "spin 10.0.0"] {
+            judge(new_enough).unwrap();
+        }
+    }
+
+    #[test]
+    fn others_are_refused_with_what_to_do() {
+        let old = judge("spin 4.0.2 (5d2f6c5 2026-06-01)\n").unwrap_err().to_string();
+        assert!(old.starts_with("spin 4.0.2 (5d2f6c5 2026-06-01) is too old"), "{old}");
+        assert!(old.contains(INSTALL), "{old}");
+        let model_checker = judge("Spin Version 6.5.2 -- 6 December 2019").unwrap_err().to_string();
+        assert!(model_checker.contains("is not Spin's"), "{model_checker}");
+    }
+
+    #[tokio::test]
+    async fn a_missing_spin_is_named() {
+        let error = check(OsStr::new("no-such-spin")).await.unwrap_err();
+        assert!(format!("{error:#}").contains(INSTALL), "{error:#}");
+    }
+}

@@ -1,0 +1,176 @@
+//! The runtime configuration of a run: the project's own, with everything that belongs to a real tenant replaced.
+//!
+//! The chain of variable providers stays as it is in production, so a run takes the same path: plain names from the
+//! `static` provider, the secret from Key Vault.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, bail};
+use emulated_tenant::Tenant;
+use toml::{Table, Value};
+
+/// What the emulated tenant answers to in place of Microsoft's clouds.
+#[derive(Debug)]
+pub(crate) struct Endpoints {
+    /// Values of the application's variables, by name.
+    pub(crate) variables: BTreeMap<&'static str, String>,
+    /// The vault that holds the secret.
+    pub(crate) vault_url: String,
+}
+
+impl Endpoints {
+    pub(crate) fn of(tenant: &Tenant) -> Self {
+        Self {
+            variables: BTreeMap::from([
+                ("tenant_id", tenant.tenant_id().to_owned()),
+                ("client_id", tenant.client_id().to_owned()),
+                ("authority_host", tenant.authority_url().to_owned()),
+                ("graph_url", tenant.graph_url().to_owned()),
+            ]),
+            vault_url: tenant.vault_url().to_owned(),
+        }
+    }
+}
+
+/// The environment in which Spin's Key Vault provider signs in as the application's own identity.
+pub(crate) fn vault_environment(tenant: &Tenant) -> BTreeMap<String, String> {
+    let identity = tenant.vault_identity();
+    let variables = [
+        ("AZURE_AUTHORITY_HOST", tenant.authority_url().to_owned()),
+        ("AZURE_TENANT_ID", tenant.tenant_id().to_owned()),
+        ("AZURE_CLIENT_ID", identity.client_id),
+        ("AZURE_CLIENT_SECRET", identity.client_secret),
+    ];
+    variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// The `production` configuration made to work with `endpoints`.
+///
+/// The static values become the defaults of the application's `manifest` and those of `endpoints`, the vault that of
+/// `endpoints`, and the key-value store a local one: a developer who has filled in a real tenant's settings runs
+/// locally all the same, and touches nothing real.
+///
+/// # Errors
+/// When a file is not TOML, or the chain is not one of `static` values and one Key Vault.
+pub(crate) fn derive(production: &str, manifest: &str, endpoints: &Endpoints) -> Result<String> {
+    let mut configuration: Table = production.parse().context("runtime-config.toml is not valid TOML")?;
+    let manifest: Table = manifest.parse().context("spin.toml is not valid TOML")?;
+    let providers = configuration.get_mut("variables_provider").and_then(Value::as_array_mut);
+    let providers = providers.context("runtime-config.toml has no [[variables_provider]]")?;
+
+    let mut values = defaults(&manifest);
+    values.extend(endpoints.variables.iter().map(|(&name, value)| (name.to_owned(), value.clone().into())));
+    provider(providers, "static")?.insert("values".to_owned(), Value::Table(values));
+
+    let vault = provider(providers, "azure_key_vault")?;
+    // Credentials of a real tenant go; the run's own identity stands in its environment.
+    vault.retain(|key, _| key == "type");
+    vault.insert("vault_url".to_owned(), endpoints.vault_url.clone().into());
+
+    configuration.remove("key_value_store");
+    toml::to_string(&configuration).context("the derived runtime configuration")
+}
+
+/// The variables that have a default, with it.
+fn defaults(manifest: &Table) -> Table {
+    let variables = manifest.get("variables").and_then(Value::as_table).into_iter().flatten();
+    variables.filter_map(|(name, variable)| Some((name.clone(), variable.get("default")?.clone()))).collect()
+}
+
+fn provider<'a>(providers: &'a mut [Value], kind: &str) -> Result<&'a mut Table> {
+    let tables = providers.iter_mut().filter_map(Value::as_table_mut);
+    let mut of_kind = tables.filter(|table| table.get("type").and_then(Value::as_str) == Some(kind));
+    match (of_kind.next(), of_kind.next()) {
+        (Some(found), None) => Ok(found),
+        (None, _) => bail!("runtime-config.toml has no [[variables_provider]] of type `{kind}`"),
+        (Some(_), Some(_)) => bail!("runtime-config.toml has several [[variables_provider]] of type `{kind}`"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PRODUCTION: &str = r#"
+[[variables_provider]]
+type = "static"
+values = { tenant_id = "their tenant", required_scope = "their scope", allowed_clients = "theirs" }
+
+[[variables_provider]]
+type = "env"
+prefix = "THEIRS"
+
+[[variables_provider]]
+type = "azure_key_vault"
+vault_url = "https://their.vault.azure.net/"
+client_id = "their identity"
+client_secret = "their secret"
+tenant_id = "their tenant"
+
+[key_value_store.default]
+type = "redis"
+url = "redis://their.host:6379"
+
+[outbound_networking]
+block_networks = ["10.0.0.0/8"]
+"#;
+
+    const MANIFEST: &str = r#"
+[variables]
+tenant_id = { required = true }
+clientsecret = { required = true, secret = true }
+graph_url = { default = "https://graph.microsoft.com" }
+required_scope = { default = "user_impersonation" }
+"#;
+
+    fn endpoints() -> Endpoints {
+        Endpoints {
+            variables: BTreeMap::from([
+                ("tenant_id", "our tenant".to_owned()),
+                ("graph_url", "http://127.0.0.1:2".to_owned()),
+            ]),
+            vault_url: "http://127.0.0.1:3".to_owned(),
+        }
+    }
+
+    #[test]
+    fn what_belongs_to_a_real_tenant_is_replaced_and_the_rest_kept() {
+        let derived: Table = derive(PRODUCTION, MANIFEST, &endpoints()).unwrap().parse().unwrap();
+        let expected: Table = r#"
+            [[variables_provider]]
+            type = "static"
+            values = { tenant_id = "our tenant", graph_url = "http://127.0.0.1:2", required_scope = "user_impersonation" }
+
+            [[variables_provider]]
+            type = "env"
+            prefix = "THEIRS"
+
+            [[variables_provider]]
+            type = "azure_key_vault"
+            vault_url = "http://127.0.0.1:3"
+
+            [outbound_networking]
+            block_networks = ["10.0.0.0/8"]
+        "#
+        .parse()
+        .unwrap();
+        assert_eq!(derived, expected);
+    }
+
+    #[track_caller]
+    fn refused(production: &str, because: &str) {
+        let error = derive(production, MANIFEST, &endpoints()).unwrap_err().to_string();
+        assert!(error.contains(because), "{error}");
+    }
+
+    #[test]
+    fn each_provider_must_be_there_once() {
+        let vault = "[[variables_provider]]\ntype = \"azure_key_vault\"\nvault_url = \"https://v\"\n";
+        let values = "[[variables_provider]]\ntype = \"static\"\nvalues = {}\n";
+        refused(vault, "no [[variables_provider]] of type `static`");
+        refused(values, "no [[variables_provider]] of type `azure_key_vault`");
+        refused(&[values, vault, vault].concat(), "several [[variables_provider]] of type `azure_key_vault`");
+        refused("variables_provider = 3", "has no [[variables_provider]]");
+        refused("[[", "runtime-config.toml is not valid TOML");
+    }
+}

@@ -1,0 +1,104 @@
+//! A way to compile Rust to WebAssembly on this machine, found or made.
+//!
+//! In this order: the `wasm32-wasip2` target where it is installed; a compiler made here earlier; `rustup target add`;
+//! a compiler taken from Debian's packages into `target/`, for machines that reach a Debian mirror but not rustup's
+//! server. Nothing outside `target/` is changed but by rustup itself.
+
+mod apt;
+mod debian;
+mod launchers;
+mod packages;
+mod rustup;
+
+use anyhow::{Error, Result, anyhow};
+use tokio::process::Command;
+
+use self::debian::DebianToolchain;
+use crate::{progress::Progress, workspace};
+
+/// The target that Spin components are compiled for.
+pub const TARGET: &str = "wasm32-wasip2";
+
+/// A compiler for [`TARGET`].
+#[derive(Debug)]
+pub enum WasmToolchain {
+    /// The machine's own compiler has the target.
+    Installed,
+    /// A compiler from Debian's packages, in `target/wasm-toolchain`.
+    Debian(DebianToolchain),
+}
+
+impl WasmToolchain {
+    /// Finds a compiler, or makes one, which takes a minute and downloads some 140 MB at worst.
+    ///
+    /// # Errors
+    /// When no way works on this machine: the error tells each way that was tried, why it failed and what to install.
+    pub async fn provide(progress: Progress) -> Result<Self> {
+        if rustup::has_target().await? {
+            return Ok(Self::Installed);
+        }
+        if let Some(toolchain) = DebianToolchain::made_earlier().await? {
+            return Ok(Self::Debian(toolchain));
+        }
+        let rustup_failure = match rustup::add_target(progress).await {
+            Ok(()) => return Ok(Self::Installed),
+            Err(error) => error,
+        };
+        progress.note(&format!("rustup could not add {TARGET}; taking a compiler from Debian's packages instead"));
+        match DebianToolchain::make(progress).await {
+            Ok(toolchain) => Ok(Self::Debian(toolchain)),
+            Err(debian_failure) => Err(no_way(&rustup_failure, &debian_failure)),
+        }
+    }
+
+    /// `cargo <subcommand> --target wasm32-wasip2`, ready for further arguments.
+    ///
+    /// # Errors
+    /// When `PATH` cannot be extended.
+    pub fn cargo(&self, subcommand: &str) -> Result<Command> {
+        match self {
+            Self::Installed => {
+                let mut command = Command::new(workspace::cargo());
+                command.arg(subcommand).args(["--target", TARGET]).current_dir(workspace::root());
+                Ok(command)
+            }
+            Self::Debian(toolchain) => toolchain.cargo(subcommand),
+        }
+    }
+}
+
+fn no_way(rustup_failure: &Error, debian_failure: &Error) -> Error {
+    anyhow!(
+        "this machine cannot compile Rust to {TARGET}, and it could not be taught to.\n\
+         \n\
+         Tried `rustup target add {TARGET}`:\n{}\n\
+         \n\
+         Tried Debian's packages (rustc-web and what it needs):\n{}\n\
+         \n\
+         Install one of these, then run the command again:\n\
+         - rustup (https://rustup.rs), then `rustup target add {TARGET}`;\n\
+         - on another system, its package of Rust's {TARGET} standard library.",
+        indented(rustup_failure),
+        indented(debian_failure),
+    )
+}
+
+fn indented(error: &Error) -> String {
+    let text = format!("{error:#}");
+    text.lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_resort_tells_each_attempt_and_what_to_install() {
+        let rustup = anyhow!("could not download file").context("`rustup` ended with exit status: 1");
+        let debian = anyhow!("apt-get is not on this machine");
+        let message = no_way(&rustup, &debian).to_string();
+        assert!(message.contains("    `rustup` ended with exit status: 1: could not download file"), "{message}");
+        assert!(message.contains("    apt-get is not on this machine"), "{message}");
+        assert!(message.contains("Install one of these"), "{message}");
+    }
+}

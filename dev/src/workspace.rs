@@ -1,0 +1,43 @@
+//! Where things stand in this repository, and which cargo works on it.
+
+use std::{
+    env,
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
+/// The repository's root folder: the one that holds `spin.toml`.
+pub fn root() -> &'static Path {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.parent().unwrap_or(package)
+}
+
+/// The application's manifest.
+pub fn manifest() -> PathBuf {
+    root().join("spin.toml")
+}
+
+/// The runtime configuration as it is used in production; runs here are derived from it.
+pub fn runtime_config() -> PathBuf {
+    root().join("runtime-config.toml")
+}
+
+/// `target/`, also where `CARGO_TARGET_DIR` names another folder: `spin.toml` finds the component here.
+pub fn target() -> PathBuf {
+    root().join("target")
+}
+
+/// What a running application keeps: its derived configuration, its state and where it listens.
+pub fn run_directory() -> PathBuf {
+    target().join("dev")
+}
+
+/// The cargo that started this process, else the one on `PATH`.
+pub fn cargo() -> OsString {
+    env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+/// The compiler that cargo would use for this machine's own code.
+pub fn rustc() -> OsString {
+    env::var_os("RUSTC").unwrap_or_else(|| "rustc".into())
+}

@@ -1,0 +1,150 @@
+//! The authorization endpoint, and the pages between a request and its answer.
+//!
+//! It keeps no state of a sign-in: each page posts to `/{tenant}/login` with the request in the query and all answers
+//! given so far in its form, and what is needed next follows from the two.
+
+mod next_step;
+mod question_page;
+mod request;
+
+use std::sync::Arc;
+
+use http::{Method, Response};
+use url::Url;
+
+use super::{
+    Authority, browser_cookie::Browser, client_info::client_info, failure::Failure, pages, parameters::Parameters,
+    recipient::Recipient,
+};
+use crate::{
+    browser_sessions::BrowserSession,
+    directory::Directory,
+    grants::{AuthorizationCode, Grant},
+    time,
+    wire::{Body, Incoming},
+};
+use next_step::{Answers, Step, next_step};
+use request::{AuthorizationRequest, Prompt};
+
+/// `/{tenant}/oauth2/v2.0/authorize`
+pub(super) fn answer(directory: &Directory, incoming: &Incoming, tenant: &str) -> Response<Body> {
+    // OpenID Connect Core 1.0, section 3.1.2.1: both methods.
+    let parameters = match incoming.method {
+        Method::POST => Parameters::of_form(incoming),
+        _ => Parameters::of_query(incoming),
+    };
+    let answer = parameters.and_then(|parameters| {
+        let sign_in = SignIn { directory, incoming, tenant, parameters: &parameters };
+        sign_in.go_on(|_| Ok(Some(Answers::default())))
+    });
+    answer.unwrap_or_else(|failure| pages::failure(&failure, incoming))
+}
+
+/// `/{tenant}/login`
+pub(super) fn answer_form(directory: &Directory, incoming: &Incoming, tenant: &str) -> Response<Body> {
+    let answer = Parameters::of_query(incoming).and_then(|parameters| {
+        let form = Parameters::of_form(incoming)?;
+        let sign_in = SignIn { directory, incoming, tenant, parameters: &parameters };
+        sign_in.go_on(|request| Answers::read(request, &form))
+    });
+    answer.unwrap_or_else(|failure| pages::failure(&failure, incoming))
+}
+
+/// A sign-in on its way.
+struct SignIn<'r> {
+    directory: &'r Directory,
+    incoming: &'r Incoming,
+    /// As the path has it.
+    tenant: &'r str,
+    parameters: &'r Parameters,
+}
+
+impl<'r> SignIn<'r> {
+    /// Shows the next page, or sends the browser back; an error is not for the application to know.
+    fn go_on(
+        &self,
+        answers: impl FnOnce(&AuthorizationRequest<'r>) -> Result<Option<Answers>, Failure>,
+    ) -> Result<Response<Body>, Failure> {
+        let authority = Authority::of(self.directory, self.tenant)?;
+        let recipient = Recipient::of(self.directory, self.parameters)?;
+        let request = match AuthorizationRequest::read(self.directory, authority, &recipient, self.parameters) {
+            Ok(request) => request,
+            Err(failure) => return self.refuse(&recipient, failure),
+        };
+        if recipient.redirect_uri.is_none() && request.prompt != Prompt::Consent {
+            let message = "The request names no redirect URI, and the application has none registered.";
+            return Err(Failure::new("invalid_request", 900_971, message));
+        }
+        let Some(answers) = answers(&request)? else { return Ok(cancelled(&recipient)) };
+        let browser = Browser::of(self.directory, self.incoming);
+        match next_step(&request, browser.session(), &answers) {
+            Ok(Step::Ask(question)) => Ok(question_page::answer(self, &recipient, &request, &answers, &question)),
+            Ok(Step::Finish(session)) => Ok(finish(&recipient, request, &answers, &browser, session)),
+            Err(failure) => self.refuse(&recipient, failure),
+        }
+    }
+
+    /// Tells the application, or the person where there is no redirect URI.
+    fn refuse(&self, recipient: &Recipient<'_>, failure: Failure) -> Result<Response<Body>, Failure> {
+        match &recipient.redirect_uri {
+            Some(uri) => Ok(recipient.send(uri, failure.parameters(self.incoming))),
+            None => Err(failure),
+        }
+    }
+}
+
+fn cancelled(recipient: &Recipient<'_>) -> Response<Body> {
+    match &recipient.redirect_uri {
+        Some(uri) => {
+            let parameters = vec![("error", "access_denied".to_owned()), ("error_subcode", "cancel".to_owned())];
+            recipient.send(uri, parameters)
+        }
+        None => pages::message("Cancelled", "Nothing was agreed to. You can close this page."),
+    }
+}
+
+fn finish(
+    recipient: &Recipient<'_>,
+    request: AuthorizationRequest<'_>,
+    answers: &Answers,
+    browser: &Browser<'_>,
+    session: BrowserSession,
+) -> Response<Body> {
+    if answers.consent == Some(true) {
+        request.give_consents(&session.person);
+    }
+    let mut answer = match &recipient.redirect_uri {
+        Some(uri) => recipient.send(uri, code_response(request, &session, uri)),
+        None => pages::message("Consent granted", "Go back to the application and try again."),
+    };
+    browser.keep(session, &mut answer);
+    answer
+}
+
+/// The successful response of RFC 6749, section 4.1.2, with what Entra adds.
+fn code_response(
+    request: AuthorizationRequest<'_>,
+    session: &BrowserSession,
+    redirect_uri: &Url,
+) -> Vec<(&'static str, String)> {
+    let grant = Grant {
+        client_id: request.client.client_id.clone(),
+        person: Arc::clone(&session.person),
+        scope: request.scope.to_owned(),
+        claims: request.claims,
+        passed_second_factor: session.passed_second_factor,
+        session_id: session.id.clone(),
+    };
+    let code = AuthorizationCode {
+        grant,
+        redirect_uri: redirect_uri.clone(),
+        challenge: request.challenge,
+        nonce: request.nonce.map(ToOwned::to_owned),
+    };
+    let code = request.directory.grants.issue_code(code, time::now());
+    let mut parameters = vec![("code", code), ("session_state", session.id.clone())];
+    if request.wants_client_info {
+        parameters.push(("client_info", client_info(&session.person)));
+    }
+    parameters
+}

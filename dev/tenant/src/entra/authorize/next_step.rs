@@ -1,0 +1,118 @@
+//! What a sign-in needs next, after all that its person answered so far.
+
+use std::sync::Arc;
+
+use super::request::{AuthorizationRequest, Prompt};
+use crate::{
+    browser_sessions::BrowserSession,
+    entra::{failure::Failure, parameters::Parameters},
+    person::{ExchangeRule, Person},
+    random,
+};
+
+/// What the person answered on the pages of this sign-in. The pages carry it from one to the next.
+#[derive(Default)]
+pub(super) struct Answers {
+    pub(super) person: Option<Arc<Person>>,
+    pub(super) passed_second_factor: bool,
+    /// Whether they agreed.
+    pub(super) consent: Option<bool>,
+}
+
+impl Answers {
+    /// Reads the form of a page; `None` when the person cancelled.
+    pub(super) fn read(request: &AuthorizationRequest<'_>, form: &Parameters) -> Result<Option<Self>, Failure> {
+        if form.optional("cancel").is_some() {
+            return Ok(None);
+        }
+        let person = form.optional("person").map(|name| find(request, name)).transpose()?;
+        Ok(Some(Self {
+            person,
+            passed_second_factor: form.optional("second_factor") == Some("passed"),
+            consent: form.optional("consent").map(|answer| answer == "accepted"),
+        }))
+    }
+}
+
+fn find(request: &AuthorizationRequest<'_>, name: &str) -> Result<Arc<Person>, Failure> {
+    request.directory.person(name).filter(|person| request.admits(person)).ok_or_else(|| {
+        let message = format!("There is no account '{name}' in the tenant that the application asks for.");
+        Failure::new("access_denied", 50020, message)
+    })
+}
+
+/// What is needed next.
+pub(super) enum Step {
+    Ask(Question),
+    /// Nothing: they are signed in, and agreed.
+    Finish(BrowserSession),
+}
+
+/// What a page asks.
+pub(super) enum Question {
+    Who,
+    SecondFactor(BrowserSession),
+    Consent(BrowserSession),
+    /// The person may not consent by themselves.
+    Approval(BrowserSession),
+}
+
+/// Finds the next step; an error is for the application to know.
+pub(super) fn next_step(
+    request: &AuthorizationRequest<'_>,
+    session: Option<BrowserSession>,
+    answers: &Answers,
+) -> Result<Step, Failure> {
+    match open_question(request, session, answers)? {
+        Step::Ask(question) if request.prompt == Prompt::None => Err(interaction_needed(&question)),
+        step => Ok(step),
+    }
+}
+
+fn open_question(
+    request: &AuthorizationRequest<'_>,
+    session: Option<BrowserSession>,
+    answers: &Answers,
+) -> Result<Step, Failure> {
+    let Some(mut session) = signed_in(request, session, answers) else { return Ok(Step::Ask(Question::Who)) };
+    session.passed_second_factor |= answers.passed_second_factor;
+    if request.claims.needs_second_factor() && !session.passed_second_factor {
+        return Ok(Step::Ask(Question::SecondFactor(session)));
+    }
+    let lacks_consent = request.lacks_consent(&session.person);
+    if lacks_consent && session.person.exchange == ExchangeRule::NeedsAdminConsent {
+        return Ok(Step::Ask(Question::Approval(session)));
+    }
+    match answers.consent {
+        Some(false) => Err(Failure::new("access_denied", 65004, "The person declined to consent.")),
+        None if lacks_consent || request.prompt == Prompt::Consent => Ok(Step::Ask(Question::Consent(session))),
+        Some(true) | None => Ok(Step::Finish(session)),
+    }
+}
+
+/// The session of whoever the person said they are, else the browser's own where the request allows that.
+fn signed_in(
+    request: &AuthorizationRequest<'_>,
+    session: Option<BrowserSession>,
+    answers: &Answers,
+) -> Option<BrowserSession> {
+    if let Some(person) = answers.person.clone() {
+        return Some(BrowserSession { id: random::guid(), person, passed_second_factor: false });
+    }
+    let asks_anew = matches!(request.prompt, Prompt::Login | Prompt::SelectAccount);
+    session.filter(|session| {
+        let hinted = request.login_hint.is_none_or(|hint| session.person.has_user_name(hint));
+        hinted && !asks_anew && request.admits(&session.person)
+    })
+}
+
+/// What a request is told that wants no page to be shown.
+fn interaction_needed(question: &Question) -> Failure {
+    let (error, code, message) = match question {
+        Question::Who => ("login_required", 50058, "Nobody is signed in, or somebody else."),
+        Question::SecondFactor(_) => ("interaction_required", 50076, "Multifactor authentication is needed."),
+        Question::Consent(_) => ("interaction_required", 65001, "The person has not consented."),
+        Question::Approval(_) => ("interaction_required", 90094, "An administrator has not consented."),
+    };
+    Failure::new(error, code, format!("{message} No page could be shown, since prompt is 'none'."))
+}

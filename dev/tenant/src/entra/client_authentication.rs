@@ -1,0 +1,162 @@
+//! How a confidential client proves who it is: a secret in the form, HTTP Basic, or a signed assertion.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+use super::{Authority, cross_origin, failure::Failure, token::TokenRequest};
+use crate::{
+    application::{Application, Platform, SecretCheck},
+    jwt::UnverifiedJwt,
+    time,
+};
+
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// The application that sent the request: a public client by its id and origin, any other one by a credential.
+pub(super) fn identify<'a>(request: &TokenRequest<'a>) -> Result<&'a Application, Failure> {
+    let form = &request.form;
+    let client_id = form.optional("client_id");
+    match client_id.and_then(|client_id| request.directory.application(client_id)) {
+        Some(client) if client.platform == Platform::SinglePage => {
+            cross_origin::check(client, request.incoming)?;
+            let authenticates = ["client_secret", "client_assertion"].iter().any(|name| form.optional(name).is_some());
+            if authenticates || request.incoming.header("authorization").is_some() {
+                let message = "The client is public, so it must not authenticate itself.";
+                return Err(Failure::new("invalid_client", 700_025, message));
+            }
+            Ok(client)
+        }
+        _ => authenticate(request),
+    }
+}
+
+/// The confidential client that sent the request, by its credential.
+pub(super) fn authenticate<'a>(request: &TokenRequest<'a>) -> Result<&'a Application, Failure> {
+    let client = authenticate_by_credential(request)?;
+    cross_origin::check(client, request.incoming)?;
+    Ok(client)
+}
+
+fn authenticate_by_credential<'a>(request: &TokenRequest<'a>) -> Result<&'a Application, Failure> {
+    let form = &request.form;
+    if let Some((client_id, secret)) = basic_credentials(request)? {
+        if form.optional("client_secret").is_some() || form.optional("client_assertion").is_some() {
+            let message = "The client authenticates in more than one way (RFC 6749, section 2.3).";
+            return Err(Failure::new("invalid_request", 90023, message));
+        }
+        return with_secret(find(request, &client_id)?, &secret);
+    }
+    let application = find(request, form.required("client_id")?)?;
+    match (form.optional("client_secret"), form.optional("client_assertion")) {
+        (Some(secret), None) => with_secret(application, secret),
+        (None, Some(assertion)) => with_assertion(request, application, assertion),
+        (Some(_), Some(_)) => {
+            let message = "The client authenticates in more than one way (RFC 6749, section 2.3).";
+            Err(Failure::new("invalid_request", 90023, message))
+        }
+        (None, None) => {
+            let message = "The body of the request lacks 'client_secret' or 'client_assertion'.";
+            Err(Failure::new("invalid_client", 7_000_218, message))
+        }
+    }
+}
+
+fn find<'a>(request: &TokenRequest<'a>, client_id: &str) -> Result<&'a Application, Failure> {
+    request.directory.application(client_id).ok_or_else(|| Failure::unknown_application(client_id))
+}
+
+/// The id and secret of HTTP Basic, each form-encoded before the base64 (RFC 6749, section 2.3.1).
+fn basic_credentials(request: &TokenRequest<'_>) -> Result<Option<(String, String)>, Failure> {
+    let Some(header) = request.incoming.header("authorization") else { return Ok(None) };
+    let decode = || {
+        let (scheme, credentials) = header.split_once(' ')?;
+        let credentials = String::from_utf8(STANDARD.decode(credentials.trim()).ok()?).ok()?;
+        let (client_id, secret) = credentials.split_once(':')?;
+        scheme.eq_ignore_ascii_case("basic").then(|| (form_decode(client_id), form_decode(secret)))
+    };
+    let malformed =
+        || Failure::new("invalid_request", 90023, "The Authorization header does not hold Basic credentials.");
+    decode().ok_or_else(malformed).map(Some)
+}
+
+fn form_decode(value: &str) -> String {
+    let pair = format!("v={}", value.replace('&', "%26"));
+    form_urlencoded::parse(pair.as_bytes()).map(|(_, value)| value.into_owned()).collect()
+}
+
+fn with_secret<'a>(application: &'a Application, secret: &str) -> Result<&'a Application, Failure> {
+    match application.check_secret(secret) {
+        SecretCheck::Right => Ok(application),
+        SecretCheck::Wrong => Err(Failure::new(
+            "invalid_client",
+            7_000_215,
+            format!(
+                "This is not the client secret of the application '{}'. Send the value, not the id, of the secret.",
+                application.client_id
+            ),
+        )),
+        SecretCheck::Expired => Err(Failure::new(
+            "invalid_client",
+            7_000_222,
+            format!("The client secret of the application '{}' has expired.", application.client_id),
+        )),
+    }
+}
+
+/// Verifies a client assertion (RFC 7523, section 3) as
+/// <https://learn.microsoft.com/entra/identity-platform/certificate-credentials> describes it.
+fn with_assertion<'a>(
+    request: &TokenRequest<'_>,
+    application: &'a Application,
+    assertion: &str,
+) -> Result<&'a Application, Failure> {
+    if request.form.required("client_assertion_type")? != ASSERTION_TYPE {
+        return Err(Failure::new("invalid_request", 90023, "The client_assertion_type is not the one of RFC 7523."));
+    }
+    let refuse = |code, message: &str| Failure::new("invalid_client", code, message);
+    let jwt = UnverifiedJwt::parse(assertion)
+        .ok_or_else(|| refuse(50027, "The client assertion is not a JSON Web Token."))?;
+    verify_signature(application, &jwt)?;
+    let client_id = Some(application.client_id.as_str());
+    if jwt.claim("iss") != client_id || jwt.claim("sub") != client_id {
+        return Err(refuse(700_021, "The issuer and subject of the client assertion must both be the client id."));
+    }
+    if !jwt.claim("aud").is_some_and(|audience| is_token_endpoint(request, audience)) {
+        return Err(refuse(700_023, "The audience of the client assertion is not this token endpoint."));
+    }
+    let now = time::now();
+    let started = jwt.moment("nbf").is_none_or(|start| start <= now);
+    let lives = jwt.moment("exp").is_some_and(|end| end > now);
+    match (started && lives, jwt.claim("jti")) {
+        (false, _) => Err(refuse(700_024, "The client assertion is not within its time of validity.")),
+        (true, None) => Err(refuse(50027, "The client assertion lacks the claim 'jti'.")),
+        (true, Some(_)) => Ok(application),
+    }
+}
+
+fn verify_signature(application: &Application, jwt: &UnverifiedJwt<'_>) -> Result<(), Failure> {
+    let refuse = |code, message: &str| Err(Failure::new("invalid_client", code, message));
+    application.with_certificate(jwt.header("x5t"), jwt.header("x5t#S256"), |certificate| {
+        let Some(certificate) = certificate else {
+            return refuse(700_027, "The certificate that the client assertion names is not registered.");
+        };
+        let algorithm = jwt.header("alg").unwrap_or_default();
+        if !certificate.verifies(algorithm, jwt.signing_input.as_bytes(), &jwt.signature) {
+            return refuse(700_027, "The signature of the client assertion is wrong.");
+        }
+        if certificate.revoked {
+            return refuse(7_000_214, "The certificate of the client assertion is revoked.");
+        }
+        Ok(())
+    })
+}
+
+/// Whether `audience` is the token endpoint that received the request, under any name of its directory.
+fn is_token_endpoint(request: &TokenRequest<'_>, audience: &str) -> bool {
+    let named = || {
+        let path = audience.strip_prefix(&request.directory.urls.authority)?;
+        path.strip_prefix('/')?.strip_suffix("/oauth2/v2.0/token")
+    };
+    named().is_some_and(|segment| {
+        Authority::of(request.directory, segment).is_ok_and(|authority| authority == request.authority)
+    })
+}

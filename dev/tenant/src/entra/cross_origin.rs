@@ -1,0 +1,54 @@
+//! Which token requests browsers may send (CORS, and what Entra makes of the header `Origin`):
+//! <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow#redirect-uris-for-single-page-apps-spas>.
+
+use http::{Response, StatusCode, header};
+
+use super::failure::Failure;
+use crate::{
+    application::{Application, Platform},
+    directory::Directory,
+    wire::{self, Body, Incoming},
+};
+
+/// Refuses a single-page application's request without its origin, and everybody else's with one.
+pub(super) fn check(client: &Application, incoming: &Incoming) -> Result<(), Failure> {
+    match (client.platform, incoming.header("origin")) {
+        (Platform::SinglePage, None) => {
+            let message = "What was issued to a single-page application is redeemed by cross-origin requests alone.";
+            Err(Failure::new("invalid_request", 9_002_327, message))
+        }
+        (_, Some(origin)) if !client.runs_at_origin(origin) => {
+            let message = format!(
+                "Cross-origin requests are for single-page applications, from where their redirect URIs are. The \
+                 origin of this request is '{origin}'."
+            );
+            Err(Failure::new("invalid_request", 9_002_326, message))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Answers a preflight request.
+pub(super) fn preflight(directory: &Directory, incoming: &Incoming) -> Response<Body> {
+    let mut answer = wire::answer(StatusCode::OK, "text/plain", "");
+    allow(directory, incoming, &mut answer);
+    if let Some(asked) = incoming.header("access-control-request-headers") {
+        wire::set_header(&mut answer, header::ACCESS_CONTROL_ALLOW_HEADERS, asked);
+    }
+    wire::set_header(&mut answer, header::ACCESS_CONTROL_ALLOW_METHODS, "POST, OPTIONS");
+    answer
+}
+
+/// Lets the page read the answer if it is one of a registered single-page application.
+pub(super) fn allow(directory: &Directory, incoming: &Incoming, answer: &mut Response<Body>) {
+    let Some(origin) = incoming.header("origin") else { return };
+    wire::set_header(answer, header::VARY, "Origin");
+    if directory.applications().iter().any(|application| application.runs_at_origin(origin)) {
+        wire::set_header(answer, header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        wire::set_header(
+            answer,
+            header::ACCESS_CONTROL_EXPOSE_HEADERS,
+            "Content-Length, Content-Encoding, x-ms-request-id, client-request-id",
+        );
+    }
+}

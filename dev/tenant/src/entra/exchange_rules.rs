@@ -1,0 +1,58 @@
+//! What an exchange meets for each person, after its request was found right.
+
+use http::StatusCode;
+
+use super::{assertion::Assertion, failure::Failure};
+use crate::{claims_request::ClaimsRequest, directory::Directory, graph::LOCATION_CLAIM, person::ExchangeRule};
+
+/// Refuses the exchange where the person's rule says so.
+pub(super) fn check(directory: &Directory, assertion: &Assertion, claims: &ClaimsRequest) -> Result<(), Failure> {
+    let refuse = |code, message| Err(Failure::new("invalid_grant", code, message));
+    let meets_policy = assertion.meets_policy(&directory.policy_id);
+    match assertion.person.exchange {
+        ExchangeRule::Granted | ExchangeRule::GrantedBriefly | ExchangeRule::GrantedThenRevoked => Ok(()),
+        // The scope was not granted without consent.
+        ExchangeRule::NeverConsented | ExchangeRule::NeedsAdminConsent => Ok(()),
+        ExchangeRule::NeedsSecondFactor if meets_policy => Ok(()),
+        ExchangeRule::NeedsSecondFactor => Err(needs_second_factor("interaction_required", directory)),
+        ExchangeRule::NeedsSecondFactorAfterChallenge if claims.asks_for(LOCATION_CLAIM) && !meets_policy => {
+            Err(needs_second_factor("invalid_grant", directory))
+        }
+        ExchangeRule::NeedsSecondFactorAfterChallenge => Ok(()),
+        ExchangeRule::Blocked => Err(Failure::new(
+            "interaction_required",
+            53003,
+            "Conditional Access policies block access and do not allow a token to be issued.",
+        )
+        .suberror("message_only")),
+        ExchangeRule::SessionRevoked => Err(Failure::new(
+            "invalid_grant",
+            50173,
+            "The grant was revoked and a fresh token is needed. The person may have changed or reset the password.",
+        )
+        .suberror("bad_token")),
+        ExchangeRule::Disabled => refuse(50057, "The account is disabled."),
+        ExchangeRule::NotAssigned => {
+            refuse(50105, "The person is not assigned to a role for the application, which demands an assignment.")
+        }
+        ExchangeRule::LoopDetected => {
+            refuse(50196, "The client is in a loop: it made too many equal requests in too short a time.")
+        }
+        ExchangeRule::Throttled => {
+            Err(Failure::new("temporarily_unavailable", 90055, "The tenant is throttled: too many requests came in.")
+                .status(StatusCode::TOO_MANY_REQUESTS)
+                .retry_after("7"))
+        }
+    }
+}
+
+/// AADSTS50076, which Entra sends under either of two errors.
+fn needs_second_factor(error: &'static str, directory: &Directory) -> Failure {
+    Failure::new(
+        error,
+        50076,
+        "A policy, or a move to another place, makes multifactor authentication necessary for Microsoft Graph.",
+    )
+    .suberror("basic_action")
+    .claims(directory.second_factor_challenge())
+}

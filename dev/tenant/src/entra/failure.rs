@@ -1,0 +1,163 @@
+//! Errors of the login host: <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>.
+
+use http::{HeaderName, Response, StatusCode, header};
+use serde_json::{Value, json};
+
+use crate::{
+    jwt::object,
+    random, time,
+    wire::{self, Body, Incoming},
+};
+
+/// Why a request is refused.
+pub(super) struct Failure {
+    status: StatusCode,
+    /// The error of RFC 6749, section 5.2, or one of Entra's own.
+    error: &'static str,
+    /// The number after `AADSTS`.
+    code: u32,
+    message: String,
+    suberror: Option<&'static str>,
+    /// A claims challenge, which travels as a string.
+    claims: Option<Value>,
+    retry_after: Option<&'static str>,
+}
+
+impl Failure {
+    /// Status 400, or 401 for `invalid_client`.
+    pub(super) fn new(error: &'static str, code: u32, message: impl Into<String>) -> Self {
+        let status = match error {
+            "invalid_client" => StatusCode::UNAUTHORIZED,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        Self { status, error, code, message: message.into(), suberror: None, claims: None, retry_after: None }
+    }
+
+    pub(super) fn suberror(mut self, suberror: &'static str) -> Self {
+        self.suberror = Some(suberror);
+        self
+    }
+
+    pub(super) fn claims(mut self, claims: Value) -> Self {
+        self.claims = Some(claims);
+        self
+    }
+
+    pub(super) fn status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
+    }
+
+    pub(super) fn retry_after(mut self, seconds: &'static str) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    pub(super) fn unknown_tenant(tenant: &str) -> Self {
+        Self::new(
+            "invalid_tenant",
+            90002,
+            format!("There is no tenant '{tenant}' here. Check the tenant id and the cloud."),
+        )
+    }
+
+    pub(super) fn unknown_application(client_id: &str) -> Self {
+        let message = format!("There is no application with the identifier '{client_id}' in this directory.");
+        Self::new("unauthorized_client", 700_016, message)
+    }
+
+    pub(super) fn missing_parameter(name: &str) -> Self {
+        Self::new("invalid_request", 900144, format!("The request lacks the parameter '{name}'."))
+    }
+
+    /// The JSON answer, with this request's ids in body and headers.
+    pub(super) fn into_answer(self, incoming: &Incoming) -> Response<Body> {
+        let ids = RequestIds::of(incoming);
+        let mut body = object(json!({
+            "error": self.error,
+            "error_description": self.description(&ids),
+            "error_codes": [self.code],
+            "timestamp": ids.timestamp,
+            "trace_id": ids.trace_id,
+            "correlation_id": ids.correlation_id,
+            "error_uri": self.uri(),
+        }));
+        if let Some(suberror) = self.suberror {
+            body.insert("suberror".into(), suberror.into());
+        }
+        if let Some(claims) = self.claims {
+            body.insert("claims".into(), claims.to_string().into());
+        }
+        let mut answer = wire::json_answer(self.status, &Value::Object(body));
+        ids.add_headers(&mut answer, incoming);
+        let telemetry = format!("1,{},0,,", self.code);
+        wire::set_header(&mut answer, HeaderName::from_static("x-ms-clitelem"), &telemetry);
+        if let Some(seconds) = self.retry_after {
+            wire::set_header(&mut answer, header::RETRY_AFTER, seconds);
+        }
+        answer
+    }
+}
+
+impl Failure {
+    /// The parameters by which a redirect tells a client of this (RFC 6749, section 4.1.2.1).
+    pub(super) fn parameters(&self, incoming: &Incoming) -> Vec<(&'static str, String)> {
+        let mut parameters = vec![
+            ("error", self.error.to_owned()),
+            ("error_description", self.description(&RequestIds::of(incoming))),
+            ("error_uri", self.uri()),
+        ];
+        parameters.extend(self.suberror.map(|suberror| ("suberror", suberror.to_owned())));
+        parameters.extend(self.claims.as_ref().map(|claims| ("claims", claims.to_string())));
+        parameters
+    }
+
+    /// The number after `AADSTS`, and what is wrong.
+    pub(super) fn code_and_message(&self) -> (u32, &str) {
+        (self.code, &self.message)
+    }
+
+    fn description(&self, ids: &RequestIds) -> String {
+        format!(
+            "AADSTS{}: {}\r\nTrace ID: {}\r\nCorrelation ID: {}\r\nTimestamp: {}",
+            self.code, self.message, ids.trace_id, ids.correlation_id, ids.timestamp
+        )
+    }
+
+    fn uri(&self) -> String {
+        format!("https://login.microsoftonline.com/error?code={}", self.code)
+    }
+}
+
+/// What identifies a request in Entra's answers and logs.
+pub(super) struct RequestIds {
+    pub(super) trace_id: String,
+    /// The client's own id where it sent one.
+    pub(super) correlation_id: String,
+    pub(super) timestamp: String,
+}
+
+impl RequestIds {
+    pub(super) fn of(incoming: &Incoming) -> Self {
+        // A browser that is redirected has no headers to send.
+        let parameter = || incoming.query().into_iter().find(|pair| pair.0 == "client-request-id").map(|pair| pair.1);
+        let sent = incoming.header("client-request-id").map(ToOwned::to_owned).or_else(parameter);
+        let sent = sent.and_then(|id| uuid::Uuid::parse_str(&id).ok());
+        Self {
+            trace_id: random::guid(),
+            correlation_id: sent.map_or_else(random::guid, |id| id.to_string()),
+            timestamp: time::entra_timestamp(),
+        }
+    }
+
+    pub(super) fn add_headers(&self, answer: &mut Response<Body>, incoming: &Incoming) {
+        wire::set_header(answer, header::CACHE_CONTROL, "no-store, no-cache");
+        wire::set_header(answer, header::PRAGMA, "no-cache");
+        wire::set_header(answer, header::EXPIRES, "-1");
+        wire::set_header(answer, HeaderName::from_static("x-ms-request-id"), &self.trace_id);
+        let echo = incoming.header("return-client-request-id").is_some_and(|value| value.eq_ignore_ascii_case("true"));
+        if echo {
+            wire::set_header(answer, HeaderName::from_static("client-request-id"), &self.correlation_id);
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! The emulator's own management interface; Entra has nothing like it.
+//!
+//! `POST /emulator/token` with a form: `person` (required), `claims` (a claims challenge as JSON, which the
+//! token then meets) and `version` (`1.0` or `2.0`). The answer is JSON with `access_token`.
+
+use http::{Method, Response, StatusCode};
+use serde_json::json;
+
+use crate::{
+    directory::Directory,
+    token_plan::TokenPlan,
+    wire::{self, Body, Incoming},
+};
+
+pub(super) fn answer(directory: &Directory, incoming: &Incoming) -> Response<Body> {
+    match mint(directory, incoming) {
+        Ok(token) => wire::json_answer(StatusCode::OK, &json!({"access_token": token})),
+        Err(problem) => wire::json_answer(StatusCode::BAD_REQUEST, &json!({"error": problem})),
+    }
+}
+
+fn mint(directory: &Directory, incoming: &Incoming) -> Result<String, String> {
+    let form = incoming.form().filter(|_| incoming.method == Method::POST);
+    let form = form.ok_or("POST a form to this path")?;
+    let field = |name| form.iter().find(|pair| pair.0 == name).map(|pair| pair.1.as_str());
+    let name = field("person").ok_or("the form lacks the field `person`")?;
+    let person = directory
+        .people
+        .iter()
+        .find(|person| person.name == name)
+        .ok_or_else(|| format!("there is nobody called {name:?}; the page at / lists everybody"))?;
+    let mut plan = TokenPlan::for_person(directory, person);
+    match field("version") {
+        None | Some("2.0") => (),
+        Some("1.0") => plan.version_1(),
+        Some(other) => return Err(format!("there is no token version {other:?}; use 1.0 or 2.0")),
+    }
+    if let Some(claims) = field("claims") {
+        plan.fulfil(claims).map_err(|error| error.to_string())?;
+    }
+    Ok(plan.sign(directory))
+}

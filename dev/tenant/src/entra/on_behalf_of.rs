@@ -1,0 +1,101 @@
+//! The on-behalf-of grant: <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-on-behalf-of-flow>.
+
+use serde_json::{Value, json};
+
+use super::{
+    assertion::Assertion,
+    client_authentication::authenticate,
+    client_info::client_info,
+    exchange_rules,
+    failure::Failure,
+    scope::{RequestedScopes, Scope},
+    token::TokenRequest,
+};
+use crate::{
+    claims_request::ClaimsRequest,
+    graph::{self, LOCATION_CLAIM},
+    graph_token,
+    jwt::object,
+    person::ExchangeRule,
+    token_plan::{LIFETIME, TokenPlan},
+};
+
+/// 28 hours: what Entra gives at most to clients that can handle claims challenges.
+const LONG_LIFETIME: i64 = 28 * 3600 - 1;
+/// Long enough to outlast a cache's safety margin of five minutes, short enough to be unusual.
+const BRIEF_LIFETIME: i64 = 600;
+
+pub(super) fn grant(request: &TokenRequest<'_>) -> Result<Value, Failure> {
+    let directory = request.directory;
+    let client = authenticate(request)?;
+    if request.form.required("requested_token_use")? != "on_behalf_of" {
+        let message = "The only requested_token_use for this grant is on_behalf_of.";
+        return Err(Failure::new("invalid_request", 90023, message));
+    }
+    let claims = request.form.claims()?;
+    let assertion = request.form.required("assertion")?;
+    let scope = request.form.required("scope")?;
+    let assertion = Assertion::verify(directory, &request.authority, client, assertion)?;
+    let requested = RequestedScopes::parse(scope);
+    requested.expect_a_resource()?;
+    requested.expect_one_resource()?;
+    let scope = Scope::grant(directory, client, &assertion.person, &requested)?;
+    exchange_rules::check(directory, &assertion, &claims)?;
+    Ok(tokens(request, &assertion, &scope, &claims, &requested))
+}
+
+fn tokens(
+    request: &TokenRequest<'_>,
+    assertion: &Assertion,
+    scope: &Scope,
+    claims: &ClaimsRequest,
+    requested: &RequestedScopes<'_>,
+) -> Value {
+    let person = &*assertion.person;
+    let (lifetime, refresh_in) = match person.exchange {
+        ExchangeRule::GrantedBriefly => (BRIEF_LIFETIME, Some(2)),
+        _ if claims.declares_cp1() => (LONG_LIFETIME, Some(LONG_LIFETIME / 2)),
+        _ => (LIFETIME, None),
+    };
+    let mut tokens = object(json!({
+        "token_type": "Bearer",
+        "scope": scope.granted,
+        "expires_in": lifetime,
+        "ext_expires_in": lifetime,
+        "access_token": access_token(request, assertion, scope, claims, lifetime),
+    }));
+    if let Some(seconds) = refresh_in {
+        tokens.insert("refresh_in".into(), seconds.into());
+    }
+    if requested.has("openid") {
+        let audience = &request.directory.api.client_id;
+        let id_token = TokenPlan::id_token(request.directory, person, audience).sign(request.directory);
+        tokens.insert("id_token".into(), id_token.into());
+    }
+    if request.form.optional("client_info") == Some("1") {
+        tokens.insert("client_info".into(), client_info(person).into());
+    }
+    Value::Object(tokens)
+}
+
+fn access_token(
+    request: &TokenRequest<'_>,
+    assertion: &Assertion,
+    scope: &Scope,
+    claims: &ClaimsRequest,
+    lifetime: i64,
+) -> String {
+    let directory = request.directory;
+    let person = &*assertion.person;
+    let serial = directory.sessions.issue();
+    let mut token = graph_token::claims(&directory.api, person, &scope.permissions, lifetime, serial);
+    claims.fulfil(&mut token);
+    if assertion.meets_policy(&directory.policy_id) {
+        // Whoever passed the second factor has been seen at the place that Graph would ask about.
+        token.insert(LOCATION_CLAIM.into(), graph::CALLER_LOCATION.into());
+    }
+    if person.exchange == ExchangeRule::GrantedThenRevoked {
+        directory.sessions.revoke_if_first(assertion.claim("uti"), serial);
+    }
+    graph_token::sign(directory, &token)
+}

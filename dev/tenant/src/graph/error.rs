@@ -1,0 +1,114 @@
+//! Graph's error answers: <https://learn.microsoft.com/graph/errors>.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use http::{HeaderName, Response, StatusCode, header};
+use serde_json::{Value, json};
+
+use crate::{
+    graph_token::GRAPH_CLIENT_ID,
+    random, time,
+    wire::{self, Body, Incoming},
+};
+
+const AUTHORIZATION_URI: &str = "https://login.microsoftonline.com/common/oauth2/authorize";
+
+/// Why a call is refused.
+pub(super) struct GraphError {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+    authenticate: Option<String>,
+    retry_after: Option<&'static str>,
+}
+
+impl GraphError {
+    pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into(), authenticate: None, retry_after: None }
+    }
+
+    /// 401: the token is no good. The header names neither an error nor claims.
+    pub(super) fn unauthenticated(message: &str) -> Self {
+        Self {
+            authenticate: Some(bearer_challenge()),
+            ..Self::new(StatusCode::UNAUTHORIZED, "InvalidAuthenticationToken", message)
+        }
+    }
+
+    /// 401: the token would do if it met these claims. One header line holds two challenges.
+    pub(super) fn challenge(claims: &Value) -> Self {
+        let claims = STANDARD.encode(claims.to_string());
+        let message = "Continuous access evaluation asks where the client is before it lets this call pass.";
+        let header = format!(
+            "{}, error_description=\"{message}\", error=\"insufficient_claims\", claims=\"{claims}\", \
+             PoP realm=\"\", authorization_uri=\"{AUTHORIZATION_URI}\", client_id=\"{GRAPH_CLIENT_ID}\", nonce=\"{}\"",
+            bearer_challenge(),
+            random::token_id()
+        );
+        Self { authenticate: Some(header), ..Self::unauthenticated(message) }
+    }
+
+    pub(super) fn forbidden() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "Authorization_RequestDenied",
+            "The privileges are not sufficient for this operation.",
+        )
+    }
+
+    pub(super) fn retry_after(mut self, seconds: &'static str) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    pub(super) fn into_answer(self, incoming: &Incoming) -> Response<Body> {
+        let request_id = random::guid();
+        let body = json!({
+            "error": {
+                "code": self.code,
+                "message": self.message,
+                "innerError": {
+                    "date": time::graph_date(),
+                    "request-id": request_id,
+                    "client-request-id": client_request_id(incoming).unwrap_or(&request_id),
+                },
+            },
+        });
+        let mut answer = wire::answer(self.status, "application/json", "");
+        *answer.body_mut() = wire::chunked(body.to_string());
+        wire::set_header(&mut answer, HeaderName::from_static("request-id"), &request_id);
+        if let Some(challenge) = self.authenticate {
+            wire::set_header(&mut answer, header::WWW_AUTHENTICATE, &challenge);
+        }
+        if let Some(seconds) = self.retry_after {
+            wire::set_header(&mut answer, header::RETRY_AFTER, seconds);
+        }
+        answer
+    }
+}
+
+fn bearer_challenge() -> String {
+    format!("Bearer realm=\"\", authorization_uri=\"{AUTHORIZATION_URI}\", client_id=\"{GRAPH_CLIENT_ID}\"")
+}
+
+/// The id by which the client calls this request, if it sent a GUID.
+fn client_request_id(incoming: &Incoming) -> Option<&str> {
+    incoming.header("client-request-id").filter(|id| uuid::Uuid::parse_str(id).is_ok())
+}
+
+/// The headers of every answer.
+pub(super) fn add_common_headers(answer: &mut Response<Body>, incoming: &Incoming) {
+    const DIAGNOSTIC: &str =
+        r#"{"ServerInfo":{"DataCenter":"Emulated","Slice":"E","Ring":"0","ScaleUnit":"0","RoleInstance":"EMULATED"}}"#;
+    let request_id = match answer.headers().get("request-id").and_then(|id| id.to_str().ok()) {
+        Some(id) => id.to_owned(),
+        None => random::guid(),
+    };
+    let client_id = client_request_id(incoming).unwrap_or(&request_id);
+    wire::set_header(answer, HeaderName::from_static("client-request-id"), client_id);
+    wire::set_header(answer, HeaderName::from_static("request-id"), &request_id);
+    wire::set_header(answer, HeaderName::from_static("x-ms-ags-diagnostic"), DIAGNOSTIC);
+    wire::set_header(answer, header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
+    if !answer.headers().contains_key(header::CACHE_CONTROL) {
+        wire::set_header(answer, header::CACHE_CONTROL, "no-cache");
+    }
+}

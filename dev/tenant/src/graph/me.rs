@@ -1,0 +1,116 @@
+//! `GET /v1.0/me`: <https://learn.microsoft.com/graph/api/user-get>.
+
+use http::{HeaderName, Response, StatusCode};
+use serde_json::{Map, Value};
+
+use super::error::GraphError;
+use crate::{
+    directory::Directory,
+    person::Person,
+    wire::{self, Body, Incoming},
+};
+
+/// What an answer without `$select` holds.
+const DEFAULT_PROPERTIES: [&str; 11] = [
+    "businessPhones",
+    "displayName",
+    "givenName",
+    "jobTitle",
+    "mail",
+    "mobilePhone",
+    "officeLocation",
+    "preferredLanguage",
+    "surname",
+    "userPrincipalName",
+    "id",
+];
+
+/// What can be selected besides.
+const FURTHER_PROPERTIES: [&str; 25] = [
+    "accountEnabled",
+    "ageGroup",
+    "city",
+    "companyName",
+    "country",
+    "createdDateTime",
+    "creationType",
+    "department",
+    "employeeHireDate",
+    "employeeId",
+    "employeeType",
+    "externalUserState",
+    "faxNumber",
+    "imAddresses",
+    "legalAgeGroupClassification",
+    "mailNickname",
+    "onPremisesSyncEnabled",
+    "otherMails",
+    "postalCode",
+    "proxyAddresses",
+    "securityIdentifier",
+    "state",
+    "streetAddress",
+    "usageLocation",
+    "userType",
+];
+
+pub(super) fn answer(
+    directory: &Directory,
+    person: &Person,
+    incoming: &Incoming,
+) -> Result<Response<Body>, GraphError> {
+    let selected = selected_properties(incoming)?;
+    let context = match &selected {
+        None => "users/$entity".to_owned(),
+        Some(names) => format!("users({})/$entity", names.join(",")),
+    };
+    let mut body = Map::new();
+    body.insert("@odata.context".into(), format!("{}/v1.0/$metadata#{context}", directory.urls.graph).into());
+    for name in selected.as_deref().unwrap_or(&DEFAULT_PROPERTIES) {
+        body.insert((*name).to_owned(), person.property(name));
+    }
+    let content_type =
+        "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8";
+    let mut answer = wire::answer(StatusCode::OK, content_type, "");
+    *answer.body_mut() = wire::chunked(Value::Object(body).to_string());
+    wire::set_header(&mut answer, HeaderName::from_static("odata-version"), "4.0");
+    let cost = if selected.is_some() { "1" } else { "2" };
+    wire::set_header(&mut answer, HeaderName::from_static("x-ms-resource-unit"), cost);
+    Ok(answer)
+}
+
+/// The properties that `$select` names; `None` where it is absent or a lone `*`.
+fn selected_properties(incoming: &Incoming) -> Result<Option<Vec<&'static str>>, GraphError> {
+    let refuse = |message| GraphError::new(StatusCode::BAD_REQUEST, "BadRequest", message);
+    let mut selected = None;
+    for (option, value) in incoming.query() {
+        match option.as_str() {
+            "$select" | "select" if selected.is_some() => {
+                return Err(refuse("The query option '$select' is there more than once.".to_owned()));
+            }
+            "$select" | "select" => selected = Some(value),
+            _ if option.starts_with('$') => {
+                return Err(refuse(format!("The query option '{option}' is not supported here.")));
+            }
+            _ => (),
+        }
+    }
+    let Some(selected) = selected.filter(|selected| selected != "*") else { return Ok(None) };
+    let mut names = Vec::new();
+    for part in selected.split(',') {
+        let name = find_property(part.trim()).ok_or_else(|| {
+            refuse(format!(
+                "The query option '$select' is not valid: the type 'microsoft.graph.user' has no property '{part}'."
+            ))
+        })?;
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    Ok(Some(names))
+}
+
+fn find_property(name: &str) -> Option<&'static str> {
+    let mut known = DEFAULT_PROPERTIES.iter().chain(&FURTHER_PROPERTIES);
+    known.find(|property| property.eq_ignore_ascii_case(name)).copied()
+}

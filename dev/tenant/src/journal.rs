@@ -1,0 +1,131 @@
+//! What the tenant was asked, so that a test can say what must not have been asked.
+
+use std::fmt;
+
+use http::Uri;
+use parking_lot::Mutex;
+
+use crate::wire::Incoming;
+
+/// One of the three servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// The Entra login host.
+    Entra,
+    /// Microsoft Graph.
+    Graph,
+    /// The key vault.
+    KeyVault,
+}
+
+/// What a request is for; a fault is dialled for one of these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Endpoint {
+    /// `/{tenant}[/v2.0]/.well-known/openid-configuration`
+    OpenIdConfiguration,
+    /// `/{tenant}/discovery[/v2.0]/keys`
+    KeySet,
+    /// `/common/discovery/instance`
+    InstanceDiscovery,
+    /// `/{tenant}/oauth2/v2.0/authorize`, and `/{tenant}/login`, where its pages send what the person chose
+    Authorize,
+    /// `/{tenant}/v2.0/adminconsent`
+    AdminConsent,
+    /// `/{tenant}/oauth2/v2.0/logout`
+    Logout,
+    /// `/{tenant}/oauth2/v2.0/token` with any grant but `client_credentials`
+    Token,
+    /// `/{tenant}/oauth2/v2.0/token` with the grant `client_credentials`
+    VaultToken,
+    /// `/v1.0/me`
+    GraphMe,
+    /// `/v1.0/me/photo/$value`
+    GraphPhoto,
+    /// `/secrets/{name}[/{version}]`
+    VaultSecret,
+    /// The emulator's own pages and management interface.
+    Emulator,
+    /// Anything else.
+    Unknown,
+}
+
+/// A request as it was received. Tokens and secrets in it are real for this run: print it with care.
+#[derive(Clone)]
+pub struct RecordedRequest {
+    /// The server that received it.
+    pub service: Service,
+    /// What it was for.
+    pub endpoint: Endpoint,
+    /// The method, in upper case.
+    pub method: String,
+    /// The path and query as sent.
+    pub path_and_query: String,
+    /// Header names in lower case with their values, in order.
+    pub headers: Vec<(String, String)>,
+    /// The decoded fields of a form body, in order.
+    pub form: Vec<(String, String)>,
+}
+
+impl RecordedRequest {
+    /// The value of the header `name`, given in lower case; of the first one where it is repeated.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        find(&self.headers, name)
+    }
+
+    /// The value of the form field `name`; of the first one where it is repeated.
+    pub fn field(&self, name: &str) -> Option<&str> {
+        find(&self.form, name)
+    }
+}
+
+/// Names of headers and fields only: values may be secrets.
+impl fmt::Debug for RecordedRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = |pairs: &[(String, String)]| pairs.iter().map(|pair| pair.0.clone()).collect::<Vec<_>>();
+        f.debug_struct("RecordedRequest")
+            .field("endpoint", &self.endpoint)
+            .field("method", &self.method)
+            .field("path_and_query", &self.path_and_query)
+            .field("headers", &names(&self.headers))
+            .field("form", &names(&self.form))
+            .finish_non_exhaustive()
+    }
+}
+
+/// Every request since the start or the last [`clear`](Journal::clear), in order of arrival.
+#[derive(Default)]
+pub(crate) struct Journal(Mutex<Vec<RecordedRequest>>);
+
+impl Journal {
+    pub(crate) fn record(&self, service: Service, endpoint: Endpoint, incoming: &Incoming) {
+        let headers = incoming
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
+        let request = RecordedRequest {
+            service,
+            endpoint,
+            method: incoming.method.to_string(),
+            path_and_query: path_and_query(&incoming.uri),
+            headers: headers.collect(),
+            form: incoming.form().unwrap_or_default(),
+        };
+        self.0.lock().push(request);
+    }
+
+    pub(crate) fn requests(&self) -> Vec<RecordedRequest> {
+        self.0.lock().clone()
+    }
+
+    pub(crate) fn clear(&self) {
+        self.0.lock().clear();
+    }
+}
+
+fn path_and_query(uri: &Uri) -> String {
+    uri.path_and_query().map_or_else(|| uri.to_string(), ToString::to_string)
+}
+
+fn find<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    pairs.iter().find(|pair| pair.0 == name).map(|pair| pair.1.as_str())
+}

@@ -1,0 +1,102 @@
+//! One Azure Key Vault: reading secrets, <https://learn.microsoft.com/rest/api/keyvault/secrets/get-secret>.
+
+mod error;
+mod secret;
+
+pub(crate) use secret::Vault;
+
+use http::{HeaderName, Method, Response, StatusCode, header};
+
+use crate::{
+    directory::{Directory, v1_issuer},
+    journal::Endpoint,
+    jwt::UnverifiedJwt,
+    random, time,
+    wire::{self, Body, Incoming},
+};
+use error::VaultError;
+
+pub(crate) fn endpoint(incoming: &Incoming) -> Endpoint {
+    match *incoming.path_segments() {
+        ["secrets", _] | ["secrets", _, _] => Endpoint::VaultSecret,
+        _ => Endpoint::Unknown,
+    }
+}
+
+pub(crate) fn answer(directory: &Directory, incoming: &Incoming) -> Response<Body> {
+    let mut answer = read(directory, incoming).unwrap_or_else(|error| error.into_answer(directory));
+    wire::set_header(&mut answer, header::CACHE_CONTROL, "no-cache");
+    wire::set_header(&mut answer, header::PRAGMA, "no-cache");
+    wire::set_header(&mut answer, header::EXPIRES, "-1");
+    wire::set_header(&mut answer, HeaderName::from_static("x-ms-keyvault-region"), "emulated");
+    wire::set_header(&mut answer, HeaderName::from_static("x-ms-keyvault-service-version"), "1.9.0.0");
+    wire::set_header(&mut answer, HeaderName::from_static("x-ms-request-id"), &random::guid());
+    answer
+}
+
+fn read(directory: &Directory, incoming: &Incoming) -> Result<Response<Body>, VaultError> {
+    authorize(directory, incoming)?;
+    let segments = incoming.path_segments();
+    let (name, version) = match *segments {
+        ["secrets", name] => (name, ""),
+        ["secrets", name, version] => (name, version),
+        _ => return Err(VaultError::bad_parameter("The path is not one of the emulated vault's.")),
+    };
+    if incoming.method != Method::GET {
+        return Err(VaultError::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "BadParameter",
+            "The emulated vault is read only.",
+        ));
+    }
+    if !incoming.query().iter().any(|(name, version)| name == "api-version" && !version.is_empty()) {
+        return Err(VaultError::bad_parameter("The query parameter api-version must be there."));
+    }
+    if !is_secret_name(name) {
+        return Err(VaultError::bad_parameter("The name of a secret is 1 to 127 letters, digits and hyphens."));
+    }
+    let secret = directory.vault.get(name, version).ok_or_else(|| VaultError::not_found(name, version))?;
+    Ok(wire::json_answer(StatusCode::OK, &secret.to_json(&directory.urls.vault)))
+}
+
+fn is_secret_name(name: &str) -> bool {
+    (1..=127).contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+}
+
+/// The caller must be the reader's identity, with a live token that Entra signed for a vault.
+fn authorize(directory: &Directory, incoming: &Incoming) -> Result<(), VaultError> {
+    let token = incoming
+        .bearer_token()
+        .ok_or_else(|| VaultError::unauthorized("AKV10000: The request has no Bearer token."))?;
+    let refuse = |message| Err(VaultError::unauthorized(message));
+    let Some(jwt) = UnverifiedJwt::parse(token) else {
+        return refuse("AKV10001: The token is not a JSON Web Token.");
+    };
+    let key = jwt.header("kid").and_then(|key_id| directory.keys.find(key_id));
+    let verified = key.is_some_and(|key| key.verifies_rs256(jwt.signing_input.as_bytes(), &jwt.signature));
+    if !verified || jwt.header("alg") != Some("RS256") {
+        return refuse("AKV10046: The signature of the token cannot be verified.");
+    }
+    if jwt.claim("iss") != Some(&v1_issuer(&directory.tenant_id)) {
+        return refuse("AKV10032: The token comes from another tenant.");
+    }
+    if !directory.vault_audiences().iter().any(|audience| jwt.claim("aud") == Some(audience)) {
+        return refuse("AKV10022: The audience of the token is not a vault.");
+    }
+    let now = time::now();
+    if jwt.moment("nbf").is_none_or(|start| start > now) || jwt.moment("exp").is_none_or(|end| end <= now) {
+        return refuse("AKV10045: The life of the token is over or has not begun.");
+    }
+    match jwt.claim("appid") == Some(&directory.vault_reader.client_id) {
+        true => Ok(()),
+        false => Err(VaultError::forbidden(jwt.claim("appid").unwrap_or_default())),
+    }
+}
+
+impl Directory {
+    /// The resources that tokens for the vault may be issued for: Key Vault's own, and what an Azure SDK
+    /// makes of this vault's address by dropping the first label of its host.
+    pub(crate) fn vault_audiences(&self) -> [String; 2] {
+        ["https://vault.azure.net".to_owned(), "http://0.0.1".to_owned()]
+    }
+}

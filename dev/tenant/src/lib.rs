@@ -1,0 +1,62 @@
+//! A stand-in for one Microsoft Entra tenant, Microsoft Graph and one Azure Key Vault.
+//!
+//! For development and tests only. It keeps the paths, wire shapes and strictness of the real
+//! services, so that a client that works against it is likely to work against Azure, and:
+//!
+//! - it listens on loopback, one port per service, and stops when [`Tenant`] is dropped;
+//! - it makes new keys, identifiers and secrets in each run, and is deterministic otherwise;
+//! - it checks signatures, audiences, clients and secrets with code of its own;
+//! - its wording of error messages differs from Microsoft's on purpose: no client may depend on it.
+//!
+//! ```no_run
+//! # async fn example() -> anyhow::Result<()> {
+//! use emulated_tenant::{Endpoint, Fault, Tenant, TenantOptions};
+//!
+//! let tenant = Tenant::start(TenantOptions::default()).await?;
+//! let ada = tenant.person("ada")?;
+//! let token = tenant.access_token(ada, |_| ());
+//! let stale = tenant.access_token(ada, |plan| plan.expire());
+//! tenant.faults().set(Endpoint::GraphMe, Fault::HangUp);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Each server works in the same order: a request is received whole, written to the journal, met by the
+//! fault dialled for its endpoint if any, else answered by its service (`entra`, `graph`,
+//! `key_vault`), each of which reads the same directory of people, applications and keys.
+
+mod application;
+mod browser_sessions;
+mod certificate;
+mod claims_request;
+mod consents;
+mod directory;
+mod entra;
+mod faults;
+mod grants;
+mod graph;
+mod graph_token;
+mod journal;
+mod jwt;
+mod key_vault;
+mod people;
+mod person;
+mod proof_key;
+mod random;
+mod redirect_uri;
+mod server;
+mod sessions;
+mod signing;
+mod signing_key;
+mod tenant;
+mod time;
+mod token_plan;
+mod wire;
+
+pub use certificate::ClientCertificate;
+pub use faults::{Fault, Faults};
+pub use journal::{Endpoint, RecordedRequest, Service};
+pub use person::Person;
+pub use signing::Signing;
+pub use tenant::{ClientCredentials, Tenant, TenantOptions};
+pub use token_plan::TokenPlan;

@@ -1,0 +1,201 @@
+//! Who is in the directory. To show another behaviour, add an entry.
+
+use serde_json::json;
+
+use crate::{
+    jwt::Object,
+    person::{ExchangeRule, GraphRule, Person},
+    random,
+};
+
+/// The domain of the directory.
+pub(crate) const DOMAIN: &str = "emulated-tenant.example";
+/// The domain of the second directory.
+pub(crate) const OTHER_DOMAIN: &str = "other-tenant.example";
+
+/// Everybody, with new object ids.
+pub(crate) fn people(tenant_id: &str, other_tenant_id: &str) -> Vec<Person> {
+    let mut people: Vec<Person> = MEMBERS.iter().map(|member| member.person(tenant_id, DOMAIN)).collect();
+    people.push(STRANGER.person(other_tenant_id, OTHER_DOMAIN));
+    people
+}
+
+/// One more ordinary member, who is on no list.
+pub(crate) fn further_member(tenant_id: &str) -> Person {
+    FURTHER_MEMBER.person(tenant_id, DOMAIN)
+}
+
+struct Entry {
+    name: &'static str,
+    given_name: &'static str,
+    surname: &'static str,
+    about: &'static str,
+    exchange: ExchangeRule,
+    graph: GraphRule,
+    has_photo: bool,
+}
+
+/// A member for whom everything works.
+const fn member(name: &'static str, given_name: &'static str, surname: &'static str, about: &'static str) -> Entry {
+    Entry {
+        name,
+        given_name,
+        surname,
+        about,
+        exchange: ExchangeRule::Granted,
+        graph: GraphRule::Profile,
+        has_photo: true,
+    }
+}
+
+impl Entry {
+    /// The same, but Entra answers an exchange by `exchange`.
+    const fn exchanged(mut self, exchange: ExchangeRule) -> Self {
+        self.exchange = exchange;
+        self
+    }
+
+    /// The same, but Graph answers by `graph`.
+    const fn answered(mut self, graph: GraphRule) -> Self {
+        self.graph = graph;
+        self
+    }
+
+    const fn without_photo(mut self) -> Self {
+        self.has_photo = false;
+        self
+    }
+
+    fn person(&self, tenant_id: &str, domain: &str) -> Person {
+        let display_name = format!("{} {}", self.given_name, self.surname);
+        let object_id = random::guid();
+        let user_principal_name = format!("{}@{domain}", self.name);
+        let profile = profile(self, &display_name, &object_id, &user_principal_name);
+        Person {
+            name: self.name.to_owned(),
+            display_name,
+            object_id,
+            user_principal_name,
+            tenant_id: tenant_id.to_owned(),
+            about: self.about,
+            exchange: self.exchange,
+            graph: self.graph,
+            has_photo: self.has_photo,
+            profile,
+        }
+    }
+}
+
+/// The properties of a Graph user; zoe has the few that a sparse account has.
+fn profile(entry: &Entry, display_name: &str, object_id: &str, user_principal_name: &str) -> Object {
+    let sparse = json!({
+        "businessPhones": [],
+        "displayName": display_name,
+        "givenName": entry.given_name,
+        "id": object_id,
+        "surname": entry.surname,
+        "userPrincipalName": user_principal_name,
+        "accountEnabled": entry.exchange != ExchangeRule::Disabled,
+        "userType": "Member",
+    });
+    let full = json!({
+        "businessPhones": ["+1 555 0100"],
+        "jobTitle": "Analyst",
+        "mail": user_principal_name,
+        "mobilePhone": "+1 555 0101",
+        "officeLocation": "4/1024",
+        "preferredLanguage": "en-GB",
+        "city": "London",
+        "companyName": "Emulated Tenant",
+        "country": "United Kingdom",
+        "createdDateTime": "2024-02-29T08:00:00Z",
+        "department": "Research",
+        "employeeId": "E-1815",
+        "mailNickname": entry.name,
+        "usageLocation": "GB",
+    });
+    let parts = if entry.name == "zoe" { vec![sparse] } else { vec![sparse, full] };
+    parts.iter().filter_map(|part| part.as_object().cloned()).flatten().collect()
+}
+
+const MEMBERS: &[Entry] = &[
+    member("ada", "Ada", "Marsh", "An ordinary member: everything works."),
+    member(
+        "mona",
+        "Mona",
+        "Farouk",
+        "Must pass multifactor authentication: the exchange answers with a claims challenge.",
+    )
+    .exchanged(ExchangeRule::NeedsSecondFactor),
+    member("connie", "Connie", "Nilsen", "Never consented to the API calling Graph.")
+        .exchanged(ExchangeRule::NeverConsented),
+    member("adrian", "Adrian", "Cole", "Asks for what only an administrator can consent to.")
+        .exchanged(ExchangeRule::NeedsAdminConsent),
+    member("blake", "Blake", "Osei", "Is blocked by Conditional Access; nothing the client does can help.")
+        .exchanged(ExchangeRule::Blocked),
+    member("rhea", "Rhea", "Vogel", "Signed out everywhere: the token's session is revoked.")
+        .exchanged(ExchangeRule::SessionRevoked),
+    member("dora", "Dora", "Lindqvist", "The account is disabled.").exchanged(ExchangeRule::Disabled),
+    member("una", "Una", "Strand", "Is not assigned to the application.").exchanged(ExchangeRule::NotAssigned),
+    member("lou", "Lou", "Pereira", "Entra sees a loop of equal requests: throttling dressed as invalid_grant.")
+        .exchanged(ExchangeRule::LoopDetected),
+    member("tess", "Tess", "Holm", "Entra throttles the exchange: 429 with Retry-After.")
+        .exchanged(ExchangeRule::Throttled),
+    member("gil", "Gil", "Throssel", "Graph throttles: 429 with a fractional Retry-After.")
+        .answered(GraphRule::Throttled),
+    member("uma", "Uma", "Petit", "Graph is unavailable: 503 with Retry-After.").answered(GraphRule::Unavailable),
+    member("fay", "Fay", "Denholm", "Graph forbids: 403 Authorization_RequestDenied.").answered(GraphRule::Forbidden),
+    member("noel", "Noel", "Absalom", "Graph does not find the account: 404 Request_ResourceNotFound.")
+        .answered(GraphRule::NotFound),
+    member("rex", "Rex", "Calloway", "The first Graph token for each sign-in is revoked; the next one works.")
+        .exchanged(ExchangeRule::GrantedThenRevoked),
+    member(
+        "cleo",
+        "Cleo",
+        "Barros",
+        "Graph challenges by continuous access evaluation; an exchange with its claims helps.",
+    )
+    .answered(GraphRule::ChallengesLocation),
+    member(
+        "iris",
+        "Iris",
+        "Novak",
+        "Graph challenges, and the exchange with its claims then needs multifactor authentication.",
+    )
+    .exchanged(ExchangeRule::NeedsSecondFactorAfterChallenge)
+    .answered(GraphRule::ChallengesLocation),
+    member("pia", "Pia", "Keller", "Has no photo.").without_photo(),
+    member("zoe", "Zoë", "Łukasiewicz-山田", "A sparse profile: most properties are null, the name is not ASCII.")
+        .without_photo(),
+    member("kit", "Kit", "Ames", "Gets Graph tokens of short life that ask to be refreshed early.")
+        .exchanged(ExchangeRule::GrantedBriefly),
+];
+
+const FURTHER_MEMBER: Entry = member("member", "Further", "Member", "An ordinary member: one of many.");
+const STRANGER: Entry = member("otto", "Otto", "Reyes", "An ordinary member of another directory.");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_differ_and_are_short_handles() {
+        let people = people("home", "elsewhere");
+        let mut names: Vec<_> = people.iter().map(|person| person.name.as_str()).collect();
+        assert!(names.iter().all(|name| name.chars().all(|c| c.is_ascii_lowercase())));
+        names.sort_unstable();
+        let count = names.len();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+
+    #[test]
+    fn a_sparse_profile_is_mostly_null() {
+        let people = people("home", "elsewhere");
+        let property =
+            |name: &str, property| people.iter().find(|person| person.name == name).unwrap().property(property);
+        assert_eq!(property("zoe", "jobTitle"), serde_json::Value::Null);
+        assert_eq!(property("zoe", "displayName"), json!("Zoë Łukasiewicz-山田"));
+        assert_eq!(property("ada", "jobTitle"), json!("Analyst"));
+    }
+}

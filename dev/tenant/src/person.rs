@@ -1,0 +1,94 @@
+//! The people of the directory. Each is a behaviour.
+
+use serde_json::Value;
+
+use crate::jwt::Object;
+
+/// Someone who can sign in and call the API.
+#[derive(Clone, Debug)]
+pub struct Person {
+    /// The handle, lower case.
+    pub name: String,
+    /// The name as shown; may hold any characters.
+    pub display_name: String,
+    /// The object id, the claim `oid`.
+    pub object_id: String,
+    /// The sign-in name.
+    pub user_principal_name: String,
+    /// The directory whose account this is.
+    pub tenant_id: String,
+    /// One line: what this person demonstrates.
+    pub about: &'static str,
+    /// How Entra answers an exchange for this person.
+    pub(crate) exchange: ExchangeRule,
+    /// How Graph answers this person's calls.
+    pub(crate) graph: GraphRule,
+    pub(crate) has_photo: bool,
+    /// The properties of the Graph user, those that are not null.
+    pub(crate) profile: Object,
+}
+
+impl Person {
+    /// Whether this is their sign-in name, in any letter case.
+    pub(crate) fn has_user_name(&self, user_name: &str) -> bool {
+        self.user_principal_name.eq_ignore_ascii_case(user_name)
+    }
+
+    /// Whether their sign-in name is of this domain.
+    pub(crate) fn is_of_domain(&self, domain: &str) -> bool {
+        self.user_principal_name.rsplit_once('@').is_some_and(|(_, own)| own.eq_ignore_ascii_case(domain))
+    }
+
+    /// A property of the Graph user, null where there is none.
+    pub(crate) fn property(&self, name: &str) -> Value {
+        self.profile.get(name).cloned().unwrap_or_default()
+    }
+}
+
+/// How Entra answers an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ExchangeRule {
+    /// With a Graph token.
+    Granted,
+    /// With a Graph token of short life that asks to be refreshed early.
+    GrantedBriefly,
+    /// With a Graph token, but the first one for each assertion is revoked at once.
+    GrantedThenRevoked,
+    /// With a claims challenge, until the assertion shows that it was met.
+    NeedsSecondFactor,
+    /// With a Graph token, until Graph's challenge is passed on: then with a challenge of its own.
+    NeedsSecondFactorAfterChallenge,
+    /// AADSTS65001
+    NeverConsented,
+    /// AADSTS90094
+    NeedsAdminConsent,
+    /// AADSTS53003
+    Blocked,
+    /// AADSTS50173
+    SessionRevoked,
+    /// AADSTS50057
+    Disabled,
+    /// AADSTS50105
+    NotAssigned,
+    /// AADSTS50196
+    LoopDetected,
+    /// Status 429
+    Throttled,
+}
+
+/// How Graph answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum GraphRule {
+    /// With the profile.
+    Profile,
+    /// With a continuous access evaluation challenge, until the token shows that it was met.
+    ChallengesLocation,
+    /// 429 with a fractional `Retry-After`
+    Throttled,
+    /// 503 with `Retry-After`
+    Unavailable,
+    /// 403 `Authorization_RequestDenied`
+    Forbidden,
+    /// 404 `Request_ResourceNotFound`
+    NotFound,
+}

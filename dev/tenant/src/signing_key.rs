@@ -1,0 +1,221 @@
+//! RSA keys that sign tokens, and the ring of those that Entra publishes.
+
+use std::{
+    sync::{Arc, LazyLock},
+    thread,
+};
+
+use anyhow::{Context as _, Result, anyhow};
+use aws_lc_rs::{
+    digest,
+    encoding::{AsDer as _, Pkcs8V1Der, PublicKeyX509Der},
+    rand::SystemRandom,
+    rsa::{KeyPair, KeySize, PublicKeyComponents},
+    signature::{self, KeyPair as _, RsaEncoding},
+};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
+use parking_lot::RwLock;
+use serde_json::json;
+
+use crate::jwt::{Object, object};
+
+/// An RSA key of 2,048 bits with a self-signed certificate.
+pub(crate) struct SigningKey {
+    pair: KeyPair,
+    /// DER.
+    certificate: Vec<u8>,
+    key_id: String,
+}
+
+impl SigningKey {
+    /// Makes a new key; this takes tens of milliseconds.
+    ///
+    /// # Errors
+    /// When the random number generator fails.
+    pub(crate) fn generate() -> Result<Self> {
+        let pair = KeyPair::generate(KeySize::Rsa2048).map_err(|_| anyhow!("cannot make an RSA key"))?;
+        let certificate = self_signed_certificate(&pair)?;
+        let thumbprint = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, &certificate);
+        Ok(Self { pair, key_id: URL_SAFE_NO_PAD.encode(thumbprint), certificate })
+    }
+
+    /// The `kid` of Entra's keys: the certificate's SHA-1 thumbprint in base64url.
+    pub(crate) fn key_id(&self) -> &str {
+        &self.key_id
+    }
+
+    pub(crate) fn certificate_der(&self) -> &[u8] {
+        &self.certificate
+    }
+
+    pub(crate) fn private_key_der(&self) -> Result<Pkcs8V1Der<'static>> {
+        self.pair.as_der().map_err(|_| anyhow!("cannot encode a private key"))
+    }
+
+    /// The public key as the `SubjectPublicKeyInfo` of RFC 5280, section 4.1, in DER.
+    pub(crate) fn public_key_der(&self) -> Result<PublicKeyX509Der<'static>> {
+        self.pair.public_key().as_der().map_err(|_| anyhow!("cannot encode a public key"))
+    }
+
+    /// Signs with PKCS #1 v1.5 and SHA-256, the algorithm `RS256` of RFC 7518, section 3.3.
+    pub(crate) fn sign_rs256(&self, message: &[u8]) -> Vec<u8> {
+        self.sign(&signature::RSA_PKCS1_SHA256, message)
+    }
+
+    /// Signs with PSS and SHA-256, the algorithm `PS256` of RFC 7518, section 3.5.
+    pub(crate) fn sign_ps256(&self, message: &[u8]) -> Vec<u8> {
+        self.sign(&signature::RSA_PSS_SHA256, message)
+    }
+
+    #[expect(clippy::expect_used, reason = "the buffer has the length of the modulus, the only condition there is")]
+    fn sign(&self, encoding: &'static dyn RsaEncoding, message: &[u8]) -> Vec<u8> {
+        let mut signature = vec![0; self.pair.public_modulus_len()];
+        self.pair
+            .sign(encoding, &SystemRandom::new(), message, &mut signature)
+            .expect("an RSA key signs into a buffer as long as its modulus");
+        signature
+    }
+
+    pub(crate) fn verifies_rs256(&self, message: &[u8], signature: &[u8]) -> bool {
+        let key = self.pair.public_key();
+        let components = PublicKeyComponents {
+            n: key.modulus().big_endian_without_leading_zero(),
+            e: key.exponent().big_endian_without_leading_zero(),
+        };
+        components.verify(&signature::RSA_PKCS1_2048_8192_SHA256, message, signature).is_ok()
+    }
+
+    /// The public key as Entra's key sets hold it: without `alg`, with `x5t` equal to `kid`.
+    pub(crate) fn json_web_key(&self) -> Object {
+        let key = self.pair.public_key();
+        object(json!({
+            "kty": "RSA",
+            "use": "sig",
+            "kid": self.key_id,
+            "x5t": self.key_id,
+            "n": URL_SAFE_NO_PAD.encode(key.modulus().big_endian_without_leading_zero()),
+            "e": URL_SAFE_NO_PAD.encode(key.exponent().big_endian_without_leading_zero()),
+            "x5c": [STANDARD.encode(&self.certificate)],
+        }))
+    }
+}
+
+fn self_signed_certificate(pair: &KeyPair) -> Result<Vec<u8>> {
+    let private_key: Pkcs8V1Der<'static> = pair.as_der().map_err(|_| anyhow!("cannot encode a private key"))?;
+    let private_key = rcgen::KeyPair::try_from(private_key.as_ref()).context("rcgen cannot read a private key")?;
+    let mut parameters = rcgen::CertificateParams::default();
+    parameters.distinguished_name = rcgen::DistinguishedName::new();
+    parameters.distinguished_name.push(rcgen::DnType::CommonName, "Emulated tenant, for development only");
+    let certificate = parameters.self_signed(&private_key).context("cannot make a certificate")?;
+    Ok(certificate.der().to_vec())
+}
+
+/// The keys of the login host. All its directories share them, as they do at Entra.
+pub(crate) struct KeyRing {
+    published: RwLock<Published>,
+    /// Published for personal Microsoft accounts, whose issuer is another one.
+    pub(crate) microsoft_account: LazyLock<SigningKey>,
+    /// Never published: what a forger would sign with.
+    pub(crate) stranger: LazyLock<SigningKey>,
+}
+
+/// The keys published for organisations: always two.
+#[derive(Clone)]
+struct Published {
+    signing: Arc<SigningKey>,
+    other: Arc<SigningKey>,
+}
+
+impl Published {
+    /// A key takes long enough to find that the two are looked for at once.
+    fn generate() -> Result<Self> {
+        let (signing, other) = thread::scope(|scope| {
+            let other = scope.spawn(SigningKey::generate);
+            (SigningKey::generate(), other.join())
+        });
+        let other = other.map_err(|_| anyhow!("the search for an RSA key panicked"))?;
+        Ok(Self { signing: Arc::new(signing?), other: Arc::new(other?) })
+    }
+}
+
+#[expect(clippy::expect_used, reason = "the ring exists because keys can be made here")]
+fn seldom_used_key() -> SigningKey {
+    SigningKey::generate().expect("a key can be made where two were made before")
+}
+
+impl KeyRing {
+    /// Makes the two published keys; the others are made when they are first used.
+    pub(crate) fn generate() -> Result<Self> {
+        Ok(Self {
+            published: RwLock::new(Published::generate()?),
+            microsoft_account: LazyLock::new(seldom_used_key),
+            stranger: LazyLock::new(seldom_used_key),
+        })
+    }
+
+    /// The key that signs new tokens.
+    pub(crate) fn current(&self) -> Arc<SigningKey> {
+        Arc::clone(&self.published.read().signing)
+    }
+
+    /// The published keys for organisations, in an order that says nothing.
+    pub(crate) fn published(&self) -> [Arc<SigningKey>; 2] {
+        let Published { signing, other } = self.published.read().clone();
+        let mut keys = [signing, other];
+        keys.sort_by(|one, other| one.key_id().cmp(other.key_id()));
+        keys
+    }
+
+    /// The published key for organisations with this `kid`.
+    pub(crate) fn find(&self, key_id: &str) -> Option<Arc<SigningKey>> {
+        self.published().into_iter().find(|key| key.key_id() == key_id)
+    }
+
+    /// A new key signs from now on; the one that signed until now stays published, the other goes.
+    pub(crate) fn rotate(&self) -> Result<()> {
+        let newest = Arc::new(SigningKey::generate()?);
+        let mut published = self.published.write();
+        published.other = std::mem::replace(&mut published.signing, newest);
+        Ok(())
+    }
+
+    /// Replaces both published keys at once, as Entra may in an emergency.
+    pub(crate) fn replace_all(&self) -> Result<()> {
+        let replacement = Published::generate()?;
+        *self.published.write() = replacement;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rotation_keeps_the_previous_key_and_drops_the_one_before() {
+        let ring = KeyRing::generate().unwrap();
+        let before = ring.current();
+        ring.rotate().unwrap();
+        let after = ring.current();
+        assert_ne!(after.key_id(), before.key_id());
+        assert!(ring.find(before.key_id()).is_some());
+        ring.rotate().unwrap();
+        assert!(ring.find(after.key_id()).is_some());
+        assert!(ring.find(before.key_id()).is_none());
+    }
+
+    #[test]
+    fn a_key_verifies_its_own_signature_alone() {
+        let ring = KeyRing::generate().unwrap();
+        let mut signature = ring.stranger.sign_rs256(b"message");
+        assert!(ring.stranger.verifies_rs256(b"message", &signature));
+        assert!(!ring.current().verifies_rs256(b"message", &signature));
+        assert!(!ring.stranger.verifies_rs256(b"massage", &signature));
+        signature[9] ^= 1;
+        assert!(!ring.stranger.verifies_rs256(b"message", &signature));
+        assert!(!ring.stranger.verifies_rs256(b"message", &ring.stranger.sign_ps256(b"message")));
+    }
+}

@@ -1,0 +1,226 @@
+//! The public face: starting the servers, and what a test wants to know or change.
+
+mod changes;
+
+use std::{fmt, net::Ipv4Addr, sync::Arc};
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
+use tokio::{net::TcpListener, task::JoinSet};
+
+use crate::{
+    application::Application,
+    directory::{Directory, Urls},
+    faults::Faults,
+    graph_token,
+    journal::{RecordedRequest, Service},
+    person::Person,
+    server,
+    token_plan::{LIFETIME, TokenPlan},
+};
+
+/// Where to listen. The default is a free port for each service.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TenantOptions {
+    /// The port of the Entra login host; 0 for a free one.
+    pub entra_port: u16,
+    /// The port of Microsoft Graph; 0 for a free one.
+    pub graph_port: u16,
+    /// The port of the key vault; 0 for a free one.
+    pub vault_port: u16,
+}
+
+/// What a confidential client authenticates itself with. It has no `Debug`, since it holds a secret.
+#[derive(Clone)]
+pub struct ClientCredentials {
+    /// The client id, a GUID.
+    pub client_id: String,
+    /// The client secret.
+    pub client_secret: String,
+}
+
+/// The running servers. They stop, and close their connections, when this is dropped.
+pub struct Tenant {
+    directory: Arc<Directory>,
+    /// Dropping the set aborts the servers.
+    _servers: JoinSet<()>,
+}
+
+impl Tenant {
+    /// Starts the three servers on the loopback interface, with new keys, identifiers and secrets.
+    ///
+    /// # Errors
+    /// When a port is taken.
+    pub async fn start(options: TenantOptions) -> Result<Self> {
+        let (entra, authority) = listen("the Entra login host", options.entra_port).await?;
+        let (graph_listener, graph) = listen("Microsoft Graph", options.graph_port).await?;
+        let (vault_listener, vault) = listen("the key vault", options.vault_port).await?;
+        let urls = Urls { authority, graph, vault };
+        let directory = tokio::task::spawn_blocking(|| Directory::new(urls))
+            .await
+            .context("the preparation of the emulated tenant panicked")??;
+        let directory = Arc::new(directory);
+        let mut servers = JoinSet::new();
+        for (listener, service) in
+            [(entra, Service::Entra), (graph_listener, Service::Graph), (vault_listener, Service::KeyVault)]
+        {
+            servers.spawn(server::serve(listener, service, Arc::clone(&directory)));
+        }
+        Ok(Self { directory, _servers: servers })
+    }
+
+    /// The Entra login host: `http://127.0.0.1:PORT`.
+    pub fn authority_url(&self) -> &str {
+        &self.directory.urls.authority
+    }
+
+    /// Microsoft Graph: `http://127.0.0.1:PORT`.
+    pub fn graph_url(&self) -> &str {
+        &self.directory.urls.graph
+    }
+
+    /// The key vault: `http://127.0.0.1:PORT`.
+    pub fn vault_url(&self) -> &str {
+        &self.directory.urls.vault
+    }
+
+    /// The directory id, a GUID.
+    pub fn tenant_id(&self) -> &str {
+        &self.directory.tenant_id
+    }
+
+    /// The id of a second directory, in which the API may be used too. `otto` lives there.
+    pub fn other_tenant_id(&self) -> &str {
+        &self.directory.other_tenant_id
+    }
+
+    /// The client id of the API, a GUID.
+    pub fn client_id(&self) -> &str {
+        &self.directory.api.client_id
+    }
+
+    /// The client id in the tokens of [`access_token`](Self::access_token) (`azp` or `appid`): the single-page
+    /// application's.
+    pub fn caller_client_id(&self) -> &str {
+        self.spa_client_id()
+    }
+
+    /// The web application, a confidential client that signs people in and may call the API. The vault has its
+    /// secret as `appclientsecret`.
+    pub fn web_client(&self) -> ClientCredentials {
+        credentials(&self.directory.web_client)
+    }
+
+    /// The client id of the single-page application, a public client that signs people in and may call the API.
+    pub fn spa_client_id(&self) -> &str {
+        &self.directory.spa_client.client_id
+    }
+
+    /// The client secret of the API that Entra accepts now. The vault has it as `clientsecret`.
+    pub fn client_secret(&self) -> String {
+        self.directory.api.secret()
+    }
+
+    /// The identity that reads the vault, for `AZURE_CLIENT_ID` and `AZURE_CLIENT_SECRET`. Entra does not know it as
+    /// the API.
+    pub fn vault_identity(&self) -> ClientCredentials {
+        credentials(&self.directory.vault_reader)
+    }
+
+    /// Everybody in the directory, and `otto` of the other one.
+    pub fn people(&self) -> &[Person] {
+        &self.directory.people
+    }
+
+    /// The person called `name`.
+    ///
+    /// # Errors
+    /// When there is none; the error lists the names there are.
+    pub fn person(&self, name: &str) -> Result<&Person> {
+        let people = self.people();
+        if let Some(person) = people.iter().find(|person| person.name == name) {
+            return Ok(person);
+        }
+        let names: Vec<_> = people.iter().map(|person| person.name.as_str()).collect();
+        bail!("there is nobody called {name:?} in the emulated tenant; choose one of {}", names.join(", "))
+    }
+
+    /// Adds `count` ordinary members, who are on no list: a crowd for measurements.
+    pub fn add_members(&self, count: usize) -> Vec<Person> {
+        self.directory.add_members(count)
+    }
+
+    /// An access token for the API, after `change` broke or altered it. Without a change it is valid.
+    pub fn access_token(&self, person: &Person, change: impl FnOnce(&mut TokenPlan)) -> String {
+        self.sign(TokenPlan::for_person(&self.directory, person), change)
+    }
+
+    /// An app-only token for the API, as a daemon gets it: on-behalf-of cannot work with it.
+    pub fn app_only_token(&self, change: impl FnOnce(&mut TokenPlan)) -> String {
+        self.sign(TokenPlan::app_only(&self.directory), change)
+    }
+
+    /// An id token whose audience is the API: not meant to be sent to an API at all.
+    pub fn id_token(&self, person: &Person, change: impl FnOnce(&mut TokenPlan)) -> String {
+        self.sign(TokenPlan::id_token(&self.directory, person, self.client_id()), change)
+    }
+
+    /// A token for Microsoft Graph. Its header has a `nonce`: only Graph can verify it.
+    pub fn graph_token(&self, person: &Person) -> String {
+        let serial = self.directory.sessions.issue();
+        let claims = graph_token::claims(&self.directory.api, person, "User.Read", LIFETIME, serial);
+        graph_token::sign(&self.directory, &claims)
+    }
+
+    fn sign(&self, mut plan: TokenPlan, change: impl FnOnce(&mut TokenPlan)) -> String {
+        change(&mut plan);
+        plan.sign(&self.directory)
+    }
+
+    /// The dial for what goes wrong.
+    pub fn faults(&self) -> &Faults {
+        &self.directory.faults
+    }
+
+    /// Every request received so far, in order of arrival.
+    pub fn requests(&self) -> Vec<RecordedRequest> {
+        self.directory.journal.requests()
+    }
+
+    /// Forgets the requests received so far.
+    pub fn clear_requests(&self) {
+        self.directory.journal.clear();
+    }
+
+    /// How many Graph tokens were issued so far.
+    pub fn exchanges(&self) -> u64 {
+        self.directory.sessions.issued()
+    }
+
+    /// The claims challenge that a token of `mona` must fulfil, as JSON.
+    pub fn second_factor_challenge(&self) -> Value {
+        self.directory.second_factor_challenge()
+    }
+}
+
+impl fmt::Debug for Tenant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tenant")
+            .field("authority_url", &self.authority_url())
+            .field("graph_url", &self.graph_url())
+            .field("vault_url", &self.vault_url())
+            .finish_non_exhaustive()
+    }
+}
+
+fn credentials(application: &Application) -> ClientCredentials {
+    ClientCredentials { client_id: application.client_id.clone(), client_secret: application.secret() }
+}
+
+async fn listen(name: &str, port: u16) -> Result<(TcpListener, String)> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.with_context(|| {
+        format!("cannot listen on port {port} for {name}; stop what uses that port or choose another one")
+    })?;
+    let address = listener.local_addr().context("the listener has no address")?;
+    Ok((listener, format!("http://{address}")))
+}

@@ -1,0 +1,81 @@
+//! What a test can change while the tenant runs: keys, secrets, certificates, sessions.
+
+use anyhow::{Context as _, Result};
+
+use crate::{Person, Tenant, directory::CLIENT_SECRET_NAME, random};
+
+impl Tenant {
+    /// Entra signs with a new key from now on; the previous one stays published.
+    ///
+    /// # Errors
+    /// When the random number generator fails.
+    pub fn rotate_signing_key(&self) -> Result<()> {
+        self.directory.keys.rotate()
+    }
+
+    /// Entra replaces all its signing keys at once: every token issued before is worthless.
+    ///
+    /// # Errors
+    /// When the random number generator fails.
+    pub fn replace_signing_keys(&self) -> Result<()> {
+        self.directory.keys.replace_all()
+    }
+
+    /// Registers a redirect URI of the application `client_id`, on the application's own platform: web or single page.
+    ///
+    /// On `localhost` and 127.0.0.1 the port does not matter, as in Entra.
+    ///
+    /// # Errors
+    /// When there is no such application, or Entra would not register the URI.
+    pub fn register_redirect_uri(&self, client_id: &str, uri: &str) -> Result<()> {
+        let application = self.directory.application(client_id);
+        let application = application.with_context(|| format!("there is no application with the id {client_id:?}"))?;
+        application.register_redirect_uri(uri).context("this redirect URI cannot be registered")
+    }
+
+    /// A new client secret for the API, in the vault and at Entra; the old one is refused from now on.
+    pub fn rotate_client_secret(&self) -> String {
+        let secret = random::client_secret();
+        self.directory.api.set_secret(secret.clone());
+        self.set_vault_secret(CLIENT_SECRET_NAME, secret.clone());
+        secret
+    }
+
+    /// Changes what Entra accepts as the API's client secret, but not the vault.
+    pub fn set_accepted_client_secret(&self, secret: impl Into<String>) {
+        self.directory.api.set_secret(secret.into());
+    }
+
+    /// Puts a new version of a secret into the vault, but changes nothing at Entra.
+    pub fn set_vault_secret(&self, name: &str, value: impl Into<String>) {
+        self.directory.vault.set(name, value.into());
+    }
+
+    /// Removes a secret from the vault.
+    pub fn remove_vault_secret(&self, name: &str) {
+        self.directory.vault.remove(name);
+    }
+
+    /// The API's client secret has expired: Entra answers AADSTS7000222 until there is a new one.
+    pub fn expire_client_secret(&self) {
+        self.directory.api.expire_secret();
+    }
+
+    /// Registers a certificate of the API from a PEM text; whatever else the text holds is ignored.
+    ///
+    /// # Errors
+    /// When the text holds no readable certificate with an RSA key.
+    pub fn register_certificate(&self, pem: &str) -> Result<()> {
+        self.directory.api.register_certificate(pem)
+    }
+
+    /// Revokes all certificates registered so far: Entra answers AADSTS7000214 to them.
+    pub fn revoke_certificates(&self) {
+        self.directory.api.revoke_certificates();
+    }
+
+    /// Graph refuses the tokens issued for `person` so far; later ones work.
+    pub fn revoke_graph_tokens(&self, person: &Person) {
+        self.directory.sessions.revoke_all(&person.object_id);
+    }
+}

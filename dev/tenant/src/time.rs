@@ -1,0 +1,18 @@
+//! The clock, and the three ways in which the services write a moment.
+
+use jiff::Timestamp;
+
+/// Seconds since the Unix epoch (RFC 7519 calls this a NumericDate).
+pub(crate) fn now() -> i64 {
+    Timestamp::now().as_second()
+}
+
+/// As in Entra's error bodies: `2026-01-31 12:00:00Z`.
+pub(crate) fn entra_timestamp() -> String {
+    Timestamp::now().strftime("%F %TZ").to_string()
+}
+
+/// As in Graph's error bodies: `2026-01-31T12:00:00`.
+pub(crate) fn graph_date() -> String {
+    Timestamp::now().strftime("%FT%T").to_string()
+}

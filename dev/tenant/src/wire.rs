@@ -1,0 +1,82 @@
+//! Requests as received and answers as sent, the same for all three services.
+
+use std::io;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri, header};
+use http_body_util::{BodyExt as _, Full, StreamBody, combinators::UnsyncBoxBody};
+use hyper::body::{Bytes, Frame};
+use serde_json::Value;
+
+/// The body of an answer. Its error ends the connection in the middle of the body.
+pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
+
+/// A request that has been received whole.
+pub(crate) struct Incoming {
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Incoming {
+    /// The path without its leading slash, cut at each further slash.
+    pub(crate) fn path_segments(&self) -> Vec<&str> {
+        self.uri.path().trim_start_matches('/').split('/').collect()
+    }
+
+    /// The decoded pairs of the query.
+    pub(crate) fn query(&self) -> Vec<(String, String)> {
+        decode_pairs(self.uri.query().unwrap_or_default().as_bytes())
+    }
+
+    /// A header's value, if it is present once and is visible ASCII.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut values = self.headers.get_all(name).iter();
+        match (values.next(), values.next()) {
+            (Some(value), None) => value.to_str().ok(),
+            _ => None,
+        }
+    }
+
+    /// The decoded pairs of the body, if its type is `application/x-www-form-urlencoded`.
+    pub(crate) fn form(&self) -> Option<Vec<(String, String)>> {
+        let media_type = self.header("content-type")?.split(';').next()?;
+        media_type.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded").then(|| decode_pairs(&self.body))
+    }
+
+    /// The token of an `Authorization: Bearer` header.
+    pub(crate) fn bearer_token(&self) -> Option<&str> {
+        let (scheme, token) = self.header("authorization")?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+    }
+}
+
+fn decode_pairs(text: &[u8]) -> Vec<(String, String)> {
+    form_urlencoded::parse(text).into_owned().collect()
+}
+
+/// An answer whose body has a known length.
+pub(crate) fn answer(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response<Body> {
+    let mut response = Response::new(Full::new(body.into()).map_err(|never| match never {}).boxed_unsync());
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+/// A JSON answer whose body has a known length.
+pub(crate) fn json_answer(status: StatusCode, body: &Value) -> Response<Body> {
+    answer(status, "application/json; charset=utf-8", body.to_string())
+}
+
+/// Sends the body in chunks of unknown total length.
+pub(crate) fn chunked(body: impl Into<Bytes>) -> Body {
+    let frame = Ok(Frame::data(body.into()));
+    StreamBody::new(futures_util::stream::iter([frame])).boxed_unsync()
+}
+
+/// Sets a header. A value that no header can hold is left out: every caller passes visible ASCII.
+pub(crate) fn set_header(response: &mut Response<Body>, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        response.headers_mut().insert(name, value);
+    }
+}

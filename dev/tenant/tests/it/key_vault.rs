@@ -1,0 +1,111 @@
+use emulated_tenant::{Endpoint, Service, Tenant};
+
+use crate::client::{Answer, get, get_with_token, post_form, start, token_url};
+
+#[tokio::test]
+async fn the_reader_gets_the_client_secret() {
+    let tenant = start().await;
+    let token = reader_token(&tenant, "https://vault.azure.net/.default").await;
+    for path in ["secrets/clientsecret", "secrets/clientsecret/", "secrets/CLIENTSECRET"] {
+        let body = get_with_token(&format!("{}/{path}?api-version=7.0", tenant.vault_url()), &token).await.json();
+        assert_eq!(body["value"], tenant.client_secret());
+        let id = body["id"].as_str().unwrap();
+        assert!(id.starts_with(&format!("{}/secrets/clientsecret/", tenant.vault_url())), "{id}");
+        assert_eq!(body["attributes"]["enabled"], true);
+    }
+    let requests = tenant.requests();
+    assert_eq!(requests[0].endpoint, Endpoint::VaultToken);
+    assert!(requests[1..].iter().all(|request| request.endpoint == Endpoint::VaultSecret));
+    assert!(requests[1..].iter().all(|request| request.service == Service::KeyVault));
+}
+
+#[tokio::test]
+async fn the_scope_of_the_azure_sdk_for_rust_is_understood() {
+    let tenant = start().await;
+    let token = reader_token(&tenant, "http://0.0.1/.default").await;
+    assert_eq!(read(&tenant, "clientsecret", &token).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_request_without_a_good_token_is_challenged() {
+    let tenant = start().await;
+    let url = format!("{}/secrets/clientsecret?api-version=7.0", tenant.vault_url());
+    let ada = tenant.access_token(tenant.person("ada").unwrap(), |_| ());
+    for answer in [get(&url, &[]).await, get_with_token(&url, "x").await, get_with_token(&url, &ada).await] {
+        answer.expect_error(401, "Unauthorized");
+        let expected = format!(
+            "Bearer authorization=\"{}/{}\", resource=\"https://vault.azure.net\"",
+            tenant.authority_url(),
+            tenant.tenant_id()
+        );
+        assert_eq!(answer.header("www-authenticate"), Some(expected.as_str()));
+    }
+}
+
+#[tokio::test]
+async fn another_identity_is_forbidden() {
+    let tenant = start().await;
+    let secret = tenant.client_secret();
+    let token = token_for(&tenant, tenant.client_id(), &secret, "https://vault.azure.net/.default").await;
+    let token = token.json()["access_token"].as_str().unwrap().to_owned();
+    let body = read(&tenant, "clientsecret", &token).await.expect_error(403, "Forbidden");
+    assert_eq!(body["error"]["innererror"]["code"], "ForbiddenByRbac");
+}
+
+#[tokio::test]
+async fn names_and_parameters_are_checked() {
+    let tenant = start().await;
+    let token = reader_token(&tenant, "https://vault.azure.net/.default").await;
+    read(&tenant, "absent", &token).await.expect_error(404, "SecretNotFound");
+    read(&tenant, "clientsecret/0123", &token).await.expect_error(404, "SecretNotFound");
+    read(&tenant, "client_secret", &token).await.expect_error(400, "BadParameter");
+    read(&tenant, &"a".repeat(128), &token).await.expect_error(400, "BadParameter");
+    let url = format!("{}/secrets/clientsecret", tenant.vault_url());
+    get_with_token(&url, &token).await.expect_error(400, "BadParameter");
+}
+
+#[tokio::test]
+async fn the_vault_and_entra_can_disagree() {
+    let tenant = start().await;
+    let token = reader_token(&tenant, "https://vault.azure.net/.default").await;
+    let accepted = tenant.client_secret();
+    tenant.set_vault_secret("clientsecret", "newer");
+    assert_eq!(read(&tenant, "clientsecret", &token).await.json()["value"], "newer");
+    assert_eq!(tenant.client_secret(), accepted);
+    tenant.set_accepted_client_secret("newer");
+    assert_eq!(tenant.client_secret(), "newer");
+    tenant.remove_vault_secret("clientsecret");
+    read(&tenant, "clientsecret", &token).await.expect_error(404, "SecretNotFound");
+}
+
+#[tokio::test]
+async fn wrong_client_credentials_are_refused() {
+    let tenant = start().await;
+    let reader = tenant.vault_identity();
+    let scope = "https://vault.azure.net/.default";
+    let answer = token_for(&tenant, &reader.client_id, "wrong", scope).await;
+    answer.expect_failure(401, "invalid_client", 7_000_215);
+    for (scope, error, code) in [
+        ("https://vault.azure.net", "invalid_scope", 1_002_012),
+        ("https://unknown.example/.default", "invalid_resource", 500_011),
+    ] {
+        let answer = token_for(&tenant, &reader.client_id, &reader.client_secret, scope).await;
+        answer.expect_failure(400, error, code);
+    }
+}
+
+async fn reader_token(tenant: &Tenant, scope: &str) -> String {
+    let reader = tenant.vault_identity();
+    let answer = token_for(tenant, &reader.client_id, &reader.client_secret, scope).await;
+    answer.json()["access_token"].as_str().unwrap().to_owned()
+}
+
+async fn token_for(tenant: &Tenant, client_id: &str, secret: &str, scope: &str) -> Answer {
+    let fields =
+        [("grant_type", "client_credentials"), ("client_id", client_id), ("client_secret", secret), ("scope", scope)];
+    post_form(&token_url(tenant), &[], &fields).await
+}
+
+async fn read(tenant: &Tenant, name: &str, token: &str) -> Answer {
+    get_with_token(&format!("{}/secrets/{name}?api-version=7.0", tenant.vault_url()), token).await
+}

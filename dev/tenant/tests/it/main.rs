@@ -1,0 +1,19 @@
+//! The emulated tenant over HTTP, as a client meets it.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, also in its helpers, which clippy does not know as tests"
+)]
+
+mod browser;
+mod certificates;
+mod client;
+mod discovery;
+mod exchange;
+mod faults;
+mod graph;
+mod key_vault;
+mod people;
+mod sign_in;
+mod tokens;

@@ -1,0 +1,164 @@
+//! A running application and a caller of it.
+
+use std::collections::BTreeMap;
+
+use emulated_tenant::{Endpoint, Person, Service, TokenPlan};
+use profile_get_dev::application::{Application, ApplicationOptions, Runner};
+use reqwest::{Client, Method, RequestBuilder};
+use serde_json::Value;
+
+/// An application of a test's own.
+pub(crate) struct Harness {
+    pub(crate) application: Application,
+    client: Client,
+}
+
+/// An answer of the API, read whole.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Harness {
+    pub(crate) async fn start() -> Self {
+        Self::with_variables(&[]).await
+    }
+
+    /// `variables` come before every provider's, as with `spin up --variable`.
+    pub(crate) async fn with_variables(variables: &[(&str, &str)]) -> Self {
+        let options = ApplicationOptions {
+            runner: Runner::from_environment().unwrap(),
+            variables: variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            ..ApplicationOptions::default()
+        };
+        let application = Application::start(options).await.unwrap();
+        Self { application, client: Client::builder().no_proxy().build().unwrap() }
+    }
+
+    pub(crate) fn person(&self, name: &str) -> &Person {
+        self.application.tenant.person(name).unwrap()
+    }
+
+    pub(crate) fn token(&self, name: &str) -> String {
+        self.token_with(name, |_| {})
+    }
+
+    pub(crate) fn token_with(&self, name: &str, change: impl FnOnce(&mut TokenPlan)) -> String {
+        self.application.tenant.access_token(self.person(name), change)
+    }
+
+    /// The profile of a person, asked for with a token of theirs.
+    pub(crate) async fn get_as(&self, name: &str) -> Answer {
+        self.get(&self.token(name)).await
+    }
+
+    /// The profile that a token gives.
+    pub(crate) async fn get(&self, token: &str) -> Answer {
+        self.send(self.request(Method::GET, "/api/profile-get").bearer_auth(token)).await
+    }
+
+    pub(crate) fn request(&self, method: Method, target: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{target}", self.application.url()))
+    }
+
+    pub(crate) async fn send(&self, request: RequestBuilder) -> Answer {
+        let response = request.send().await.unwrap();
+        let headers = response
+            .headers()
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+            .collect();
+        Answer { status: response.status().as_u16(), headers, body: response.bytes().await.unwrap().to_vec() }
+    }
+
+    /// What was asked of a service since the last [`Self::forget`].
+    pub(crate) fn asked(&self, service: Service) -> Vec<Endpoint> {
+        let requests = self.application.tenant.requests();
+        requests.iter().filter(|request| request.service == service).map(|request| request.endpoint).collect()
+    }
+
+    pub(crate) fn count(&self, endpoint: Endpoint) -> usize {
+        self.application.tenant.requests().iter().filter(|request| request.endpoint == endpoint).count()
+    }
+
+    pub(crate) fn forget(&self) {
+        self.application.tenant.clear_requests();
+    }
+
+    /// The lines that the component logged about requests, once there are as many as expected.
+    pub(crate) async fn request_lines(&self, expected: usize) -> Vec<Value> {
+        for _ in 0..200 {
+            let lines: Vec<Value> = self
+                .application
+                .log_lines()
+                .iter()
+                .filter_map(|line| serde_json::from_str(line.get(line.find('{')?..)?).ok())
+                .filter(|line: &Value| line["event"] == "request")
+                .collect();
+            if lines.len() >= expected {
+                return lines;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        panic!("fewer than {expected} requests logged: {:?}", self.application.log_lines());
+    }
+
+    /// The answer as text, with everything that differs between runs replaced by what it is.
+    pub(crate) fn snapshot(&self, answer: &Answer) -> String {
+        let mut text = format!("{}\n", answer.status);
+        for (name, value) in &answer.headers {
+            if name != "date" {
+                text.push_str(&format!("{name}: {value}\n"));
+            }
+        }
+        match serde_json::from_slice::<Value>(&answer.body) {
+            Ok(json) => text.push_str(&format!("\n{json:#}\n")),
+            Err(_) => text.push_str(&format!("\n{}\n", String::from_utf8_lossy(&answer.body))),
+        }
+        let tenant = &self.application.tenant;
+        let header = |name| answer.headers.get(name).cloned().unwrap_or_default();
+        let traceparent = header("traceparent");
+        let mut known = vec![
+            (tenant.tenant_id().to_owned(), "<tenant>"),
+            (tenant.client_id().to_owned(), "<client>"),
+            (tenant.authority_url().to_owned(), "<authority>"),
+            (url_encoded(tenant.authority_url()), "<authority>"),
+            (header("request-id"), "<request-id>"),
+            (header("client-request-id"), "<client-request-id>"),
+            (traceparent, "<traceparent>"),
+        ];
+        known.retain(|(value, _)| !value.is_empty());
+        for (value, name) in known {
+            text = text.replace(&value, name);
+        }
+        text
+    }
+}
+
+fn url_encoded(text: &str) -> String {
+    text.replace(':', "%3A").replace('/', "%2F")
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map(String::as_str).unwrap_or_default()
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|_| panic!("no JSON: {} {}", self.status, String::from_utf8_lossy(&self.body)))
+    }
+
+    pub(crate) fn code(&self) -> String {
+        self.json()["code"].as_str().unwrap_or_default().to_owned()
+    }
+
+    #[track_caller]
+    pub(crate) fn is(&self, status: u16, code: &str) {
+        assert_eq!((self.status, self.code().as_str()), (status, code), "{self:?}");
+        assert_eq!(self.header("content-type"), "application/problem+json");
+        assert_eq!(self.json()["request_id"], self.header("request-id"));
+    }
+}

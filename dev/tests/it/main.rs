@@ -1,0 +1,12 @@
+//! End to end: the component as WebAssembly, in a host, against the emulated tenant.
+//!
+//! The host is the embedded one, or with `PROFILE_GET_SPIN=1` the real `spin`.
+
+mod harness;
+
+mod answers;
+mod host_variables;
+mod outages;
+mod refusals;
+mod steady_state;
+mod sunny_day;

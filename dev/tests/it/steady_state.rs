@@ -1,0 +1,83 @@
+//! What a request costs when all is known, and what the log says about it.
+
+use emulated_tenant::Endpoint;
+
+use crate::harness::Harness;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn later_requests_cost_one_call_to_graph() {
+    let harness = Harness::start().await;
+    let token = harness.token("ada");
+    assert_eq!(harness.get(&token).await.status, 200);
+    harness.forget();
+    for _ in 0..10 {
+        assert_eq!(harness.get(&token).await.status, 200);
+    }
+    let asked: Vec<Endpoint> = harness.application.tenant.requests().iter().map(|request| request.endpoint).collect();
+    assert_eq!(asked, vec![Endpoint::GraphMe; 10]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_instance_shares_what_the_first_learnt() {
+    let harness = Harness::start().await;
+    let token = harness.token("ada");
+    assert_eq!(harness.get(&token).await.status, 200);
+    // Longer than an idle instance lives.
+    tokio::time::sleep(std::time::Duration::from_millis(2500)).await;
+    harness.forget();
+    assert_eq!(harness.get(&token).await.status, 200);
+    for endpoint in [Endpoint::OpenIdConfiguration, Endpoint::KeySet, Endpoint::Token] {
+        assert_eq!(harness.count(endpoint), 0, "{endpoint:?}");
+    }
+    let lines = harness.request_lines(2).await;
+    assert_eq!(lines[1]["token_from"], "store");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_at_once_share_one_exchange() {
+    let harness = Harness::start().await;
+    let token = harness.token("ada");
+    let answers = futures::future::join_all((0..12).map(|_| harness.get(&token))).await;
+    assert!(answers.iter().all(|answer| answer.status == 200), "{answers:?}");
+    assert_eq!((harness.count(Endpoint::KeySet), harness.count(Endpoint::Token)), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everybody_gets_their_own_profile() {
+    let harness = Harness::start().await;
+    let crowd = harness.application.tenant.add_members(40);
+    let tokens: Vec<(String, String)> = crowd
+        .iter()
+        .map(|person| (person.object_id.to_string(), harness.application.tenant.access_token(person, |_| {})))
+        .collect();
+    for _ in 0..3 {
+        let answers = futures::future::join_all(tokens.iter().map(|(_, token)| harness.get(token))).await;
+        for ((object_id, _), answer) in tokens.iter().zip(&answers) {
+            assert_eq!((answer.status, answer.json()["id"].as_str()), (200, Some(object_id.as_str())));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_request_is_one_line_with_its_ids_and_times() {
+    let harness = Harness::start().await;
+    let id = "9b3d2f6e-0a4b-4c8d-9e1f-2a3b4c5d6e7f";
+    let request = harness
+        .request(reqwest::Method::GET, "/api/profile-get")
+        .bearer_auth(harness.token("ada"))
+        .header("client-request-id", id);
+    let answer = harness.send(request).await;
+    assert_eq!(answer.header("client-request-id"), id);
+    let line = harness.request_lines(1).await.remove(0);
+    assert_eq!(line["request_id"], answer.header("request-id"));
+    assert_eq!(line["client_request_id"], id);
+    assert_eq!(line["object_id"], harness.person("ada").object_id.as_str());
+    for name in ["validate_ms", "exchange_ms", "graph_ms", "total_ms"] {
+        assert!(line[name].is_number(), "{name} in {line}");
+    }
+    for request in harness.application.tenant.requests() {
+        if matches!(request.endpoint, Endpoint::Token | Endpoint::GraphMe) {
+            assert_eq!(request.header("client-request-id"), Some(id), "{request:?}");
+        }
+    }
+}
