@@ -31,6 +31,10 @@ pub fn of_graph<B>(status: StatusCode, graph: &HeaderMap, reading: Reading, rest
             headers.insert(name, value.clone());
         }
     }
+    // Graph adds parameters about its metadata, which say nothing to a reader of plain JSON.
+    if headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json;")) {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
     if let Some(length) = graph.get(header::CONTENT_LENGTH) {
         // Of a streamed body; that of a whole one is counted.
         headers.entry(header::CONTENT_LENGTH).or_insert_with(|| length.clone());

@@ -101,6 +101,7 @@ impl Application {
     /// When the component does not build, a port is taken, or the API does not start.
     pub async fn start(options: ApplicationOptions) -> Result<Self> {
         component_build::component(options.progress).await?;
+        let step = options.progress.step("Starting the emulated tenant and the API");
         let tenant = Tenant::start(options.tenant).await?;
         let directory = Directory::prepare(options.directory).await?;
         let runtime_config = write_runtime_config(directory.path(), &tenant).await?;
@@ -121,6 +122,7 @@ impl Application {
             Runner::Embedded => Server::Embedded(RunningHost::start(host).await?),
             Runner::RealSpin => Server::Spin(RealSpin::start(host).await?),
         };
+        step.done("Started the emulated tenant and the API");
         Ok(Self { tenant, server, _directory: directory })
     }
 

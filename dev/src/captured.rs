@@ -25,11 +25,7 @@ pub(crate) async fn output_of(command: &mut Command) -> Result<String> {
         .with_context(|| format!("`{name}` could not be started"))?;
     if !output.status.success() {
         let printed = [output.stdout, output.stderr].concat();
-        bail!(
-            "`{name}` ended with {}\n{}",
-            output.status,
-            last_lines(&String::from_utf8_lossy(&printed))
-        );
+        bail!("`{name}` ended with {}\n{}", output.status, last_lines(&String::from_utf8_lossy(&printed)));
     }
     String::from_utf8(output.stdout).with_context(|| format!("`{name}` printed bytes that are not UTF-8"))
 }

@@ -107,9 +107,7 @@ async fn put_in_place(artifact: PathBuf) -> Result<PathBuf> {
         if let Some(folder) = place.parent() {
             fs::create_dir_all(folder).await?;
         }
-        fs::copy(&artifact, &place)
-            .await
-            .with_context(|| format!("{} to {}", artifact.display(), place.display()))?;
+        fs::copy(&artifact, &place).await.with_context(|| format!("{} to {}", artifact.display(), place.display()))?;
     }
     Ok(place)
 }
@@ -118,7 +116,10 @@ async fn put_in_place(artifact: PathBuf) -> Result<PathBuf> {
 #[derive(Deserialize)]
 #[serde(tag = "reason", rename_all = "kebab-case")]
 enum Message {
-    CompilerArtifact { target: Target, filenames: Vec<PathBuf> },
+    CompilerArtifact {
+        target: Target,
+        filenames: Vec<PathBuf>,
+    },
     #[serde(other)]
     Other,
 }

@@ -43,10 +43,7 @@ impl Progress {
         if bar.is_none() {
             eprintln!("{doing} ...");
         }
-        Step {
-            bar,
-            started: Instant::now(),
-        }
+        Step { bar, started: Instant::now() }
     }
 
     /// A line that says something the reader should know, between steps.

@@ -43,17 +43,19 @@ impl Running {
             .context("the application that `cargo dev up` served has ended: start it again")?;
         let status = response.status();
         let body = response.text().await?;
-        if !status.is_success() {
-            bail!("the emulated tenant signs nobody in as {person:?}: {}", body.trim());
+        match serde_json::from_str(&body) {
+            Ok(TokenAnswer::Issued { access_token }) => Ok(access_token),
+            Ok(TokenAnswer::Refused { error }) => bail!("{error}"),
+            Err(_) => bail!("{} answered {status} to a request for a token", self.authority_url),
         }
-        let issued: IssuedToken = serde_json::from_str(&body).context("the emulated tenant's answer")?;
-        Ok(issued.access_token)
     }
 }
 
 #[derive(Deserialize)]
-struct IssuedToken {
-    access_token: String,
+#[serde(untagged)]
+enum TokenAnswer {
+    Issued { access_token: String },
+    Refused { error: String },
 }
 
 /// The file that tells others; removed when dropped.
@@ -148,6 +150,15 @@ mod tests {
         assert_eq!(find_in(directory.path()).await.unwrap(), Some(running(&tenant)));
         drop(announcement);
         assert_eq!(find_in(directory.path()).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn people_are_signed_in_by_name() {
+        let tenant = Tenant::start(TenantOptions::default()).await.unwrap();
+        let token = running(&tenant).access_token("ada").await.unwrap();
+        assert_eq!(token.split('.').count(), 3);
+        let error = running(&tenant).access_token("nobody").await.unwrap_err().to_string();
+        assert!(error.contains("nobody"), "{error}");
     }
 
     #[tokio::test]

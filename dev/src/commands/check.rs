@@ -10,7 +10,12 @@ use clap::Args;
 use console::style;
 use tokio::process::Command;
 
-use crate::{captured::output_of, progress::Progress, toolchain::WasmToolchain, workspace};
+use crate::{
+    captured::output_of,
+    progress::Progress,
+    toolchain::{TARGET, WasmToolchain},
+    workspace,
+};
 
 /// Run everything that the continuous integration runs: format, lints, documentation, dependencies, tests.
 ///
@@ -18,49 +23,40 @@ use crate::{captured::output_of, progress::Progress, toolchain::WasmToolchain, w
 #[derive(Args, Debug)]
 pub struct Check {}
 
-/// In this order: the quick ones first, the tests last.
-const CHECKS: [Step; 6] = [
-    Step { name: "format", cargo: &["fmt", "--all", "--check"], compiler: Compiler::Machine, tool: None },
-    Step {
-        name: "dependencies",
-        cargo: &["deny", "--workspace", "check"],
-        compiler: Compiler::Machine,
-        tool: Some(("deny", "cargo install --locked cargo-deny")),
-    },
-    Step {
-        name: "lints",
-        cargo: &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
-        compiler: Compiler::Machine,
-        tool: None,
-    },
-    Step {
-        name: "lints of the component",
-        cargo: &["clippy", "--release", "--package", "profile-get", "--", "-D", "warnings"],
-        compiler: Compiler::WebAssembly,
-        tool: None,
-    },
-    Step {
-        name: "documentation",
-        cargo: &["doc", "--workspace", "--no-deps", "--document-private-items"],
-        compiler: Compiler::Machine,
-        tool: None,
-    },
-    Step { name: "tests", cargo: &["test", "--workspace"], compiler: Compiler::Machine, tool: None },
+/// The checks, the quick ones first and the tests last.
+///
+/// Component and harness are checked apart: in one command, cargo would unify what they ask of their dependencies, and
+/// so compile wasmtime once more than `cargo dev` has already.
+const STEPS: [Step; 9] = [
+    Step::new("format", &["fmt", "--all", "--check"]),
+    Step::new("dependencies", &["deny", "--workspace", "check"]).needing("cargo-deny"),
+    Step::new("component, lints", &["clippy", "--package=profile-get", "--all-targets", "--", "--deny=warnings"]),
+    // In the release profile, what the component's build has compiled is used again.
+    Step::new(
+        "component, lints of the Wasm",
+        &["clippy", "--package=profile-get", "--release", "--", "--deny=warnings"],
+    )
+    .for_wasm(),
+    Step::new(
+        "harness, lints",
+        &["clippy", "--package=profile-get-dev", "--package=emulated-tenant", "--all-targets", "--", "--deny=warnings"],
+    ),
+    Step::new("component, documentation", &["doc", "--package=profile-get", "--no-deps", "--document-private-items"]),
+    Step::new(
+        "harness, documentation",
+        &["doc", "--package=profile-get-dev", "--package=emulated-tenant", "--no-deps", "--document-private-items"],
+    ),
+    Step::new("component, tests", &["test", "--package=profile-get"]),
+    Step::new("harness and end-to-end tests", &["test", "--package=profile-get-dev", "--package=emulated-tenant"]),
 ];
 
 /// One check: a cargo command that fails when something is wrong.
 struct Step {
     name: &'static str,
     cargo: &'static [&'static str],
-    compiler: Compiler,
-    /// A subcommand that is not part of Rust, and how to install it: the check is skipped where it is missing.
-    tool: Option<(&'static str, &'static str)>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Compiler {
-    Machine,
-    WebAssembly,
+    for_wasm: bool,
+    /// A program that is not part of Rust: the step is skipped where it is missing.
+    needs: Option<&'static str>,
 }
 
 enum Outcome {
@@ -76,13 +72,13 @@ impl Check {
     /// When cargo cannot be started.
     pub async fn run(self, progress: Progress) -> Result<ExitCode> {
         let mut outcomes = Vec::new();
-        for check in &CHECKS {
-            eprintln!("\n{} cargo {}", style(format!("{}:", check.name)).for_stderr().bold(), check.cargo.join(" "));
-            let outcome = check.run(progress).await?;
+        for step in &STEPS {
+            eprintln!("\n{} {}", style(format!("{}:", step.name)).for_stderr().bold(), step.command_line());
+            let outcome = step.run(progress).await?;
             if let Outcome::Failed(reason) = &outcome {
                 eprintln!("{} {reason}", style("failed:").for_stderr().red().bold());
             }
-            outcomes.push((check.name, outcome));
+            outcomes.push((step.name, outcome));
         }
         summarize(&outcomes);
         let failed = outcomes.iter().any(|(_, outcome)| matches!(outcome, Outcome::Failed(_)));
@@ -91,12 +87,32 @@ impl Check {
 }
 
 impl Step {
+    const fn new(name: &'static str, cargo: &'static [&'static str]) -> Self {
+        Self { name, cargo, for_wasm: false, needs: None }
+    }
+
+    const fn for_wasm(mut self) -> Self {
+        self.for_wasm = true;
+        self
+    }
+
+    const fn needing(mut self, program: &'static str) -> Self {
+        self.needs = Some(program);
+        self
+    }
+
+    fn command_line(&self) -> String {
+        let target = if self.for_wasm { format!(" (--target {TARGET})") } else { String::new() };
+        format!("cargo {}{target}", self.cargo.join(" "))
+    }
+
     async fn run(&self, progress: Progress) -> Result<Outcome> {
-        if let Some((subcommand, install)) = self.tool {
-            let installed = output_of(Command::new(workspace::cargo()).args([subcommand, "--version"])).await;
-            if installed.is_err() {
-                return Ok(Outcome::Skipped(format!("cargo {subcommand} is not installed ({install})")));
-            }
+        if let Some(program) = self.needs
+            && output_of(Command::new(program).arg("--version")).await.is_err()
+        {
+            let reason = format!("{program} is not installed (cargo install --locked {program})");
+            eprintln!("{} {reason}", style("skipped:").for_stderr().yellow().bold());
+            return Ok(Outcome::Skipped(reason));
         }
         let mut command = match self.command(progress).await {
             Ok(command) => command,
@@ -114,15 +130,14 @@ impl Step {
 
     async fn command(&self, progress: Progress) -> Result<Command> {
         let (&subcommand, arguments) = self.cargo.split_first().context("a check without a command")?;
-        let mut command = match self.compiler {
-            Compiler::WebAssembly => WasmToolchain::provide(progress).await?.cargo(subcommand)?,
-            Compiler::Machine => {
-                let mut command = Command::new(workspace::cargo());
-                command.arg(subcommand).current_dir(workspace::root());
-                command
-            }
+        let mut command = if self.for_wasm {
+            WasmToolchain::provide(progress).await?.cargo(subcommand)?
+        } else {
+            let mut command = Command::new(workspace::cargo());
+            command.arg(subcommand).current_dir(workspace::root());
+            command
         };
-        command.args(arguments).env("RUSTDOCFLAGS", "-D warnings");
+        command.args(arguments).env("RUSTDOCFLAGS", "--deny=warnings");
         Ok(command)
     }
 }
@@ -133,7 +148,9 @@ fn summarize(outcomes: &[(&str, Outcome)]) {
     for (name, outcome) in outcomes {
         let (mark, text) = match outcome {
             Outcome::Passed(took) => (style("✓").green(), format!("{} s", took.as_secs())),
-            Outcome::Failed(reason) => (style("✗").red(), format!("failed: {}", reason.lines().next().unwrap_or_default())),
+            Outcome::Failed(reason) => {
+                (style("✗").red(), format!("failed: {}", reason.lines().next().unwrap_or_default()))
+            }
             Outcome::Skipped(reason) => (style("-").yellow(), format!("skipped: {reason}")),
         };
         eprintln!("{} {name:widest$}  {text}", mark.for_stderr());

@@ -24,9 +24,9 @@ impl Token {
     /// # Errors
     /// When nothing is running, or nobody has that name.
     pub async fn run(self) -> Result<ExitCode> {
-        let running = running::find().await?.context(
-            "no application is running to sign in to: start one with `cargo dev up` in another terminal",
-        )?;
+        let running = running::find()
+            .await?
+            .context("no application is running to sign in to: start one with `cargo dev up` in another terminal")?;
         println!("{}", running.access_token(&self.person).await?);
         Ok(ExitCode::SUCCESS)
     }

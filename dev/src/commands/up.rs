@@ -153,7 +153,10 @@ mod tests {
         let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = taken.local_addr().unwrap().port();
         let error = listen_address(Some(port)).unwrap_err().to_string();
-        assert_eq!(error, format!("port {port} is taken: stop the program that listens there, or choose another --port"));
+        assert_eq!(
+            error,
+            format!("port {port} is taken: stop the program that listens there, or choose another --port")
+        );
         drop(taken);
         assert_eq!(listen_address(Some(port)).unwrap().port(), port);
     }

@@ -90,11 +90,7 @@ fn described(status: &std::io::Result<ExitStatus>) -> String {
     }
 }
 
-async fn read_lines(
-    stream: impl AsyncRead + Unpin,
-    log: Log,
-    announce: Option<watch::Sender<Option<String>>>,
-) {
+async fn read_lines(stream: impl AsyncRead + Unpin, log: Log, announce: Option<watch::Sender<Option<String>>>) {
     let mut lines = BufReader::new(stream).lines();
     // Ends at the end of the stream, or at output that is not text, which Spin does not print.
     while let Ok(Some(line)) = lines.next_line().await {

@@ -58,8 +58,7 @@ impl Apt {
         let mut seen: BTreeSet<String> = wanted.iter().cloned().collect();
         let mut resolved = Vec::new();
         while !wanted.is_empty() {
-            let shown =
-                output_of(self.command("apt-cache").args(["show", "--no-all-versions"]).args(&wanted)).await;
+            let shown = output_of(self.command("apt-cache").args(["show", "--no-all-versions"]).args(&wanted)).await;
             let found = parse_packages(&shown.with_context(|| not_offered(&wanted))?)?;
             if let Some(missing) = wanted.iter().find(|&name| found.iter().all(|package| package.name != *name)) {
                 bail!(not_offered(&[missing]));

@@ -67,6 +67,11 @@ pub struct RecordedRequest {
 }
 
 impl RecordedRequest {
+    /// The path alone.
+    pub fn path(&self) -> &str {
+        self.path_and_query.split_once('?').map_or(&self.path_and_query, |(path, _)| path)
+    }
+
     /// The value of the header `name`, given in lower case; of the first one where it is repeated.
     pub fn header(&self, name: &str) -> Option<&str> {
         find(&self.headers, name)
@@ -78,14 +83,14 @@ impl RecordedRequest {
     }
 }
 
-/// Names of headers and fields only: values may be secrets.
+/// Names of headers and fields only, and no query: values may be secrets.
 impl fmt::Debug for RecordedRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = |pairs: &[(String, String)]| pairs.iter().map(|pair| pair.0.clone()).collect::<Vec<_>>();
         f.debug_struct("RecordedRequest")
             .field("endpoint", &self.endpoint)
             .field("method", &self.method)
-            .field("path_and_query", &self.path_and_query)
+            .field("path", &self.path())
             .field("headers", &names(&self.headers))
             .field("form", &names(&self.form))
             .finish_non_exhaustive()

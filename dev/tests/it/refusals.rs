@@ -49,7 +49,7 @@ async fn other_kinds_of_tokens_are_told_apart() {
     let tenant = &harness.application.tenant;
     let ada = harness.person("ada");
     harness.get(&tenant.app_only_token(|_| {})).await.is(403, "app_only_token");
-    harness.get(&tenant.id_token(ada, |_| {})).await.is(401, "invalid_token");
+    harness.get(&tenant.id_token(ada, |_| {})).await.is(403, "insufficient_scope");
     let answer = harness.get(&tenant.graph_token(ada)).await;
     answer.is(401, "invalid_token");
     assert!(answer.json()["detail"].as_str().unwrap().contains("meant for Microsoft Graph"));

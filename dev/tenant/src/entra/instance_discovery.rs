@@ -2,6 +2,7 @@
 
 use http::{Response, StatusCode, header};
 use serde_json::json;
+use url::Url;
 
 use super::{failure::Failure, parameters::Parameters};
 use crate::{
@@ -18,17 +19,22 @@ pub(super) fn answer(directory: &Directory, incoming: &Incoming) -> Response<Bod
 fn discover(directory: &Directory, incoming: &Incoming) -> Result<Response<Body>, Failure> {
     let parameters = Parameters::of_query(incoming)?;
     let endpoint = parameters.required("authorization_endpoint")?;
-    let (_, host) = directory.urls.authority.split_once("://").unwrap_or_default();
-    let path = endpoint.split_once("://").and_then(|(_, rest)| rest.strip_prefix(host)?.strip_prefix('/'));
-    let Some(tenant) = path.and_then(|path| path.split('/').next()).filter(|tenant| !tenant.is_empty()) else {
+    let unknown = || {
         let message = format!("The authorization_endpoint is of an unknown instance: '{endpoint}'.");
-        return Err(Failure::new("invalid_instance", 50049, message));
+        Failure::new("invalid_instance", 50049, message)
     };
+    let own = Url::parse(&directory.urls.authority).map_err(|_| unknown())?;
+    let endpoint = Url::parse(endpoint).ok().filter(|endpoint| endpoint.host() == own.host()).ok_or_else(unknown)?;
+    let tenant = endpoint.path_segments().and_then(|mut segments| segments.next()).unwrap_or("common");
+    // Entra's own names have no port: some clients know this host with it, some without.
+    let (host, authority) = (own.host_str().unwrap_or_default(), own.authority());
     let body = json!({
         "tenant_discovery_endpoint":
             format!("{}/{tenant}/v2.0/.well-known/openid-configuration", directory.urls.authority),
         "api-version": parameters.optional("api-version").unwrap_or("1.1"),
-        "metadata": [{"preferred_network": host, "preferred_cache": host, "aliases": [host]}],
+        "metadata": [
+            {"preferred_network": authority, "preferred_cache": authority, "aliases": [authority, host]},
+        ],
     });
     Ok(wire::json_answer(StatusCode::OK, &body))
 }

@@ -19,6 +19,7 @@ mod on_behalf_of;
 mod openid_configuration;
 mod pages;
 mod parameters;
+mod permission;
 mod recipient;
 mod refresh_token;
 mod scope;

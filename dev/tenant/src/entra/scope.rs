@@ -1,52 +1,24 @@
 //! Scopes: <https://learn.microsoft.com/entra/identity-platform/scopes-oidc>.
 
-use super::failure::Failure;
+use super::{
+    failure::Failure,
+    permission::{Permission, Resource},
+};
 use crate::{
     application::Application,
-    consents::GRANTED_BEFOREHAND,
     directory::Directory,
     graph_token::{GRAPH, GRAPH_CLIENT_ID},
-    person::{ExchangeRule, Person},
+    person::Person,
 };
 
 /// Scopes that belong to no resource.
 const OPENID_SCOPES: [&str; 4] = ["openid", "profile", "email", "offline_access"];
-/// All that a resource gives.
-const DEFAULT: &str = ".default";
-/// The delegated permission of the API, and what it means to a person.
-const API_PERMISSION: (&str, &str) = ("user_impersonation", "Use the API “profile-get” as you");
-/// Delegated permissions of Graph, and what they mean to a person.
-const GRAPH_PERMISSIONS: [(&str, &str); 7] = [
-    ("User.Read", "Read your profile"),
-    ("Calendars.Read", "Read your calendars"),
-    ("Files.Read", "Read your files"),
-    ("Mail.Read", "Read your mail"),
-    ("User.Read.All", "Read everybody's full profile"),
-    ("User.ReadBasic.All", "Read everybody's basic profile"),
-    ("User.ReadWrite", "Read and change your profile"),
-];
-
-/// What has permissions to give.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Resource {
-    Api,
-    Graph,
-}
-
-/// A permission that was asked for, of a resource that exists.
-pub(super) struct Permission<'t> {
-    pub(super) resource: Resource,
-    /// The resource as the client wrote it, which it need not do for Graph.
-    prefix: Option<&'t str>,
-    /// The permission in its own spelling, or `.default`.
-    pub(super) name: &'static str,
-}
 
 /// The scopes of a request, taken apart.
 pub(super) struct RequestedScopes<'t> {
     /// Those that belong to no resource.
     openid: Vec<&'t str>,
-    /// The others: the resource as written, the permission as written.
+    /// The others: the resource if it was written, and the permission.
     others: Vec<(Option<&'t str>, &'t str)>,
 }
 
@@ -67,34 +39,14 @@ impl<'t> RequestedScopes<'t> {
 
     /// The permissions, each of which exists.
     pub(super) fn permissions(&self, directory: &Directory) -> Result<Vec<Permission<'t>>, Failure> {
-        self.others.iter().map(|(prefix, permission)| self.permission(directory, *prefix, permission)).collect()
-    }
-
-    fn permission(
-        &self,
-        directory: &Directory,
-        prefix: Option<&'t str>,
-        permission: &str,
-    ) -> Result<Permission<'t>, Failure> {
-        let resource = resource(directory, prefix)?;
-        let names: Vec<&'static str> = match resource {
-            Resource::Api => vec![API_PERMISSION.0],
-            Resource::Graph => GRAPH_PERMISSIONS.map(|(name, _)| name).to_vec(),
-        };
-        let name = names.into_iter().find(|name| name.eq_ignore_ascii_case(permission));
-        match name {
-            Some(name) => Ok(Permission { resource, prefix, name }),
-            None if permission == DEFAULT && self.others.len() == 1 => {
-                Ok(Permission { resource, prefix, name: DEFAULT })
-            }
-            None if permission == DEFAULT => {
+        let permissions = self.others.iter().map(|(prefix, name)| Permission::of(directory, *prefix, name));
+        let permissions = permissions.collect::<Result<Vec<_>, _>>()?;
+        match permissions.len() > 1 && permissions.iter().any(Permission::is_default) {
+            true => {
                 let message = "The scope .default cannot stand beside other scopes of a resource.";
                 Err(Failure::new("invalid_scope", 70011, message))
             }
-            None => {
-                let message = format!("The scope '{permission}' is not valid: the resource has no such permission.");
-                Err(Failure::new("invalid_scope", 70011, message))
-            }
+            false => Ok(permissions),
         }
     }
 
@@ -120,24 +72,13 @@ impl<'t> RequestedScopes<'t> {
     }
 }
 
-fn resource(directory: &Directory, prefix: Option<&str>) -> Result<Resource, Failure> {
-    let api = &directory.api;
-    match prefix.map(|name| name.trim_end_matches('/')) {
-        None | Some(GRAPH | GRAPH_CLIENT_ID) => Ok(Resource::Graph),
-        Some(name) if name == api.client_id || name == api.id_uri() => Ok(Resource::Api),
-        Some(name) => {
-            Err(Failure::new("invalid_resource", 500_011, format!("There is no resource '{name}' in this tenant.")))
-        }
-    }
-}
-
 /// What a token is granted for.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Scope {
     pub(super) resource: Resource,
     /// The permissions, as the token's `scp` has them.
     pub(super) permissions: String,
-    /// The `scope` of the answer: each permission after its resource where the client wrote it so.
+    /// The `scope` of the answer.
     pub(super) granted: String,
 }
 
@@ -155,10 +96,7 @@ impl Scope {
         let (mut names, mut granted) = (Vec::new(), Vec::new());
         for permission in permissions.iter().filter(|permission| permission.resource == resource) {
             for name in permission.granted_names(directory, client, person)? {
-                granted.push(match permission.prefix {
-                    Some(prefix) => format!("{prefix}/{name}"),
-                    None => name.to_owned(),
-                });
+                granted.push(permission.as_written(name));
                 names.push(name);
             }
         }
@@ -167,84 +105,8 @@ impl Scope {
             let openid = requested.openid.iter().filter(|scope| **scope != "offline_access");
             granted.extend(openid.map(|scope| (*scope).to_owned()));
         }
-        let permissions = if names.is_empty() { granted.join(" ") } else { names.join(" ") };
-        Ok(Self { resource, permissions, granted: granted.join(" ") })
+        let granted = granted.join(" ");
+        let permissions = if names.is_empty() { granted.clone() } else { names.join(" ") };
+        Ok(Self { resource, permissions, granted })
     }
-}
-
-impl Permission<'_> {
-    /// What this stands for in a token, if `person` agreed.
-    fn granted_names(
-        &self,
-        directory: &Directory,
-        client: &Application,
-        person: &Person,
-    ) -> Result<Vec<&'static str>, Failure> {
-        let agreed = |name: &str| directory.consents.covers(client, name, person);
-        let names: Vec<&'static str> = match self.resource {
-            Resource::Api if client.client_id == directory.api.client_id => {
-                return Err(Failure::new(
-                    "invalid_request",
-                    90009,
-                    "An application cannot ask for a token for itself.",
-                ));
-            }
-            Resource::Api => vec![API_PERMISSION.0],
-            Resource::Graph if self.name == DEFAULT => {
-                GRAPH_PERMISSIONS.map(|(name, _)| name).into_iter().filter(|name| agreed(name)).collect()
-            }
-            Resource::Graph => [self.name].into_iter().filter(|name| agreed(name)).collect(),
-        };
-        match names.is_empty() {
-            true => Err(consent_missing(client, person)),
-            false => Ok(names),
-        }
-    }
-
-    /// The permissions of Graph that the person has to agree to for this: of `client` itself, or of the API where
-    /// all of the API is asked for. It knows `client`, and so consent to both is asked at once:
-    /// <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-on-behalf-of-flow#default-and-combined-consent>.
-    pub(super) fn consents<'d>(
-        &self,
-        directory: &'d Directory,
-        client: &'d Application,
-    ) -> Vec<(&'d Application, &'static str)> {
-        let default = GRANTED_BEFOREHAND;
-        match (self.resource, self.name) {
-            (Resource::Api, DEFAULT) => default.map(|name| (&directory.api, name)).to_vec(),
-            (Resource::Api, _) => Vec::new(),
-            (Resource::Graph, DEFAULT) => default.map(|name| (client, name)).to_vec(),
-            (Resource::Graph, name) => vec![(client, name)],
-        }
-    }
-
-    /// What this means to a person, in a list of things to agree to.
-    pub(super) fn meanings(&self) -> Vec<String> {
-        let meaning = |name: &str| {
-            let known = GRAPH_PERMISSIONS.into_iter().find(|(known, _)| *known == name);
-            known.map_or(name, |(_, meaning)| meaning).to_owned()
-        };
-        let default = GRANTED_BEFOREHAND;
-        match (self.resource, self.name) {
-            (Resource::Api, DEFAULT) => {
-                let through_it = default.map(|name| format!("Through that API: {}", meaning(name)));
-                [vec![API_PERMISSION.1.to_owned()], through_it.to_vec()].concat()
-            }
-            (Resource::Api, _) => vec![API_PERMISSION.1.to_owned()],
-            (Resource::Graph, DEFAULT) => default.map(meaning).to_vec(),
-            (Resource::Graph, name) => vec![meaning(name)],
-        }
-    }
-}
-
-/// AADSTS65001, or AADSTS90094 where the person may not consent alone.
-fn consent_missing(client: &Application, person: &Person) -> Failure {
-    if person.exchange == ExchangeRule::NeedsAdminConsent {
-        return Failure::new("invalid_grant", 90094, "The grant needs the permission of an administrator.");
-    }
-    let message = format!(
-        "Nobody consented to the application '{}' named '{}'. The person has to sign in interactively and consent.",
-        client.client_id, client.display_name
-    );
-    Failure::new("invalid_grant", 65001, message).suberror("consent_required")
 }

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::{
     client_info::client_info,
     failure::Failure,
-    scope::{RequestedScopes, Resource, Scope},
+    permission::Resource,
+    scope::{RequestedScopes, Scope},
     token::TokenRequest,
 };
 use crate::{
@@ -39,13 +40,10 @@ impl SignInTokens<'_> {
         let Self { request, client, requested, .. } = &self;
         let scope = Scope::grant(request.directory, client, &self.grant.person, requested)?;
         let asked = request.form.claims()?;
-        if asked.needs_second_factor() {
-            if !self.grant.passed_second_factor {
-                let message = "The claims that are asked for need multifactor authentication.";
-                return Err(Failure::new("interaction_required", 50076, message)
-                    .suberror("basic_action")
-                    .claims(asked.to_json()));
-            }
+        if asked.needs_second_factor() && !self.grant.passed_second_factor {
+            let message = "The claims that are asked for need multifactor authentication.";
+            let failure = Failure::new("interaction_required", 50076, message);
+            return Err(failure.suberror("basic_action").claims(asked.to_json()));
         }
         self.grant.claims = self.grant.claims.merged(asked);
         let mut tokens = object(json!({

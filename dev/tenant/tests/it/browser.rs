@@ -3,12 +3,21 @@
 use emulated_tenant::Tenant;
 use http::Method;
 
-use crate::client::{Answer, try_send};
+use crate::client::{Answer, start, try_send};
 
 pub(crate) const REDIRECT_URI: &str = "http://localhost:5999/callback";
 /// The example of RFC 7636, appendix B.
 pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 pub(crate) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+/// A tenant whose two applications have a redirect URI.
+pub(crate) async fn start_with_clients() -> Tenant {
+    let tenant = start().await;
+    let web_client_id = tenant.web_client().client_id;
+    tenant.register_redirect_uri(&web_client_id, REDIRECT_URI).unwrap();
+    tenant.register_redirect_uri(tenant.spa_client_id(), REDIRECT_URI).unwrap();
+    tenant
+}
 
 pub(crate) struct Browser<'t> {
     tenant: &'t Tenant,

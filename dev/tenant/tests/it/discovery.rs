@@ -86,6 +86,23 @@ async fn rotation_publishes_the_new_key_beside_the_previous_one() {
 }
 
 #[tokio::test]
+async fn an_instance_is_known_by_its_own_host_alone() {
+    let tenant = start().await;
+    let host = tenant.authority_url();
+    let ask = async |endpoint: &str| {
+        let query = format!("api-version=1.1&authorization_endpoint={endpoint}");
+        get(&format!("{host}/common/discovery/instance?{query}"), &[]).await
+    };
+    let answer = ask(&format!("{host}/{}/oauth2/v2.0/authorize", tenant.tenant_id())).await;
+    assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
+    let answer = answer.json();
+    let metadata = format!("{host}/{}/v2.0/.well-known/openid-configuration", tenant.tenant_id());
+    assert_eq!(answer["tenant_discovery_endpoint"], metadata);
+    assert_eq!(answer["metadata"][0]["aliases"], json!([host.split_once("://").unwrap().1, "127.0.0.1"]));
+    ask("https://login.example/common/oauth2/v2.0/authorize").await.expect_failure(400, "invalid_instance", 50049);
+}
+
+#[tokio::test]
 async fn the_front_page_lists_everybody() {
     let tenant = start().await;
     let page = get(&format!("{}/", tenant.authority_url()), &[]).await;

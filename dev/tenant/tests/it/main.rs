@@ -9,11 +9,14 @@
 mod browser;
 mod certificates;
 mod client;
+mod consent;
 mod discovery;
 mod exchange;
 mod faults;
 mod graph;
 mod key_vault;
 mod people;
+mod redemption;
 mod sign_in;
+mod sign_out;
 mod tokens;

@@ -4,17 +4,9 @@ use emulated_tenant::Tenant;
 use serde_json::json;
 
 use crate::{
-    browser::{Browser, Page, REDIRECT_URI, authorize},
-    client::{get, start},
+    browser::{Browser, Page, REDIRECT_URI, authorize, start_with_clients},
+    client::get,
 };
-
-async fn start_with_clients() -> Tenant {
-    let tenant = start().await;
-    let web_client_id = tenant.web_client().client_id;
-    tenant.register_redirect_uri(&web_client_id, REDIRECT_URI).unwrap();
-    tenant.register_redirect_uri(tenant.spa_client_id(), REDIRECT_URI).unwrap();
-    tenant
-}
 
 /// Opens an authorization request of the web application.
 async fn open(browser: &mut Browser<'_>, tenant: &Tenant, changed: &[(&str, &str)]) -> Page {

@@ -5,11 +5,8 @@ use crate::{
     claims_request::ClaimsRequest,
     directory::Directory,
     entra::{
-        Authority,
-        failure::Failure,
-        parameters::Parameters,
-        recipient::Recipient,
-        scope::{Permission, RequestedScopes},
+        Authority, failure::Failure, parameters::Parameters, permission::Permission, recipient::Recipient,
+        scope::RequestedScopes,
     },
     person::Person,
     proof_key::CodeChallenge,
