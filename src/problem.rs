@@ -70,7 +70,7 @@ impl Problem {
     /// `settings` are missing only where they could not be read.
     #[must_use]
     pub fn of(error: &Error, settings: Option<&Settings>) -> Self {
-        let challenge = || settings.map(|settings| home_challenge(settings));
+        let challenge = || settings.map(home_challenge);
         match error {
             Error::NotFound => Self::new(404, "not_found", "There is nothing here. The API is at /api/profile-get."),
             Error::MethodNotAllowed => Self::new(405, "method_not_allowed", "Use GET or HEAD."),

@@ -34,6 +34,9 @@ const MAX_BLOCKED: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
 /// SHA-256 of a caller's token.
 type AssertionDigest = [u8; 32];
 
+/// A token and where it came from, or why there is none.
+pub type Obtained = Result<(Rc<GraphToken>, Origin), Error>;
+
 /// What the request needs.
 #[derive(Debug, Clone)]
 pub enum Need {
@@ -74,7 +77,7 @@ pub struct TokenSource {
     memory: RefCell<Memory>,
     throttled: RefCell<HashMap<Uuid, UnixTime>>,
     blocked: RefCell<LruCache<AssertionDigest, UnixTime>>,
-    flights: SingleFlight<(AssertionDigest, Option<String>), Result<(Rc<GraphToken>, Origin), Error>>,
+    flights: SingleFlight<(AssertionDigest, Option<String>), Obtained>,
 }
 
 #[derive(Debug)]
@@ -99,11 +102,7 @@ impl TokenSource {
     ///
     /// # Errors
     /// [`Error::Exchange`] if Entra refuses, and whatever can keep an exchange from being made.
-    pub async fn obtain<H: Host>(
-        context: &Context<H>,
-        caller: &Rc<VerifiedCaller>,
-        need: &Need,
-    ) -> Result<(Rc<GraphToken>, Origin), Error> {
+    pub async fn obtain<H: Host>(context: &Context<H>, caller: &Rc<VerifiedCaller>, need: &Need) -> Obtained {
         let source = &context.instance.token_source;
         let digest: AssertionDigest = Sha256::digest(caller.assertion().as_str()).into();
         if let Some(token) = source.remembered(&digest, need, context.host.now()) {

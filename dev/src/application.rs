@@ -16,7 +16,7 @@ use crate::{
     component_build,
     host::{HostOptions, InstanceReuse, LogSink, RunningHost},
     progress::Progress,
-    real_spin::RealSpin,
+    real_spin::{RealSpin, SpinProgram},
     run_configuration, workspace,
 };
 
@@ -98,8 +98,13 @@ impl Application {
     /// Microsoft's, so the client secret comes from the emulated vault as it does in production.
     ///
     /// # Errors
-    /// When the component does not build, a port is taken, or the API does not start.
+    /// When the real Spin is asked for and missing or too old, the component does not build, a port is taken, or the
+    /// API does not start.
     pub async fn start(options: ApplicationOptions) -> Result<Self> {
+        let spin = match options.runner {
+            Runner::Embedded => None,
+            Runner::RealSpin => Some(SpinProgram::find().await?),
+        };
         component_build::component(options.progress).await?;
         let step = options.progress.step("Starting the emulated tenant and the API");
         let tenant = Tenant::start(options.tenant).await?;
@@ -113,14 +118,11 @@ impl Application {
             variables: options.variables,
             log: options.log,
             reuse: options.reuse,
-            state_dir: directory.path().join(match options.runner {
-                Runner::Embedded => "state",
-                Runner::RealSpin => "spin-state",
-            }),
+            state_dir: directory.path().join(if spin.is_some() { "spin-state" } else { "state" }),
         };
-        let server = match options.runner {
-            Runner::Embedded => Server::Embedded(RunningHost::start(host).await?),
-            Runner::RealSpin => Server::Spin(RealSpin::start(host).await?),
+        let server = match spin {
+            None => Server::Embedded(RunningHost::start(host).await?),
+            Some(program) => Server::Spin(RealSpin::start(&program, host).await?),
         };
         step.done("Started the emulated tenant and the API");
         Ok(Self { tenant, server, _directory: directory })

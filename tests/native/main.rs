@@ -1,5 +1,13 @@
 //! The whole flow natively, against a scripted host: every step's decisions in milliseconds.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 mod caller_tokens;
 mod scripted_host;
 

@@ -1,11 +1,17 @@
 //! `cargo dev call`
 
-use std::process::ExitCode;
+use std::{
+    io::{Write, stdout},
+    process::ExitCode,
+};
 
 use anyhow::{Context, Result};
 use clap::Args;
 use console::style;
-use reqwest::{Response, StatusCode, header::CONTENT_TYPE};
+use reqwest::{
+    Response, StatusCode,
+    header::{CONTENT_TYPE, HeaderValue},
+};
 use serde_json::Value;
 
 use crate::{
@@ -76,20 +82,42 @@ impl Call {
 async fn print(response: Response) -> Result<StatusCode> {
     let status = response.status();
     let shown = style(status.to_string()).bold();
-    println!("{:?} {}", response.version(), if status.is_success() { shown.green() } else { shown.red() });
+    let shown = if status.is_success() { shown.green() } else { shown.red() };
+    let mut text = format!("{:?} {shown}\n", response.version());
     for (name, value) in response.headers() {
-        println!("{}: {}", style(name).cyan(), String::from_utf8_lossy(value.as_bytes()));
+        text += &format!("{}: {}\n", style(name).cyan(), String::from_utf8_lossy(value.as_bytes()));
     }
     let content_type = response.headers().get(CONTENT_TYPE).cloned();
     let body = response.bytes().await.context("the answer ends early")?;
-    println!();
-    if let Ok(json) = serde_json::from_slice::<Value>(&body) {
-        println!("{json:#}");
-    } else if let Ok(text) = std::str::from_utf8(&body) {
-        println!("{text}");
-    } else {
-        let kind = content_type.as_ref().and_then(|value| value.to_str().ok()).unwrap_or("an unnamed type");
-        println!("({} bytes of {kind})", body.len());
+    if !body.is_empty() {
+        text += &format!("\n{}\n", readable(&body, content_type.as_ref()));
     }
+    stdout().write_all(text.as_bytes())?;
     Ok(status)
+}
+
+fn readable(body: &[u8], content_type: Option<&HeaderValue>) -> String {
+    if let Ok(json) = serde_json::from_slice::<Value>(body) {
+        return format!("{json:#}");
+    }
+    match std::str::from_utf8(body) {
+        Ok(text) => text.to_owned(),
+        Err(_) => {
+            let kind = content_type.and_then(|value| value.to_str().ok()).unwrap_or("an unnamed type");
+            format!("({} bytes of {kind})", body.len())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bodies_are_made_readable() {
+        assert_eq!(readable(br#"{"mail":"ada"}"#, None), "{\n  \"mail\": \"ada\"\n}");
+        assert_eq!(readable(b"plain", None), "plain");
+        let photo = HeaderValue::from_static("image/jpeg");
+        assert_eq!(readable(&[0xff, 0xd8, 0xff], Some(&photo)), "(3 bytes of image/jpeg)");
+    }
 }

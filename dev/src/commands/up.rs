@@ -42,7 +42,7 @@ pub struct Up {
 }
 
 impl Up {
-    /// Serves until it is told to stop, by Ctrl-C or SIGTERM.
+    /// Serves until it is told to stop.
     ///
     /// # Errors
     /// When the port is taken, the component does not build, or the application does not start or stay up.
@@ -50,7 +50,7 @@ impl Up {
         let mut stop = StopSignals::catch()?;
         let options = ApplicationOptions {
             runner: if self.spin { Runner::RealSpin } else { Runner::Embedded },
-            listen: listen_address(self.port)?,
+            listen: listen_address(self.port, progress)?,
             log: LogSink::Stderr,
             directory: Some(workspace::run_directory()),
             progress,
@@ -79,31 +79,40 @@ impl Up {
     }
 }
 
-/// The two ways in which a program is asked to end.
+/// The ways in which a program is asked to end: Ctrl-C, `kill`, a terminal that is closed.
 struct StopSignals {
     interrupt: Signal,
     terminate: Signal,
+    hangup: Signal,
 }
 
 impl StopSignals {
     fn catch() -> Result<Self> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
     }
 
     async fn received(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+            _ = self.hangup.recv() => {}
         }
     }
 }
 
 /// Checks the port before the long build, not after it.
-fn listen_address(port: Option<u16>) -> Result<SocketAddr> {
+fn listen_address(port: Option<u16>, progress: Progress) -> Result<SocketAddr> {
     let address = |port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let Some(port) = port else {
-        let is_free = TcpListener::bind(address(DEFAULT_PORT)).is_ok();
-        return Ok(address(if is_free { DEFAULT_PORT } else { 0 }));
+        if TcpListener::bind(address(DEFAULT_PORT)).is_ok() {
+            return Ok(address(DEFAULT_PORT));
+        }
+        progress.note(&format!("port {DEFAULT_PORT} is taken; the API will be on a free one"));
+        return Ok(address(0));
     };
     match TcpListener::bind(address(port)) {
         Ok(_) => Ok(address(port)),
@@ -152,18 +161,18 @@ mod tests {
     fn a_taken_port_is_refused_with_what_to_do() {
         let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = taken.local_addr().unwrap().port();
-        let error = listen_address(Some(port)).unwrap_err().to_string();
+        let error = listen_address(Some(port), Progress::default()).unwrap_err().to_string();
         assert_eq!(
             error,
             format!("port {port} is taken: stop the program that listens there, or choose another --port")
         );
         drop(taken);
-        assert_eq!(listen_address(Some(port)).unwrap().port(), port);
+        assert_eq!(listen_address(Some(port), Progress::default()).unwrap().port(), port);
     }
 
     #[test]
     fn without_a_wish_there_is_always_a_port() {
-        let port = listen_address(None).unwrap().port();
+        let port = listen_address(None, Progress::default()).unwrap().port();
         assert!(port == DEFAULT_PORT || port == 0);
     }
 }

@@ -93,7 +93,7 @@ impl AllowedHost {
     fn allows(&self, url: &Url) -> bool {
         self.scheme.allows(url.scheme())
             && url.host().is_some_and(|host| self.host.allows(&host))
-            && self.port.allows(url.port().or(well_known_port(url.scheme())))
+            && self.port.allows(url.port().or_else(|| well_known_port(url.scheme())))
     }
 
     fn allows_self(&self) -> bool {
@@ -154,6 +154,9 @@ impl HostPattern {
             Some(domain) => (domain, true),
             None => (host, false),
         };
+        if domain.starts_with('{') {
+            bail!("lists in braces are not part of the grammar: write one entry for each host");
+        }
         if domain.contains('*') {
             bail!("`*` may only stand alone or as the first label");
         }

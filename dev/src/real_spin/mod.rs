@@ -1,14 +1,13 @@
 //! Runs the real `spin` in place of the embedded host, with the same options.
 
 mod process;
-mod version;
+mod program;
 
-use std::{
-    ffi::{OsStr, OsString},
-    time::Duration,
-};
+pub use self::program::SpinProgram;
 
-use anyhow::{Context, Error, Result, anyhow};
+use std::{env, ffi::OsString, time::Duration};
+
+use anyhow::{Error, Result, anyhow};
 use tokio::{
     fs,
     process::Command,
@@ -30,21 +29,18 @@ pub struct RealSpin {
 }
 
 impl RealSpin {
-    /// Starts the `spin` that `$SPIN` names, else the one on `PATH`, and waits until it serves.
+    /// Runs `spin up` and waits until it serves.
     ///
     /// # Errors
-    /// When there is no such program, it is too old for this project, or it ends before it serves; the error then
-    /// holds what it printed.
-    pub async fn start(options: HostOptions) -> Result<Self> {
-        let program = std::env::var_os("SPIN").unwrap_or_else(|| "spin".into());
-        version::check(&program).await?;
+    /// When it ends before it serves, or has not served after a minute; the error holds the log that it collected.
+    pub async fn start(program: &SpinProgram, options: HostOptions) -> Result<Self> {
         fs::create_dir_all(&options.state_dir).await?;
-        let mut process = SpinProcess::spawn(&mut command(&program, &options), options.log)?;
+        let mut process = SpinProcess::spawn(&mut command(program, &options), &options.log)?;
         let url = timeout(START_LIMIT, serving(&mut process))
             .await
             .map_err(|_| anyhow!("`spin up` did not serve within {} s", START_LIMIT.as_secs()))
             .flatten()
-            .with_context(|| process.log_lines().join("\n"))?;
+            .map_err(|error| with_log(error, &process.log_lines()))?;
         Ok(Self { url, process })
     }
 
@@ -71,11 +67,15 @@ impl RealSpin {
     }
 }
 
+fn with_log(error: Error, log: &[String]) -> Error {
+    if log.is_empty() { error } else { anyhow!("{error:#}\n{}", log.join("\n")) }
+}
+
 /// `spin up` with what the embedded host would have been given.
-fn command(program: &OsStr, options: &HostOptions) -> Command {
-    let mut command = Command::new(program);
+fn command(program: &SpinProgram, options: &HostOptions) -> Command {
+    let mut command = Command::new(program.path());
     // Settings of the developer's own would change the run: another tenant's credentials, another address.
-    for (name, _) in std::env::vars_os() {
+    for (name, _) in env::vars_os() {
         if name.to_string_lossy().starts_with("AZURE_") || name.to_string_lossy().starts_with("SPIN_") {
             command.env_remove(name);
         }
@@ -126,7 +126,7 @@ async fn serving(process: &mut SpinProcess) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::{collections::BTreeMap, ffi::OsStr};
 
     use super::*;
     use crate::host::{InstanceReuse, LogSink};

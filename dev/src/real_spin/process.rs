@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{Write, stderr},
-    process::{ExitStatus, Stdio},
+    process::Stdio,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -14,6 +14,7 @@ use tokio::{
     io::{AsyncBufReadExt, AsyncRead, BufReader},
     process::{Child, Command},
     sync::watch,
+    task::JoinSet,
     time::timeout,
 };
 
@@ -21,6 +22,8 @@ use crate::host::LogSink;
 
 /// Spin waits for requests under way; none of ours takes longer.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
+/// For reading what an ended process still has in its pipes.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// `spin up` starts a second process, so both are kept in one group and ended together.
 #[derive(Debug)]
@@ -29,10 +32,12 @@ pub(super) struct SpinProcess {
     group: Pid,
     url: watch::Receiver<Option<String>>,
     log: Log,
+    readers: JoinSet<()>,
 }
 
 impl SpinProcess {
-    pub(super) fn spawn(command: &mut Command, sink: LogSink) -> Result<Self> {
+    pub(super) fn spawn(command: &mut Command, sink: &LogSink) -> Result<Self> {
+        let log = Log::open(sink)?;
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -41,13 +46,15 @@ impl SpinProcess {
             .spawn()
             .context("`spin up` could not be started")?;
         let group = child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)).context("`spin up` ended at once")?;
-        let log = Log::open(sink)?;
         let (announce, url) = watch::channel(None);
-        let stdout = child.stdout.take().context("spin's stdout")?;
-        let stderr = child.stderr.take().context("spin's stderr")?;
-        tokio::spawn(read_lines(stderr, log.clone(), None));
-        tokio::spawn(read_lines(stdout, log.clone(), Some(announce)));
-        Ok(Self { child, group, url, log })
+        let mut readers = JoinSet::new();
+        if let Some(stdout) = child.stdout.take() {
+            readers.spawn(read_lines(stdout, log.clone(), Some(announce)));
+        }
+        if let Some(stderr) = child.stderr.take() {
+            readers.spawn(read_lines(stderr, log.clone(), None));
+        }
+        Ok(Self { child, group, url, log, readers })
     }
 
     /// The address that `spin` says it serves.
@@ -62,7 +69,13 @@ impl SpinProcess {
     /// Waits until `spin` ends by itself.
     pub(super) async fn ended(&mut self) -> Error {
         let status = self.child.wait().await;
-        anyhow!("`spin up` ended by itself with {}", described(&status))
+        let last_words = async { while self.readers.join_next().await.is_some() {} };
+        // A process that it left behind may keep its output open.
+        let _ = timeout(LAST_WORDS, last_words).await;
+        match status {
+            Ok(status) => anyhow!("`spin up` ended by itself with {status}"),
+            Err(error) => anyhow!("`spin up` was lost: {error}"),
+        }
     }
 
     pub(super) fn log_lines(&self) -> Vec<String> {
@@ -80,13 +93,6 @@ impl Drop for SpinProcess {
     fn drop(&mut self) {
         // An error says that nothing of the group is left.
         let _ = kill_process_group(self.group, Signal::KILL);
-    }
-}
-
-fn described(status: &std::io::Result<ExitStatus>) -> String {
-    match status {
-        Ok(status) => status.to_string(),
-        Err(error) => error.to_string(),
     }
 }
 
@@ -109,45 +115,45 @@ fn serving_url(line: &str) -> Option<&str> {
 
 /// Everything `spin` and the components print, in the order it arrives.
 #[derive(Clone, Debug)]
-struct Log(Arc<Mutex<Printed>>);
+struct Log(Arc<Mutex<Target>>);
 
 #[derive(Debug)]
-struct Printed {
-    lines: Vec<String>,
-    sink: Option<File>,
-    show: bool,
+enum Target {
+    Stderr,
+    File(File),
+    Memory(Vec<String>),
 }
 
 impl Log {
-    fn open(sink: LogSink) -> Result<Self> {
-        let file = match &sink {
-            LogSink::File(path) => Some(
-                File::options()
-                    .create(true)
-                    .append(true)
-                    .open(path)
-                    .with_context(|| format!("cannot open {}", path.display()))?,
-            ),
-            LogSink::Stderr | LogSink::Collect => None,
+    fn open(sink: &LogSink) -> Result<Self> {
+        let target = match sink {
+            LogSink::Stderr => Target::Stderr,
+            LogSink::File(path) => {
+                let file = File::options().create(true).append(true).open(path);
+                Target::File(file.with_context(|| format!("cannot open {}", path.display()))?)
+            }
+            LogSink::Collect => Target::Memory(Vec::new()),
         };
-        let show = matches!(sink, LogSink::Stderr);
-        Ok(Self(Arc::new(Mutex::new(Printed { lines: Vec::new(), sink: file, show }))))
+        Ok(Self(Arc::new(Mutex::new(target))))
     }
 
     fn add(&self, line: String) {
-        let mut printed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // A closed terminal or a full disk is no reason to stop serving.
-        if printed.show {
-            let _ = writeln!(stderr(), "{line}");
-        }
-        if let Some(file) = &mut printed.sink {
-            let _ = writeln!(file, "{line}");
-        }
-        printed.lines.push(line);
+        let _ = match &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            Target::Stderr => writeln!(stderr(), "{line}"),
+            Target::File(file) => writeln!(file, "{line}"),
+            Target::Memory(lines) => {
+                lines.push(line);
+                Ok(())
+            }
+        };
     }
 
     fn lines(&self) -> Vec<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).lines.clone()
+        match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            Target::Memory(lines) => lines.clone(),
+            Target::Stderr | Target::File(_) => Vec::new(),
+        }
     }
 }
 
@@ -163,7 +169,7 @@ mod tests {
     }
 
     fn shell(script: &str) -> SpinProcess {
-        SpinProcess::spawn(Command::new("sh").args(["-c", script]), LogSink::Collect).unwrap()
+        SpinProcess::spawn(Command::new("sh").args(["-c", script]), &LogSink::Collect).unwrap()
     }
 
     #[tokio::test]
@@ -171,9 +177,6 @@ mod tests {
         let mut process = shell("echo 'no such variable' >&2; exit 4");
         assert_eq!(process.ended().await.to_string(), "`spin up` ended by itself with exit status: 4");
         assert!(process.announced_url().await.is_err());
-        while process.log_lines().is_empty() {
-            tokio::task::yield_now().await;
-        }
         assert_eq!(process.log_lines(), ["no such variable"]);
     }
 

@@ -75,11 +75,13 @@ fn no_way(rustup_failure: &Error, debian_failure: &Error) -> Error {
          \n\
          Tried Debian's packages (rustc-web and what it needs):\n{}\n\
          \n\
-         Install one of these, then run the command again:\n\
-         - rustup (https://rustup.rs), then `rustup target add {TARGET}`;\n\
-         - on another system, its package of Rust's {TARGET} standard library.",
+         Do one of these, then run the command again:\n\
+         - install rustup (https://rustup.rs) and let it reach its server;\n\
+         - let apt reach a Debian archive with rustc-web {} or newer;\n\
+         - install the {TARGET} standard library that belongs to this machine's compiler by other means.",
         indented(rustup_failure),
         indented(debian_failure),
+        packages::OLDEST,
     )
 }
 
@@ -99,6 +101,6 @@ mod tests {
         let message = no_way(&rustup, &debian).to_string();
         assert!(message.contains("    `rustup` ended with exit status: 1: could not download file"), "{message}");
         assert!(message.contains("    apt-get is not on this machine"), "{message}");
-        assert!(message.contains("Install one of these"), "{message}");
+        assert!(message.contains("install rustup"), "{message}");
     }
 }

@@ -11,7 +11,7 @@ use crate::{captured::output_of, progress::Step};
 /// The compiler, its library's source, clippy, and the C library that Rust's library for WASI stands on.
 const PACKAGES: [&str; 4] = ["rustc-web", "rust-web-src", "rust-web-clippy", "wasi-libc"];
 /// The oldest compiler that can build this project: its packages' `rust-version`.
-const OLDEST: &str = env!("CARGO_PKG_RUST_VERSION");
+pub(super) const OLDEST: &str = env!("CARGO_PKG_RUST_VERSION");
 
 /// Fills `directory` with what the packages hold; installs nothing.
 pub(super) async fn unpack_into(directory: &Path, step: &Step) -> Result<Vec<Package>> {

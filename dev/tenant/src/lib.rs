@@ -6,6 +6,7 @@
 //! - it listens on loopback, one port per service, and stops when [`Tenant`] is dropped;
 //! - it makes new keys, identifiers and secrets in each run, and is deterministic otherwise;
 //! - it checks signatures, audiences, clients and secrets with code of its own;
+//! - people sign in, consent and pass a second factor on pages of its own, and have no passwords;
 //! - its wording of error messages differs from Microsoft's on purpose: no client may depend on it.
 //!
 //! ```no_run

@@ -75,7 +75,11 @@ async fn answers_of_this_api_alone_are_as_written() {
         ("invalid_request", 400, get("/api/profile-get?$expand=manager").bearer_auth(&token)),
         ("method_not_allowed", 405, harness.request(Method::DELETE, "/api/profile-get")),
         ("graph_rejected_request", 400, get("/api/profile-get?$select=shoeSize").bearer_auth(&token)),
-        ("insufficient_scope", 403, get("/api/profile-get").bearer_auth(harness.token_with("ada", |plan| plan.remove("scp")))),
+        (
+            "insufficient_scope",
+            403,
+            get("/api/profile-get").bearer_auth(harness.token_with("ada", |plan| plan.remove("scp"))),
+        ),
     ];
     for (code, status, request) in cases {
         let answer = harness.send(request).await;

@@ -25,7 +25,9 @@ async fn a_token_with_one_thing_wrong_is_refused() {
         ("of another issuer", |plan| plan.set("iss", "https://login.example/x/v2.0")),
         ("without a version", |plan| plan.remove("ver")),
         ("with two tenants", |plan| plan.claims_text = Some(twice("tid", plan))),
-        ("with two algorithms", |plan| plan.header_text = Some(r#"{"alg":"RS256","alg":"RS256","kid":"x","typ":"JWT"}"#.into())),
+        ("with two algorithms", |plan| {
+            plan.header_text = Some(r#"{"alg":"RS256","alg":"RS256","kid":"x","typ":"JWT"}"#.into())
+        }),
         ("with critical extensions", |plan| _ = plan.header.insert("crit".into(), serde_json::json!(["exp"]))),
     ];
     let harness = Harness::start().await;
@@ -79,21 +81,27 @@ async fn requests_that_are_no_calls_ask_nobody() {
 #[tokio::test(flavor = "multi_thread")]
 async fn secrets_are_in_no_log_line_and_no_answer() {
     let harness = Harness::start().await;
-    let mut secrets = vec![harness.application.tenant.client_secret(), harness.application.tenant.vault_identity().client_secret];
+    let mut secrets =
+        vec![harness.application.tenant.client_secret(), harness.application.tenant.vault_identity().client_secret];
     let mut answers = Vec::new();
-    let people: Vec<String> = harness.application.tenant.people().iter().map(|person| person.name.to_string()).collect();
+    let people: Vec<String> =
+        harness.application.tenant.people().iter().map(|person| person.name.to_string()).collect();
     for name in &people {
         let token = harness.token(name);
         answers.push(harness.get(&token).await);
         secrets.extend(token.split('.').skip(1).map(str::to_owned));
     }
     let graph_tokens = harness.application.tenant.requests();
-    secrets.extend(graph_tokens.iter().filter(|request| request.service == Service::Graph).filter_map(|request| {
-        request.header("authorization")?.strip_prefix("Bearer ").map(str::to_owned)
-    }));
+    secrets.extend(
+        graph_tokens
+            .iter()
+            .filter(|request| request.service == Service::Graph)
+            .filter_map(|request| request.header("authorization")?.strip_prefix("Bearer ").map(str::to_owned)),
+    );
     harness.request_lines(people.len()).await;
     let mut texts = harness.application.log_lines();
-    texts.extend(answers.iter().map(|answer| format!("{:?} {}", answer.headers, String::from_utf8_lossy(&answer.body))));
+    texts
+        .extend(answers.iter().map(|answer| format!("{:?} {}", answer.headers, String::from_utf8_lossy(&answer.body))));
     for secret in secrets {
         assert!(secret.len() > 8);
         for text in &texts {

@@ -34,14 +34,17 @@ async fn another_instance_shares_what_the_first_learnt() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_at_once_share_one_exchange() {
+async fn many_at_once_share_exchanges() {
     let harness = Harness::start().await;
     let token = harness.token("ada");
     // One instance is up when they come, and has learnt nothing yet.
     harness.get("not.a.token").await.is(401, "invalid_token");
     let answers = futures::future::join_all((0..12).map(|_| harness.get(&token))).await;
     assert!(answers.iter().all(|answer| answer.status == 200), "{answers:?}");
-    assert_eq!((harness.count(Endpoint::KeySet), harness.count(Endpoint::Token)), (1, 1));
+    // One for each instance that the host started for them, and not for each request; `tests/native` is exact about it.
+    for endpoint in [Endpoint::KeySet, Endpoint::Token] {
+        assert!((1..=6).contains(&harness.count(endpoint)), "{endpoint:?}: {}", harness.count(endpoint));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

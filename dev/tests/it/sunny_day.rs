@@ -31,8 +31,10 @@ async fn the_vault_is_asked_for_the_secret_and_nothing_else() {
     let harness = Harness::start().await;
     assert_eq!(harness.get_as("ada").await.status, 200);
     let requests = harness.application.tenant.requests();
-    let asked: Vec<_> =
-        requests.iter().filter(|request| request.service == Service::KeyVault && request.header("authorization").is_some()).collect();
+    let asked: Vec<_> = requests
+        .iter()
+        .filter(|request| request.service == Service::KeyVault && request.header("authorization").is_some())
+        .collect();
     assert!(!asked.is_empty());
     for request in asked {
         assert!(request.path_and_query.starts_with("/secrets/clientsecret/"), "{request:?}");
@@ -48,7 +50,9 @@ async fn every_form_of_the_request_that_should_work_works() {
         let answer = harness.send(harness.request(Method::GET, path).bearer_auth(&token)).await;
         assert_eq!(answer.status, 200, "{path}");
     }
-    let answer = harness.send(harness.request(Method::GET, "/api/profile-get").header("authorization", format!("bEARER {token}"))).await;
+    let answer = harness
+        .send(harness.request(Method::GET, "/api/profile-get").header("authorization", format!("bEARER {token}")))
+        .await;
     assert_eq!(answer.status, 200);
     for audience in [client.clone(), format!("api://{client}")] {
         for version_1 in [false, true] {

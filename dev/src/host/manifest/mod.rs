@@ -46,7 +46,7 @@ impl Manifest {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read the Spin manifest {}: is the path right?", path.display()))?;
         let file = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-        let folder = path.parent().unwrap_or(Path::new(""));
+        let folder = path.parent().unwrap_or_else(|| Path::new(""));
         Self::parse(&text, &file, folder)
     }
 
@@ -215,9 +215,9 @@ command = "cargo build"
             ),
             ("key_value_stores", "key_value_store", "spin.toml: component.one.key_value_store is not a key of Spin's"),
             (
-                "[component.one.build]",
-                "files = []\ndependencies = { \"a:b\" = \"1\" }\n[component.one.build]",
-                "spin.toml: component.one.variables.dependencies",
+                "sqlite_databases = []",
+                "dependencies = { \"a:b\" = \"1\" }",
+                "spin.toml: component.one.dependencies is not supported",
             ),
             (
                 "source = \"target/one.wasm\"",
@@ -236,7 +236,7 @@ command = "cargo build"
                 "component `two` is not defined",
             ),
             ("route = \"/one\"", "route = 1", "route must be a pattern"),
-            ("route = \"/one\"", "route = \"/one\"\nexecutor = { type = \"wagi\" }", "trigger.http.executor"),
+            ("route = \"/one\"", "route = \"/one\"\nexecutor = { type = \"wagi\" }", "trigger.http[0].executor of this type is not supported"),
             ("{{ host }}/path", "{{ hots }}/path", "the variable `hots`"),
             ("{{ host }}/path", "{{ host /path", "does not close it"),
             ("host = { default", "Host = { default", "`Host`"),

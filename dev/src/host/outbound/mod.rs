@@ -170,7 +170,8 @@ impl WasiHttpHooks for OutboundHttp {
         let sender = self.clone();
         Box::new(async move {
             let response = sender.send(request, options.unwrap_or_default()).await?;
-            Ok((response, Box::new(async { Ok(()) }) as Transmission))
+            let transmission: Transmission = Box::new(async { Ok(()) });
+            Ok((response, transmission))
         })
     }
 }

@@ -37,7 +37,7 @@ impl RuntimeConfig {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read the runtime config {}: is the path right?", path.display()))?;
         let file = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-        let folder = path.parent().unwrap_or(Path::new(""));
+        let folder = path.parent().unwrap_or_else(|| Path::new(""));
         Self::parse(&text, &file, folder, environment, state_dir)
     }
 

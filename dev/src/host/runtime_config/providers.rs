@@ -44,7 +44,8 @@ fn read_one(section: &Section<'_>, environment: &Arc<BTreeMap<String, String>>) 
         "azure_key_vault" => {
             section.check(&AZURE_KEY_VAULT)?;
             let settings: AzureKeyVault = section.read()?;
-            Ok(Provider::KeyVault(settings.open(environment).with_context(|| section.place(""))?))
+            let vault = settings.open(environment).with_context(|| section.place(""))?;
+            Ok(Provider::KeyVault(Box::new(vault)))
         }
         "vault" => Err(section.unsupported("type `vault` (HashiCorp Vault)")),
         other => bail!("{} `{other}` must be static, env or azure_key_vault", section.place("type")),

@@ -22,7 +22,7 @@ pub(super) enum Provider {
     /// `<prefix>_<NAME>` in the environment.
     Environment { prefix: String, environment: Arc<BTreeMap<String, String>> },
     /// Secrets of an Azure Key Vault.
-    KeyVault(KeyVault),
+    KeyVault(Box<KeyVault>),
 }
 
 /// Why a variable has no value for the component that asked.
@@ -172,7 +172,7 @@ mod tests {
             ("AZURE_CLIENT_ID", "client"),
             ("AZURE_CLIENT_SECRET", "secret"),
         ]));
-        Provider::KeyVault(KeyVault::new(nobody, principal.unwrap()).unwrap())
+        Provider::KeyVault(Box::new(KeyVault::new(nobody, principal.unwrap()).unwrap()))
     }
 
     #[tokio::test]

@@ -65,6 +65,7 @@ pub(super) struct Approval<'a> {
     pub(super) admin_consent: String,
 }
 
+/// How did it end?
 #[derive(Template)]
 #[template(path = "message.html")]
 struct Message<'a> {
@@ -106,7 +107,7 @@ pub(super) fn answer(status: StatusCode, page: &impl Template, redirect_uri: Opt
     wire::set_header(&mut answer, header::CONTENT_SECURITY_POLICY, policy.trim_end());
     wire::set_header(&mut answer, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     wire::set_header(&mut answer, header::X_FRAME_OPTIONS, "DENY");
-    wire::set_header(&mut answer, header::REFERRER_POLICY, "no-referrer");
+    wire::set_header(&mut answer, header::REFERRER_POLICY, "strict-origin-when-cross-origin");
     wire::set_header(&mut answer, header::CACHE_CONTROL, "no-store, no-cache");
     answer
 }

@@ -77,7 +77,6 @@ pub(super) fn redirect(uri: &Url) -> Response<Body> {
     let mut answer = wire::answer(StatusCode::FOUND, "text/html; charset=utf-8", "");
     wire::set_header(&mut answer, header::LOCATION, uri.as_str());
     wire::set_header(&mut answer, header::CACHE_CONTROL, "no-store, no-cache");
-    wire::set_header(&mut answer, header::REFERRER_POLICY, "no-referrer");
     answer
 }
 

@@ -12,7 +12,7 @@ use crate::{
     proof_key::CodeChallenge,
 };
 
-/// Whom a request wants to be asked (OpenID Connect Core 1.0, section 3.1.2.1).
+/// What a request wants its person to be asked (OpenID Connect Core 1.0, section 3.1.2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Prompt {
     /// Whatever is needed.

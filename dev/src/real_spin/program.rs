@@ -1,6 +1,9 @@
-//! Whether a `spin` can run this project's component.
+//! Which `spin` to run, and whether it can run this project's component.
 
-use std::ffi::OsStr;
+use std::{
+    env,
+    ffi::{OsStr, OsString},
+};
 
 use anyhow::{Context, Result, bail};
 use tokio::process::Command;
@@ -11,12 +14,30 @@ use crate::captured::output_of;
 const OLDEST: (u32, u32) = (4, 1);
 const INSTALL: &str = "install Spin 4.1 or newer (https://spinframework.dev/install) or name its program in SPIN";
 
-/// Refuses a `spin` that is missing or too old.
-pub(super) async fn check(program: &OsStr) -> Result<()> {
-    let printed = output_of(Command::new(program).arg("--version"))
-        .await
-        .with_context(|| format!("the real Spin cannot be run: {INSTALL}"))?;
-    judge(&printed)
+/// A `spin` that is new enough.
+#[derive(Debug)]
+pub struct SpinProgram(OsString);
+
+impl SpinProgram {
+    /// The program that `SPIN` names, else the `spin` on `PATH`.
+    ///
+    /// # Errors
+    /// When there is no such program, or it is too old for this project.
+    pub async fn find() -> Result<Self> {
+        Self::checked(env::var_os("SPIN").unwrap_or_else(|| "spin".into())).await
+    }
+
+    async fn checked(program: OsString) -> Result<Self> {
+        let printed = output_of(Command::new(&program).arg("--version"))
+            .await
+            .with_context(|| format!("the real Spin cannot be run: {INSTALL}"))?;
+        judge(&printed)?;
+        Ok(Self(program))
+    }
+
+    pub(super) fn path(&self) -> &OsStr {
+        &self.0
+    }
 }
 
 fn judge(printed: &str) -> Result<()> {
@@ -56,7 +77,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_missing_spin_is_named() {
-        let error = check(OsStr::new("no-such-spin")).await.unwrap_err();
+        let error = SpinProgram::checked("no-such-spin".into()).await.unwrap_err();
         assert!(format!("{error:#}").contains(INSTALL), "{error:#}");
     }
 }
