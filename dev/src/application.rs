@@ -122,7 +122,7 @@ impl Application {
         };
         let server = match spin {
             None => Server::Embedded(RunningHost::start(host).await?),
-            Some(program) => Server::Spin(RealSpin::start(&program, host).await?),
+            Some(program) => Server::Spin(Box::new(RealSpin::start(&program, host).await?)),
         };
         step.done("Started the emulated tenant and the API");
         Ok(Self { tenant, server, _directory: directory })
@@ -166,7 +166,7 @@ impl Application {
 #[derive(Debug)]
 enum Server {
     Embedded(RunningHost),
-    Spin(RealSpin),
+    Spin(Box<RealSpin>),
 }
 
 /// What a run keeps on disk, and for how long.

@@ -27,7 +27,7 @@ mod template;
 mod tls;
 mod variables;
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use http::uri::Authority;
@@ -53,7 +53,7 @@ use self::{
 use crate::workspace;
 
 /// What to run and how.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct HostOptions {
     /// The application's `spin.toml`; component sources are relative to its folder.
     pub manifest: PathBuf,
@@ -71,6 +71,23 @@ pub struct HostOptions {
     pub reuse: InstanceReuse,
     /// Holds the default key-value store.
     pub state_dir: PathBuf,
+}
+
+impl fmt::Debug for HostOptions {
+    /// Of the environment and the variables only the names: their values are secrets.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("HostOptions")
+            .field("manifest", &self.manifest)
+            .field("runtime_config", &self.runtime_config)
+            .field("listen", &self.listen)
+            .field("environment", &self.environment.keys())
+            .field("variables", &self.variables.keys())
+            .field("log", &self.log)
+            .field("reuse", &self.reuse)
+            .field("state_dir", &self.state_dir)
+            .finish()
+    }
 }
 
 /// How many requests one component instance serves. The default is Spin's.
@@ -231,4 +248,26 @@ fn check_store_labels(components: &BTreeMap<String, Component>, stores: &Stores)
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_print_names_and_no_values() {
+        let secret = || BTreeMap::from([("NAME".to_owned(), "hidden".to_owned())]);
+        let options = HostOptions {
+            manifest: "spin.toml".into(),
+            runtime_config: None,
+            listen: ([127, 0, 0, 1], 0).into(),
+            environment: secret(),
+            variables: secret(),
+            log: LogSink::Collect,
+            reuse: InstanceReuse::default(),
+            state_dir: "state".into(),
+        };
+        let printed = format!("{options:?}");
+        assert!(printed.contains("NAME") && !printed.contains("hidden"), "{printed}");
+    }
 }

@@ -57,6 +57,7 @@ impl HandlerState for InstancePool {
                 reuse: self.reuse,
                 component: Arc::clone(&self.context.id),
                 log: self.context.log.clone(),
+                stopped: self.stopped.clone(),
             },
         })
     }
@@ -92,6 +93,7 @@ pub(super) struct Capacity {
     reuse: InstanceReuse,
     component: Arc<str>,
     log: Log,
+    stopped: CancellationToken,
 }
 
 impl WorkerState for Capacity {
@@ -119,7 +121,10 @@ impl WorkerState for Capacity {
     }
 
     fn drop(&self, store: Store<InstanceState>, result: wasmtime::Result<()>) {
-        if let Err(error) = result {
+        // Once the host is gone, that an instance was cut short is no news.
+        if let Err(error) = result
+            && !self.stopped.is_cancelled()
+        {
             self.log.host(&self.component, format_args!("an instance failed: {error:?}"));
         }
         drop(store);

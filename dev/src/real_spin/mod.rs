@@ -112,9 +112,8 @@ fn arguments(options: &HostOptions) -> Vec<OsString> {
 
 /// Waits for the address that `spin` prints, then for its first answer.
 async fn serving(process: &mut SpinProcess) -> Result<String> {
-    let url = tokio::select! {
-        url = process.announced_url() => url?,
-        ended = process.ended() => return Err(ended),
+    let Some(url) = process.announced_url().await else {
+        return Err(process.ended().await);
     };
     let client = loopback::client()?;
     let health = format!("{url}/.well-known/spin/health");

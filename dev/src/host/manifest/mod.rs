@@ -236,7 +236,11 @@ command = "cargo build"
                 "component `two` is not defined",
             ),
             ("route = \"/one\"", "route = 1", "route must be a pattern"),
-            ("route = \"/one\"", "route = \"/one\"\nexecutor = { type = \"wagi\" }", "trigger.http[0].executor of this type is not supported"),
+            (
+                "route = \"/one\"",
+                "route = \"/one\"\nexecutor = { type = \"wagi\" }",
+                "trigger.http[0].executor of this type is not supported",
+            ),
             ("{{ host }}/path", "{{ hots }}/path", "the variable `hots`"),
             ("{{ host }}/path", "{{ host /path", "does not close it"),
             ("host = { default", "Host = { default", "`Host`"),
