@@ -4,9 +4,9 @@
 //! config, behaves as Spin 4.1 does where a component can tell, and refuses by name what it does
 //! not do. `spin up` is the real thing.
 //!
-//! A request passes through these modules: [`listener`] accepts it, [`routes`] finds its component,
-//! [`request`] adds what Spin adds, [`pool`] gives it an [`instance`], and what the component asks
-//! for is answered by [`bindings`] (variables, key-value stores) and [`outbound`] (HTTP).
+//! A request passes through these modules: `listener` accepts it, `routes` finds its component,
+//! `request` adds what Spin adds, `pool` gives it an `instance`, and what the component asks
+//! for is answered by `bindings` (variables, key-value stores) and `outbound` (HTTP).
 
 mod allowed_hosts;
 mod bindings;
