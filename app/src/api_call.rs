@@ -1,0 +1,124 @@
+//! Calls to the API, as the person.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::{
+    api_problem::ApiProblem,
+    host::{Host, Limits, SendFault},
+    secret::Secret,
+    server_timing::{Timing, timings},
+    settings::Settings,
+};
+
+const PROFILE_PATH: &str = "/api/profile-get";
+const PHOTO_PATH: &str = "/api/profile-get/photo";
+
+/// The API answers within 20 s by default, by a profile of some kB.
+const PROFILE_LIMITS: Limits = Limits { time: Duration::from_secs(25), body: 256 * 1024 };
+
+/// Graph keeps photos of up to 4 MB.
+const PHOTO_LIMITS: Limits = Limits { time: Duration::from_secs(25), body: 4 * 1024 * 1024 };
+
+/// Types of image that a browser shows and that hold no script.
+const PHOTO_TYPES: [&str; 4] = ["image/jpeg", "image/png", "image/gif", "image/webp"];
+
+/// A profile, and what the API tells about how it was had.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ApiProfile {
+    /// What Graph said.
+    pub profile: Map<String, Value>,
+    /// How long the API's steps took, if it tells.
+    pub timings: Vec<Timing>,
+    /// How long the call took from here.
+    pub took: Duration,
+    /// By which the API's operator finds it in the log.
+    pub request_id: Option<String>,
+}
+
+/// Why there is no profile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ApiFault {
+    /// The API did not answer.
+    Send(SendFault),
+    /// Its answer, of this status, is neither a profile nor a problem document.
+    Unusable(StatusCode),
+    /// It refused.
+    Problem(Box<ApiProblem>),
+}
+
+/// Gets the person's profile.
+///
+/// # Errors
+/// See [`ApiFault`].
+pub async fn profile<H: Host>(
+    host: &H,
+    settings: &Settings,
+    token: &Secret,
+    request_id: Uuid,
+) -> Result<ApiProfile, ApiFault> {
+    let started = host.elapsed();
+    let response = call(host, settings, token, request_id, PROFILE_PATH, PROFILE_LIMITS).await?;
+    let took = host.elapsed().saturating_sub(started);
+    if response.status() != StatusCode::OK {
+        return Err(refusal(&response));
+    }
+    let profile = serde_json::from_slice(response.body()).map_err(|_| ApiFault::Unusable(response.status()))?;
+    let request_id = header_text(response.headers(), "request-id");
+    Ok(ApiProfile { profile, timings: timings(response.headers()), took, request_id })
+}
+
+/// Gets the person's photo, and its type.
+///
+/// # Errors
+/// See [`ApiFault`]; one is that the person has none.
+pub async fn photo<H: Host>(
+    host: &H,
+    settings: &Settings,
+    token: &Secret,
+    request_id: Uuid,
+) -> Result<(Bytes, &'static str), ApiFault> {
+    let response = call(host, settings, token, request_id, PHOTO_PATH, PHOTO_LIMITS).await?;
+    if response.status() != StatusCode::OK {
+        return Err(refusal(&response));
+    }
+    let told = header_text(response.headers(), header::CONTENT_TYPE.as_str()).unwrap_or_default();
+    let media_type = PHOTO_TYPES.into_iter().find(|known| told.eq_ignore_ascii_case(known));
+    media_type.map_or(Err(ApiFault::Unusable(response.status())), |media_type| Ok((response.into_body(), media_type)))
+}
+
+async fn call<H: Host>(
+    host: &H,
+    settings: &Settings,
+    token: &Secret,
+    request_id: Uuid,
+    path: &str,
+    limits: Limits,
+) -> Result<Response<Bytes>, ApiFault> {
+    let broken = || ApiFault::Send(SendFault::Broken("the request cannot be made".to_owned()));
+    let mut authorization = HeaderValue::try_from(format!("Bearer {}", token.expose())).map_err(|_| broken())?;
+    authorization.set_sensitive(true);
+    let request = Request::builder()
+        .method(Method::GET)
+        .uri(format!("{}{path}", settings.api_url.as_str()))
+        .header(header::AUTHORIZATION, authorization)
+        .header("client-request-id", request_id.to_string())
+        .body(Bytes::new())
+        .map_err(|_| broken())?;
+    host.send(request, limits).await.map_err(ApiFault::Send)
+}
+
+fn refusal(response: &Response<Bytes>) -> ApiFault {
+    match ApiProblem::of(response) {
+        Some(problem) => ApiFault::Problem(Box::new(problem)),
+        None => ApiFault::Unusable(response.status()),
+    }
+}
+
+fn header_text(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_owned)
+}

@@ -1,0 +1,256 @@
+//! Sealed cookies: what a browser keeps for this app, and cannot read.
+
+use std::{cell::RefCell, time::Duration};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use http::{HeaderMap, HeaderValue, header};
+
+use crate::{host::Host, sealed, settings::Settings};
+
+/// Characters of a cookie's value. A browser keeps 4096 bytes a cookie, name and attributes included (RFC 6265 section
+/// 6.1 asks for no more); what is longer is continued in numbered cookies, never cut.
+const PART_LENGTH: usize = 3800;
+
+/// How many cookies one value may take: proxies commonly refuse requests whose headers are longer than 16 KiB.
+const MAX_PARTS: usize = 4;
+
+/// A kind of sealed cookie.
+#[derive(Debug)]
+pub struct SealedCookie {
+    /// Its name, and what its key is derived for.
+    pub name: &'static str,
+    /// When the browser forgets it; `None` means when it is closed.
+    pub lifetime: Option<Duration>,
+}
+
+/// The content does not fit into the cookies that one value may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooLarge;
+
+/// The cookies of one request, and what becomes of them in its answer.
+#[derive(Debug)]
+pub struct Cookies {
+    received: Vec<(String, String)>,
+    changes: RefCell<Vec<String>>,
+}
+
+impl Cookies {
+    /// Reads the `Cookie` headers (RFC 6265 section 5.4).
+    #[must_use]
+    pub fn from_headers(headers: &HeaderMap) -> Self {
+        let received = headers
+            .get_all(header::COOKIE)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|line| line.split(';'))
+            .filter_map(|pair| pair.split_once('='))
+            .map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()))
+            .collect();
+        Self { received, changes: RefCell::default() }
+    }
+
+    /// What a cookie holds, if this app sealed it.
+    #[must_use]
+    pub fn open(&self, cookie: &SealedCookie, settings: &Settings) -> Option<Vec<u8>> {
+        let text: String = (0..MAX_PARTS)
+            .map_while(|part| self.value(&part_name(cookie, part, settings)))
+            .collect::<Vec<_>>()
+            .concat();
+        let sealed = URL_SAFE_NO_PAD.decode(text).ok()?;
+        sealed::open(&settings.session_secret, &purpose(cookie, settings), sealed)
+    }
+
+    /// Whether the browser sent the cookie, readable or not.
+    #[must_use]
+    pub fn has(&self, cookie: &SealedCookie, settings: &Settings) -> bool {
+        self.value(&part_name(cookie, 0, settings)).is_some()
+    }
+
+    /// Lets the browser keep `content`, in place of what the cookie held.
+    ///
+    /// # Errors
+    /// [`TooLarge`]; nothing changes then.
+    pub fn set<H: Host>(
+        &self,
+        host: &H,
+        cookie: &SealedCookie,
+        settings: &Settings,
+        content: Vec<u8>,
+    ) -> Result<(), TooLarge> {
+        let random = [host.random(), host.random()];
+        let purpose = purpose(cookie, settings);
+        let sealed = sealed::seal(&settings.session_secret, &purpose, random, content).ok_or(TooLarge)?;
+        let text = URL_SAFE_NO_PAD.encode(sealed);
+        if text.len() > PART_LENGTH.saturating_mul(MAX_PARTS) {
+            return Err(TooLarge);
+        }
+        let mut parts = text.as_bytes().chunks(PART_LENGTH);
+        for number in 0..MAX_PARTS {
+            let name = part_name(cookie, number, settings);
+            match parts.next() {
+                Some(part) => self.write(&name, &String::from_utf8_lossy(part), cookie.lifetime, settings),
+                None => self.erase(&name, settings),
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets the browser forget a cookie.
+    pub fn clear(&self, cookie: &SealedCookie, settings: &Settings) {
+        for number in 0..MAX_PARTS {
+            self.erase(&part_name(cookie, number, settings), settings);
+        }
+    }
+
+    /// Adds the changes to an answer.
+    pub fn add_changes(&self, answer: &mut HeaderMap) {
+        for change in &*self.changes.borrow() {
+            if let Ok(value) = HeaderValue::from_str(change) {
+                answer.append(header::SET_COOKIE, value);
+            }
+        }
+    }
+
+    fn value(&self, name: &str) -> Option<&str> {
+        self.received.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+    }
+
+    fn erase(&self, name: &str, settings: &Settings) {
+        if self.value(name).is_some() {
+            self.write(name, "", Some(Duration::ZERO), settings);
+        }
+    }
+
+    fn write(&self, name: &str, value: &str, lifetime: Option<Duration>, settings: &Settings) {
+        let age = lifetime.map(|age| format!("; Max-Age={}", age.as_secs())).unwrap_or_default();
+        let secure = if settings.app_url.is_https() { "; Secure" } else { "" };
+        // Lax, not Strict: the person comes back from Entra by a navigation that another site began.
+        self.changes.borrow_mut().push(format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{age}"));
+    }
+}
+
+/// `__Host-` ties a cookie to this host, this path and TLS; browsers take it with `Secure` alone.
+fn part_name(cookie: &SealedCookie, number: usize, settings: &Settings) -> String {
+    let prefix = if settings.app_url.is_https() { "__Host-" } else { "" };
+    match number {
+        0 => format!("{prefix}{}", cookie.name),
+        _ => format!("{prefix}{}-{number}", cookie.name),
+    }
+}
+
+/// A cookie is of its kind, and of this app's registration.
+fn purpose(cookie: &SealedCookie, settings: &Settings) -> Vec<u8> {
+    [cookie.name.as_bytes(), settings.tenant_id.as_bytes(), settings.app_client_id.as_bytes()].join(&b' ')
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::Cell, time::Duration};
+
+    use bytes::Bytes;
+    use http::{HeaderMap, HeaderValue, Request, Response, header};
+
+    use super::{Cookies, MAX_PARTS, PART_LENGTH, SealedCookie, TooLarge};
+    use crate::{
+        host::{Host, Limits, SendFault, UnixTime, VariableUnavailable},
+        settings::{Settings, tests::with},
+    };
+
+    const SESSION: SealedCookie = SealedCookie { name: "session", lifetime: None };
+    const OTHER: SealedCookie = SealedCookie { name: "other", lifetime: Some(Duration::from_secs(60)) };
+
+    #[derive(Default)]
+    struct Counter(Cell<u8>);
+
+    impl Host for Counter {
+        fn now(&self) -> UnixTime {
+            UnixTime(0)
+        }
+        fn elapsed(&self) -> Duration {
+            Duration::ZERO
+        }
+        fn random(&self) -> [u8; 16] {
+            self.0.set(self.0.get() + 1);
+            [self.0.get(); 16]
+        }
+        async fn variable(&self, _: &str, _: Duration) -> Result<String, VariableUnavailable> {
+            unreachable!("cookies read no variables")
+        }
+        async fn send(&self, _: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, SendFault> {
+            unreachable!("cookies send nothing")
+        }
+        fn log(&self, _: &str) {}
+    }
+
+    /// What a browser that holds `before` sends after the change.
+    fn after(before: &HeaderMap, change: impl FnOnce(&Cookies)) -> HeaderMap {
+        let cookies = Cookies::from_headers(before);
+        change(&cookies);
+        let mut held: Vec<(String, String)> = cookies.received.clone();
+        for line in &*cookies.changes.borrow() {
+            assert!(line.len() < 4096, "{} bytes", line.len());
+            let (name, rest) = line.split_once('=').unwrap();
+            held.retain(|(own, _)| own != name);
+            if !line.ends_with("Max-Age=0") {
+                held.push((name.to_owned(), rest.split(';').next().unwrap().to_owned()));
+            }
+        }
+        let line = held.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ");
+        HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_str(&line).unwrap())])
+    }
+
+    fn content(bytes: usize) -> Vec<u8> {
+        (0..bytes).map(|index| u8::try_from(index % 251).unwrap()).collect()
+    }
+
+    fn set(before: &HeaderMap, settings: &Settings, bytes: usize) -> HeaderMap {
+        after(before, |cookies| cookies.set(&Counter::default(), &SESSION, settings, content(bytes)).unwrap())
+    }
+
+    #[test]
+    fn content_of_any_size_comes_back_whole_or_is_refused() {
+        let settings = with(&[]);
+        let mut browser = HeaderMap::new();
+        let largest = PART_LENGTH * MAX_PARTS * 3 / 4 - 40;
+        for bytes in [0, 1, 2000, 2810, 2811, 5000, largest, 7000, 100] {
+            browser = set(&browser, &settings, bytes);
+            let cookies = Cookies::from_headers(&browser);
+            assert_eq!(cookies.open(&SESSION, &settings), Some(content(bytes)), "{bytes} bytes");
+        }
+        let cookies = Cookies::from_headers(&browser);
+        assert_eq!(cookies.set(&Counter::default(), &SESSION, &settings, content(largest + 1)), Err(TooLarge));
+        assert!(cookies.changes.borrow().is_empty());
+        let browser = after(&browser, |cookies| cookies.clear(&SESSION, &settings));
+        assert_eq!(browser[header::COOKIE], "");
+    }
+
+    #[test]
+    fn a_cookie_of_another_kind_app_or_secret_is_not_read() {
+        let settings = with(&[]);
+        let browser = set(&HeaderMap::new(), &settings, 10);
+        let text = browser[header::COOKIE].to_str().unwrap().replace("session", "other");
+        let renamed = HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_str(&text).unwrap())]);
+        assert_eq!(Cookies::from_headers(&renamed).open(&OTHER, &settings), None);
+        for change in [
+            ("app_client_id", "22222222-2222-4222-8222-222222222223"),
+            ("session_secret", "another secret of thirty-two chars"),
+        ] {
+            assert_eq!(Cookies::from_headers(&browser).open(&SESSION, &with(&[change])), None, "{change:?}");
+        }
+    }
+
+    #[test]
+    fn attributes_follow_the_scheme() {
+        for (app_url, name, end) in [
+            ("https://app.example", "__Host-other=", "; Path=/; HttpOnly; SameSite=Lax; Secure; Max-Age=60"),
+            ("http://127.0.0.1:1", "other=", "; Path=/; HttpOnly; SameSite=Lax; Max-Age=60"),
+        ] {
+            let settings = with(&[("app_url", app_url)]);
+            let cookies = Cookies::from_headers(&HeaderMap::new());
+            cookies.set(&Counter::default(), &OTHER, &settings, content(1)).unwrap();
+            let changes = cookies.changes.borrow();
+            assert_eq!(changes.len(), 1);
+            assert!(changes[0].starts_with(name) && changes[0].ends_with(end), "{changes:?}");
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Entra's refusals, at the authorization endpoint (RFC 6749 section 4.1.2.1) and at the token endpoint (section 5.2).
+
+use serde::Deserialize;
+use uuid::Uuid;
+
+/// The longest word that is taken for an error code.
+const MAX_WORD: usize = 64;
+
+/// A refusal, without Entra's prose: that is for logs, and may hold what a page should not show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntraRefusal {
+    /// What it means for the person.
+    pub meaning: Meaning,
+    /// The OAuth error code.
+    pub error: String,
+    /// The number of the AADSTS code, by which Microsoft's pages explain it.
+    pub number: Option<u32>,
+    /// By which an administrator finds the sign-in in Entra's log.
+    pub correlation_id: Option<Uuid>,
+    /// The same, of one request.
+    pub trace_id: Option<Uuid>,
+}
+
+/// What a refusal means for the person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Meaning {
+    /// They left without signing in, or did not agree.
+    Cancelled,
+    /// An administrator has to agree first.
+    ConsentRequired,
+    /// The redirect URI is not registered.
+    RedirectUri,
+    /// Account, policy or assignment stand against it.
+    AccessDenied,
+    /// Entra wants to see the person again.
+    InteractionRequired,
+    /// The code is over, or was used already.
+    CodeOver,
+    /// This app's secret is wrong or over.
+    CredentialRefused,
+    /// The registrations of app and API do not fit the settings.
+    Registration,
+    /// Entra is out of order or throttles.
+    Unavailable,
+    /// Anything else.
+    Other,
+}
+
+/// The body of the token endpoint's refusal.
+#[derive(Deserialize)]
+struct TokenError {
+    error: String,
+    #[serde(default)]
+    error_description: String,
+    #[serde(default)]
+    error_codes: Vec<u32>,
+    suberror: Option<String>,
+    correlation_id: Option<Uuid>,
+    trace_id: Option<Uuid>,
+}
+
+impl EntraRefusal {
+    /// A refusal that the person brings back from the authorization endpoint.
+    #[must_use]
+    pub fn at_authorization(error: &str, subcode: Option<&str>, description: &str) -> Self {
+        let number = aadsts_number(description);
+        let meaning = match (error, subcode) {
+            ("access_denied", Some("cancel")) => Meaning::Cancelled,
+            _ => Meaning::of(error, None, number),
+        };
+        Self {
+            meaning,
+            error: word(error),
+            number,
+            correlation_id: id_after(description, "Correlation ID:"),
+            trace_id: id_after(description, "Trace ID:"),
+        }
+    }
+
+    /// A refusal of the token endpoint; `None` if `body` is not one.
+    #[must_use]
+    pub fn at_token_endpoint(body: &[u8]) -> Option<Self> {
+        let told: TokenError = serde_json::from_slice(body).ok()?;
+        let number = told.error_codes.first().copied().or_else(|| aadsts_number(&told.error_description));
+        Some(Self {
+            meaning: Meaning::of(&told.error, told.suberror.as_deref(), number),
+            error: word(&told.error),
+            number,
+            correlation_id: told.correlation_id,
+            trace_id: told.trace_id,
+        })
+    }
+}
+
+impl Meaning {
+    /// The number decides where it says more than the words. Microsoft's list:
+    /// <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>
+    fn of(error: &str, suberror: Option<&str>, number: Option<u32>) -> Self {
+        match number.unwrap_or_default() {
+            65004 => return Self::Cancelled,
+            65001 | 90008 | 90094 | 90095 => return Self::ConsentRequired,
+            50011 | 500_112 | 500_113 => return Self::RedirectUri,
+            50020 | 50034 | 50053 | 50057 | 50105 | 50128 | 51004 | 53000..=53004 | 530_032..=530_035 => {
+                return Self::AccessDenied;
+            }
+            50196 | 90055 => return Self::Unavailable,
+            54005 | 70000 | 70008 | 501_461 => return Self::CodeOver,
+            _ => {}
+        }
+        match (error, suberror) {
+            (_, Some("consent_required")) | ("consent_required", _) => Self::ConsentRequired,
+            ("access_denied", _) => Self::Cancelled,
+            ("interaction_required" | "login_required" | "account_selection_required", _) => Self::InteractionRequired,
+            ("invalid_grant", Some("basic_action" | "additional_action" | "user_password_expired")) => {
+                Self::InteractionRequired
+            }
+            ("invalid_grant", _) => Self::CodeOver,
+            ("invalid_client", _) => Self::CredentialRefused,
+            ("unauthorized_client" | "invalid_request" | "invalid_resource" | "invalid_scope", _) => Self::Registration,
+            ("unsupported_response_type" | "invalid_target", _) => Self::Registration,
+            ("temporarily_unavailable" | "server_error", _) => Self::Unavailable,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// An error code, if it looks like one.
+fn word(text: &str) -> String {
+    let is_word = text.len() <= MAX_WORD && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    if is_word && !text.is_empty() { text.to_owned() } else { "unknown".to_owned() }
+}
+
+/// The number in a description that begins `AADSTS65004: ...`.
+fn aadsts_number(description: &str) -> Option<u32> {
+    let (_, rest) = description.split_once("AADSTS")?;
+    let digits = rest.find(|character: char| !character.is_ascii_digit()).unwrap_or(rest.len());
+    rest.get(..digits)?.parse().ok()
+}
+
+fn id_after(description: &str, label: &str) -> Option<Uuid> {
+    let (_, rest) = description.split_once(label)?;
+    Uuid::try_parse(rest.trim_start().get(..36)?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{EntraRefusal, Meaning};
+
+    const IDS: &str = "Trace ID: 6f2b2d0f-7d1c-4d0e-9d1b-3a4c5d6e7f80 Correlation ID: \
+                       0c1d2e3f-4a5b-4c6d-8e9f-a0b1c2d3e4f5 Timestamp: 2026-01-01 00:00:00Z";
+
+    #[test]
+    fn what_a_person_brings_back_is_understood() {
+        for (error, subcode, description, expected) in [
+            ("access_denied", Some("cancel"), "", Meaning::Cancelled),
+            ("access_denied", None, "AADSTS65004: User declined to consent.", Meaning::Cancelled),
+            ("access_denied", None, "AADSTS50105: Not assigned.", Meaning::AccessDenied),
+            ("consent_required", None, "AADSTS65001: No consent.", Meaning::ConsentRequired),
+            ("access_denied", None, "AADSTS90094: An administrator must.", Meaning::ConsentRequired),
+            ("invalid_request", None, "AADSTS50011: The redirect URI does not match.", Meaning::RedirectUri),
+            ("invalid_resource", None, "AADSTS500011: No such resource.", Meaning::Registration),
+            ("interaction_required", None, "AADSTS50079: Enrol.", Meaning::InteractionRequired),
+            ("temporarily_unavailable", None, "", Meaning::Unavailable),
+            ("<script>", None, "AADSTS", Meaning::Other),
+        ] {
+            let refusal = EntraRefusal::at_authorization(error, subcode, &format!("{description} {IDS}"));
+            assert_eq!(refusal.meaning, expected, "{error} {description}");
+            assert_eq!(refusal.correlation_id.unwrap().to_string(), "0c1d2e3f-4a5b-4c6d-8e9f-a0b1c2d3e4f5");
+            assert_eq!(refusal.trace_id.unwrap().to_string(), "6f2b2d0f-7d1c-4d0e-9d1b-3a4c5d6e7f80");
+            assert!(!refusal.error.contains('<'));
+        }
+    }
+
+    #[test]
+    fn what_the_token_endpoint_says_is_understood() {
+        for (body, expected) in [
+            (r#"{"error":"invalid_client","error_codes":[7000215]}"#, Meaning::CredentialRefused),
+            (r#"{"error":"invalid_grant","error_codes":[70008],"suberror":"bad_token"}"#, Meaning::CodeOver),
+            (r#"{"error":"invalid_grant","error_description":"AADSTS54005: Redeemed."}"#, Meaning::CodeOver),
+            (r#"{"error":"invalid_client","error_codes":[500112]}"#, Meaning::RedirectUri),
+            (r#"{"error":"invalid_grant","suberror":"consent_required"}"#, Meaning::ConsentRequired),
+            (r#"{"error":"invalid_grant","suberror":"basic_action"}"#, Meaning::InteractionRequired),
+        ] {
+            assert_eq!(EntraRefusal::at_token_endpoint(body.as_bytes()).unwrap().meaning, expected, "{body}");
+        }
+        for body in ["", "[]", "{}", "<html>"] {
+            assert_eq!(EntraRefusal::at_token_endpoint(body.as_bytes()), None, "{body}");
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! The first page: the profile of who is signed in, or how to sign in.
+
+use bytes::Bytes;
+use http::Response;
+
+use crate::{
+    api_call::{self, ApiFault, ApiProfile},
+    api_problem::ApiProblem,
+    app::Context,
+    failure::Failure,
+    host::Host,
+    journey::Journey,
+    pages::{ProfilePage, Welcome},
+    profile_card::ProfileCard,
+    response,
+    session::Session,
+    sign_in::{PendingSignIn, SignInRequest},
+    token_claims::ExplainedToken,
+};
+
+/// How many claims challenges in a row are answered by going to Entra. One may lead to another, when a policy of Graph's
+/// and one of Entra's stand behind each other; three are a loop.
+const MAX_CHALLENGES: u8 = 2;
+
+/// Answers with the profile, or with what leads to it.
+///
+/// # Errors
+/// Whatever stands against it; see [`Failure`].
+pub async fn answer<H: Host>(context: &Context<'_, H>) -> Result<Response<Bytes>, Failure> {
+    let Some(session) = &context.session else {
+        // A cookie that cannot be read is of another release or another secret.
+        if Session::is_kept(&context.cookies, &context.settings) {
+            Session::end(&context.cookies, &context.settings);
+        }
+        return Ok(welcome(context));
+    };
+    if session.is_over(context.host.now()) {
+        return Err(Failure::SessionOver);
+    }
+    let started = context.host.elapsed();
+    let profile = api_call::profile(context.host, &context.settings, &session.access_token, context.request_id).await;
+    context.notes.api_answered_in(context.host.elapsed().saturating_sub(started));
+    match profile {
+        Ok(profile) => succeeded(context, session, &profile),
+        Err(fault) => {
+            context.notes.api_fault(&fault);
+            match fault {
+                ApiFault::Problem(problem) if problem.code == "claims_challenge" => {
+                    challenged(context, session, problem)
+                }
+                fault => Err(Failure::Api(fault)),
+            }
+        }
+    }
+}
+
+fn welcome<H: Host>(context: &Context<'_, H>) -> Response<Bytes> {
+    let page = Welcome {
+        layout: context.layout(),
+        authority: context.settings.authority_host.as_str().to_owned(),
+        scope: context.settings.requested_scope(),
+    };
+    response::page(&page, Some(&context.settings))
+}
+
+fn succeeded<H: Host>(
+    context: &Context<'_, H>,
+    session: &Session,
+    api: &ApiProfile,
+) -> Result<Response<Bytes>, Failure> {
+    let mut session = session.clone();
+    if session.challenges_in_a_row > 0 {
+        session.challenges_in_a_row = 0;
+        session.challenge_met = true;
+        session.keep(context.host, &context.cookies, &context.settings).map_err(|_| Failure::TokenTooLong)?;
+    }
+    let now = context.host.now();
+    let page = ProfilePage {
+        layout: context.layout(),
+        card: ProfileCard::of(&api.profile),
+        journey: Journey::of(&session, api, now),
+        token: ExplainedToken::of(session.access_token.expose(), now),
+        json: serde_json::to_string_pretty(&api.profile).unwrap_or_default(),
+        api_request_id: api.request_id.clone(),
+    };
+    Ok(response::page(&page, Some(&context.settings)))
+}
+
+/// Sends the person back to Entra with the claims that the API asks for, unless that was done already.
+fn challenged<H: Host>(
+    context: &Context<'_, H>,
+    session: &Session,
+    problem: Box<ApiProblem>,
+) -> Result<Response<Bytes>, Failure> {
+    let is_object = |claims: &&str| serde_json::from_str::<serde_json::Map<_, serde_json::Value>>(claims).is_ok();
+    let Some(claims) = problem.claims.as_deref().filter(is_object) else {
+        return Err(Failure::Api(ApiFault::Problem(problem)));
+    };
+    if session.challenges_in_a_row >= MAX_CHALLENGES {
+        return Err(Failure::ChallengeRepeated(problem));
+    }
+    let wanted = SignInRequest {
+        prompt: None,
+        login_hint: session.username.as_deref(),
+        claims: Some(claims),
+        challenges_in_a_row: session.challenges_in_a_row.saturating_add(1),
+    };
+    let url = PendingSignIn::begin(context.host, &context.cookies, &context.settings, &wanted);
+    Ok(response::redirect(&url.map_err(|_| Failure::Internal("a sign-in does not fit into a cookie"))?))
+}

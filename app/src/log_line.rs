@@ -1,0 +1,146 @@
+//! The operator's log: one JSON line for each request.
+//!
+//! Never a token, a secret, a code, or a claim beyond ids; never text that a browser or an upstream chose, beyond ids and
+//! codes of checked form.
+
+use std::{cell::RefCell, time::Duration};
+
+use http::StatusCode;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::{api_call::ApiFault, failure::Failure, host::Host};
+
+/// What is noted about a request while it is served.
+#[derive(Debug, Default)]
+pub struct RequestNotes(RefCell<Notes>);
+
+#[derive(Debug, Default)]
+struct Notes {
+    tenant_id: Option<Uuid>,
+    object_id: Option<Uuid>,
+    entra: Option<Duration>,
+    api: Option<Duration>,
+    api_status: Option<u16>,
+    api_code: Option<String>,
+    api_request_id: Option<String>,
+}
+
+impl RequestNotes {
+    /// Notes who is signed in.
+    pub fn person(&self, tenant_id: Uuid, object_id: Option<Uuid>) {
+        let mut notes = self.0.borrow_mut();
+        notes.tenant_id = Some(tenant_id);
+        notes.object_id = object_id;
+    }
+
+    /// Notes how long Entra took.
+    pub fn entra_answered_in(&self, time: Duration) {
+        self.0.borrow_mut().entra = Some(time);
+    }
+
+    /// Notes how long the API took.
+    pub fn api_answered_in(&self, time: Duration) {
+        self.0.borrow_mut().api = Some(time);
+    }
+
+    /// Notes what the API said instead of what was hoped for.
+    pub fn api_fault(&self, fault: &ApiFault) {
+        let mut notes = self.0.borrow_mut();
+        match fault {
+            ApiFault::Send(_) => {}
+            ApiFault::Unusable(status) => notes.api_status = Some(status.as_u16()),
+            ApiFault::Problem(problem) => {
+                notes.api_status = Some(problem.status);
+                notes.api_code = Some(problem.code.clone());
+                notes.api_request_id.clone_from(&problem.request_id);
+            }
+        }
+    }
+
+    /// Writes the request's line.
+    pub fn log<H: Host>(&self, host: &H, request_id: Uuid, served: Served, failure: Option<&Failure>, total: Duration) {
+        let notes = self.0.borrow();
+        let refusal = failure.and_then(Failure::entra_refusal);
+        let line = RequestLine {
+            level: level(served.status),
+            event: "request",
+            method: served.method,
+            path: served.path,
+            status: served.status.as_u16(),
+            outcome: failure.map_or("ok", Failure::code),
+            cause: failure.and_then(Failure::cause),
+            request_id,
+            tenant_id: notes.tenant_id,
+            object_id: notes.object_id,
+            entra_correlation_id: refusal.and_then(|refusal| refusal.correlation_id),
+            entra_trace_id: refusal.and_then(|refusal| refusal.trace_id),
+            api_status: notes.api_status,
+            api_code: notes.api_code.as_deref(),
+            api_request_id: notes.api_request_id.as_deref(),
+            entra_ms: notes.entra.map(milliseconds),
+            api_ms: notes.api.map(milliseconds),
+            total_ms: milliseconds(total),
+        };
+        if let Ok(text) = serde_json::to_string(&line) {
+            host.log(&text);
+        }
+    }
+}
+
+/// How a request was served.
+#[derive(Debug, Clone, Copy)]
+pub struct Served {
+    /// `GET`, `HEAD`, `POST`; any other method is `other`.
+    pub method: &'static str,
+    /// One of this app's paths; any other is `other`.
+    pub path: &'static str,
+    /// The status of the answer.
+    pub status: StatusCode,
+}
+
+#[derive(Serialize)]
+struct RequestLine<'a> {
+    level: &'static str,
+    event: &'static str,
+    method: &'static str,
+    path: &'static str,
+    status: u16,
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<String>,
+    request_id: Uuid,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant_id: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    object_id: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entra_correlation_id: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entra_trace_id: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api_status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api_code: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api_request_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entra_ms: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api_ms: Option<f64>,
+    total_ms: f64,
+}
+
+/// Errors are what the operator has to mend, warnings what may pass.
+fn level(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        500 => "error",
+        501.. => "warn",
+        _ => "info",
+    }
+}
+
+/// To the microsecond.
+fn milliseconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1_000_000.0).round() / 1_000.0
+}

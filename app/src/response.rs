@@ -1,0 +1,85 @@
+//! What goes back to the browser, with the headers that bind it.
+
+use askama::Template;
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+
+use crate::{failure::Failure, initials::Initials, settings::Settings};
+
+/// How long a browser keeps the style sheet and the icon without asking.
+const ASSET_CACHING: &str = "public, max-age=300";
+
+const NO_STORE: &str = "no-store";
+
+/// A page. Nothing on it but this app's own style sheet and images is loaded, nothing runs, and its forms lead to this
+/// app and on to Entra alone.
+pub fn page(template: &impl Template, settings: Option<&Settings>) -> Response<Bytes> {
+    let Ok(html) = template.render() else {
+        let mut response = new("text/plain; charset=utf-8", NO_STORE, "The page could not be made.\n".into());
+        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        return response;
+    };
+    let mut response = new("text/html; charset=utf-8", NO_STORE, html.into());
+    let authority = settings.map(|settings| settings.authority_host.as_str()).unwrap_or_default();
+    // Browsers hold the redirection that follows a form to `form-action` too.
+    let policy = format!(
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self' {authority}; frame-ancestors 'none'; \
+         base-uri 'none'"
+    );
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    response
+}
+
+/// The way to another address, by GET.
+#[must_use]
+pub fn redirect(location: &str) -> Response<Bytes> {
+    let mut response = new("text/plain; charset=utf-8", NO_STORE, Bytes::new());
+    *response.status_mut() = StatusCode::SEE_OTHER;
+    match HeaderValue::from_str(location) {
+        Ok(location) => drop(response.headers_mut().insert(header::LOCATION, location)),
+        Err(_) => *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR,
+    }
+    response
+}
+
+/// A file of this app, the same for everybody.
+#[must_use]
+pub fn asset(media_type: &'static str, content: &'static [u8]) -> Response<Bytes> {
+    new(media_type, ASSET_CACHING, Bytes::from_static(content))
+}
+
+/// A person's photo. Nobody may keep it.
+#[must_use]
+pub fn image(media_type: &'static str, content: Bytes) -> Response<Bytes> {
+    new(media_type, NO_STORE, content)
+}
+
+/// The image that stands for a photo.
+///
+/// # Errors
+/// [`Failure::Internal`] if it cannot be made.
+pub fn initials(initials: &Initials) -> Result<Response<Bytes>, Failure> {
+    let svg = initials.render().map_err(|_| Failure::Internal("the initials could not be made"))?;
+    Ok(new("image/svg+xml", NO_STORE, svg.into()))
+}
+
+fn new(media_type: &'static str, caching: &'static str, content: Bytes) -> Response<Bytes> {
+    let length = HeaderValue::from(content.len());
+    let mut response = Response::new(content);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    headers.insert(header::CONTENT_LENGTH, length);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
+    headers.insert(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
+    );
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    // Not `no-referrer`: by that browsers also hide the origin of forms, which signing out looks at.
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
+    headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
+    response
+}

@@ -1,0 +1,80 @@
+//! Who is signed in, and with which token. All of it is in the browser's cookie; the app itself remembers nobody.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    cookies::{Cookies, SealedCookie, TooLarge},
+    host::{Host, UnixTime},
+    secret::Secret,
+    settings::Settings,
+};
+
+/// The browser forgets it when it is closed; that the token ends earlier stands inside.
+const COOKIE: SealedCookie = SealedCookie { name: "profile-session", lifetime: None };
+
+/// A signed-in person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// The token for the API.
+    #[serde(rename = "t")]
+    pub access_token: Secret,
+    /// When the token ends.
+    #[serde(rename = "e")]
+    pub expires_at: UnixTime,
+    /// When the person came back from Entra.
+    #[serde(rename = "s")]
+    pub signed_in_at: UnixTime,
+    /// The person's name, as Entra has it.
+    #[serde(rename = "n")]
+    pub name: String,
+    /// Which account it is, for the next sign-in.
+    #[serde(rename = "u")]
+    pub username: Option<String>,
+    /// Which account it is, for signing out without being asked which: Entra's claim `login_hint`.
+    #[serde(rename = "h")]
+    pub logout_hint: Option<String>,
+    /// The person's id in the directory.
+    #[serde(rename = "o")]
+    pub object_id: Option<Uuid>,
+    /// Claims challenges of the API that were answered by signing in again, since a call last succeeded.
+    #[serde(rename = "c")]
+    pub challenges_in_a_row: u8,
+    /// Whether a challenge was answered and the call after it succeeded.
+    #[serde(rename = "m")]
+    pub challenge_met: bool,
+}
+
+impl Session {
+    /// The session of a request, if there is one, over or not.
+    #[must_use]
+    pub fn of(cookies: &Cookies, settings: &Settings) -> Option<Self> {
+        serde_json::from_slice(&cookies.open(&COOKIE, settings)?).ok()
+    }
+
+    /// Whether the browser holds a session cookie, readable or not.
+    #[must_use]
+    pub fn is_kept(cookies: &Cookies, settings: &Settings) -> bool {
+        cookies.has(&COOKIE, settings)
+    }
+
+    /// Lets the browser keep the session.
+    ///
+    /// # Errors
+    /// [`TooLarge`] if the token is longer than cookies can hold.
+    pub fn keep<H: Host>(&self, host: &H, cookies: &Cookies, settings: &Settings) -> Result<(), TooLarge> {
+        let content = serde_json::to_vec(self).map_err(|_| TooLarge)?;
+        cookies.set(host, &COOKIE, settings, content)
+    }
+
+    /// Ends the session at the browser.
+    pub fn end(cookies: &Cookies, settings: &Settings) {
+        cookies.clear(&COOKIE, settings);
+    }
+
+    /// Whether its token is over.
+    #[must_use]
+    pub fn is_over(&self, now: UnixTime) -> bool {
+        now >= self.expires_at
+    }
+}

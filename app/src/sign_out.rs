@@ -1,0 +1,65 @@
+//! Signing out, here and at Entra.
+//! <https://learn.microsoft.com/entra/identity-platform/v2-protocols-oidc#send-a-sign-out-request>
+
+use bytes::Bytes;
+use http::{HeaderMap, Response, header};
+
+use crate::{app::Context, failure::Failure, host::Host, response, session::Session, web_origin::WebOrigin};
+
+/// Ends the session and sends the person to Entra, to end it there as well.
+///
+/// # Errors
+/// [`Failure::SignOutFromElsewhere`] if it is not a page of this app that asks.
+pub fn answer<H: Host>(context: &Context<'_, H>, headers: &HeaderMap) -> Result<Response<Bytes>, Failure> {
+    let settings = &context.settings;
+    if !is_of_this_app(headers, &settings.app_url) {
+        return Err(Failure::SignOutFromElsewhere);
+    }
+    Session::end(&context.cookies, settings);
+    let Some(session) = &context.session else { return Ok(response::redirect("/signed-out")) };
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("post_logout_redirect_uri", &settings.post_logout_redirect_uri());
+    if let Some(hint) = &session.logout_hint {
+        query.append_pair("logout_hint", hint);
+    }
+    Ok(response::redirect(&format!("{}?{}", settings.entra_endpoint("logout"), query.finish())))
+}
+
+/// Whether the browser says that one of this app's own pages sends the form. Browsers that do not say so in
+/// `Sec-Fetch-Site` (W3C Fetch Metadata section 2.4) do in `Origin`; that the cookie is `SameSite` stands behind both.
+fn is_of_this_app(headers: &HeaderMap, app_url: &WebOrigin) -> bool {
+    match headers.get("sec-fetch-site") {
+        Some(site) => site == "same-origin",
+        None => headers.get(header::ORIGIN).is_some_and(|origin| origin == app_url.as_str()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, HeaderName, HeaderValue};
+
+    use super::is_of_this_app;
+    use crate::web_origin::WebOrigin;
+
+    #[test]
+    fn only_pages_of_this_app_may_ask() {
+        let app = WebOrigin::parse("https://app.example").unwrap();
+        for (headers, expected) in [
+            (&[("sec-fetch-site", "same-origin")][..], true),
+            (&[("sec-fetch-site", "same-origin"), ("origin", "null")], true),
+            (&[("origin", "https://app.example")], true),
+            (&[], false),
+            (&[("sec-fetch-site", "same-site")], false),
+            (&[("sec-fetch-site", "cross-site"), ("origin", "https://app.example")], false),
+            (&[("sec-fetch-site", "none")], false),
+            (&[("origin", "null")], false),
+            (&[("origin", "https://app.example.evil")], false),
+        ] {
+            let headers: HeaderMap = headers
+                .iter()
+                .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+                .collect();
+            assert_eq!(is_of_this_app(&headers, &app), expected, "{headers:?}");
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! What the API says instead of a profile.
+
+use bytes::Bytes;
+use http::Response;
+use profile_app::host::SendFault;
+use serde_json::json;
+
+use crate::scripted_host::{AUTHORITY, World, json_reply, problem};
+
+#[test]
+fn every_refusal_has_its_page() {
+    for (status, code, expected, title) in [
+        (401, "interaction_required", 403, "Entra wants to see you again"),
+        (401, "token_refused", 403, "Entra wants to see you again"),
+        (401, "invalid_token", 403, "The API does not accept your token"),
+        (403, "access_denied", 403, "You may not use this API"),
+        (403, "consent_required", 403, "The API needs your consent"),
+        (403, "insufficient_scope", 403, "The API does not let this app in"),
+        (403, "client_not_allowed", 403, "The API does not let this app in"),
+        (403, "graph_forbidden", 403, "Microsoft Graph says no"),
+        (404, "graph_not_found", 403, "Microsoft Graph says no"),
+        (429, "graph_throttled", 503, "Too busy just now"),
+        (503, "entra_throttled", 503, "Too busy just now"),
+        (503, "graph_unavailable", 503, "Too busy just now"),
+        (500, "server_misconfigured", 502, "The API could not do it"),
+        (502, "graph_unusable_answer", 502, "The API could not do it"),
+        (504, "request_timeout", 502, "The API could not do it"),
+        (400, "invalid_request", 502, "The API refused"),
+        (403, "a_code_of_tomorrow", 403, "The API does not let this app in"),
+    ] {
+        let world = World::new();
+        world.sign_in().next("profile", [problem(status, code, &json!({"entra_trace_id": "the-trace"}))]);
+        let page = world.get("/");
+        page.is(expected, "api_refused").shows(title).shows(code).shows("The API&#39;s words.").shows("the-trace");
+        page.shows("55555555-5555-4555-8555-555555555555").shows("Sign out");
+        let line = world.last_log_line();
+        assert_eq!((line["api_status"].as_u64(), line["api_code"].as_str()), (Some(status.into()), Some(code)));
+    }
+}
+
+#[test]
+fn consent_is_given_where_the_api_says() {
+    let world = World::new();
+    let url = |path: &str| format!("{AUTHORITY}/t/{path}?a=b&c=d");
+    let links = json!({"consent_url": url("authorize"), "admin_consent_url": url("adminconsent")});
+    world.sign_in().next("profile", [problem(403, "consent_required", &links)]);
+    let page = world.get("/");
+    page.shows(r#"href="https://login.example/t/authorize?a=b&#38;c=d" target="_blank" rel="noopener noreferrer""#);
+    page.shows("https://login.example/t/adminconsent");
+}
+
+#[test]
+fn the_wait_is_told() {
+    let world = World::new();
+    let mut reply = problem(429, "graph_throttled", &json!({})).unwrap();
+    reply.headers_mut().insert("retry-after", "7".parse().unwrap());
+    world.sign_in().next("profile", [Ok(reply)]);
+    world.get("/").shows("Wait 7 seconds, then try again.");
+}
+
+#[test]
+fn no_api_is_told_from_a_wrong_one() {
+    for (reply, status, code, words) in [
+        (Err(SendFault::Broken("connection refused".to_owned())), 502, "api_unreachable", "there is no connection"),
+        (Err(SendFault::TimedOut), 504, "api_unreachable", "it did not answer in time"),
+        (Err(SendFault::Denied), 502, "api_unreachable", "this app may not call it"),
+        (Err(SendFault::TooLarge), 502, "api_unreachable", "its answer is too large"),
+        (Ok(Response::new(Bytes::from("<html>"))), 502, "api_unusable_answer", "check api_url"),
+        (json_reply(200, &json!([])), 502, "api_unusable_answer", "check api_url"),
+        (
+            Ok(Response::builder().status(404).body(Bytes::from("not found")).unwrap()),
+            502,
+            "api_unusable_answer",
+            "404",
+        ),
+        (json_reply(302, &json!({})), 502, "api_unusable_answer", "302"),
+    ] {
+        let world = World::new();
+        world.sign_in().next("profile", [reply]);
+        world.get("/").is(status, code).shows(words).hides("connection refused");
+    }
+}
+
+#[test]
+fn a_token_that_is_over_is_not_sent() {
+    let world = World::new();
+    world.sign_in();
+    world.pass(3599);
+    world.get("/").shows("Ada Marsh");
+    world.pass(1);
+    world.get("/").is(403, "session_over").shows("Sign out");
+    assert_eq!(world.get("/photo").status, 404);
+    assert_eq!((world.calls("profile"), world.calls("photo")), (1, 0));
+    assert_eq!(world.leave_for_entra("/sign-in")["login_hint"], "ada@example.com");
+}
+
+#[test]
+fn a_person_without_a_photo_has_initials() {
+    let world = World::new();
+    world.sign_in();
+    let photo = world.get("/photo");
+    assert_eq!((photo.header("content-type"), photo.text().as_str()), ("image/jpeg", "jpeg"));
+    let svg = Ok(Response::builder().header("content-type", "image/svg+xml").body(Bytes::from("<svg/>")).unwrap());
+    for reply in [problem(404, "graph_not_found", &json!({})), Err(SendFault::TimedOut), svg] {
+        world.next("photo", [reply]);
+        let photo = world.get("/photo");
+        assert_eq!((photo.status, photo.header("content-type")), (200, "image/svg+xml"));
+        photo.shows(">AM</text>");
+    }
+    assert_eq!(World::new().get("/photo").status, 404);
+}

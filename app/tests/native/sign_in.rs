@@ -1,0 +1,224 @@
+//! To Entra and back.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use http::Response;
+use profile_app::host::SendFault;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::scripted_host::{API, APP, APP_SECRET, APP_URL, PERSON, SESSION_SECRET, World, json_reply};
+
+#[test]
+fn the_authorization_request_is_that_of_the_code_flow_with_pkce() {
+    let world = World::new();
+    let asked = world.leave_for_entra("/sign-in");
+    let expected = [
+        ("client_id", APP),
+        ("response_type", "code"),
+        ("response_mode", "query"),
+        ("redirect_uri", "https://app.example/signin-callback"),
+        ("scope", &format!("openid profile api://{API}/user_impersonation")),
+        ("code_challenge_method", "S256"),
+        ("claims", r#"{"access_token":{"xms_cc":{"values":["cp1"]}}}"#),
+    ];
+    for (name, value) in expected {
+        assert_eq!(asked[name], value, "{name}");
+    }
+    assert!(asked["state"].len() >= 22 && asked["nonce"].len() >= 22 && asked["state"] != asked["nonce"]);
+    assert!(!asked.contains_key("prompt") && !asked.contains_key("login_hint"));
+    assert_ne!(world.leave_for_entra("/sign-in")["state"], asked["state"]);
+}
+
+#[test]
+fn the_code_is_redeemed_by_the_verifier_and_the_secret() {
+    let world = World::new();
+    let asked = world.leave_for_entra("/sign-in");
+    let answered = world.come_back(&asked);
+    assert_eq!((answered.status, answered.header("location")), (303, "/"));
+    let request = world.last("token");
+    let form: std::collections::BTreeMap<_, _> = form_urlencoded::parse(request.body()).into_owned().collect();
+    for (name, value) in [
+        ("grant_type", "authorization_code"),
+        ("client_id", APP),
+        ("client_secret", APP_SECRET),
+        ("code", "the-code"),
+        ("redirect_uri", "https://app.example/signin-callback"),
+    ] {
+        assert_eq!(form[name], value, "{name}");
+    }
+    let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(&form["code_verifier"]));
+    assert_eq!(challenge, asked["code_challenge"]);
+    assert!((43..=128).contains(&form["code_verifier"].len()));
+    assert_eq!(world.cookie_names(), ["__Host-profile-session"]);
+}
+
+#[test]
+fn prompts_and_hints_are_passed_on() {
+    let world = World::new();
+    world.sign_in();
+    let asked = world.leave_for_entra("/sign-in?prompt=login");
+    assert_eq!((asked["prompt"].as_str(), asked["login_hint"].as_str()), ("login", "ada@example.com"));
+    let asked = world.leave_for_entra("/sign-in?prompt=select_account");
+    assert_eq!(asked["prompt"], "select_account");
+    assert!(!asked.contains_key("login_hint"));
+    assert!(!world.leave_for_entra("/sign-in?prompt=none").contains_key("prompt"));
+}
+
+#[test]
+fn what_belongs_to_no_open_sign_in_is_refused() {
+    let cookie = "__Host-profile-sign-in";
+    let world = World::new();
+    world.get("/signin-callback").is(400, "sign_in_over");
+    world.get("/signin-callback?code=c&state=s").is(400, "sign_in_over");
+
+    let asked = world.leave_for_entra("/sign-in");
+    let state = &asked["state"];
+    for query in [
+        format!("code=c&state={state}x"),
+        "code=c".to_owned(),
+        format!("state={state}"),
+        format!("code=c&error=e&state={state}"),
+        format!("code=c&state={state}&state={state}"),
+        "error=access_denied&state=other".to_owned(),
+    ] {
+        world.get(&format!("/signin-callback?{query}")).is(400, "sign_in_over");
+    }
+    // Nothing of that ended the sign-in.
+    world.pass(899);
+    assert_eq!(world.come_back(&asked).status, 303);
+    // A code is brought back once.
+    world.come_back(&asked).is(400, "sign_in_over");
+    assert_eq!(world.calls("token"), 1);
+
+    let asked = world.leave_for_entra("/sign-in");
+    world.pass(900);
+    world.come_back(&asked).is(400, "sign_in_over").shows(APP_URL);
+    let asked = world.leave_for_entra("/sign-in");
+    world.change_cookie(cookie, |value| value.insert(3, 'A'));
+    world.come_back(&asked).is(400, "sign_in_over");
+    let asked = world.leave_for_entra("/sign-in");
+    world.lose_cookie(cookie);
+    world.come_back(&asked).is(400, "sign_in_over");
+}
+
+#[test]
+fn what_entra_says_instead_of_a_code_has_its_page() {
+    let description = |number: u32| {
+        format!(
+            "AADSTS{number}: <b>Prose</b>. Trace ID: {PERSON} Correlation ID: {APP} Timestamp: 2026-01-01 00:00:00Z"
+        )
+    };
+    for (error, more, number, status, code, title) in [
+        ("access_denied", "&error_subcode=cancel", 65004, 400, "sign_in_cancelled", "You did not sign in"),
+        ("access_denied", "", 50105, 403, "sign_in_refused", "You may not sign in to this app"),
+        ("consent_required", "", 90094, 403, "sign_in_refused", "An administrator has to agree first"),
+        ("invalid_request", "", 50011, 500, "sign_in_refused", "The redirect URI is not registered"),
+        ("unauthorized_client", "", 700_016, 500, "sign_in_refused", "Entra does not know what was asked for"),
+        ("interaction_required", "", 50079, 403, "sign_in_refused", "Entra wants to see you again"),
+        ("temporarily_unavailable", "", 90033, 503, "sign_in_refused", "Entra is busy"),
+        ("strange", "", 1, 403, "sign_in_refused", "Entra refused the sign-in"),
+    ] {
+        let world = World::new();
+        let asked = world.leave_for_entra("/sign-in");
+        let query = form_urlencoded::Serializer::new(String::new())
+            .append_pair("error", error)
+            .append_pair("error_description", &description(number))
+            .append_pair("state", &asked["state"])
+            .finish();
+        let page = world.get(&format!("/signin-callback?{query}{more}"));
+        page.is(status, code).shows(title).shows(&format!("AADSTS{number}")).shows(APP).hides("Prose");
+        assert_eq!(world.calls("token"), 0);
+        let line = world.last_log_line();
+        assert_eq!((line["outcome"].as_str(), line["entra_correlation_id"].as_str()), (Some(code), Some(APP)));
+        assert!(!line.to_string().contains("Prose"));
+    }
+}
+
+#[test]
+fn a_code_that_brings_no_tokens_has_its_page() {
+    let refused = |error: &str, number: u32| {
+        json_reply(
+            400,
+            &json!({"error": error, "error_codes": [number], "error_description": "Prose", "trace_id": APP}),
+        )
+    };
+    let tokens = |change: (&str, Value)| {
+        let mut body = json!({"token_type": "Bearer", "expires_in": 3600, "access_token": "a", "id_token": "b.c.d"});
+        body[change.0] = change.1;
+        json_reply(200, &body)
+    };
+    for (reply, status, code, title) in [
+        (refused("invalid_client", 7_000_215), 500, "sign_in_refused", "Entra does not know this app"),
+        (refused("invalid_grant", 54005), 400, "sign_in_refused", "This sign-in cannot be finished"),
+        (refused("invalid_client", 500_112), 500, "sign_in_refused", "The redirect URI is not registered"),
+        (Err(SendFault::TimedOut), 504, "entra_unreachable", "Entra does not answer"),
+        (Err(SendFault::Broken("refused".to_owned())), 502, "entra_unreachable", "Entra does not answer"),
+        (Ok(Response::new("<html>".into())), 502, "entra_unusable_answer", "makes no sense"),
+        (json_reply(500, &json!({})), 502, "entra_unusable_answer", "makes no sense"),
+        (tokens(("token_type", json!("pop"))), 502, "entra_unusable_answer", "makes no sense"),
+        (tokens(("access_token", json!("a\r\nb"))), 502, "entra_unusable_answer", "makes no sense"),
+        (tokens(("id_token", Value::Null)), 502, "entra_unusable_answer", "makes no sense"),
+        (tokens(("expires_in", json!(-1))), 502, "entra_unusable_answer", "makes no sense"),
+        (tokens(("scope", json!("x"))), 502, "id_token_refused", "not for this sign-in"),
+    ] {
+        let world = World::new();
+        let asked = world.leave_for_entra("/sign-in");
+        world.next("token", [reply]);
+        world.come_back(&asked).is(status, code).shows(title).hides("Prose");
+        assert!(world.cookie_names().is_empty());
+    }
+}
+
+#[test]
+fn an_id_token_of_another_sign_in_is_refused() {
+    for change in
+        [json!({"nonce": "other"}), json!({"aud": API}), json!({"tid": API}), json!({"iss": "x"}), json!({"exp": 1})]
+    {
+        let world = World::new();
+        world.id_token.replace(change.clone());
+        let asked = world.leave_for_entra("/sign-in");
+        world.come_back(&asked).is(502, "id_token_refused");
+        assert!(world.cookie_names().is_empty(), "{change}");
+    }
+}
+
+#[test]
+fn another_secret_is_read_after_entra_refused_the_first() {
+    let world = World::new();
+    let asked = world.leave_for_entra("/sign-in");
+    world.next("token", [json_reply(401, &json!({"error": "invalid_client", "error_codes": [7_000_222]}))]);
+    world.set("app_client_secret", Ok("new-secret"));
+    world.come_back(&asked).is(500, "sign_in_refused");
+    world.sign_in();
+    assert!(String::from_utf8_lossy(world.last("token").body()).contains("client_secret=new-secret"));
+}
+
+#[test]
+fn a_long_token_takes_several_cookies_and_one_too_long_is_refused() {
+    let world = World::new();
+    world.token_bytes.set(5000);
+    world.sign_in();
+    assert_eq!(world.cookie_names().len(), 3);
+    world.get("/").shows("Ada Marsh");
+    world.token_bytes.set(100);
+    world.sign_in();
+    assert_eq!(world.cookie_names(), ["__Host-profile-session"]);
+    world.get("/").shows("Ada Marsh");
+    world.token_bytes.set(20000);
+    let asked = world.leave_for_entra("/sign-in");
+    world.come_back(&asked).is(502, "token_too_long");
+}
+
+#[test]
+fn nothing_secret_is_told() {
+    let world = World::new();
+    world.sign_in();
+    let page = world.get("/").text();
+    let token = world.last("profile").headers()["authorization"].to_str().unwrap().replace("Bearer ", "");
+    let log = world.log.borrow().join("\n");
+    let cookies = world.cookie_values().join(" ");
+    for secret in [APP_SECRET, SESSION_SECRET, "the-code", &token, "c2lnbmF0dXJl", "ada@example.com"] {
+        assert!(!log.contains(secret) && !cookies.contains(secret), "{secret}");
+        assert!(!page.contains(secret) || secret == "ada@example.com", "{secret}");
+    }
+}

@@ -1,0 +1,41 @@
+//! Signing out.
+
+use http::Method;
+
+use crate::scripted_host::{TENANT, World};
+
+#[test]
+fn the_session_ends_here_and_at_entra() {
+    let world = World::new();
+    world.token_bytes.set(5000);
+    world.sign_in();
+    let answered = world.request(Method::POST, "/sign-out", &[("sec-fetch-site", "same-origin")]);
+    assert_eq!(answered.status, 303);
+    assert_eq!(
+        answered.header("location"),
+        format!(
+            "https://login.example/{TENANT}/oauth2/v2.0/logout?\
+             post_logout_redirect_uri=https%3A%2F%2Fapp.example%2Fsigned-out&logout_hint=opaque-hint"
+        )
+    );
+    assert!(world.cookie_names().is_empty());
+    world.get("/signed-out").shows("You are signed out").hides("Sign out");
+    world.get("/").shows("Sign in with Microsoft");
+}
+
+#[test]
+fn another_site_cannot_sign_anybody_out() {
+    let world = World::new();
+    world.sign_in();
+    for headers in [&[("sec-fetch-site", "cross-site")][..], &[("origin", "https://evil.example")], &[]] {
+        world.request(Method::POST, "/sign-out", headers).is(403, "sign_out_from_elsewhere");
+    }
+    world.get("/sign-out").is(405, "method_not_allowed");
+    world.get("/").shows("Ada Marsh");
+}
+
+#[test]
+fn nobody_is_signed_out_without_entra() {
+    let answered = World::new().request(Method::POST, "/sign-out", &[("origin", "https://app.example")]);
+    assert_eq!((answered.status, answered.header("location")), (303, "/signed-out"));
+}
