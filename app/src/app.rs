@@ -7,17 +7,16 @@ use http::{HeaderMap, HeaderValue, Method, Response, header};
 use uuid::{Builder, Uuid};
 
 use crate::{
-    api_call, callback,
+    callback,
     cookies::Cookies,
     failure::Failure,
     failure_page::FailurePage,
     home,
     host::Host,
-    initials::Initials,
     instance::Instance,
     log_line::{RequestNotes, Served},
     pages::{FailureTemplate, Layout, SignedOut},
-    response,
+    photo, response,
     session::Session,
     settings::Settings,
     sign_in::{PendingSignIn, Prompt, SignInRequest},
@@ -147,7 +146,7 @@ async fn serve<H: Host>(
         Route::SignIn => sign_in(context, query),
         Route::SignInCallback => callback::answer(context, query).await,
         Route::SignOut => sign_out::answer(context, &request.headers),
-        Route::Photo => photo(context).await,
+        Route::Photo => photo::answer(context).await,
         Route::SignedOut | Route::Style | Route::Icon | Route::Other => Err(Failure::NotFound),
     }
 }
@@ -163,22 +162,6 @@ fn sign_in<H: Host>(context: &Context<'_, H>, query: &str) -> Result<Response<By
     let wanted = SignInRequest { prompt, login_hint, ..SignInRequest::default() };
     let url = PendingSignIn::begin(context.host, &context.cookies, &context.settings, &wanted);
     Ok(response::redirect(&url.map_err(|_| Failure::Internal("a sign-in does not fit into a cookie"))?))
-}
-
-/// The photo, or the person's initials if there is none to be had.
-async fn photo<H: Host>(context: &Context<'_, H>) -> Result<Response<Bytes>, Failure> {
-    let now = context.host.now();
-    let session = context.session.as_ref().filter(|session| !session.is_over(now)).ok_or(Failure::NotFound)?;
-    let started = context.host.elapsed();
-    let photo = api_call::photo(context.host, &context.settings, &session.access_token, context.request_id).await;
-    context.notes.api_answered_in(context.host.elapsed().saturating_sub(started));
-    match photo {
-        Ok((bytes, media_type)) => Ok(response::image(media_type, bytes)),
-        Err(fault) => {
-            context.notes.api_fault(&fault);
-            response::initials(&Initials::of(&session.name))
-        }
-    }
 }
 
 fn failure_response(failure: &Failure, settings: Option<&Settings>, layout: Layout) -> Response<Bytes> {

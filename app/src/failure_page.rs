@@ -1,16 +1,12 @@
 //! The one table of failures: what the person is told of each, and what they can do.
 
+mod api;
+mod sign_in;
+
 use http::StatusCode;
 
 use crate::{
-    api_call::ApiFault,
-    api_problem::ApiProblem,
-    code_redemption::RedemptionFault,
-    entra_refusal::{EntraRefusal, Meaning},
-    failure::Failure,
-    host::SendFault,
-    settings::Settings,
-    words::span,
+    api_problem::ApiProblem, entra_refusal::EntraRefusal, failure::Failure, host::SendFault, settings::Settings,
 };
 
 /// A page about a failure.
@@ -80,9 +76,9 @@ impl FailurePage {
             )
             .advise("Use the button “Sign out” at the top of this app’s pages.")
             .act("Go to the first page", "/"),
-            Failure::SignInOver => sign_in_over(settings),
-            Failure::SignInRefused(refusal) => sign_in_refused(refusal),
-            Failure::Redemption(fault) => redemption(fault),
+            Failure::SignInOver => sign_in::over(settings),
+            Failure::SignInRefused(refusal) => sign_in::refused(refusal),
+            Failure::Redemption(fault) => sign_in::not_redeemed(fault),
             Failure::TokenTooLong => Self::new(
                 502,
                 "Your token is too long",
@@ -100,7 +96,7 @@ impl FailurePage {
                  back.",
             )
             .act("Sign in again", "/sign-in"),
-            Failure::Api(fault) => api(fault, settings),
+            Failure::Api(fault) => api::no_profile(fault, settings),
             Failure::ChallengeRepeated(problem) => Self::new(
                 403,
                 "Entra keeps asking for more",
@@ -172,230 +168,6 @@ impl FailurePage {
             .tell("Graph’s code", problem.graph_error_code.as_ref())
             .tell("Graph’s request id", problem.graph_request_id.as_ref())
     }
-}
-
-fn sign_in_over(settings: Option<&Settings>) -> FailurePage {
-    let page = FailurePage::new(
-        400,
-        "This sign-in cannot be finished",
-        "What came back from Entra belongs to no sign-in that this browser has open: it took longer than a quarter of an \
-         hour, it was begun in another tab or browser, or this page was opened by itself.",
-    )
-    .advise("Begin again, and stay in this tab.");
-    let page = match settings {
-        Some(settings) => page.advise(format!(
-            "If you run this app and this comes back every time: open it at {}, the address that app_url names, since \
-             cookies of any other address do not reach it.",
-            settings.app_url.as_str()
-        )),
-        None => page,
-    };
-    page.act("Sign in", "/sign-in")
-}
-
-fn sign_in_refused(refusal: &EntraRefusal) -> FailurePage {
-    let page = match refusal.meaning {
-        Meaning::Cancelled => FailurePage::new(
-            400,
-            "You did not sign in",
-            "You left Entra’s page without signing in, or did not agree to what this app asked for. Nothing happened.",
-        )
-        .act("Sign in", "/sign-in")
-        .act("Sign in as somebody else", "/sign-in?prompt=select_account"),
-        Meaning::ConsentRequired => FailurePage::new(
-            403,
-            "An administrator has to agree first",
-            "Your organization lets an administrator decide whether this app may call the API, and none has yet.",
-        )
-        .advise(
-            "Ask your administrator to grant consent: in the Entra admin center, App registrations, this app, API \
-             permissions.",
-        )
-        .act("Try again", "/sign-in"),
-        Meaning::AccessDenied => FailurePage::new(
-            403,
-            "You may not sign in to this app",
-            "Your account, a policy of your organization, or a missing assignment stands against it.",
-        )
-        .advise("Your administrator finds out which in Entra’s sign-in log, by the ids below.")
-        .act("Sign in as somebody else", "/sign-in?prompt=select_account"),
-        Meaning::InteractionRequired => {
-            FailurePage::new(403, "Entra wants to see you again", "Something about your sign-in has to be done again.")
-                .act("Sign in again", "/sign-in?prompt=login")
-        }
-        Meaning::RedirectUri => registration(
-            "The redirect URI is not registered",
-            "Entra sends people back only to addresses that are registered with the app, and this app’s is not, or not in \
-             this spelling.",
-            "If you run this app: in the Entra admin center, App registrations, this app, Authentication, add the \
-             redirect URI “Web” that is app_url followed by /signin-callback.",
-        ),
-        Meaning::CredentialRefused => registration(
-            "Entra does not know this app",
-            "The secret by which this app proves who it is, is wrong or has ended.",
-            "If you run this app: make a new client secret, and set appclientsecret to its value, not to its id.",
-        ),
-        Meaning::Registration => registration(
-            "Entra does not know what was asked for",
-            "The registrations of this app and of the API at Entra do not fit the settings of this app.",
-            "If you run this app: compare app_client_id, api_client_id, required_scope and tenant_id with the app \
-             registrations, and look up the code below.",
-        ),
-        Meaning::CodeOver => FailurePage::new(
-            400,
-            "This sign-in cannot be finished",
-            "The code that you brought back from Entra was used already, or is over. That happens when the page is \
-             loaded twice.",
-        )
-        .act("Sign in again", "/sign-in"),
-        Meaning::Unavailable => FailurePage::new(
-            503,
-            "Entra is busy",
-            "Microsoft Entra ID cannot answer just now. It is neither you nor this app.",
-        )
-        .advise("Wait a little, then try again.")
-        .act("Try again", "/sign-in"),
-        Meaning::Other => FailurePage::new(403, "Entra refused the sign-in", "It says no more than the code below.")
-            .advise("Look up the code at https://login.microsoftonline.com/error.")
-            .act("Try again", "/sign-in"),
-    };
-    page.tell_refusal(refusal)
-}
-
-fn registration(title: &'static str, happened: &'static str, remedy: &'static str) -> FailurePage {
-    FailurePage::new(500, title, happened).advise(remedy).act("Try again", "/sign-in")
-}
-
-fn redemption(fault: &RedemptionFault) -> FailurePage {
-    match fault {
-        RedemptionFault::Refused(refusal) => sign_in_refused(refusal),
-        RedemptionFault::Send(fault) => unreachable_service(
-            fault,
-            "Entra does not answer",
-            "This app could not reach Microsoft Entra ID to finish your sign-in.",
-            "authority_host",
-        )
-        .act("Sign in again", "/sign-in"),
-        RedemptionFault::Unusable(_) => FailurePage::new(
-            502,
-            "Entra’s answer makes no sense",
-            "What came back is not what Microsoft Entra ID documents. Something may stand in between.",
-        )
-        .advise("If you run this app: check authority_host.")
-        .act("Sign in again", "/sign-in"),
-        RedemptionFault::IdToken(_) => FailurePage::new(
-            502,
-            "Entra’s answer is not for this sign-in",
-            "The id token names another app, another directory or another sign-in, so it was thrown away.",
-        )
-        .advise("If you run this app: check tenant_id and authority_host, and this machine’s clock.")
-        .act("Sign in again", "/sign-in"),
-    }
-}
-
-fn api(fault: &ApiFault, settings: Option<&Settings>) -> FailurePage {
-    match fault {
-        ApiFault::Send(fault) => unreachable_service(
-            fault,
-            "The API does not answer",
-            "You are signed in, but this app could not reach the API.",
-            "api_url",
-        )
-        .act("Try again", "/"),
-        ApiFault::Unusable(status) => FailurePage::new(
-            502,
-            "The API’s answer makes no sense",
-            "Something answers where the API should be, but it is neither a profile nor a refusal of the API’s.",
-        )
-        .advise("If you run this app: check api_url; something else may be listening there.")
-        .act("Try again", "/")
-        .tell("Status", Some(status.as_u16())),
-        ApiFault::Problem(problem) => api_problem(problem, settings).tell_problem(problem),
-    }
-}
-
-/// By the API's code where there is something to do about it, else by the status.
-fn api_problem(problem: &ApiProblem, settings: Option<&Settings>) -> FailurePage {
-    match (problem.code.as_str(), problem.status) {
-        ("consent_required", _) => FailurePage::new(
-            403,
-            "The API needs your consent",
-            "You agreed to this app calling the API. That the API reads your profile from Microsoft Graph is another \
-             question, and nobody has agreed to that yet.",
-        )
-        .advise("Agree at Entra, in the new tab. If it says that you may not, an administrator has to.")
-        .advise("Then come back to this tab and sign in again, for a new token.")
-        .act_at_entra("Agree at Entra", problem.consent_url.as_ref(), settings)
-        .act_at_entra("Agree for everybody (administrators)", problem.admin_consent_url.as_ref(), settings)
-        .act("Sign in again", "/sign-in"),
-        ("interaction_required" | "token_refused", _) => FailurePage::new(
-            403,
-            "Entra wants to see you again",
-            "Your token no longer counts: your sign-in was revoked, or something about it has to be done again.",
-        )
-        .act("Sign in again", "/sign-in?prompt=login"),
-        ("access_denied", _) => FailurePage::new(
-            403,
-            "You may not use this API",
-            "Microsoft Entra ID did not let the API act for you: a policy, a missing assignment or your account stands \
-             against it.",
-        )
-        .advise("Your administrator finds out which in Entra’s sign-in log, by the ids below.")
-        .act("Sign in as somebody else", "/sign-in?prompt=select_account"),
-        ("graph_forbidden" | "graph_not_found" | "graph_rejected_request", _) => FailurePage::new(
-            403,
-            "Microsoft Graph says no",
-            "You are signed in and the API did its part, but Graph does not give out this profile.",
-        )
-        .advise("Your administrator can look it up by the ids below.")
-        .act("Try again", "/")
-        .act("Sign in as somebody else", "/sign-in?prompt=select_account"),
-        (_, 429 | 503) => busy(problem),
-        (_, 401) => FailurePage::new(
-            403,
-            "The API does not accept your token",
-            "You are signed in, but the API says that your token is not one for it.",
-        )
-        .advise("Sign in again; the token may just have ended.")
-        .advise(
-            "If it stays so and you run this app: tenant_id and api_client_id must be the same directory and app \
-             registration that the API is set up with.",
-        )
-        .act("Sign in again", "/sign-in"),
-        (_, 403) => FailurePage::new(
-            403,
-            "The API does not let this app in",
-            "You are signed in, but the API’s operator did not allow what this app asks for.",
-        )
-        .advise("The API’s own words stand below. Its operator can look the request up by its id.")
-        .act("Try again", "/")
-        .act("Sign in again", "/sign-in"),
-        (_, 500..) => FailurePage::new(
-            502,
-            "The API could not do it",
-            "You are signed in, but the API, or something behind it, failed.",
-        )
-        .advise("Try again in a little while. If it stays so, the API’s operator finds the cause by the request id.")
-        .act("Try again", "/"),
-        _ => {
-            FailurePage::new(502, "The API refused", "You are signed in, but the API did not like what this app sent.")
-                .advise("The API’s own words stand below.")
-                .act("Try again", "/")
-        }
-    }
-}
-
-fn busy(problem: &ApiProblem) -> FailurePage {
-    let wait = problem.retry_after.map_or_else(
-        || "Wait a little, then try again.".to_owned(),
-        |seconds| format!("Wait {}, then try again.", span(seconds.max(1))),
-    );
-    let happened = match problem.code.split_once('_') {
-        Some(("entra", _)) => "You are signed in, but Microsoft Entra ID has too much to do or is out of order.",
-        Some(("graph", _)) => "You are signed in, but Microsoft Graph has too much to do or is out of order.",
-        _ => "You are signed in, but the API has too much to do or is out of order.",
-    };
-    FailurePage::new(503, "Too busy just now", happened).advise(wait).act("Try again", "/")
 }
 
 fn unreachable_service(

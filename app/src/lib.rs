@@ -27,6 +27,7 @@ pub mod sealed;
 pub mod session;
 
 pub mod home;
+pub mod photo;
 
 pub mod callback;
 pub mod code_redemption;
