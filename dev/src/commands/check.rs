@@ -25,35 +25,29 @@ pub struct Check {}
 
 /// The checks, the quick ones first and the tests last.
 ///
-/// Component and harness are checked apart: in one command, cargo would unify what they ask of their dependencies, and
+/// Components and harness are checked apart: in one command, cargo would unify what they ask of their dependencies, and
 /// so compile wasmtime once more than `cargo dev` has already.
 const STEPS: [Step; 9] = [
-    Step::new("format", &["fmt", "--all", "--check"]),
-    Step::new("dependencies", &["deny", "--workspace", "check"]).needing("cargo-deny"),
-    Step::new("component, lints", &["clippy", "--package=profile-get", "--all-targets", "--", "--deny=warnings"]),
-    // In the release profile, what the component's build has compiled is used again.
-    Step::new(
-        "component, lints of the Wasm",
-        &["clippy", "--package=profile-get", "--release", "--", "--deny=warnings"],
-    )
-    .for_wasm(),
-    Step::new(
-        "harness, lints",
-        &["clippy", "--package=profile-get-dev", "--package=emulated-tenant", "--all-targets", "--", "--deny=warnings"],
-    ),
-    Step::new("component, documentation", &["doc", "--package=profile-get", "--no-deps", "--document-private-items"]),
-    Step::new(
-        "harness, documentation",
-        &["doc", "--package=profile-get-dev", "--package=emulated-tenant", "--no-deps", "--document-private-items"],
-    ),
-    Step::new("component, tests", &["test", "--package=profile-get"]),
-    Step::new("harness and end-to-end tests", &["test", "--package=profile-get-dev", "--package=emulated-tenant"]),
+    Step::new("format", "fmt --all --check"),
+    Step::new("dependencies", "deny --workspace check").needing("cargo-deny"),
+    Step::new("components, lints", "clippy {components} --all-targets -- --deny=warnings"),
+    // In the release profile, what the components' build has compiled is used again.
+    Step::new("components, lints of the Wasm", "clippy {components} --release -- --deny=warnings").for_wasm(),
+    Step::new("harness, lints", "clippy {harness} --all-targets -- --deny=warnings"),
+    Step::new("components, documentation", "doc {components} --no-deps --document-private-items"),
+    Step::new("harness, documentation", "doc {harness} --no-deps --document-private-items"),
+    Step::new("components, tests", "test {components}"),
+    Step::new("harness and end-to-end tests", "test {harness}"),
 ];
+
+const HARNESS: &str = "--package=profile-get-dev --package=emulated-tenant";
+/// All but the harness, so that a new component is checked too.
+const COMPONENTS: &str = "--workspace --exclude=profile-get-dev --exclude=emulated-tenant";
 
 /// One check: a cargo command that fails when something is wrong.
 struct Step {
     name: &'static str,
-    cargo: &'static [&'static str],
+    cargo: &'static str,
     for_wasm: bool,
     /// A program that is not part of Rust: the step is skipped where it is missing.
     needs: Option<&'static str>,
@@ -73,10 +67,14 @@ impl Check {
     pub async fn run(self, progress: Progress) -> Result<ExitCode> {
         let mut outcomes = Vec::new();
         for step in &STEPS {
-            eprintln!("\n{} {}", style(format!("{}:", step.name)).for_stderr().bold(), step.command_line());
+            let target = if step.for_wasm { format!(" ({TARGET})") } else { String::new() };
+            let heading = style(format!("{}:", step.name)).for_stderr().bold();
+            eprintln!("\n{heading} cargo {}{target}", step.command_line());
             let outcome = step.run(progress).await?;
-            if let Outcome::Failed(reason) = &outcome {
-                eprintln!("{} {reason}", style("failed:").for_stderr().red().bold());
+            match &outcome {
+                Outcome::Passed(_) => {}
+                Outcome::Failed(reason) => eprintln!("{} {reason}", style("failed:").for_stderr().red().bold()),
+                Outcome::Skipped(reason) => eprintln!("{} {reason}", style("skipped:").for_stderr().yellow().bold()),
             }
             outcomes.push((step.name, outcome));
         }
@@ -87,7 +85,7 @@ impl Check {
 }
 
 impl Step {
-    const fn new(name: &'static str, cargo: &'static [&'static str]) -> Self {
+    const fn new(name: &'static str, cargo: &'static str) -> Self {
         Self { name, cargo, for_wasm: false, needs: None }
     }
 
@@ -102,17 +100,14 @@ impl Step {
     }
 
     fn command_line(&self) -> String {
-        let target = if self.for_wasm { format!(" (--target {TARGET})") } else { String::new() };
-        format!("cargo {}{target}", self.cargo.join(" "))
+        self.cargo.replace("{components}", COMPONENTS).replace("{harness}", HARNESS)
     }
 
     async fn run(&self, progress: Progress) -> Result<Outcome> {
         if let Some(program) = self.needs
             && output_of(Command::new(program).arg("--version")).await.is_err()
         {
-            let reason = format!("{program} is not installed (cargo install --locked {program})");
-            eprintln!("{} {reason}", style("skipped:").for_stderr().yellow().bold());
-            return Ok(Outcome::Skipped(reason));
+            return Ok(Outcome::Skipped(format!("{program} is not installed (cargo install --locked {program})")));
         }
         let mut command = match self.command(progress).await {
             Ok(command) => command,
@@ -129,7 +124,9 @@ impl Step {
     }
 
     async fn command(&self, progress: Progress) -> Result<Command> {
-        let (&subcommand, arguments) = self.cargo.split_first().context("a check without a command")?;
+        let command_line = self.command_line();
+        let mut arguments = command_line.split_whitespace();
+        let subcommand = arguments.next().context("a check without a command")?;
         let mut command = if self.for_wasm {
             WasmToolchain::provide(progress).await?.cargo(subcommand)?
         } else {
