@@ -1,0 +1,229 @@
+// Signs people in to the app in a real browser and looks at every page that they meet.
+//
+// The address of the app and of the emulated Entra, and everybody who lives there, come as JSON in APPLICATION; CHROMIUM
+// names the browser's program.
+
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { launch, look, Visitor } from './browser.mjs'
+
+const { appUrl, unreachableApiAppUrl, unregisteredAppUrl, authorityUrl, people } = JSON.parse(process.env.APPLICATION)
+const ORIGINS = [appUrl, unreachableApiAppUrl, unregisteredAppUrl, authorityUrl]
+
+// What each person meets after choosing themselves at Entra: a profile, or the heading of a failure's page and its code.
+const PROFILE = (name, job = 'Analyst') => ({ name, job })
+const FAILURE = (heading, apiCode) => ({ heading, apiCode })
+const EXPECTED = {
+  ada: PROFILE('Ada Marsh'),
+  mona: { ...PROFILE('Mona Farouk'), secondFactor: true },
+  connie: FAILURE('The API needs your consent', 'consent_required'),
+  adrian: FAILURE('The API needs your consent', 'consent_required'),
+  blake: FAILURE('You may not use this API', 'access_denied'),
+  rhea: FAILURE('Entra wants to see you again', 'token_refused'),
+  dora: FAILURE('You may not use this API', 'access_denied'),
+  una: FAILURE('You may not use this API', 'access_denied'),
+  lou: FAILURE('Too busy just now', 'entra_throttled'),
+  tess: FAILURE('Too busy just now', 'entra_throttled'),
+  gil: FAILURE('Too busy just now', 'graph_throttled'),
+  uma: FAILURE('Too busy just now', 'graph_unavailable'),
+  fay: FAILURE('Microsoft Graph says no', 'graph_forbidden'),
+  noel: FAILURE('Microsoft Graph says no', 'graph_not_found'),
+  rex: PROFILE('Rex Calloway'),
+  cleo: PROFILE('Cleo Barros'),
+  iris: { ...PROFILE('Iris Novak'), secondFactor: true },
+  pia: PROFILE('Pia Keller'),
+  zoe: PROFILE('Zoë Łukasiewicz-山田', 'No job title'),
+  kit: PROFILE('Kit Ames'),
+}
+
+// Everybody once with all four looks would take minutes and show the same pages again.
+const LOOKED_AT = ['ada', 'mona', 'zoe', 'connie', 'gil', 'blake', 'rhea', 'noel']
+
+let browser
+
+before(async () => {
+  browser = await launch(process.env.CHROMIUM)
+})
+after(() => browser.close())
+
+// Runs `visit` with a fresh browser and demands that nothing went wrong in it.
+function visit(name, steps) {
+  test(name, { timeout: 120_000 }, async () => {
+    const visitor = await Visitor.open(browser, ORIGINS)
+    await steps(await visitor.page(), visitor)
+    await visitor.leave()
+  })
+}
+
+async function signIn(page, person, url = appUrl) {
+  await page.goto(url)
+  await page.getByRole('link', { name: 'Sign in with Microsoft' }).click()
+  await page.waitForURL(`${authorityUrl}/**`)
+  await page.locator(`button[name=person][value=${person}]`).click()
+}
+
+const heading = (page) => page.getByRole('heading', { level: 1 }).textContent()
+
+async function showsProfile(page, { name, job }) {
+  await page.waitForURL(`${appUrl}/`)
+  assert.equal(await heading(page), name)
+  assert.equal(await page.locator('.job').textContent(), job)
+  assert.equal(await page.title(), `${name} – Profile`)
+  const photo = page.locator('img.photo')
+  await photo.evaluate((image) => image.decode())
+  assert.ok(await photo.evaluate((image) => image.naturalWidth > 0))
+  const profile = JSON.parse(await page.locator('pre').textContent())
+  assert.equal(profile.displayName, name)
+  await page.getByRole('heading', { name: 'What happened on the way' }).waitFor()
+  assert.match(await page.locator('.claims').first().textContent(), /scp.*user_impersonation/s)
+}
+
+describe('people', { concurrency: 2 }, () => {
+  for (const person of people) {
+    visit(person, async (page) => {
+      const expected = EXPECTED[person]
+      assert.ok(expected, `nobody has written what ${person} meets`)
+      await signIn(page, person)
+      if (expected.secondFactor) {
+        assert.equal(new URL(page.url()).origin, authorityUrl)
+        await page.locator('button[name=second_factor]').click()
+      }
+      if (expected.name) {
+        await showsProfile(page, expected)
+        const told = await page.getByText('The API asked for more').count()
+        assert.equal(told, expected.secondFactor ? 1 : 0)
+      } else {
+        await page.waitForURL(`${appUrl}/`)
+        assert.equal(await heading(page), expected.heading)
+        assert.match(await page.locator('.facts').textContent(), new RegExp(`The API’s code${expected.apiCode}`))
+      }
+      if (LOOKED_AT.includes(person)) {
+        if (person === 'mona') await page.getByText(/^All other claims/).click()
+        await look(page, person)
+      }
+    })
+  }
+
+  visit('of another directory are not offered', async (page) => {
+    await page.goto(`${appUrl}/sign-in`)
+    assert.equal(await page.locator('button[name=person][value=ada]').count(), 1)
+    assert.equal(await page.locator('button[name=person][value=otto]').count(), 0)
+  })
+})
+
+describe('consent', () => {
+  visit('granted at Entra lets the next sign-in through', async (page, visitor) => {
+    await signIn(page, 'connie')
+    await page.waitForURL(`${appUrl}/`)
+    const opened = visitor.context.waitForEvent('page')
+    await page.getByRole('link', { name: /^Agree at Entra/ }).click()
+    const consent = await opened
+    await consent.locator('button[name=consent][value=accepted]').click()
+    await consent.getByRole('heading', { name: 'Consent granted' }).waitFor()
+    await page.getByRole('link', { name: 'Sign in again' }).click()
+    await page.getByRole('heading', { name: 'Connie Nilsen' }).waitFor()
+    await showsProfile(page, PROFILE('Connie Nilsen'))
+  })
+})
+
+describe('the sign-in', () => {
+  visit('begins at a page that says what will happen', async (page) => {
+    await page.goto(appUrl)
+    assert.equal(await heading(page), 'See your profile, and the way it comes')
+    await look(page, 'welcome')
+  })
+
+  visit('leaves nothing to scripts and nothing in the address', async (page, visitor) => {
+    await signIn(page, 'ada')
+    await showsProfile(page, EXPECTED.ada)
+    assert.equal(page.url(), `${appUrl}/`)
+    assert.equal(await page.evaluate(() => document.cookie), '')
+    assert.doesNotMatch(await page.content(), /eyJ[\w-]+\.eyJ/)
+    assert.equal(await page.evaluate(() => document.scripts.length), 0)
+    const cookies = (await visitor.context.cookies(appUrl)).filter((cookie) => cookie.name.startsWith('profile-'))
+    assert.deepEqual(cookies.map(({ name }) => name), ['profile-session'])
+    assert.ok(cookies.every(({ httpOnly, sameSite, expires }) => httpOnly && sameSite === 'Lax' && expires === -1))
+  })
+
+  visit('can be cancelled', async (page) => {
+    await page.goto(`${appUrl}/sign-in`)
+    await page.locator('button[name=cancel]').click()
+    await page.waitForURL(`${appUrl}/signin-callback**`)
+    assert.equal(await heading(page), 'You did not sign in')
+    await look(page, 'cancelled')
+  })
+
+  visit('is finished by the browser that began it', async (page) => {
+    await page.goto(`${appUrl}/signin-callback?code=stolen&state=unknown`)
+    assert.equal(await heading(page), 'This sign-in cannot be finished')
+    await look(page, 'sign-in-over')
+  })
+
+  visit('is refused at Entra when the redirect URI is not registered', async (page) => {
+    await page.goto(`${unregisteredAppUrl}/sign-in`)
+    assert.equal(new URL(page.url()).origin, authorityUrl)
+    assert.match(await page.locator('body').textContent(), /AADSTS50011/)
+  })
+})
+
+describe('the app', () => {
+  visit('says so when the API is down', async (page) => {
+    await signIn(page, 'ada', unreachableApiAppUrl)
+    await page.waitForURL(`${unreachableApiAppUrl}/`)
+    assert.equal(await heading(page), 'The API does not answer')
+    await look(page, 'api-down')
+  })
+
+  visit('says so when there is nothing', async (page) => {
+    await page.goto(`${appUrl}/nowhere`)
+    assert.equal(await heading(page), 'There is nothing here')
+    await look(page, 'not-found')
+  })
+
+  visit('signs people out here and at Entra', async (page) => {
+    await signIn(page, 'ada')
+    await showsProfile(page, EXPECTED.ada)
+    await page.getByRole('button', { name: 'Sign out' }).click()
+    await page.waitForURL(`${appUrl}/signed-out`)
+    assert.equal(await heading(page), 'You are signed out')
+    await look(page, 'signed-out')
+    await page.goto(appUrl)
+    await page.getByRole('link', { name: 'Sign in with Microsoft' }).click()
+    await page.locator('button[name=person][value=ada]').waitFor()
+  })
+
+  visit('cannot be signed out of by another site', async (page) => {
+    await signIn(page, 'ada')
+    await page.waitForURL(`${appUrl}/`)
+    await page.goto('about:blank')
+    await page.evaluate((action) => {
+      const form = document.createElement('form')
+      form.method = 'post'
+      form.action = action
+      document.body.append(form)
+      form.submit()
+    }, `${appUrl}/sign-out`)
+    await page.waitForURL(`${appUrl}/sign-out`)
+    assert.equal(await heading(page), 'You are still signed in')
+    await page.goto(appUrl)
+    assert.equal(await heading(page), 'Ada Marsh')
+  })
+
+  visit('is used by keyboard alone', async (page) => {
+    const focused = () => page.evaluate(() => document.activeElement.textContent.trim())
+    await page.goto(appUrl)
+    await page.keyboard.press('Tab')
+    assert.equal(await focused(), 'Skip to the content')
+    await page.keyboard.press('Enter')
+    await page.keyboard.press('Tab')
+    assert.equal(await focused(), 'Sign in with Microsoft')
+    await page.keyboard.press('Enter')
+    await page.waitForURL(`${authorityUrl}/**`)
+    await page.locator('button[name=person][value=ada]').focus()
+    await page.keyboard.press('Enter')
+    await page.waitForURL(`${appUrl}/`)
+    await page.getByRole('button', { name: 'Sign out' }).focus()
+    await page.keyboard.press('Enter')
+    await page.waitForURL(`${appUrl}/signed-out`)
+  })
+})
