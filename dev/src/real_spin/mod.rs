@@ -96,8 +96,6 @@ fn arguments(options: &HostOptions) -> Vec<OsString> {
     arguments.extend(["--listen".into(), options.listen.to_string().into()]);
     arguments.extend(["--state-dir".into(), options.state_dir.clone().into()]);
     arguments.extend(["--temp".into(), options.state_dir.join("temporary").into()]);
-    // Nothing on disk: what components print is read from the pipe.
-    arguments.extend(["--log-dir".into(), "".into()]);
     if let Some(runtime_config) = &options.runtime_config {
         arguments.extend(["--runtime-config-file".into(), runtime_config.clone().into()]);
     }
@@ -145,7 +143,7 @@ mod tests {
         let arguments = arguments(&options);
         assert_eq!(
             arguments.join(OsStr::new(" ")),
-            "up --from-file /p/spin.toml --listen 127.0.0.1:0 --state-dir /s --temp /s/temporary --log-dir  \
+            "up --from-file /p/spin.toml --listen 127.0.0.1:0 --state-dir /s --temp /s/temporary \
              --runtime-config-file /p/runtime-config.toml --variable graph_url=http://127.0.0.1:9 \
              --max-instance-reuse-count 128 --max-instance-concurrent-reuse-count 16 --idle-instance-timeout 1000ms"
         );
