@@ -31,8 +31,9 @@ fn photo(name: &str) -> Option<Vec<u8>> {
     let edge = u32::from(EDGE);
     let pixels: Vec<u8> = (0..edge * edge)
         .flat_map(|index| {
-            let light = (index % edge + index / edge) / 2 + 64;
-            [red, green, blue].map(|part| u8::try_from(u32::from(*part) * light / 160).unwrap_or(u8::MAX))
+            let light = (index % edge + index / edge) / 2 + 96;
+            // Half of it white, so that nobody's is nearly black.
+            [red, green, blue].map(|part| u8::try_from((128 + u32::from(*part) / 2) * light / 192).unwrap_or(u8::MAX))
         })
         .collect();
     let mut photo = Vec::new();
