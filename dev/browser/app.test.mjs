@@ -75,6 +75,7 @@ async function showsProfile(page, { name, job }) {
   const profile = JSON.parse(await page.locator('pre').textContent())
   assert.equal(profile.displayName, name)
   await page.getByRole('heading', { name: 'What happened on the way' }).waitFor()
+  assert.equal(await page.locator('.timing').count(), 4)
   assert.match(await page.locator('.claims').first().textContent(), /scp.*user_impersonation/s)
 }
 

@@ -1,4 +1,4 @@
-//! Builds the Wasm component and puts it where `spin.toml` looks for it.
+//! Builds the Wasm components and puts them where their `spin.toml` looks for them.
 
 use std::{path::PathBuf, process::Stdio};
 
@@ -7,7 +7,7 @@ use indicatif::DecimalBytes;
 use serde::Deserialize;
 use tokio::{
     fs,
-    io::{AsyncBufReadExt, AsyncReadExt, BufReader},
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader},
     process::Command,
     sync::OnceCell,
 };
@@ -18,37 +18,67 @@ use crate::{
     workspace,
 };
 
-const PACKAGE: &str = "profile-get";
-const FILE: &str = "profile_get.wasm";
 /// cargo's name for every crate's build script.
 const BUILD_SCRIPT: &str = "build-script-build";
 
-/// The component, built in this process.
-static BUILT: OnceCell<PathBuf> = OnceCell::const_new();
-
-/// The built component's file, which is the `source` in `spin.toml`. It is built at the first call of a process.
-///
-/// # Errors
-/// When no compiler can be had (see [`WasmToolchain::provide`]) or the component does not compile; the error then
-/// holds the compiler's output.
-pub async fn component(progress: Progress) -> Result<PathBuf> {
-    BUILT.get_or_try_init(|| build(progress)).await.cloned()
+/// A component of this project.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Component {
+    /// `GET /api/profile-get`.
+    Api,
+    /// The app that signs a person in and calls the API.
+    SignInApp,
 }
 
-async fn build(progress: Progress) -> Result<PathBuf> {
+impl Component {
+    /// The built component's file, which is the `source` in its manifest. It is built at the first call of a process.
+    ///
+    /// # Errors
+    /// When no compiler can be had (see [`WasmToolchain::provide`]) or the component does not compile; the error then
+    /// holds the compiler's output.
+    pub async fn build(self, progress: Progress) -> Result<PathBuf> {
+        static API: OnceCell<PathBuf> = OnceCell::const_new();
+        static SIGN_IN_APP: OnceCell<PathBuf> = OnceCell::const_new();
+        let built = match self {
+            Self::Api => &API,
+            Self::SignInApp => &SIGN_IN_APP,
+        };
+        built.get_or_try_init(|| build(self, progress)).await.cloned()
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Api => "component",
+            Self::SignInApp => "sign-in app",
+        }
+    }
+
+    fn package(self) -> &'static str {
+        match self {
+            Self::Api => "profile-get",
+            Self::SignInApp => "profile-app",
+        }
+    }
+
+    fn file(self) -> String {
+        format!("{}.wasm", self.package().replace('-', "_"))
+    }
+}
+
+async fn build(component: Component, progress: Progress) -> Result<PathBuf> {
     let toolchain = WasmToolchain::provide(progress).await?;
-    let step = progress.step("Building the component");
+    let step = progress.step(&format!("Building the {}", component.name()));
     let mut cargo = toolchain.cargo("build")?;
-    cargo.args(["--release", "--package", PACKAGE, "--message-format=json-render-diagnostics"]);
-    let artifact = run_cargo(&mut cargo, progress, &step).await?;
-    let component = put_in_place(artifact).await?;
-    let size = fs::metadata(&component).await?.len();
-    step.done(&format!("Built the component, {}", DecimalBytes(size)));
-    Ok(component)
+    cargo.args(["--release", "--package", component.package(), "--message-format=json-render-diagnostics"]);
+    let artifact = run_cargo(component, &mut cargo, progress, &step).await?;
+    let file = put_in_place(&component.file(), artifact).await?;
+    let size = fs::metadata(&file).await?.len();
+    step.done(&format!("Built the {}, {}", component.name(), DecimalBytes(size)));
+    Ok(file)
 }
 
 /// Runs cargo and returns the file that it made for our package.
-async fn run_cargo(cargo: &mut Command, progress: Progress, step: &Step) -> Result<PathBuf> {
+async fn run_cargo(component: Component, cargo: &mut Command, progress: Progress, step: &Step) -> Result<PathBuf> {
     let stderr = if progress.is_verbose() {
         Stdio::inherit()
     } else {
@@ -66,16 +96,18 @@ async fn run_cargo(cargo: &mut Command, progress: Progress, step: &Step) -> Resu
         .spawn()
         .context("cargo could not be started")?;
     let messages = child.stdout.take().context("cargo's messages")?;
-    let (artifact, printed) = tokio::try_join!(follow(messages, step), read_all(child.stderr.take()))?;
+    let file = component.file();
+    let (artifact, printed) = tokio::try_join!(follow(messages, &file, step), read_all(child.stderr.take()))?;
     let status = child.wait().await?;
     if !status.success() {
-        bail!("the component does not build for {TARGET} (cargo ended with {status})\n{}", printed.trim_end());
+        let printed = printed.trim_end();
+        bail!("the {} does not build for {TARGET} (cargo ended with {status})\n{printed}", component.name());
     }
-    artifact.with_context(|| format!("cargo built no {FILE}: is package {PACKAGE} a `cdylib`?"))
+    artifact.with_context(|| format!("cargo built no {file}: is package {} a `cdylib`?", component.package()))
 }
 
 /// Shows each crate as it is finished, until our own is.
-async fn follow(messages: impl tokio::io::AsyncRead + Unpin, step: &Step) -> Result<Option<PathBuf>> {
+async fn follow(messages: impl AsyncRead + Unpin, file_name: &str, step: &Step) -> Result<Option<PathBuf>> {
     let mut lines = BufReader::new(messages).lines();
     let mut crates = 0_usize;
     let mut artifact = None;
@@ -85,14 +117,13 @@ async fn follow(messages: impl tokio::io::AsyncRead + Unpin, step: &Step) -> Res
             crates += 1;
             step.detail(&format!("{crates} crates, {}", target.name));
         }
-        if let Some(file) = filenames.into_iter().find(|file| file.file_name().is_some_and(|name| name == FILE)) {
-            artifact = Some(file);
-        }
+        let is_ours = |file: &PathBuf| file.file_name().is_some_and(|name| name == file_name);
+        artifact = filenames.into_iter().find(is_ours).or(artifact);
     }
     Ok(artifact)
 }
 
-async fn read_all(stream: Option<impl tokio::io::AsyncRead + Unpin>) -> Result<String> {
+async fn read_all(stream: Option<impl AsyncRead + Unpin>) -> Result<String> {
     let mut bytes = Vec::new();
     if let Some(mut stream) = stream {
         stream.read_to_end(&mut bytes).await?;
@@ -101,8 +132,8 @@ async fn read_all(stream: Option<impl tokio::io::AsyncRead + Unpin>) -> Result<S
 }
 
 /// A cargo that is told to build elsewhere (`CARGO_TARGET_DIR`) leaves nothing where `spin.toml` looks.
-async fn put_in_place(artifact: PathBuf) -> Result<PathBuf> {
-    let place = workspace::target().join(TARGET).join("release").join(FILE);
+async fn put_in_place(file_name: &str, artifact: PathBuf) -> Result<PathBuf> {
+    let place = workspace::target().join(TARGET).join("release").join(file_name);
     if artifact != place {
         if let Some(folder) = place.parent() {
             fs::create_dir_all(folder).await?;
@@ -142,7 +173,7 @@ not a message
 {"reason":"build-finished","success":true}
 "#;
         let step = Progress::default().step("reading messages in a test");
-        let artifact = follow(messages.as_bytes(), &step).await.unwrap();
+        let artifact = follow(messages.as_bytes(), "profile_get.wasm", &step).await.unwrap();
         assert_eq!(artifact, Some(PathBuf::from("/t/profile_get.wasm")));
     }
 
@@ -151,7 +182,8 @@ not a message
         let mut cargo = Command::new("sh");
         cargo.args(["-c", "echo 'error[E0308]: mismatched types' >&2; exit 101"]);
         let progress = Progress::default();
-        let error = run_cargo(&mut cargo, progress, &progress.step("failing in a test")).await.unwrap_err().to_string();
+        let step = progress.step("failing in a test");
+        let error = run_cargo(Component::Api, &mut cargo, progress, &step).await.unwrap_err().to_string();
         assert!(error.contains("E0308"), "{error}");
         assert!(error.contains("does not build for wasm32-wasip2"), "{error}");
     }

@@ -5,23 +5,24 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
-use crate::{component_build, progress::Progress};
+use crate::{component_build::Component, progress::Progress};
 
-/// Build the Wasm component into target/wasm32-wasip2/release.
+/// Build the Wasm components, the API and the sign-in app, into target/wasm32-wasip2/release.
 ///
-/// The same as `cargo build --target wasm32-wasip2 --release`, but provides the compiler for that target first where
-/// the machine has none.
+/// The same as `cargo build --target wasm32-wasip2 --release` for each, but provides the compiler for that target first
+/// where the machine has none.
 #[derive(Args, Debug)]
 pub struct Build {}
 
 impl Build {
-    /// Builds the component and prints where it is.
+    /// Builds the components and prints where they are.
     ///
     /// # Errors
-    /// When no compiler can be had or the component does not compile.
+    /// When no compiler can be had or a component does not compile.
     pub async fn run(self, progress: Progress) -> Result<ExitCode> {
-        let component = component_build::component(progress).await?;
-        println!("{}", component.display());
+        for component in [Component::Api, Component::SignInApp] {
+            println!("{}", component.build(progress).await?.display());
+        }
         Ok(ExitCode::SUCCESS)
     }
 }

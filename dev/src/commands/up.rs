@@ -1,9 +1,10 @@
 //! `cargo dev up`
 
 use std::{
+    collections::BTreeMap,
     fmt,
     io::ErrorKind,
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::{Ipv4Addr, TcpListener},
     process::{self, ExitCode},
 };
 
@@ -17,24 +18,29 @@ use crate::{
     host::LogSink,
     progress::Progress,
     running::{Announcement, Running},
+    sign_in_app::{SignInApp, SignInAppOptions},
     workspace,
 };
 
-const DEFAULT_PORT: u16 = 3000;
+const API_PORT: u16 = 3000;
+const APP_PORT: u16 = 3001;
 /// Who calls in the examples that are printed.
 const ORDINARY_MEMBER: &str = "ada";
 /// What a shell reports for a program that Ctrl-C ended before it did its work.
 const INTERRUPTED: u8 = 130;
 
-/// Serve the API on this machine, with an emulated Entra tenant, Graph and Key Vault.
+/// Serve the API and the sign-in app on this machine, with an emulated Entra tenant, Graph and Key Vault.
 ///
-/// Needs no Azure account. Builds the component, starts everything, prints a `curl` line with a fresh token, and
-/// serves until Ctrl-C. For development only.
+/// Needs no Azure account. Builds the components, starts everything, prints the app's address and a `curl` line with a
+/// fresh token, and serves until Ctrl-C. For development only.
 #[derive(Args, Debug)]
 pub struct Up {
     /// The API's port; without it, 3000 or a free one where that is taken.
     #[arg(long)]
     port: Option<u16>,
+    /// The sign-in app's port; without it, 3001 or a free one where that is taken.
+    #[arg(long)]
+    app_port: Option<u16>,
     /// Run the real `spin` (4.1 or newer; the one on PATH, or the program that SPIN names) instead of the embedded
     /// host.
     #[arg(long)]
@@ -48,16 +54,11 @@ impl Up {
     /// When the port is taken, the component does not build, or the application does not start or stay up.
     pub async fn run(self, progress: Progress) -> Result<ExitCode> {
         let mut stop = StopSignals::catch()?;
-        let options = ApplicationOptions {
-            runner: if self.spin { Runner::RealSpin } else { Runner::Embedded },
-            listen: listen_address(self.port, progress)?,
-            log: LogSink::Stderr,
-            directory: Some(workspace::run_directory()),
-            progress,
-            ..ApplicationOptions::default()
-        };
-        let mut application = tokio::select! {
-            started = Application::start(options) => started?,
+        let api_port = choose_port(self.port, API_PORT, "--port")?;
+        let app_port = choose_port(self.app_port, APP_PORT, "--app-port")?;
+        let starting = start(if self.spin { Runner::RealSpin } else { Runner::Embedded }, api_port, app_port, progress);
+        let (mut application, mut app) = tokio::select! {
+            started = starting => started?,
             () = stop.received() => return Ok(ExitCode::from(INTERRUPTED)),
         };
         let announcement = Announcement::publish(Running {
@@ -67,12 +68,14 @@ impl Up {
             tenant_id: application.tenant.tenant_id().to_owned(),
         })
         .await?;
-        println!("{}", Introduction(&application));
+        println!("{}", Introduction { application: &application, app_url: app.url() });
         tokio::select! {
             error = application.ended() => return Err(error),
+            error = app.ended() => return Err(error),
             () = stop.received() => {}
         }
         drop(announcement);
+        app.stop().await;
         application.stop().await;
         eprintln!("Stopped.");
         Ok(ExitCode::SUCCESS)
@@ -104,34 +107,59 @@ impl StopSignals {
     }
 }
 
-/// Checks the port before the long build, not after it.
-fn listen_address(port: Option<u16>, progress: Progress) -> Result<SocketAddr> {
-    let address = |port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let Some(port) = port else {
-        if TcpListener::bind(address(DEFAULT_PORT)).is_ok() {
-            return Ok(address(DEFAULT_PORT));
-        }
-        progress.note(&format!("port {DEFAULT_PORT} is taken; the API will be on a free one"));
-        return Ok(address(0));
-    };
-    match TcpListener::bind(address(port)) {
-        Ok(_) => Ok(address(port)),
+async fn start(runner: Runner, api_port: u16, app_port: u16, progress: Progress) -> Result<(Application, SignInApp)> {
+    let application = Application::start(ApplicationOptions {
+        runner,
+        listen: (Ipv4Addr::LOCALHOST, api_port).into(),
+        // The app shows what took how long.
+        component_variables: BTreeMap::from([("server_timing".to_owned(), "on".to_owned())]),
+        log: LogSink::Stderr,
+        directory: Some(workspace::run_directory()),
+        progress,
+        ..ApplicationOptions::default()
+    })
+    .await?;
+    let app = SignInApp::start(
+        &application,
+        SignInAppOptions {
+            runner,
+            port: app_port,
+            log: LogSink::Stderr,
+            directory: Some(workspace::run_directory().join("app")),
+            progress,
+            ..SignInAppOptions::default()
+        },
+    )
+    .await?;
+    Ok((application, app))
+}
+
+/// Checks the port before the long build, not after it. 0 is any free one.
+fn choose_port(wished: Option<u16>, usual: u16, option: &str) -> Result<u16> {
+    let port = wished.unwrap_or(usual);
+    match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+        Ok(_) => Ok(port),
+        Err(_) if wished.is_none() => Ok(0),
         Err(error) if error.kind() == ErrorKind::AddrInUse => {
-            Err(anyhow!("port {port} is taken: stop the program that listens there, or choose another --port"))
+            Err(anyhow!("port {port} is taken: stop the program that listens there, or choose another {option}"))
         }
-        Err(error) => Err(error).with_context(|| format!("cannot listen on port {port}: choose another --port")),
+        Err(error) => Err(error).with_context(|| format!("cannot listen on port {port}: choose another {option}")),
     }
 }
 
 /// What a newcomer sees when everything runs.
-struct Introduction<'a>(&'a Application);
+struct Introduction<'a> {
+    application: &'a Application,
+    app_url: &'a str,
+}
 
 impl fmt::Display for Introduction<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(application) = self;
+        let Self { application, app_url } = self;
         let tenant = &application.tenant;
         let url = format!("{}/api/profile-get", application.url());
-        writeln!(formatter, "\n{}  {}\n", style("The API").bold(), style(&url).cyan())?;
+        writeln!(formatter, "\n{}  {}", style("Open in a browser").bold(), style(app_url).cyan())?;
+        writeln!(formatter, "{}            {}\n", style("The API").bold(), style(&url).cyan())?;
         writeln!(formatter, "{} (new keys, ids and secrets in each run)", style("The emulated tenant").bold())?;
         writeln!(formatter, "  directory  {}", tenant.tenant_id())?;
         writeln!(formatter, "  Entra      {}", tenant.authority_url())?;
@@ -161,18 +189,21 @@ mod tests {
     fn a_taken_port_is_refused_with_what_to_do() {
         let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = taken.local_addr().unwrap().port();
-        let error = listen_address(Some(port), Progress::default()).unwrap_err().to_string();
+        let error = choose_port(Some(port), API_PORT, "--port").unwrap_err().to_string();
         assert_eq!(
             error,
             format!("port {port} is taken: stop the program that listens there, or choose another --port")
         );
         drop(taken);
-        assert_eq!(listen_address(Some(port), Progress::default()).unwrap().port(), port);
+        assert_eq!(choose_port(Some(port), API_PORT, "--port").unwrap(), port);
     }
 
     #[test]
     fn without_a_wish_there_is_always_a_port() {
-        let port = listen_address(None, Progress::default()).unwrap().port();
-        assert!(port == DEFAULT_PORT || port == 0);
+        let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let usual = taken.local_addr().unwrap().port();
+        assert_eq!(choose_port(None, usual, "--port").unwrap(), 0);
+        drop(taken);
+        assert_eq!(choose_port(None, usual, "--port").unwrap(), usual);
     }
 }

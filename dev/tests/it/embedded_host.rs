@@ -3,7 +3,7 @@
 use std::{fs, net::SocketAddr, path::Path};
 
 use profile_get_dev::{
-    component_build,
+    component_build::Component,
     host::{HostOptions, InstanceReuse, LogSink, RunningHost},
     progress::Progress,
     workspace,
@@ -28,7 +28,7 @@ fn options(directory: &TempDir) -> HostOptions {
 }
 
 async fn started() -> (RunningHost, TempDir) {
-    component_build::component(Progress::default()).await.unwrap();
+    Component::Api.build(Progress::default()).await.unwrap();
     let directory = tempfile::tempdir().unwrap();
     (RunningHost::start(options(&directory)).await.unwrap(), directory)
 }

@@ -1,0 +1,40 @@
+//! What a run keeps on disk, and for how long.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use tempfile::TempDir;
+use tokio::fs;
+
+/// A folder for derived configuration and for what the host stores.
+#[derive(Debug)]
+pub(crate) enum RunDirectory {
+    Kept(PathBuf),
+    /// Removed when dropped.
+    Temporary(TempDir),
+}
+
+impl RunDirectory {
+    /// `kept`, made where it is missing, else a temporary folder.
+    pub(crate) async fn prepare(kept: Option<PathBuf>) -> Result<Self> {
+        let Some(directory) = kept else {
+            return Ok(Self::Temporary(tempfile::tempdir().context("no temporary folder can be made")?));
+        };
+        fs::create_dir_all(&directory).await.with_context(|| format!("cannot make {}", directory.display()))?;
+        Ok(Self::Kept(directory))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        match self {
+            Self::Kept(directory) => directory,
+            Self::Temporary(directory) => directory.path(),
+        }
+    }
+
+    /// Writes a file into it.
+    pub(crate) async fn write(&self, name: &str, content: String) -> Result<PathBuf> {
+        let file = self.path().join(name);
+        fs::write(&file, content).await.with_context(|| format!("cannot write {}", file.display()))?;
+        Ok(file)
+    }
+}

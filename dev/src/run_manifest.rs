@@ -1,0 +1,69 @@
+//! The manifest of a run: the project's own, with settings of the component changed that no variable reaches.
+
+use std::{collections::BTreeMap, path::Path};
+
+use anyhow::{Context, Result, bail};
+use toml::{Table, Value};
+
+/// `manifest`, which stands in `folder`, with `values` under `[component.<component>.variables]`.
+///
+/// The component's source becomes absolute, so that the result can stand anywhere.
+///
+/// # Errors
+/// When it is not TOML, has no such component, or the component none of these variables.
+pub(crate) fn derive(
+    manifest: &str,
+    folder: &Path,
+    component: &str,
+    values: &BTreeMap<String, String>,
+) -> Result<String> {
+    let mut manifest: Table = manifest.parse().context("spin.toml is not valid TOML")?;
+    let table = manifest.get_mut("component").and_then(|components| components.get_mut(component));
+    let table = table.with_context(|| format!("spin.toml has no [component.{component}]"))?;
+
+    let source = table.get_mut("source").with_context(|| format!("component.{component} has no source"))?;
+    let path = source.as_str().with_context(|| format!("the source of component.{component} is not a file"))?;
+    let absolute = folder.join(path);
+    *source = absolute.to_str().context("the project stands in a folder whose name is not UTF-8")?.into();
+
+    let variables = table.get_mut("variables").and_then(Value::as_table_mut);
+    let variables = variables.with_context(|| format!("spin.toml has no [component.{component}.variables]"))?;
+    for (name, value) in values {
+        let Some(variable) = variables.get_mut(name) else { bail!("component.{component} has no variable {name}") };
+        *variable = value.clone().into();
+    }
+    toml::to_string(&manifest).context("the derived manifest")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MANIFEST: &str = "
+[component.one]
+source = \"target/one.wasm\"
+[component.one.variables]
+timeout = \"20\"
+tenant = \"{{ tenant }}\"
+";
+
+    fn derived(name: &str) -> Result<String> {
+        let values = BTreeMap::from([(name.to_owned(), "1".to_owned())]);
+        derive(MANIFEST, Path::new("/project"), "one", &values)
+    }
+
+    #[test]
+    fn only_the_named_setting_changes() {
+        let manifest: Table = derived("timeout").unwrap().parse().unwrap();
+        let component = &manifest["component"]["one"];
+        assert_eq!(component["source"].as_str(), Some("/project/target/one.wasm"));
+        assert_eq!(component["variables"]["timeout"].as_str(), Some("1"));
+        assert_eq!(component["variables"]["tenant"].as_str(), Some("{{ tenant }}"));
+    }
+
+    #[test]
+    fn a_setting_that_is_not_there_is_named() {
+        let error = derived("time_out").unwrap_err().to_string();
+        assert_eq!(error, "component.one has no variable time_out");
+    }
+}

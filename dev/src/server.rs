@@ -1,0 +1,113 @@
+//! One Spin application that is being served, by whichever host.
+
+use std::future;
+
+use anyhow::{Error, Result, bail};
+
+use crate::{
+    host::{HostOptions, RunningHost},
+    real_spin::{RealSpin, SpinProgram},
+};
+
+/// What runs the components.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Runner {
+    /// The host in this package: needs nothing installed.
+    #[default]
+    Embedded,
+    /// The real `spin`, 4.1 or newer, that `SPIN` names or that is on `PATH`.
+    RealSpin,
+}
+
+impl Runner {
+    /// The environment variable that makes the end-to-end tests run on the real `spin`.
+    pub const VARIABLE: &str = "PROFILE_GET_SPIN";
+
+    /// The real `spin` when [`Self::VARIABLE`] is `1`, else the embedded host.
+    ///
+    /// # Errors
+    /// When the variable has another value.
+    pub fn from_environment() -> Result<Self> {
+        match std::env::var(Self::VARIABLE).unwrap_or_default().as_str() {
+            "1" => Ok(Self::RealSpin),
+            "" | "0" => Ok(Self::Embedded),
+            other => bail!("{} is {other:?}: set it to 1 to test on the real Spin, or unset it", Self::VARIABLE),
+        }
+    }
+
+    /// Finds out whether this runner can be had, before anything is built for it.
+    ///
+    /// # Errors
+    /// When the real Spin is missing or too old.
+    pub(crate) async fn find(self) -> Result<Host> {
+        Ok(match self {
+            Self::Embedded => Host::Embedded,
+            Self::RealSpin => Host::Spin(SpinProgram::find().await?),
+        })
+    }
+}
+
+/// A runner that is there.
+#[derive(Debug)]
+pub(crate) enum Host {
+    Embedded,
+    Spin(SpinProgram),
+}
+
+impl Host {
+    /// The folder below a run's own that holds this host's state: the two keep different files.
+    pub(crate) fn state_folder(&self) -> &'static str {
+        match self {
+            Self::Embedded => "state",
+            Self::Spin(_) => "spin-state",
+        }
+    }
+
+    pub(crate) async fn serve(&self, options: HostOptions) -> Result<Server> {
+        Ok(match self {
+            Self::Embedded => Server::Embedded(RunningHost::start(options).await?),
+            Self::Spin(program) => Server::Spin(Box::new(RealSpin::start(program, options).await?)),
+        })
+    }
+}
+
+/// A served application. Dropping it ends what serves it.
+#[derive(Debug)]
+pub(crate) enum Server {
+    Embedded(RunningHost),
+    Spin(Box<RealSpin>),
+}
+
+impl Server {
+    /// The base URL, without a trailing slash.
+    pub(crate) fn url(&self) -> &str {
+        match self {
+            Self::Embedded(host) => host.url(),
+            Self::Spin(spin) => spin.url(),
+        }
+    }
+
+    /// What was logged so far, where the options ask to collect it.
+    pub(crate) fn log_lines(&self) -> Vec<String> {
+        match self {
+            Self::Embedded(host) => host.logs().iter().map(ToString::to_string).collect(),
+            Self::Spin(spin) => spin.log_lines(),
+        }
+    }
+
+    /// Waits until it ends by itself, which only the real Spin can do.
+    pub(crate) async fn ended(&mut self) -> Error {
+        match self {
+            Self::Embedded(_) => future::pending().await,
+            Self::Spin(spin) => spin.ended().await,
+        }
+    }
+
+    /// Ends it after the requests under way.
+    pub(crate) async fn stop(self) {
+        match self {
+            Self::Embedded(host) => host.stop().await,
+            Self::Spin(spin) => spin.stop().await,
+        }
+    }
+}

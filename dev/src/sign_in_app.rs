@@ -1,0 +1,149 @@
+//! The sign-in app on this machine, as another application beside the API.
+
+use std::{
+    collections::BTreeMap,
+    iter,
+    net::{Ipv4Addr, TcpListener},
+    path::PathBuf,
+};
+
+use anyhow::{Context, Error, Result};
+use uuid::Uuid;
+
+use crate::{
+    application::{Application, Runner},
+    component_build::Component,
+    host::{HostOptions, InstanceReuse, LogSink},
+    progress::Progress,
+    run_directory::RunDirectory,
+    server::Server,
+    workspace,
+};
+
+/// The paths to which Entra sends people back, below the app's URL.
+const REDIRECTS: [&str; 2] = ["signin-callback", "signed-out"];
+
+/// How to run it. The default is what a test wants.
+#[derive(Clone, Debug)]
+pub struct SignInAppOptions {
+    /// What runs the component.
+    pub runner: Runner,
+    /// Its port; 0 takes a free one.
+    pub port: u16,
+    /// The name of this machine under which browsers open it.
+    pub host_name: &'static str,
+    /// Whether its redirect URIs are registered with the emulated tenant, as they have to be.
+    pub registered: bool,
+    /// The API that it calls; without one, the application's.
+    pub api_url: Option<String>,
+    /// Where the component's log lines go.
+    pub log: LogSink,
+    /// Where the host keeps its state; a temporary folder when there is none.
+    pub directory: Option<PathBuf>,
+    /// How long steps are shown.
+    pub progress: Progress,
+}
+
+impl Default for SignInAppOptions {
+    fn default() -> Self {
+        Self {
+            runner: Runner::default(),
+            port: 0,
+            host_name: "localhost",
+            registered: true,
+            api_url: None,
+            log: LogSink::Collect,
+            directory: None,
+            progress: Progress::default(),
+        }
+    }
+}
+
+/// A served app. Dropping it ends it.
+#[derive(Debug)]
+pub struct SignInApp {
+    url: String,
+    server: Server,
+    _directory: RunDirectory,
+}
+
+impl SignInApp {
+    /// Builds the app if this process has not yet, registers it with the application's tenant and serves it.
+    ///
+    /// # Errors
+    /// When it does not build, the port is taken, or it does not start.
+    pub async fn start(application: &Application, options: SignInAppOptions) -> Result<Self> {
+        let host = options.runner.find().await?;
+        Component::SignInApp.build(options.progress).await?;
+        let step = options.progress.step("Starting the sign-in app");
+        let port = if options.port == 0 { free_port()? } else { options.port };
+        let url = format!("http://{}:{port}", options.host_name);
+        let tenant = &application.tenant;
+        let registration = tenant.web_client();
+        if options.registered {
+            for path in REDIRECTS {
+                tenant.register_redirect_uri(&registration.client_id, &format!("{url}/{path}"))?;
+            }
+        }
+        let directory = RunDirectory::prepare(options.directory).await?;
+        let variables = [
+            ("tenant_id", tenant.tenant_id()),
+            ("app_client_id", &registration.client_id),
+            ("api_client_id", tenant.client_id()),
+            ("api_url", options.api_url.as_deref().unwrap_or(application.url())),
+            ("app_url", &url),
+            ("authority_host", tenant.authority_url()),
+        ];
+        let server = host
+            .serve(HostOptions {
+                manifest: workspace::root().join("app/spin.toml"),
+                runtime_config: None,
+                listen: (Ipv4Addr::LOCALHOST, port).into(),
+                // Not among the variables, which the real Spin gets on its command line for all to see.
+                environment: BTreeMap::from([
+                    ("SPIN_VARIABLE_APPCLIENTSECRET".to_owned(), registration.client_secret.clone()),
+                    ("SPIN_VARIABLE_SESSIONSECRET".to_owned(), session_secret()),
+                ]),
+                variables: variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+                log: options.log,
+                reuse: InstanceReuse::default(),
+                state_dir: directory.path().join(host.state_folder()),
+            })
+            .await?;
+        step.done("Started the sign-in app");
+        Ok(Self { url, server, _directory: directory })
+    }
+
+    /// Where browsers find it, without a trailing slash.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// What was logged so far, where the options ask to collect it.
+    #[must_use]
+    pub fn log_lines(&self) -> Vec<String> {
+        self.server.log_lines()
+    }
+
+    /// Waits until it ends by itself, which only the real Spin can do.
+    pub async fn ended(&mut self) -> Error {
+        self.server.ended().await
+    }
+
+    /// Ends it after the requests under way.
+    pub async fn stop(self) {
+        self.server.stop().await;
+    }
+}
+
+/// The app's own address stands in its settings, so its port is chosen before it listens.
+fn free_port() -> Result<u16> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port of this machine is free")?;
+    Ok(listener.local_addr()?.port())
+}
+
+/// New in each run: sessions of an earlier one are of another tenant.
+fn session_secret() -> String {
+    iter::repeat_with(|| Uuid::new_v4().simple().to_string()).take(2).collect()
+}
