@@ -81,8 +81,10 @@ pub enum SendFault {
     /// The host forbids the destination. Spin says so also when it could not resolve one of the application's
     /// variables, since the list of allowed destinations is made from them.
     Denied,
-    /// A time limit passed.
+    /// The call's own time limit passed.
     TimedOut,
+    /// The request that needs it has no time left.
+    DeadlinePassed,
     /// No connection, or one that broke: the host's own word for it.
     Broken(String),
 }

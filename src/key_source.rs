@@ -203,7 +203,7 @@ async fn refresh<H: Host>(context: &Context<H>, version: TokenVersion) -> Result
         save(context, version, record);
         Ok(known)
     });
-    flight.await.unwrap_or_else(|| Err(KEY_SET.fault(FaultKind::Send(SendFault::TimedOut))))
+    flight.await.unwrap_or_else(|| Err(KEY_SET.fault(FaultKind::Send(SendFault::DeadlinePassed))))
 }
 
 /// Keys, and what the store keeps of them.

@@ -127,10 +127,12 @@ impl Problem {
             Error::Exchange { tenant_id, refusal } => Self::of_exchange(*tenant_id, refusal, settings),
             Error::StillThrottled(wait) => Self::entra_throttles(*wait),
             Error::Graph { tenant_id, refusal } => Self::of_graph(*tenant_id, refusal, settings),
-            Error::DeadlinePassed => {
-                Self::new(504, "request_timeout", "The request took longer than this API allows. Try again.")
-            }
+            Error::DeadlinePassed => Self::out_of_time(),
         }
+    }
+
+    fn out_of_time() -> Self {
+        Self::new(504, "request_timeout", "The request took longer than this API allows. Try again.")
     }
 
     fn of_upstream(UpstreamFault { step, kind }: &UpstreamFault) -> Self {
@@ -141,6 +143,7 @@ impl Problem {
                 "This API may not call the services it needs just now. Try again later.",
                 OUTAGE_WAIT,
             ),
+            (_, FaultKind::Send(SendFault::DeadlinePassed)) => Self::out_of_time(),
             (Service::Entra, FaultKind::Send(SendFault::TimedOut)) => {
                 Self::new(504, "entra_timeout", "Microsoft Entra ID did not answer in time. Try again.")
             }

@@ -105,7 +105,7 @@ pub async fn send<H: Host>(
         Ok(response) if is_transient(response.status()) => {
             retry_after(response.headers(), host.now()).unwrap_or(RETRY_WAIT)
         }
-        Ok(_) | Err(SendFault::Denied | SendFault::TimedOut) => return first,
+        Ok(_) | Err(SendFault::Denied | SendFault::TimedOut | SendFault::DeadlinePassed) => return first,
     };
     if wait > MAX_RETRY_WAIT || wait.saturating_mul(2) > deadline.remaining(host) {
         return first;
@@ -170,7 +170,7 @@ pub async fn read<H: Host>(
         }
         // The host limits the wait for each piece; this limits a body that comes in ever so many.
         if deadline.remaining(host).is_zero() {
-            return Err(SendFault::TimedOut);
+            return Err(SendFault::DeadlinePassed);
         }
     }
     Ok(Reading::Whole(if rest.is_empty() { first } else { rest.freeze() }))
@@ -223,11 +223,14 @@ async fn attempt<H: Host>(
     step: Step,
     request: Request<Bytes>,
 ) -> Result<Response<H::Body>, SendFault> {
-    let timeout = step.timeout.min(deadline.remaining(host));
-    if timeout.is_zero() {
-        return Err(SendFault::TimedOut);
+    let remaining = deadline.remaining(host);
+    if remaining.is_zero() {
+        return Err(SendFault::DeadlinePassed);
     }
-    host.send(request, timeout).await
+    match host.send(request, step.timeout.min(remaining)).await {
+        Err(SendFault::TimedOut) if remaining < step.timeout => Err(SendFault::DeadlinePassed),
+        answer => answer,
+    }
 }
 
 fn jitter<H: Host>(host: &H) -> Duration {

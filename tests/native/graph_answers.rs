@@ -180,6 +180,6 @@ fn the_deadline_holds_for_everything_together() {
                           "jwks_uri": "https://login.example/11111111-1111-4111-8111-111111111111/discovery/v2.0/keys"});
     world.next("metadata", [Reply::json(200, &metadata).after(slow)]);
     world.next("keys", [Reply::json(200, &crate::caller_tokens::key_set()).after(slow)]);
-    world.get(&token()).is(504, "entra_timeout");
+    world.get(&token()).is(504, "request_timeout");
     assert!(world.elapsed() <= Duration::from_secs(6), "{:?}", world.elapsed());
 }
