@@ -82,10 +82,18 @@ impl Application {
     /// When the real Spin is asked for and missing or too old, the component does not build, a port is taken, or the
     /// API does not start.
     pub async fn start(options: ApplicationOptions) -> Result<Self> {
+        let tenant = Tenant::start(options.tenant).await?;
+        Self::start_for(tenant, options).await
+    }
+
+    /// The same for a tenant that runs already: its ids may stand in the options' variables.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn start_for(tenant: Tenant, options: ApplicationOptions) -> Result<Self> {
         let host = options.runner.find().await?;
         Component::Api.build(options.progress).await?;
-        let step = options.progress.step("Starting the emulated tenant and the API");
-        let tenant = Tenant::start(options.tenant).await?;
+        let step = options.progress.step("Starting the API");
         let directory = RunDirectory::prepare(options.directory).await?;
         let server = host
             .serve(HostOptions {
@@ -99,7 +107,7 @@ impl Application {
                 state_dir: directory.path().join(host.state_folder()),
             })
             .await?;
-        step.done("Started the emulated tenant and the API");
+        step.done("Started the API");
         Ok(Self { tenant, server, _directory: directory })
     }
 

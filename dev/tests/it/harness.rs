@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use emulated_tenant::{Endpoint, Person, Service, TokenPlan};
+use emulated_tenant::{Endpoint, Person, Service, Tenant, TenantOptions, TokenPlan};
 use profile_get_dev::application::{Application, ApplicationOptions, Runner};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
@@ -28,12 +28,29 @@ impl Harness {
 
     /// `variables` come before every provider's, as with `spin up --variable`.
     pub(crate) async fn with_variables(variables: &[(&str, &str)]) -> Self {
-        let options = ApplicationOptions {
-            runner: Runner::from_environment().unwrap(),
-            variables: variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
-            ..ApplicationOptions::default()
-        };
-        let application = Application::start(options).await.unwrap();
+        Self::with(ApplicationOptions { variables: owned(variables), ..ApplicationOptions::default() }).await
+    }
+
+    /// `variables` are those that `spin.toml` gives the component as they are.
+    pub(crate) async fn with_component_variables(variables: &[(&str, &str)]) -> Self {
+        Self::with(ApplicationOptions { component_variables: owned(variables), ..ApplicationOptions::default() }).await
+    }
+
+    /// The API takes tokens of the tenant's own directory and of its neighbour.
+    pub(crate) async fn for_both_directories() -> Self {
+        let tenant = Tenant::start(TenantOptions::default()).await.unwrap();
+        let both = format!("{} {}", tenant.tenant_id(), tenant.other_tenant_id());
+        let variables = owned(&[("tenant_id", "organizations"), ("allowed_tenants", &both)]);
+        Self::with_tenant(tenant, ApplicationOptions { variables, ..ApplicationOptions::default() }).await
+    }
+
+    async fn with(options: ApplicationOptions) -> Self {
+        Self::with_tenant(Tenant::start(options.tenant).await.unwrap(), options).await
+    }
+
+    async fn with_tenant(tenant: Tenant, options: ApplicationOptions) -> Self {
+        let options = ApplicationOptions { runner: Runner::from_environment().unwrap(), ..options };
+        let application = Application::start_for(tenant, options).await.unwrap();
         Self { application, client: Client::builder().no_proxy().build().unwrap() }
     }
 
@@ -133,8 +150,37 @@ impl Harness {
         for (value, name) in known {
             text = text.replace(&value, name);
         }
-        text
+        without_ids(&text, &answer.body)
     }
+}
+
+fn owned(variables: &[(&str, &str)]) -> BTreeMap<String, String> {
+    variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+/// Ids of Entra and Graph are new in each run.
+fn without_ids(text: &str, body: &[u8]) -> String {
+    let mut text = text.to_owned();
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    for name in ["entra_correlation_id", "entra_trace_id", "graph_request_id"] {
+        if let Some(id) = body[name].as_str() {
+            text = text.replace(id, &format!("<{name}>"));
+        }
+    }
+    // A challenge's claims hold moments.
+    let claims = body["claims"].as_str().unwrap_or_default();
+    if !claims.is_empty() {
+        let quoted = Value::from(claims).to_string();
+        text = text.replace(&quoted, "\"<claims>\"");
+        let start = text.find("claims=\"").map(|at| at + "claims=\"".len());
+        if let Some(start) = start
+            && let Some(length) = text[start..].find('"')
+        {
+            text.replace_range(start..start + length, "<base64 of the claims>");
+        }
+    }
+    // Its length depends on ids and moments.
+    text.lines().filter(|line| !line.starts_with("content-length: ")).map(|line| format!("{line}\n")).collect()
 }
 
 fn url_encoded(text: &str) -> String {

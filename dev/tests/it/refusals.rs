@@ -50,7 +50,9 @@ async fn other_kinds_of_tokens_are_told_apart() {
     let harness = Harness::start().await;
     let tenant = &harness.application.tenant;
     let ada = harness.person("ada");
-    harness.get(&tenant.app_only_token(|_| {})).await.is(403, "app_only_token");
+    let answer = harness.get(&tenant.app_only_token(|_| {})).await;
+    answer.is(403, "app_only_token");
+    insta::assert_snapshot!("app_only_token", harness.snapshot(&answer));
     harness.get(&tenant.id_token(ada, |_| {})).await.is(403, "insufficient_scope");
     let answer = harness.get(&tenant.graph_token(ada)).await;
     answer.is(401, "invalid_token");
@@ -122,7 +124,9 @@ async fn pages_of_listed_origins_alone_may_call() {
     };
     let answer = harness.send(preflight("https://app.example")).await;
     assert_eq!((answer.status, answer.header("access-control-allow-origin")), (204, "https://app.example"));
-    harness.send(preflight("https://evil.example")).await.is(403, "origin_not_allowed");
+    let answer = harness.send(preflight("https://evil.example")).await;
+    answer.is(403, "origin_not_allowed");
+    insta::assert_snapshot!("origin_not_allowed", harness.snapshot(&answer));
     let call = harness.request(Method::GET, "/api/profile-get").bearer_auth(harness.token("ada"));
     let answer = harness.send(call.header("origin", "https://app.example")).await;
     assert_eq!((answer.status, answer.header("vary")), (200, "Origin"));
@@ -132,7 +136,9 @@ async fn pages_of_listed_origins_alone_may_call() {
 #[tokio::test(flavor = "multi_thread")]
 async fn only_listed_applications_call_where_there_is_a_list() {
     let harness = Harness::with_variables(&[("allowed_clients", "00000000-0000-0000-0000-000000000001")]).await;
-    harness.get_as("ada").await.is(403, "client_not_allowed");
+    let answer = harness.get_as("ada").await;
+    answer.is(403, "client_not_allowed");
+    insta::assert_snapshot!("client_not_allowed", harness.snapshot(&answer));
     let listed = harness.token_with("ada", |plan| plan.set("azp", "00000000-0000-0000-0000-000000000001"));
     assert_eq!(harness.get(&listed).await.status, 200);
 }

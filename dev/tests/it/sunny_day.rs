@@ -103,6 +103,22 @@ async fn names_and_nulls_come_as_graph_has_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn people_of_several_directories_get_their_own_profile() {
+    let harness = Harness::for_both_directories().await;
+    for name in ["ada", "otto"] {
+        let answer = harness.get_as(name).await;
+        assert_eq!(answer.status, 200, "{name}: {answer:?}");
+        assert_eq!(answer.json()["id"], harness.person(name).object_id.as_str());
+    }
+    // Each token is exchanged at its own directory, never at one that stands for all.
+    let requests = harness.application.tenant.requests();
+    let exchanges = requests.iter().filter(|request| request.endpoint == Endpoint::Token);
+    let directories: Vec<&str> = exchanges.filter_map(|request| request.path_and_query.split('/').nth(1)).collect();
+    let tenant = &harness.application.tenant;
+    assert_eq!(directories, [tenant.tenant_id(), tenant.other_tenant_id()]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_directory_that_is_not_on_the_list_is_refused() {
     let harness = Harness::with_variables(&[
         ("tenant_id", "common"),
