@@ -90,7 +90,7 @@ impl SignInApp {
             ("tenant_id", tenant.tenant_id()),
             ("app_client_id", &registration.client_id),
             ("api_client_id", tenant.client_id()),
-            ("api_url", options.api_url.as_deref().unwrap_or(application.url())),
+            ("api_url", options.api_url.as_deref().unwrap_or_else(|| application.url())),
             ("app_url", &url),
             ("authority_host", tenant.authority_url()),
         ];
