@@ -1,0 +1,11 @@
+//! Real browsers: what people and their applications see, against the components as WebAssembly and the emulated tenant.
+//!
+//! The browser's part is `dev/browser`, run by Node. Where Node or Chromium is missing a test is skipped and says so.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, also in its helpers, which clippy does not know as tests"
+)]
+
+mod browser_tests;
+mod sign_in_app;
