@@ -60,10 +60,16 @@ export class Visitor {
     return this.context.newPage()
   }
 
-  // Ends the visit; nothing may have gone wrong in it.
-  async leave() {
+  // Ends the visit. Nothing may have gone wrong in it but the `expected` faults, one for each pattern.
+  async leave(expected = []) {
     await this.context.close()
-    assert.deepEqual(this.faults, [])
+    const unexpected = [...this.faults]
+    for (const pattern of expected) {
+      const at = unexpected.findIndex((fault) => pattern.test(fault))
+      assert.notEqual(at, -1, `${pattern} is not among ${JSON.stringify(this.faults)}`)
+      unexpected.splice(at, 1)
+    }
+    assert.deepEqual(unexpected, [])
   }
 }
 

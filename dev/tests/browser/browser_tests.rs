@@ -16,7 +16,16 @@ use serde_json::Value;
 /// The programs under which Chromium is known.
 const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
-const FILES: [&str; 4] = ["package.json", "package-lock.json", "browser.mjs", "app.test.mjs"];
+const FILES: [&str; 8] = [
+    "package.json",
+    "package-lock.json",
+    "browser.mjs",
+    "app.test.mjs",
+    "single_page.test.mjs",
+    "single_page_server.mjs",
+    "single_page/index.html",
+    "single_page/single_page.js",
+];
 
 /// What all tests need, ready once for the whole process; else why they are to be skipped.
 static READY: LazyLock<Result<BrowserTests, String>> = LazyLock::new(BrowserTests::prepare);
@@ -64,7 +73,7 @@ impl BrowserTests {
 
 fn copy_files(folder: &Path) {
     let source = workspace::root().join("dev/browser");
-    fs::create_dir_all(folder).unwrap();
+    fs::create_dir_all(folder.join("single_page")).unwrap();
     for file in FILES {
         fs::copy(source.join(file), folder.join(file)).unwrap();
     }

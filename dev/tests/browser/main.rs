@@ -9,3 +9,4 @@
 
 mod browser_tests;
 mod sign_in_app;
+mod single_page;
