@@ -7,8 +7,7 @@
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
-use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{host::UnixTime, strict_json, upstream};
 
@@ -82,8 +81,9 @@ const DENIED: [u32; 20] = [
 /// Entra is busy or waits for one of its parts.
 const TRANSIENT: [u32; 6] = [90033, 90024, 50033, 90006, 90012, 90090];
 
-#[derive(Deserialize, Default)]
-#[serde(default)]
+/// The members that are looked at. One that is absent or of another type than documented is empty, so that it takes
+/// nothing from what the others say.
+#[derive(Default)]
 struct Body {
     error: String,
     error_codes: Vec<u32>,
@@ -93,12 +93,47 @@ struct Body {
     trace_id: String,
 }
 
+impl Body {
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let mut members: Map<String, Value> = serde_json::from_slice(bytes).ok()?;
+        let codes = members.remove("error_codes").map(error_codes).unwrap_or_default();
+        let mut text = |name: &str| match members.remove(name) {
+            Some(Value::String(text)) => text,
+            _ => String::new(),
+        };
+        let mut body = Self {
+            error: text("error"),
+            error_codes: codes,
+            suberror: text("suberror"),
+            claims: String::new(),
+            correlation_id: text("correlation_id"),
+            trace_id: text("trace_id"),
+        };
+        body.claims = match members.remove("claims") {
+            Some(Value::String(text)) => text,
+            Some(Value::Object(object)) => Value::Object(object).to_string(),
+            _ => String::new(),
+        };
+        (!body.error.is_empty()).then_some(body)
+    }
+}
+
+fn error_codes(value: Value) -> Vec<u32> {
+    let Value::Array(values) = value else { return Vec::new() };
+    let code = |value: &Value| match value {
+        Value::Number(number) => number.as_u64().and_then(|code| code.try_into().ok()),
+        Value::String(text) => text.parse().ok(),
+        _ => None,
+    };
+    values.iter().filter_map(code).collect()
+}
+
 impl ExchangeRefusal {
     /// Reads an answer of the token endpoint that is not a token.
     #[must_use]
     pub fn read(status: StatusCode, headers: &HeaderMap, body: &[u8], now: UnixTime) -> Self {
         let wait = upstream::retry_after(headers, now);
-        let body: Option<Body> = serde_json::from_slice(body).ok().filter(|body: &Body| !body.error.is_empty());
+        let body = Body::read(body);
         let meaning = meaning(status, wait, body.as_ref());
         let body = body.unwrap_or_default();
         Self {
@@ -191,6 +226,27 @@ mod tests {
     fn read(status: u16, body: &Value) -> Meaning {
         let status = StatusCode::from_u16(status).unwrap();
         ExchangeRefusal::read(status, &HeaderMap::new(), body.to_string().as_bytes(), UnixTime(0)).meaning
+    }
+
+    #[test]
+    fn a_member_of_another_type_takes_nothing_from_the_others() {
+        let odd = [
+            ("claims", json!(null)),
+            ("suberror", json!(null)),
+            ("error_codes", json!(null)),
+            ("error_codes", json!(["65001"])),
+            ("error_codes", json!([65001, 99_999_999_999_u64])),
+            ("trace_id", json!(1)),
+            ("correlation_id", json!({})),
+        ];
+        for (name, value) in odd {
+            let mut body = json!({"error": "consent_required", "error_codes": [65001], "trace_id": "t"});
+            body[name] = value;
+            assert_eq!(read(400, &body), Meaning::ConsentRequired, "{body}");
+        }
+        let claims: Value = serde_json::from_str(CLAIMS).unwrap();
+        let body = json!({"error": "interaction_required", "claims": claims});
+        assert_eq!(read(400, &body), Meaning::ClaimsChallenge(CLAIMS.to_owned()));
     }
 
     #[test]
