@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 
 use crate::{
     correlation::Correlation,
@@ -96,7 +96,7 @@ async fn serve<H: Host>(
     let bearer = profile::bearer(&request.headers)?;
     let resource = match route {
         Route::Photo if query.is_some_and(|query| !query.is_empty()) => return Err(Error::Query(QueryFault::Unknown)),
-        Route::Photo => Resource::Photo(request.headers.get(header::IF_NONE_MATCH).cloned()),
+        Route::Photo => Resource::photo(&request.headers),
         Route::Profile | Route::ProfileOfSample | Route::Other => {
             Resource::Profile(Select::parse(query).map_err(Error::Query)?)
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header, response::Parts};
 use serde::Deserialize;
 
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     host::UnixTime,
     query::Select,
     settings::Settings,
-    upstream::{self, Service, Step},
+    upstream::{self, Reading, Service, Step},
 };
 
 /// The call. Bodies up to the limit are read whole and sent with their length, which costs the caller one packet; larger
@@ -24,6 +24,9 @@ pub const STEP: Step =
 /// What a throttled caller is told to wait if Graph does not say.
 const DEFAULT_WAIT: Duration = Duration::from_secs(10);
 
+/// A longer entity tag is none of Graph's, and is not sent on.
+const MAX_ENTITY_TAG_BYTES: usize = 256;
+
 const GRAPH_REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 
 /// What is asked of Graph.
@@ -33,6 +36,15 @@ pub enum Resource {
     Profile(Option<Select>),
     /// The person's photo; the entity tag is one that the caller has already.
     Photo(Option<HeaderValue>),
+}
+
+impl Resource {
+    /// The photo, for a caller who has it already if `If-None-Match` says so.
+    #[must_use]
+    pub fn photo(headers: &HeaderMap) -> Self {
+        let tag = headers.get(header::IF_NONE_MATCH).filter(|tag| tag.len() <= MAX_ENTITY_TAG_BYTES);
+        Self::Photo(tag.cloned())
+    }
 }
 
 /// Graph's refusal, understood.
@@ -87,6 +99,8 @@ pub fn request(
     };
     let mut request = Request::get(address)
         .header(header::ACCEPT, accept)
+        // Without it a server may choose any coding (RFC 9110 section 12.5.3), and the body is passed on as it comes.
+        .header(header::ACCEPT_ENCODING, "identity")
         .header(header::AUTHORIZATION, token.authorization()?)
         .body(Bytes::new())
         .ok()?;
@@ -97,10 +111,19 @@ pub fn request(
     Some(request)
 }
 
-/// Whether a status means that the body is what was asked for.
+/// Whether an answer is what was asked for, and not a page of something in between.
 #[must_use]
-pub fn is_answer(status: StatusCode, resource: &Resource) -> bool {
-    status.is_success() || (status == StatusCode::NOT_MODIFIED && matches!(resource, Resource::Photo(Some(_))))
+pub fn is_answer(head: &Parts, reading: &Reading, resource: &Resource) -> bool {
+    let media_type = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media_type = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let is_expected = match resource {
+        Resource::Photo(Some(_)) if head.status == StatusCode::NOT_MODIFIED => return true,
+        // SVG would be a document of this API's origin, with scripts.
+        Resource::Photo(_) => media_type.starts_with("image/") && media_type != "image/svg+xml",
+        Resource::Profile(_) => media_type == "application/json",
+    };
+    let is_empty = matches!(reading, Reading::Whole(bytes) if bytes.is_empty());
+    head.status == StatusCode::OK && is_expected && !is_empty && !head.headers.contains_key(header::CONTENT_ENCODING)
 }
 
 impl GraphRefusal {

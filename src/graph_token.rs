@@ -57,6 +57,13 @@ impl GraphToken {
         now.0 >= self.0.refresh_at
     }
 
+    /// The same token, to be replaced no earlier than `refresh_at`.
+    #[must_use]
+    pub fn postponed(&self, refresh_at: UnixTime) -> Self {
+        let Record { text, usable_until, .. } = &self.0;
+        Self(Record { text: text.clone(), usable_until: *usable_until, refresh_at: refresh_at.0.min(*usable_until) })
+    }
+
     /// Its size, for caches that count bytes.
     #[must_use]
     pub(crate) const fn bytes(&self) -> usize {
@@ -116,6 +123,7 @@ pub fn request(
         .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
         .header(header::CONTENT_LENGTH, body.len())
         .header(header::ACCEPT, "application/json")
+        .header(header::ACCEPT_ENCODING, "identity")
         .header("return-client-request-id", "true")
         .body(body)
         .map_err(|error| error.to_string())?;
@@ -147,7 +155,8 @@ pub fn parse(response: &Response<Bytes>, now: UnixTime) -> Result<GraphToken, Ex
     }
     let life = granted.expires_in.min(MAX_LIFE_SECONDS);
     let usable_until = now.plus(life.saturating_sub(MARGIN_SECONDS)).0;
-    let refresh_at = granted.refresh_in.map_or(usable_until, |seconds| now.plus(seconds).0.min(usable_until));
+    let refresh_at =
+        as_seconds(&granted.refresh_in).map_or(usable_until, |seconds| now.plus(seconds).0.min(usable_until));
     Ok(GraphToken(Record { text, usable_until, refresh_at }))
 }
 
@@ -173,22 +182,22 @@ struct Granted {
     access_token: String,
     #[serde(deserialize_with = "seconds")]
     expires_in: u64,
-    #[serde(default, deserialize_with = "optional_seconds")]
-    refresh_in: Option<u64>,
+    /// Advice, so that nothing is lost with one that cannot be read.
+    #[serde(default)]
+    refresh_in: Value,
 }
 
 /// Some of Entra's endpoints send seconds as a string.
 fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    match Value::deserialize(deserializer)? {
+    as_seconds(&Value::deserialize(deserializer)?).ok_or_else(|| D::Error::custom("not seconds"))
+}
+
+fn as_seconds(value: &Value) -> Option<u64> {
+    match value {
         Value::Number(number) => number.as_u64(),
         Value::String(text) => text.parse().ok(),
         _ => None,
     }
-    .ok_or_else(|| D::Error::custom("not seconds"))
-}
-
-fn optional_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
-    seconds(deserializer).map(Some)
 }
 
 #[cfg(test)]
@@ -211,6 +220,8 @@ mod tests {
             (r#"{"token_type":"Bearer","access_token":"t","expires_in":99999999}"#, 101_680, 101_680),
             (r#"{"token_type":"Bearer","access_token":"t","expires_in":60}"#, 1000, 1000),
             (r#"{"token_type":"Bearer","access_token":"t","expires_in":3600,"refresh_in":9999}"#, 4480, 4480),
+            (r#"{"token_type":"Bearer","access_token":"t","expires_in":3600,"refresh_in":null}"#, 4480, 4480),
+            (r#"{"token_type":"Bearer","access_token":"t","expires_in":3600,"refresh_in":-1}"#, 4480, 4480),
         ];
         for (body, usable_until, refresh_at) in cases {
             let token = parse(&answer(200, body), UnixTime(1000)).unwrap();

@@ -17,6 +17,9 @@ pub enum Body<B> {
 /// Headers of Graph's that mean something to the caller.
 const PASSED_ON: [HeaderName; 2] = [header::CONTENT_TYPE, header::ETAG];
 
+/// Longer values are not passed on: a host refuses an answer with headers of many kilobytes.
+const MAX_PASSED_ON_BYTES: usize = 1024;
+
 /// Graph's answer, as it came. Nobody may keep it: it is one person's.
 #[must_use]
 pub fn of_graph<B>(status: StatusCode, graph: &HeaderMap, reading: Reading, rest: B) -> Response<Body<B>> {
@@ -27,7 +30,7 @@ pub fn of_graph<B>(status: StatusCode, graph: &HeaderMap, reading: Reading, rest
     let mut response = new(status, body);
     let headers = response.headers_mut();
     for name in PASSED_ON {
-        if let Some(value) = graph.get(&name) {
+        if let Some(value) = graph.get(&name).filter(|value| value.len() <= MAX_PASSED_ON_BYTES) {
             headers.insert(name, value.clone());
         }
     }
