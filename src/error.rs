@@ -9,11 +9,12 @@ use uuid::Uuid;
 use crate::{
     bearer_token::BearerFault,
     caller::CallerRefusal,
-    exchange_refusal::ExchangeRefusal,
+    exchange_refusal::{ExchangeRefusal, Meaning},
     graph::GraphRefusal,
+    host::SendFault,
     query::QueryFault,
     settings::SettingsFaults,
-    upstream::{Service, UpstreamFault},
+    upstream::{FaultKind, Service, UpstreamFault},
 };
 
 /// Why there is no profile.
@@ -73,6 +74,31 @@ impl From<UpstreamFault> for Error {
 }
 
 impl Error {
+    /// Whether the time of one request alone was over.
+    #[must_use]
+    pub fn is_deadline(&self) -> bool {
+        match self {
+            Self::DeadlinePassed => true,
+            Self::Upstream(fault) => fault.kind == FaultKind::Send(SendFault::DeadlinePassed),
+            _ => false,
+        }
+    }
+
+    /// When Entra wants to be asked again, if it says so.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::StillThrottled(wait) => Some(*wait),
+            Self::Upstream(UpstreamFault { kind: FaultKind::Unavailable(_, wait), .. }) => *wait,
+            Self::Exchange { refusal, .. } => match refusal.meaning {
+                Meaning::Throttled { retry_after, .. } => Some(retry_after),
+                Meaning::Unavailable(wait) => wait,
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// What happened, for the operator's log. Holds no token, secret or claim.
     #[must_use]
     pub fn cause(&self) -> String {

@@ -45,6 +45,7 @@ pub async fn get<H: Host>(
     };
 
     // 4. Once more, if another token can help.
+    let refused = Rc::clone(&token);
     let need = match &refusal.meaning {
         GraphMeaning::TokenRefused => Need::InsteadOf(token),
         GraphMeaning::ClaimsChallenge(claims) => Need::WithClaims(claims.clone()),
@@ -52,7 +53,11 @@ pub async fn get<H: Host>(
     };
     let token = match self::token(context, notes, &caller, &need).await {
         Ok(token) => token,
-        Err(error) => return Err(second_exchange_failed(error, &caller, refusal)),
+        Err(error) => {
+            // Else the next request would meet Graph with the same token.
+            TokenSource::forget(context, &caller, &refused);
+            return Err(second_exchange_failed(error, &caller, refusal));
+        }
     };
     match ask_graph(context, notes, resource, &token).await? {
         Answer::Found(response) => Ok(response),
@@ -111,7 +116,7 @@ async fn ask_graph<H: Host>(
     let reading = upstream::read(host, *deadline, &mut body, graph::STEP.max_body).await.map_err(broken)?;
     notes.graph_answered_in(host.elapsed().saturating_sub(started));
 
-    if graph::is_answer(head.status, resource) {
+    if graph::is_answer(&head, &reading, resource) {
         return Ok(Answer::Found(response::of_graph(head.status, &head.headers, reading, body)));
     }
     let (Reading::Whole(bytes) | Reading::Begun(bytes)) = reading;

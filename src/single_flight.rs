@@ -19,6 +19,8 @@ const LAST_LOOK: Duration = Duration::from_millis(16);
 #[derive(Debug)]
 pub struct SingleFlight<K, T> {
     flights: RefCell<HashMap<K, Rc<Flight<T>>>>,
+    /// Whether an outcome holds for those who waited too.
+    is_shared: fn(&T) -> bool,
 }
 
 #[derive(Debug)]
@@ -29,7 +31,15 @@ struct Flight<T> {
 
 impl<K, T> Default for SingleFlight<K, T> {
     fn default() -> Self {
-        Self { flights: RefCell::default() }
+        Self::sharing(|_| true)
+    }
+}
+
+impl<K, T> SingleFlight<K, T> {
+    /// Of which only those outcomes are shared that `is_shared` names; after another, one of those who waited works
+    /// itself.
+    pub fn sharing(is_shared: fn(&T) -> bool) -> Self {
+        Self { flights: RefCell::default(), is_shared }
     }
 }
 
@@ -41,9 +51,6 @@ impl<K: Hash + Eq + Clone, T: Clone> SingleFlight<K, T> {
         let mut look = FIRST_LOOK;
         loop {
             let Some(flight) = self.join(&key) else { break };
-            if let Some(outcome) = flight.outcome.borrow().clone() {
-                return Some(outcome);
-            }
             if flight.given_up.get() {
                 continue;
             }
@@ -53,8 +60,8 @@ impl<K: Hash + Eq + Clone, T: Clone> SingleFlight<K, T> {
             host.sleep(look).await;
             look = LAST_LOOK.min(look.saturating_mul(2));
             // The flight may have landed meanwhile and have left the list; its outcome is still held here.
-            if let Some(outcome) = flight.outcome.borrow().clone() {
-                return Some(outcome);
+            if let Some(outcome) = flight.outcome.borrow().as_ref().filter(|outcome| (self.is_shared)(outcome)) {
+                return Some(outcome.clone());
             }
         }
         let lead = Lead { flights: self, key };

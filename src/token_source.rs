@@ -28,6 +28,9 @@ const STEP: Step =
 const MAX_TOKENS: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
 const MAX_BYTES: usize = 32 * 1024 * 1024;
 
+/// How long a token that is due is left as it is after its renewal failed, unless Entra asks for longer.
+const RENEWAL_PAUSE: Duration = Duration::from_secs(60);
+
 /// How many tokens that Entra wants left alone for a while are remembered.
 const MAX_BLOCKED: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
 
@@ -77,7 +80,15 @@ pub struct TokenSource {
     memory: RefCell<Memory>,
     throttled: RefCell<HashMap<Uuid, UnixTime>>,
     blocked: RefCell<LruCache<AssertionDigest, UnixTime>>,
-    flights: SingleFlight<(AssertionDigest, Option<String>), Obtained>,
+    flights: SingleFlight<(AssertionDigest, Purpose), Obtained>,
+}
+
+/// What an exchange under way is good for: those who need a token other than the stored one do not wait for it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Purpose {
+    Any,
+    Anew,
+    WithClaims(String),
 }
 
 #[derive(Debug)]
@@ -92,7 +103,8 @@ impl Default for TokenSource {
             memory: RefCell::new(Memory { tokens: LruCache::new(MAX_TOKENS), bytes: 0 }),
             throttled: RefCell::default(),
             blocked: RefCell::new(LruCache::new(MAX_BLOCKED)),
-            flights: SingleFlight::default(),
+            // Who came later has more time than the one whose time was over.
+            flights: SingleFlight::sharing(|outcome: &Obtained| !matches!(outcome, Err(error) if error.is_deadline())),
         }
     }
 }
@@ -111,24 +123,37 @@ impl TokenSource {
             }
             return Ok((token, Origin::Memory));
         }
-        let claims = match need {
-            Need::WithClaims(claims) => Some(claims.clone()),
-            Need::Any | Need::InsteadOf(_) => None,
+        let (purpose, claims) = match need {
+            Need::Any => (Purpose::Any, None),
+            Need::InsteadOf(_) => (Purpose::Anew, None),
+            Need::WithClaims(claims) => (Purpose::WithClaims(claims.clone()), Some(claims.as_str())),
         };
-        let key = (digest, claims.clone());
-        let flight = source.flights.run(&context.host, context.deadline, key, async || {
+        let flight = source.flights.run(&context.host, context.deadline, (digest, purpose), async || {
             if matches!(need, Need::Any)
                 && let Some(token) = load(context, caller, digest).await
             {
-                let token = source.remember(digest, token);
-                if token.is_due(context.host.now()) {
-                    renew_beside(context, caller, digest);
-                }
-                return Ok((token, Origin::Store));
+                return Ok((source.remember(digest, token), Origin::Store));
             }
-            exchange(context, caller, digest, claims.as_deref()).await.map(|token| (token, Origin::Exchange))
+            exchange(context, caller, digest, claims).await.map(|token| (token, Origin::Exchange))
         });
-        flight.await.unwrap_or(Err(Error::DeadlinePassed))
+        let obtained = flight.await.unwrap_or(Err(Error::DeadlinePassed));
+        if let Ok((token, Origin::Store)) = &obtained
+            && token.is_due(context.host.now())
+        {
+            renew_beside(context, caller, digest);
+        }
+        obtained
+    }
+
+    /// Forgets a token that Graph has refused, here and in the store.
+    pub fn forget<H: Host>(context: &Context<H>, caller: &VerifiedCaller, refused: &GraphToken) {
+        let digest: AssertionDigest = Sha256::digest(caller.assertion().as_str()).into();
+        let mut memory = context.instance.token_source.memory.borrow_mut();
+        if memory.tokens.peek(&digest).is_some_and(|token| **token != *refused) {
+            return;
+        }
+        memory.remove(&digest);
+        store(context, caller, digest, Vec::new());
     }
 
     fn remembered(&self, digest: &AssertionDigest, need: &Need, now: UnixTime) -> Option<Rc<GraphToken>> {
@@ -169,6 +194,12 @@ impl TokenSource {
 }
 
 impl Memory {
+    fn remove(&mut self, digest: &AssertionDigest) {
+        if let Some(token) = self.tokens.pop(digest) {
+            self.bytes = self.bytes.saturating_sub(token.bytes());
+        }
+    }
+
     fn put(&mut self, digest: AssertionDigest, token: Rc<GraphToken>) {
         self.bytes = self.bytes.saturating_add(token.bytes());
         // `push` also gives back what it displaced: the older token of this caller, or the least recently used.
@@ -185,16 +216,27 @@ impl Memory {
 
 /// Replaces a token before its time is over (`refresh_in`), without letting anyone wait for it.
 fn renew_beside<H: Host>(context: &Context<H>, caller: &Rc<VerifiedCaller>, digest: AssertionDigest) {
-    if context.instance.token_source.flights.is_running(&(digest, None)) {
+    let purpose = (digest, Purpose::Any);
+    if context.instance.token_source.flights.is_running(&purpose) {
         return;
     }
     let (own, caller) = (context.with_new_deadline(), Rc::clone(caller));
     context.host.spawn(async move {
         let source = &own.instance.token_source;
         let work = async || exchange(&own, &caller, digest, None).await.map(|token| (token, Origin::Exchange));
-        // A failure changes nothing: the token at hand serves until its end.
-        let _ = source.flights.run(&own.host, own.deadline, (digest, None), work).await;
+        if let Some(Err(error)) = source.flights.run(&own.host, own.deadline, purpose, work).await {
+            postpone(&own, &caller, digest, error.retry_after().unwrap_or_default().max(RENEWAL_PAUSE));
+        }
     });
+}
+
+/// The token at hand serves until its end; other requests, also of other instances, leave its renewal alone for a while.
+fn postpone<H: Host>(context: &Context<H>, caller: &VerifiedCaller, digest: AssertionDigest, pause: Duration) {
+    let source = &context.instance.token_source;
+    let Some(token) = source.memory.borrow().tokens.peek(&digest).cloned() else { return };
+    let postponed = token.postponed(context.host.now().plus(pause.as_secs()));
+    save(context, caller, digest, &postponed);
+    source.remember(digest, postponed);
 }
 
 async fn exchange<H: Host>(
@@ -276,9 +318,14 @@ async fn load<H: Host>(context: &Context<H>, caller: &VerifiedCaller, digest: As
 }
 
 fn save<H: Host>(context: &Context<H>, caller: &VerifiedCaller, digest: AssertionDigest, token: &GraphToken) {
+    store(context, caller, digest, token.to_content());
+}
+
+/// Writes the caller's slot, beside the request. What is no token's content is a miss to those who read it.
+fn store<H: Host>(context: &Context<H>, caller: &VerifiedCaller, digest: AssertionDigest, content: Vec<u8>) {
     let Some(slot) = slot(&digest, context.settings.token_store_slots) else { return };
     let purpose = purpose(context, caller, slot);
-    let (own, secret, content) = (context.with_new_deadline(), caller.assertion().clone(), token.to_content());
+    let (own, secret) = (context.with_new_deadline(), caller.assertion().clone());
     context.host.spawn(async move {
         let secret = secret.as_str().as_bytes();
         own.instance.store.write(&own.host, &store_key(slot), secret, purpose.as_bytes(), &content).await;
