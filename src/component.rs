@@ -1,7 +1,7 @@
 //! The one file that knows Spin: the entry point, and the [`Host`] that the core is given here. It decides nothing.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     io::Write,
     pin::Pin,
     rc::Rc,
@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::{BodyExt, Full};
 use spin_sdk::{
@@ -30,13 +30,19 @@ use crate::{
     api::{self, RequestHead},
     host::{Host, SendFault, StoreFault, UnixTime, UpstreamBody, VariableUnavailable},
     instance::Instance,
-    response::Body,
+    log_line,
+    response::{self, Body},
 };
 
 /// How often the host is let go on before an answer is returned. The body's first piece is then written already, and
 /// Spin sends it in one packet with the head; otherwise it follows alone, and waits 40 ms for the client to acknowledge
 /// the head.
 const YIELDS_BEFORE_ANSWER: usize = 2;
+
+/// A streamed answer ends after this time and this many bytes, whatever is still to come: its upstream connection is
+/// held all the while. Graph's largest photos have 4 MB.
+const STREAM_TIMEOUT: Duration = Duration::from_secs(120);
+const MAX_STREAM_BYTES: usize = 64 * 1024 * 1024;
 
 thread_local! {
     static INSTANCE: Rc<Instance> = Rc::default();
@@ -56,7 +62,14 @@ impl Guest for Component {
         let is_head = head.method == http::Method::HEAD;
         let instance = INSTANCE.with(Rc::clone);
         let response = api::answer(&instance, &Spin, &head).await;
-        let answer = into_wasi(response, is_head)?;
+        let answer = match into_wasi(response, is_head) {
+            Ok(answer) => answer,
+            // Spin made its own answer of an error: an empty one.
+            Err(error) => {
+                Spin.log(&log_line::unsendable(&error.to_string()));
+                into_wasi(response::empty(StatusCode::BAD_GATEWAY), is_head)?
+            }
+        };
         for _ in 0..YIELDS_BEFORE_ANSWER {
             wit_bindgen::yield_async().await;
         }
@@ -89,15 +102,20 @@ fn into_wasi(response: Response<Body<IncomingResponseBody>>, is_head: bool) -> R
         _ if is_head => Response::from_parts(head, Full::<Bytes>::default()).into_response(),
         Body::Whole(bytes) => Response::from_parts(head, Full::new(bytes)).into_response(),
         Body::Streamed(begun, rest) => {
-            Response::from_parts(head, Streamed { begun: Some(begun), rest }).into_response()
+            let end = Box::pin(spin_sdk::time::sleep(STREAM_TIMEOUT));
+            Response::from_parts(head, Streamed { begun: Some(begun), rest, end, allowance: MAX_STREAM_BYTES })
+                .into_response()
         }
     }
 }
 
-/// A body of which the beginning has been read already.
+/// A body of which the beginning has been read already. It ends in an error, so that what was sent is known to be cut,
+/// where it goes on for too long.
 struct Streamed {
     begun: Option<Bytes>,
     rest: IncomingResponseBody,
+    end: Pin<Box<dyn Future<Output = ()>>>,
+    allowance: usize,
 }
 
 impl http_body::Body for Streamed {
@@ -108,10 +126,20 @@ impl http_body::Body for Streamed {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, ErrorCode>>> {
-        match self.begun.take() {
-            Some(begun) => Poll::Ready(Some(Ok(Frame::data(begun)))),
-            None => Pin::new(&mut self.rest).poll_frame(context),
+        if let Some(begun) = self.begun.take() {
+            return Poll::Ready(Some(Ok(Frame::data(begun))));
         }
+        if self.end.as_mut().poll(context).is_ready() {
+            return Poll::Ready(Some(Err(ErrorCode::HttpResponseTimeout)));
+        }
+        let polled = Pin::new(&mut self.rest).poll_frame(context);
+        if let Poll::Ready(Some(Ok(frame))) = &polled {
+            match self.allowance.checked_sub(frame.data_ref().map_or(0, Bytes::len)) {
+                Some(allowance) => self.allowance = allowance,
+                None => return Poll::Ready(Some(Err(ErrorCode::HttpResponseBodySize(None)))),
+            }
+        }
+        polled
     }
 }
 
@@ -174,6 +202,16 @@ impl Host for Spin {
 
     fn spawn(&self, task: impl Future<Output = ()> + 'static) {
         wit_bindgen::spawn(task);
+    }
+
+    fn retire(&self) {
+        thread_local! {
+            static RETIRED: Cell<bool> = const { Cell::new(false) };
+        }
+        // A host starts no request in an instance with backpressure, and drops it when the last one has ended.
+        if !RETIRED.replace(true) {
+            wit_bindgen::backpressure_inc();
+        }
     }
 
     fn log(&self, line: &str) {

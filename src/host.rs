@@ -46,6 +46,9 @@ pub trait Host: Clone + 'static {
     /// Goes on with `task` beside the request, also after its answer has been given.
     fn spawn(&self, task: impl Future<Output = ()> + 'static);
 
+    /// Takes no further requests into this instance; those under way go on. The host starts another.
+    fn retire(&self);
+
     /// Writes one line to the operator's log.
     fn log(&self, line: &str);
 }
@@ -79,7 +82,7 @@ impl UnixTime {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SendFault {
     /// The host forbids the destination. Spin says so also when it could not resolve one of the application's
-    /// variables, since the list of allowed destinations is made from them.
+    /// variables, since the list of allowed destinations is made from them, and then for as long as the instance lives.
     Denied,
     /// The call's own time limit passed.
     TimedOut,

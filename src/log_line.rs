@@ -132,6 +132,13 @@ pub fn store_fault<H: Host>(host: &H, what: &str, reason: &str) {
     );
 }
 
+/// The line about an answer that the host did not take.
+#[must_use]
+pub fn unsendable(reason: &str) -> String {
+    let cause = format!("the host refused the answer, and an empty one went out instead: {reason}");
+    serde_json::to_string(&EventLine { level: "error", event: "answer", cause }).unwrap_or_default()
+}
+
 #[derive(Serialize)]
 struct RequestLine<'a> {
     level: &'static str,

@@ -153,6 +153,11 @@ pub async fn read<H: Host>(
     body: &mut H::Body,
     limit: usize,
 ) -> Result<Reading, SendFault> {
+    // The host limits the wait for each piece; this also limits a body that comes in ever so many.
+    within(host, deadline.remaining(host), read_pieces(body, limit)).await.unwrap_or(Err(SendFault::DeadlinePassed))
+}
+
+async fn read_pieces(body: &mut impl UpstreamBody, limit: usize) -> Result<Reading, SendFault> {
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
     while let Some(piece) = body.next().await {
@@ -167,10 +172,6 @@ pub async fn read<H: Host>(
         }
         if first.len().max(rest.len()) > limit {
             return Ok(Reading::Begun(if rest.is_empty() { first } else { rest.freeze() }));
-        }
-        // The host limits the wait for each piece; this limits a body that comes in ever so many.
-        if deadline.remaining(host).is_zero() {
-            return Err(SendFault::DeadlinePassed);
         }
     }
     Ok(Reading::Whole(if rest.is_empty() { first } else { rest.freeze() }))
@@ -227,8 +228,16 @@ async fn attempt<H: Host>(
     if remaining.is_zero() {
         return Err(SendFault::DeadlinePassed);
     }
-    match host.send(request, step.timeout.min(remaining)).await {
+    let limit = step.timeout.min(remaining);
+    // The host's limits begin when it connects. Before that Spin resolves the application's variables, which may take a
+    // vault's time.
+    match within(host, limit, host.send(request, limit)).await.unwrap_or(Err(SendFault::TimedOut)) {
         Err(SendFault::TimedOut) if remaining < step.timeout => Err(SendFault::DeadlinePassed),
+        Err(SendFault::Denied) => {
+            // Where a variable could not be resolved, an instance that starts later may be luckier; this one will not.
+            host.retire();
+            Err(SendFault::Denied)
+        }
         answer => answer,
     }
 }

@@ -79,6 +79,56 @@ fn tokens_end_before_their_time_and_are_renewed_when_entra_says() {
 }
 
 #[test]
+fn a_renewal_that_fails_is_left_for_a_minute() {
+    let failures = [
+        (503, json!({}), 2),
+        (400, json!({"error": "invalid_grant"}), 1),
+        (429, json!({"error": "temporarily_unavailable"}), 1),
+    ];
+    for (status, body, calls) in failures {
+        let world = World::new();
+        let long = token_with(|plan| plan.claim("exp", crate::scripted_host::NOW + 100_000));
+        let reply = json!({"token_type": "Bearer", "access_token": "one", "expires_in": 3600, "refresh_in": 1800});
+        world.next("token", [Reply::json(200, &reply)]);
+        assert_eq!(world.get(&long).status, 200);
+        world.pass(1800);
+        world.next("token", vec![Reply::json(status, &body); calls]);
+        for _ in 0..10 {
+            assert_eq!(world.get(&long).status, 200);
+            // Nor does another instance try.
+            assert_eq!(world.another_instance().get(&long).status, 200);
+            assert_eq!(world.last("me").headers()["authorization"], "Bearer one");
+        }
+        assert_eq!(world.calls("token"), 1 + calls, "{status}");
+        world.pass(61);
+        assert_eq!(world.get(&long).status, 200);
+        assert_eq!(world.calls("token"), 2 + calls, "{status}");
+    }
+}
+
+#[test]
+fn who_waits_for_another_has_a_deadline_of_their_own() {
+    let world = World::new();
+    world.set("request_timeout", "6");
+    assert_eq!(world.get(&token_with(|plan| plan.claim("uti", "warm"))).status, 200);
+    let slow = || Reply::json(503, &json!({})).after(Duration::from_secs(4));
+    let right = json!({"token_type": "Bearer", "access_token": "late", "expires_in": 3600});
+    // The first comes to its end while it tries for a second time; the others go on from there.
+    world.next("token", [slow(), slow(), Reply::json(200, &right).after(Duration::from_secs(1))]);
+    let request = || {
+        let authorization = format!("Bearer {}", token());
+        crate::scripted_host::request_head(
+            http::Method::GET,
+            "/api/profile-get",
+            &[("authorization", authorization.as_str())],
+        )
+    };
+    let answers = world.all_apart(vec![request(), request()], Duration::from_secs(3));
+    assert_eq!(answers[0].code(), "request_timeout");
+    assert_eq!(answers[1].status, 200, "{}", answers[1].json());
+}
+
+#[test]
 fn entries_are_sealed_and_a_hand_in_the_store_does_no_more_than_empty_it() {
     let world = World::new();
     let token = token();

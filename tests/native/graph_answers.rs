@@ -172,6 +172,97 @@ fn small_bodies_are_sent_whole_and_large_ones_stream() {
 }
 
 #[test]
+fn only_what_graph_documents_is_passed_on() {
+    let json = |status| Reply::json(status, &json!({"displayName": "Ada"}));
+    let html = || Reply::new(200, "<html>").header("content-type", "text/html");
+    let empty = || Reply::new(200, "").header("content-type", "application/json");
+    let cases = [
+        ("me", html()),
+        ("me", Reply::new(200, "{}")),
+        ("me", empty()),
+        ("me", json(206)),
+        ("me", json(204)),
+        ("me", json(200).header("content-encoding", "gzip")),
+        ("photo", json(200)),
+        ("photo", Reply::new(200, "<svg/>").header("content-type", "image/svg+xml")),
+    ];
+    for (endpoint, reply) in cases {
+        let what = format!("{reply:?}");
+        let world = World::new();
+        world.next(endpoint, [reply]);
+        let path = if endpoint == "me" { "/api/profile-get" } else { "/api/profile-get/photo" };
+        let answer = world.ask(path, &[("authorization", &format!("Bearer {}", token()))]);
+        assert_eq!((answer.status, answer.code().as_str()), (502, "graph_unusable_answer"), "{what}");
+        assert_eq!(world.last(endpoint).headers()["accept-encoding"], "identity");
+    }
+}
+
+#[test]
+fn headers_of_any_size_are_met() {
+    let world = World::new();
+    let long = "x".repeat(100_000);
+    let photo = Reply::new(200, "jpeg bytes").header("content-type", "image/jpeg").header("etag", &long);
+    world.next("photo", [photo]);
+    let authorization = format!("Bearer {}", token());
+    let headers = [("authorization", authorization.as_str()), ("if-none-match", long.as_str())];
+    let answer = world.ask("/api/profile-get/photo", &headers);
+    assert_eq!((answer.status, answer.headers.contains_key("etag")), (200, false));
+    assert!(!world.last("photo").headers().contains_key("if-none-match"));
+}
+
+#[test]
+fn a_refused_token_is_not_used_again_even_if_there_is_no_other() {
+    let refused = || Reply::new(401, "").header("www-authenticate", "Bearer error=\"invalid_token\"");
+    for second_exchange in [Reply::json(400, &json!({"error": "invalid_grant"})), Reply::fault(SendFault::TimedOut)] {
+        let world = World::new();
+        assert_eq!(world.get(&token()).status, 200);
+        world.next("me", [refused()]);
+        world.next("token", [second_exchange]);
+        assert_ne!(world.get(&token()).status, 200);
+        // Neither from the memory nor from the store.
+        for instance in [world.another_instance(), world] {
+            assert_eq!(instance.get(&token()).status, 200);
+            assert_ne!(instance.last("me").headers()["authorization"], "Bearer graph-token-1");
+        }
+    }
+}
+
+#[test]
+fn a_body_that_drips_has_the_deadline_of_the_request() {
+    for endpoint in ["keys", "token", "me"] {
+        let world = World::new();
+        let body = match endpoint {
+            "keys" => crate::caller_tokens::key_set(),
+            "token" => json!({"token_type": "Bearer", "access_token": "one", "expires_in": 3600}),
+            _ => json!({"displayName": "Ada"}),
+        };
+        world.next(endpoint, [Reply::json(200, &body).dripping(4, Duration::from_secs(9))]);
+        world.get(&token()).is(504, "request_timeout");
+        assert!(world.elapsed() <= Duration::from_secs(20), "{endpoint}: {:?}", world.elapsed());
+    }
+}
+
+#[test]
+fn an_instance_whose_host_denies_its_calls_takes_no_more_requests() {
+    let world = World::new();
+    world.next("metadata", [Reply::fault(SendFault::TimedOut)]);
+    assert_eq!(world.get(&token()).status, 504);
+    assert!(!world.script.retired.get());
+    world.next("me", [Reply::fault(SendFault::Denied)]);
+    world.pass(60);
+    world.get(&token()).is(503, "server_unavailable");
+    assert!(world.script.retired.get());
+}
+
+#[test]
+fn a_host_that_does_not_begin_to_send_has_a_deadline_too() {
+    let world = World::new();
+    world.script.before_sending.set(Duration::from_secs(90));
+    assert_eq!(world.get(&token()).status, 504);
+    assert!(world.elapsed() <= Duration::from_secs(20), "{:?}", world.elapsed());
+}
+
+#[test]
 fn the_deadline_holds_for_everything_together() {
     let world = World::new();
     world.set("request_timeout", "6");

@@ -42,6 +42,8 @@ pub(crate) struct Reply {
     pub(crate) pieces: Vec<Bytes>,
     pub(crate) delay: Duration,
     pub(crate) fault: Option<SendFault>,
+    /// Before each piece.
+    pub(crate) pause: Duration,
 }
 
 impl Reply {
@@ -50,7 +52,14 @@ impl Reply {
     }
 
     pub(crate) fn new(status: u16, body: impl Into<Bytes>) -> Self {
-        Self { status, headers: HeaderMap::new(), pieces: vec![body.into()], delay: Duration::ZERO, fault: None }
+        Self {
+            status,
+            headers: HeaderMap::new(),
+            pieces: vec![body.into()],
+            delay: Duration::ZERO,
+            fault: None,
+            pause: Duration::ZERO,
+        }
     }
 
     pub(crate) fn fault(fault: SendFault) -> Self {
@@ -60,6 +69,13 @@ impl Reply {
     pub(crate) fn header(mut self, name: &'static str, value: &str) -> Self {
         self.headers.append(name, HeaderValue::from_str(value).unwrap());
         self
+    }
+
+    /// In this many pieces, with a pause before each.
+    pub(crate) fn dripping(mut self, pieces: usize, pause: Duration) -> Self {
+        let whole = self.pieces.concat();
+        self.pieces = whole.chunks(whole.len().div_ceil(pieces)).map(|piece| piece.to_vec().into()).collect();
+        Self { pause, ..self }
     }
 
     pub(crate) fn after(self, delay: Duration) -> Self {
@@ -81,6 +97,9 @@ pub(crate) struct Script {
     upstream: RefCell<Upstream>,
     pub(crate) store: RefCell<BTreeMap<String, Vec<u8>>>,
     pub(crate) store_fault: Cell<Option<Duration>>,
+    /// What the host itself takes before it begins to send, which no limit given to it covers.
+    pub(crate) before_sending: Cell<Duration>,
+    pub(crate) retired: Cell<bool>,
     pub(crate) log: RefCell<Vec<String>>,
     random: Cell<u64>,
     spawned: RefCell<Vec<Pin<Box<dyn Future<Output = ()>>>>>,
@@ -124,6 +143,8 @@ impl World {
             upstream: RefCell::new(Box::new(all_is_right())),
             store: RefCell::default(),
             store_fault: Cell::default(),
+            before_sending: Cell::default(),
+            retired: Cell::default(),
             log: RefCell::default(),
             random: Cell::new(1),
             spawned: RefCell::default(),
@@ -186,14 +207,23 @@ impl World {
 
     /// All of them at the same time.
     pub(crate) fn all(&self, requests: Vec<RequestHead>) -> Vec<Answered> {
+        self.all_apart(requests, Duration::ZERO)
+    }
+
+    /// All of them, each so much later than the one before.
+    pub(crate) fn all_apart(&self, requests: Vec<RequestHead>, pause: Duration) -> Vec<Answered> {
         let mut pool = LocalPool::new();
         let answers: Rc<RefCell<Vec<Option<Answered>>>> = Rc::default();
         answers.borrow_mut().resize_with(requests.len(), || None);
         for (index, request) in requests.into_iter().enumerate() {
             let (host, instance) = (ScriptedHost(Rc::clone(&self.script)), Rc::clone(&self.instance));
             let answers = Rc::clone(&answers);
+            let pause = pause * u32::try_from(index).unwrap();
             pool.spawner()
                 .spawn_local(async move {
+                    if !pause.is_zero() {
+                        host.sleep(pause).await;
+                    }
                     let response = answer(&instance, &host, &request).await;
                     let answered = Answered::read(response).await;
                     answers.borrow_mut()[index] = Some(answered);
@@ -381,6 +411,7 @@ impl Host for ScriptedHost {
         let right = (self.0.upstream.borrow_mut())(&request);
         let reply = scripted.unwrap_or(right);
         self.0.requests.borrow_mut().push(request);
+        self.sleep(self.0.before_sending.get()).await;
         self.sleep(reply.delay.min(timeout)).await;
         if reply.delay > timeout {
             return Err(SendFault::TimedOut);
@@ -388,7 +419,8 @@ impl Host for ScriptedHost {
         if let Some(fault) = reply.fault {
             return Err(fault);
         }
-        let mut response = Response::builder().status(reply.status).body(ScriptedBody(reply.pieces.into())).unwrap();
+        let body = ScriptedBody { pieces: reply.pieces.into(), pause: reply.pause, host: self.clone() };
+        let mut response = Response::builder().status(reply.status).body(body).unwrap();
         *response.headers_mut() = reply.headers;
         Ok(response)
     }
@@ -418,17 +450,28 @@ impl Host for ScriptedHost {
         self.0.spawned.borrow_mut().push(Box::pin(task));
     }
 
+    fn retire(&self) {
+        self.0.retired.set(true);
+    }
+
     fn log(&self, line: &str) {
         self.0.log.borrow_mut().push(line.to_owned());
     }
 }
 
 /// A body in pieces.
-#[derive(Debug)]
-pub(crate) struct ScriptedBody(VecDeque<Bytes>);
+pub(crate) struct ScriptedBody {
+    pieces: VecDeque<Bytes>,
+    pause: Duration,
+    host: ScriptedHost,
+}
 
 impl UpstreamBody for ScriptedBody {
     async fn next(&mut self) -> Option<Result<Bytes, SendFault>> {
-        self.0.pop_front().map(Ok)
+        let piece = self.pieces.pop_front()?;
+        if !self.pause.is_zero() {
+            self.host.sleep(self.pause).await;
+        }
+        Some(Ok(piece))
     }
 }
