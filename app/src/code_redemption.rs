@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
@@ -40,7 +41,18 @@ struct Tokens {
     token_type: String,
     access_token: Secret,
     id_token: Secret,
+    #[serde(deserialize_with = "seconds")]
     expires_in: u64,
+}
+
+/// Some of Entra's endpoints send seconds as a string.
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    match Value::deserialize(deserializer)? {
+        Value::Number(number) => number.as_u64(),
+        Value::String(text) => text.parse().ok(),
+        _ => None,
+    }
+    .ok_or_else(|| D::Error::custom("not seconds"))
 }
 
 /// Redeems `code` for the tokens of the person who brought it back.

@@ -18,6 +18,9 @@ use crate::{
     token_claims::ExplainedToken,
 };
 
+/// The longest claims that go into the address of Entra's page: the API sends none longer.
+const MAX_CLAIMS_BYTES: usize = 4096;
+
 /// How many claims challenges in a row are answered by going to Entra. One may lead to another, when a policy of Graph's
 /// and one of Entra's stand behind each other; three are a loop.
 const MAX_CHALLENGES: u8 = 2;
@@ -92,7 +95,10 @@ fn challenged<H: Host>(
     session: &Session,
     problem: Box<ApiProblem>,
 ) -> Result<Response<Bytes>, Failure> {
-    let is_object = |claims: &&str| serde_json::from_str::<serde_json::Map<_, serde_json::Value>>(claims).is_ok();
+    let is_object = |claims: &&str| {
+        claims.len() <= MAX_CLAIMS_BYTES
+            && serde_json::from_str::<serde_json::Map<_, serde_json::Value>>(claims).is_ok()
+    };
     let Some(claims) = problem.claims.as_deref().filter(is_object) else {
         return Err(Failure::Api(ApiFault::Problem(problem)));
     };
