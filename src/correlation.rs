@@ -12,6 +12,9 @@ pub const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("client-reques
 /// W3C Trace Context.
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
+/// How long a value of version 00 is, and how far one of a later version can be read.
+const VERSION_00_LENGTH: usize = 55;
+
 /// The ids of one request.
 #[derive(Debug, Clone)]
 pub struct Correlation {
@@ -31,9 +34,7 @@ impl Correlation {
             .filter(|text| text.len() == 36)
             .and_then(|text| Uuid::try_parse(text).ok())
             .unwrap_or(request_id);
-        let traceparent = one(headers, &TRACEPARENT)
-            .filter(|text| is_traceparent(text))
-            .map_or_else(|| new_traceparent(host), str::to_owned);
+        let traceparent = one(headers, &TRACEPARENT).and_then(understood).unwrap_or_else(|| new_traceparent(host));
         Self { request_id, client_request_id, traceparent }
     }
 
@@ -63,15 +64,19 @@ fn uuid_value(id: Uuid) -> HeaderValue {
     HeaderValue::from_str(id.hyphenated().encode_lower(&mut buffer)).unwrap_or(HeaderValue::from_static(""))
 }
 
-/// Version 00 of W3C Trace Context, section 3.2.
-fn is_traceparent(text: &str) -> bool {
-    let parts: Vec<&str> = text.split('-').collect();
-    let [version, trace_id, parent_id, flags] = parts.as_slice() else { return false };
+/// W3C Trace Context, section 3.2. A later version begins as this one does, and goes on as version 00 (section 4.2).
+fn understood(text: &str) -> Option<String> {
+    let (fields, rest) = text.split_at_checked(VERSION_00_LENGTH)?;
+    let parts: Vec<&str> = fields.split('-').collect();
+    let [version, trace_id, parent_id, flags] = parts.as_slice() else { return None };
     let is_hex = |part: &str, length: usize| {
         part.len() == length && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
     };
     let is_id = |part: &str, length| is_hex(part, length) && part.bytes().any(|byte| byte != b'0');
-    *version == "00" && is_id(trace_id, 32) && is_id(parent_id, 16) && is_hex(flags, 2)
+    let is_version = is_hex(version, 2) && *version != "ff";
+    let is_whole = if *version == "00" { rest.is_empty() } else { rest.is_empty() || rest.starts_with('-') };
+    let is_well_formed = is_version && is_whole && is_id(trace_id, 32) && is_id(parent_id, 16) && is_hex(flags, 2);
+    is_well_formed.then(|| format!("00-{trace_id}-{parent_id}-{flags}"))
 }
 
 fn new_traceparent<H: Host>(host: &H) -> String {
@@ -82,21 +87,30 @@ fn new_traceparent<H: Host>(host: &H) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::is_traceparent;
+    use super::understood;
 
     #[test]
-    fn a_traceparent_is_well_formed_or_not() {
-        assert!(is_traceparent("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
+    fn a_traceparent_is_understood_or_not() {
+        let well_formed = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        for text in [
+            well_formed,
+            "01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "cc-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-what-comes-later",
+        ] {
+            assert_eq!(understood(text).as_deref(), Some(well_formed), "{text}");
+        }
         for text in [
             "",
             "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",
-            "01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01x",
             "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",
             "00-00000000000000000000000000000000-b7ad6b7169203331-01",
             "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
             "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-x",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b716920333é-01",
         ] {
-            assert!(!is_traceparent(text), "{text}");
+            assert_eq!(understood(text), None, "{text}");
         }
     }
 }
