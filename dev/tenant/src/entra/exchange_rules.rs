@@ -41,7 +41,7 @@ pub(super) fn check(directory: &Directory, assertion: &Assertion, claims: &Claim
         ExchangeRule::Throttled => {
             Err(Failure::new("temporarily_unavailable", 90055, "The tenant is throttled: too many requests came in.")
                 .status(StatusCode::TOO_MANY_REQUESTS)
-                .retry_after("7"))
+                .retry_after("2"))
         }
     }
 }

@@ -31,7 +31,7 @@ async fn tess_is_throttled() {
     let tenant = start().await;
     let answer = exchange_for(&tenant, "tess").await;
     answer.expect_failure(429, "temporarily_unavailable", 90055);
-    assert_eq!(answer.header("retry-after"), Some("7"));
+    assert_eq!(answer.header("retry-after"), Some("2"));
 }
 
 #[tokio::test]
