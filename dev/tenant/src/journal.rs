@@ -1,6 +1,6 @@
 //! What the tenant was asked, so that a test can say what must not have been asked.
 
-use std::fmt;
+use std::{collections::HashMap, fmt};
 
 use http::Uri;
 use parking_lot::Mutex;
@@ -97,12 +97,24 @@ impl fmt::Debug for RecordedRequest {
     }
 }
 
-/// Every request since the start or the last [`clear`](Journal::clear), in order of arrival.
+/// Every request since the start or the last [`clear`](Journal::clear), in order of arrival, or only how many.
 #[derive(Default)]
-pub(crate) struct Journal(Mutex<Vec<RecordedRequest>>);
+pub(crate) struct Journal(Mutex<Entries>);
+
+#[derive(Default)]
+struct Entries {
+    requests: Vec<RecordedRequest>,
+    counts: HashMap<Endpoint, u64>,
+    counts_only: bool,
+}
 
 impl Journal {
     pub(crate) fn record(&self, service: Service, endpoint: Endpoint, incoming: &Incoming) {
+        let mut entries = self.0.lock();
+        *entries.counts.entry(endpoint).or_default() += 1;
+        if entries.counts_only {
+            return;
+        }
         let headers = incoming
             .headers
             .iter()
@@ -115,15 +127,26 @@ impl Journal {
             headers: headers.collect(),
             form: incoming.form().unwrap_or_default(),
         };
-        self.0.lock().push(request);
+        entries.requests.push(request);
     }
 
     pub(crate) fn requests(&self) -> Vec<RecordedRequest> {
-        self.0.lock().clone()
+        self.0.lock().requests.clone()
+    }
+
+    pub(crate) fn counts(&self) -> HashMap<Endpoint, u64> {
+        self.0.lock().counts.clone()
+    }
+
+    /// From now on requests are counted, and nothing else is kept of them.
+    pub(crate) fn count_only(&self) {
+        self.0.lock().counts_only = true;
     }
 
     pub(crate) fn clear(&self) {
-        self.0.lock().clear();
+        let mut entries = self.0.lock();
+        entries.requests.clear();
+        entries.counts.clear();
     }
 }
 

@@ -2,7 +2,7 @@
 
 mod changes;
 
-use std::{fmt, net::Ipv4Addr, sync::Arc};
+use std::{collections::HashMap, fmt, net::Ipv4Addr, sync::Arc};
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
@@ -13,7 +13,7 @@ use crate::{
     directory::{Directory, Urls},
     faults::Faults,
     graph_token,
-    journal::{RecordedRequest, Service},
+    journal::{Endpoint, RecordedRequest, Service},
     person::Person,
     server,
     token_plan::{LIFETIME, TokenPlan},
@@ -190,6 +190,16 @@ impl Tenant {
     /// Forgets the requests received so far.
     pub fn clear_requests(&self) {
         self.directory.journal.clear();
+    }
+
+    /// How many requests were received so far, by what they were for.
+    pub fn request_counts(&self) -> HashMap<Endpoint, u64> {
+        self.directory.journal.counts()
+    }
+
+    /// Keeps nothing of requests from now on but their number: for measurements, which make many.
+    pub fn count_requests_only(&self) {
+        self.directory.journal.count_only();
     }
 
     /// How many Graph tokens were issued so far.
