@@ -28,6 +28,10 @@ pub enum Component {
     Api,
     /// The app that signs a person in and calls the API.
     SignInApp,
+    /// The floor that `cargo dev bench` measures against.
+    PassThrough,
+    /// What measures RS256 in Wasm for `cargo dev bench`.
+    Rs256,
 }
 
 impl Component {
@@ -39,9 +43,13 @@ impl Component {
     pub async fn build(self, progress: Progress) -> Result<PathBuf> {
         static API: OnceCell<PathBuf> = OnceCell::const_new();
         static SIGN_IN_APP: OnceCell<PathBuf> = OnceCell::const_new();
+        static PASS_THROUGH: OnceCell<PathBuf> = OnceCell::const_new();
+        static RS256: OnceCell<PathBuf> = OnceCell::const_new();
         let built = match self {
             Self::Api => &API,
             Self::SignInApp => &SIGN_IN_APP,
+            Self::PassThrough => &PASS_THROUGH,
+            Self::Rs256 => &RS256,
         };
         built.get_or_try_init(|| build(self, progress)).await.cloned()
     }
@@ -50,6 +58,8 @@ impl Component {
         match self {
             Self::Api => "component",
             Self::SignInApp => "sign-in app",
+            Self::PassThrough => "pass-through",
+            Self::Rs256 => "RS256 measurement",
         }
     }
 
@@ -57,6 +67,8 @@ impl Component {
         match self {
             Self::Api => "profile-get",
             Self::SignInApp => "profile-app",
+            Self::PassThrough => "bench-pass-through",
+            Self::Rs256 => "bench-rs256",
         }
     }
 

@@ -1,6 +1,7 @@
 //! Harness.
 
 pub mod application;
+mod bench;
 mod captured;
 pub mod commands;
 pub mod component_build;

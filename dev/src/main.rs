@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use console::style;
 use profile_get_dev::{
-    commands::{build::Build, call::Call, check::Check, token::Token, up::Up},
+    commands::{bench::Bench, build::Build, call::Call, check::Check, serve_host::ServeHost, token::Token, up::Up},
     progress::Progress,
 };
 
@@ -28,6 +28,9 @@ enum Command {
     Token(Token),
     Build(Build),
     Check(Check),
+    Bench(Bench),
+    #[command(hide = true)]
+    ServeHost(ServeHost),
 }
 
 #[tokio::main]
@@ -50,5 +53,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Token(token) => token.run().await,
         Command::Build(build) => build.run(progress).await,
         Command::Check(check) => check.run(progress).await,
+        Command::Bench(bench) => bench.run(progress).await,
+        Command::ServeHost(serve_host) => serve_host.run().await,
     }
 }

@@ -1,7 +1,9 @@
 //! What `cargo dev` can do, one file for each command.
 
+pub mod bench;
 pub mod build;
 pub mod call;
 pub mod check;
+pub mod serve_host;
 pub mod token;
 pub mod up;

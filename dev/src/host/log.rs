@@ -11,6 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::{
     cli::{IsTerminal, StdoutStream},
@@ -18,7 +19,7 @@ use wasmtime_wasi::{
 };
 
 /// Where log lines go.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum LogSink {
     /// To this process's standard error.
     Stderr,

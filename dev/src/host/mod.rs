@@ -32,6 +32,7 @@ use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, sync::Arc,
 use anyhow::{Context, Result, ensure};
 use http::uri::Authority;
 pub use log::{LogLine, LogSink, LogSource};
+use serde::{Deserialize, Serialize};
 use tokio::{
     net::TcpListener,
     task::{JoinHandle, spawn_blocking},
@@ -53,7 +54,7 @@ use self::{
 use crate::workspace;
 
 /// What to run and how.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct HostOptions {
     /// The application's `spin.toml`; component sources are relative to its folder.
     pub manifest: PathBuf,
@@ -91,7 +92,7 @@ impl fmt::Debug for HostOptions {
 }
 
 /// How many requests one component instance serves. The default is Spin's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstanceReuse {
     /// Requests in all, after which the instance is dropped.
     pub max_requests: usize,

@@ -50,6 +50,12 @@ impl RealSpin {
         &self.url
     }
 
+    /// The process that was started; `spin up` serves in a child of it.
+    #[must_use]
+    pub fn process_id(&self) -> Option<u32> {
+        self.process.id()
+    }
+
     /// What `spin` and the components printed so far, where the options ask to collect it.
     #[must_use]
     pub fn log_lines(&self) -> Vec<String> {

@@ -74,6 +74,11 @@ impl SpinProcess {
         }
     }
 
+    /// Nothing once it has ended.
+    pub(super) fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     pub(super) fn log_lines(&self) -> Vec<String> {
         self.log.lines()
     }

@@ -13,6 +13,7 @@
 mod harness;
 
 mod answers;
+mod bench;
 mod embedded_host;
 mod host_variables;
 mod outages;

@@ -1,0 +1,63 @@
+//! The peer on Node: its packages, and how it is run.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use emulated_tenant::Tenant;
+use tokio::{fs, process::Command};
+
+use crate::{captured::output_of, workspace};
+
+const FILES: [&str; 3] = ["package.json", "package-lock.json", "server.mjs"];
+/// Of those, what decides which packages are installed.
+const LOCK: &str = "package-lock.json";
+/// Written last, when the packages of the lock file it repeats are installed.
+const STAMP: &str = "installed";
+
+/// The peer, ready to run in `target/bench/node-peer`.
+#[derive(Debug)]
+pub(super) struct NodePeer(PathBuf);
+
+impl NodePeer {
+    /// Installs its packages, by exact version, where they are not installed yet.
+    ///
+    /// # Errors
+    /// When Node or npm is missing, or the registry cannot be reached.
+    pub(super) async fn prepare() -> Result<Self> {
+        for program in ["node", "npm"] {
+            output_of(Command::new(program).arg("--version")).await.with_context(|| format!("{program} is missing"))?;
+        }
+        let source = workspace::root().join("bench/node-peer");
+        let folder = workspace::target().join("bench/node-peer");
+        fs::create_dir_all(&folder).await?;
+        for file in FILES {
+            fs::copy(source.join(file), folder.join(file)).await.with_context(|| format!("bench/node-peer/{file}"))?;
+        }
+        let (lock, stamp) = (fs::read(folder.join(LOCK)).await?, folder.join(STAMP));
+        if fs::read(&stamp).await.ok().as_ref() != Some(&lock) {
+            let install = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"];
+            output_of(Command::new("npm").args(install).current_dir(&folder)).await?;
+            fs::write(stamp, lock).await?;
+        }
+        Ok(Self(folder))
+    }
+
+    /// The command that serves, for `tenant`.
+    pub(super) fn command(&self, tenant: &Tenant) -> Command {
+        let mut command = Command::new("node");
+        command
+            .arg("server.mjs")
+            .current_dir(self.folder())
+            .env("NODE_ENV", "production")
+            .env("AUTHORITY_URL", tenant.authority_url())
+            .env("GRAPH_URL", tenant.graph_url())
+            .env("TENANT_ID", tenant.tenant_id())
+            .env("CLIENT_ID", tenant.client_id())
+            .env("CLIENT_SECRET", tenant.client_secret());
+        command
+    }
+
+    fn folder(&self) -> &Path {
+        &self.0
+    }
+}

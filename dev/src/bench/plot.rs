@@ -1,0 +1,81 @@
+//! A picture of the cost of a request against the number of users.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow};
+use plotters::prelude::*;
+
+use super::{
+    measurement::Measurement,
+    subject::{Reuse, Store, Subject},
+};
+
+const SIZE: (u32, u32) = (900, 520);
+const SUBJECTS: [(Subject, RGBColor); 4] = [
+    (Subject::NodePeer, RGBColor(150, 150, 150)),
+    (Subject::ProfileGet(Reuse::Default, Store::Sqlite), RGBColor(230, 120, 30)),
+    (Subject::ProfileGet(Reuse::LongLived, Store::Sqlite), RGBColor(20, 110, 200)),
+    (Subject::PassThrough(Reuse::LongLived), RGBColor(40, 150, 80)),
+];
+
+/// Draws CPU per request against users, at `connections`, as SVG into `file`.
+///
+/// # Errors
+/// When the file cannot be written.
+pub(super) fn draw(measurements: &[Measurement], connections: usize, file: &Path) -> Result<()> {
+    let points = |subject| -> Vec<(f64, f64)> {
+        let own = measurements.iter().filter(|row| row.subject == subject && row.connections == connections);
+        own.filter_map(|row| Some((f64::from(u32::try_from(row.users).ok()?), row.cpu_us_per_request))).collect()
+    };
+    let all: Vec<(f64, f64)> = SUBJECTS.iter().flat_map(|(subject, _)| points(*subject)).collect();
+    let most_users = all.iter().map(|point| point.0).fold(10.0, f64::max);
+    let most_cost = all.iter().map(|point| point.1).fold(100.0, f64::max);
+    if let Some(folder) = file.parent() {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    }
+    draw_chart(&points, (most_users, most_cost * 1.1), connections, file)
+        .map_err(|error| anyhow!("the plot cannot be written to {}: {error}", file.display()))
+}
+
+fn draw_chart(
+    points: &impl Fn(Subject) -> Vec<(f64, f64)>,
+    (most_users, most_cost): (f64, f64),
+    connections: usize,
+    file: &Path,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let area = SVGBackend::new(file, SIZE).into_drawing_area();
+    area.fill(&WHITE)?;
+    let mut chart = ChartBuilder::on(&area)
+        .caption(format!("CPU per request against users, {connections} connections"), ("sans-serif", 20))
+        .margin(16)
+        .x_label_area_size(44)
+        .y_label_area_size(64)
+        .build_cartesian_2d((1.0..most_users).log_scale(), 0.0..most_cost)?;
+    chart
+        .configure_mesh()
+        .light_line_style(TRANSPARENT)
+        .x_desc("users")
+        .y_desc("microseconds of CPU")
+        .x_label_formatter(&|users| format!("{users:.0}"))
+        .y_label_formatter(&|cost| format!("{cost:.0}"))
+        .draw()?;
+    for (subject, color) in SUBJECTS {
+        let points = points(subject);
+        if points.is_empty() {
+            continue;
+        }
+        chart
+            .draw_series(LineSeries::new(points.clone(), color.stroke_width(2)))?
+            .label(subject.to_string())
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 20, y)], color.stroke_width(2)));
+        chart.draw_series(points.into_iter().map(|point| Circle::new(point, 4, color.filled())))?;
+    }
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::UpperLeft)
+        .background_style(WHITE.mix(0.8))
+        .border_style(BLACK.mix(0.3))
+        .draw()?;
+    area.present()?;
+    Ok(())
+}

@@ -1,0 +1,60 @@
+//! A Redis server of the measurement's own, where there is one to run.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::Path,
+    process::Stdio,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail};
+use tokio::{
+    net::TcpStream,
+    process::{Child, Command},
+    time::sleep,
+};
+
+use crate::captured::output_of;
+
+const PROGRAM: &str = "redis-server";
+const LOOKS: usize = 100;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
+
+/// A server on loopback that keeps nothing on disk. Killed when dropped.
+#[derive(Debug)]
+pub(super) struct Redis {
+    address: SocketAddr,
+    _child: Child,
+}
+
+impl Redis {
+    pub(super) async fn is_installed() -> bool {
+        output_of(Command::new(PROGRAM).arg("--version")).await.is_ok()
+    }
+
+    pub(super) async fn start(directory: &Path) -> Result<Self> {
+        // Redis cannot be asked for a free port; this one was free a moment ago.
+        let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+        let child = Command::new(PROGRAM)
+            .args(["--bind", "127.0.0.1", "--port", &address.port().to_string()])
+            .args(["--save", "", "--appendonly", "no"])
+            .current_dir(directory)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .context("redis-server could not be started")?;
+        for _ in 0..LOOKS {
+            if TcpStream::connect(address).await.is_ok() {
+                return Ok(Self { address, _child: child });
+            }
+            sleep(BETWEEN_LOOKS).await;
+        }
+        bail!("redis-server does not listen on {address}")
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("redis://{}", self.address)
+    }
+}

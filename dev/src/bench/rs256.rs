@@ -1,0 +1,109 @@
+//! RS256 verification in WebAssembly against OpenSSL's native code.
+
+use anyhow::{Context, Result, ensure};
+use emulated_tenant::Tenant;
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+use super::{
+    stage::{Served, Stage},
+    usage::Usage,
+};
+use crate::{captured::output_of, component_build::Component, loopback, progress::Progress};
+
+/// Microseconds for one verification of RSA-2048.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Rs256 {
+    pub(super) profile_get_us: f64,
+    pub(super) jwt_simple_us: f64,
+    /// Without the hash and without the padding, which the others include. `None` where there is no `openssl`.
+    pub(super) openssl_us: Option<f64>,
+}
+
+/// Measures each in turn. Time is that of the processor, as `openssl speed` counts it, so that other programs on the
+/// machine disturb less.
+///
+/// # Errors
+/// When the component does not build or start, or does not accept the token.
+pub(super) async fn measure(stage: &Stage, progress: Progress) -> Result<Rs256> {
+    Component::Rs256.build(progress).await?;
+    let step = progress.step("Measuring RS256");
+    let served = stage.serve_rs256().await?;
+    let key_and_token = key_and_token(&stage.tenant).await?;
+    let profile_get_us = in_wasm(&served, "profile-get", &key_and_token).await?;
+    let jwt_simple_us = in_wasm(&served, "jwt-simple", &key_and_token).await?;
+    served.stop().await;
+    let openssl_us = match openssl().await {
+        Ok(microseconds) => Some(microseconds),
+        Err(error) => {
+            progress.note(&format!("RS256 is not compared with OpenSSL: {error:#}"));
+            None
+        }
+    };
+    step.done("Measured RS256");
+    Ok(Rs256 { profile_get_us, jwt_simple_us, openssl_us })
+}
+
+/// Microseconds for one verification by `verifier`.
+async fn in_wasm(served: &Served, verifier: &str, key_and_token: &Value) -> Result<f64> {
+    let mut question = key_and_token.clone();
+    if let Some(question) = question.as_object_mut() {
+        question.insert("by".to_owned(), verifier.into());
+    }
+    let url = format!("{}/rs256", served.url());
+    let before = Usage::of_tree(served.process_id())?;
+    let answer = loopback::client()?.post(url).json(&question).send().await?;
+    let (status, body) = (answer.status(), answer.text().await?);
+    let after = Usage::of_tree(served.process_id())?;
+    ensure!(status.is_success(), "verifying by {verifier} was answered {status}: {body}");
+    let verifications: u32 = body.parse().with_context(|| format!("verifying by {verifier} was answered {body:?}"))?;
+    Ok((after.cpu - before.cpu).as_secs_f64() * 1e6 / f64::from(verifications.max(1)))
+}
+
+/// A token such as a request carries, and the key that signed it.
+async fn key_and_token(tenant: &Tenant) -> Result<Value> {
+    let mut key_id = None;
+    let token = tenant.access_token(tenant.person("ada")?, |plan| key_id = plan.header.get("kid").cloned());
+    let url = format!("{}/{}/discovery/v2.0/keys", tenant.authority_url(), tenant.tenant_id());
+    let key_set: Value = loopback::client()?.get(url).send().await?.json().await?;
+    let keys = key_set.get("keys").and_then(Value::as_array).context("the tenant's key set")?;
+    let key = keys.iter().find(|key| key.get("kid") == key_id.as_ref()).context("the tenant's signing key")?;
+    Ok(json!({"n": key.get("n"), "e": key.get("e"), "token": token}))
+}
+
+async fn openssl() -> Result<f64> {
+    let mut command = Command::new("openssl");
+    let printed = output_of(command.args(["speed", "-seconds", "1", "rsa2048"])).await?;
+    let rate = verifications_per_second(&printed).with_context(|| format!("`openssl speed` printed\n{printed}"))?;
+    Ok(1e6 / rate)
+}
+
+/// From a table whose columns differ between versions: a heading, and a line that begins `rsa 2048 bits`.
+fn verifications_per_second(printed: &str) -> Option<f64> {
+    let heading = printed.lines().find(|line| line.contains("verify/s"))?;
+    let column = heading.split_whitespace().position(|name| name == "verify/s")?;
+    let figures = printed.lines().find_map(|line| {
+        let mut words = line.split_whitespace();
+        (words.next() == Some("rsa") && words.next() == Some("2048") && words.next() == Some("bits")).then_some(words)
+    })?;
+    figures.into_iter().nth(column)?.parse().ok().filter(|rate| *rate > 0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_forms_of_openssls_table_are_read() {
+        let version_3_0 = "version: 3.0.18\n                  sign    verify    sign/s verify/s\n\
+                           rsa 2048 bits 0.000597s 0.000018s   1675.0  55000.5\n";
+        let version_3_5 = "                   sign    verify    encrypt   decrypt   sign/s verify/s  encr./s  decr./s\n\
+                           rsa  2048 bits 0.000597s 0.000018s 0.000019s 0.000600s   1675.0  55000.5  52000.0   1600.0\n";
+        for printed in [version_3_0, version_3_5] {
+            assert_eq!(verifications_per_second(printed), Some(55000.5), "{printed}");
+        }
+        assert_eq!(verifications_per_second("rsa 2048 bits 1 2 3 4"), None);
+        assert_eq!(verifications_per_second("sign verify sign/s verify/s\n"), None);
+    }
+}

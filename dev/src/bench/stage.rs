@@ -1,0 +1,220 @@
+//! The stage: a tenant, and one server after the other that works with it.
+
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+
+use anyhow::{Context, Result};
+use emulated_tenant::{Tenant, TenantOptions};
+use tokio::{fs, process::Command};
+
+use super::{
+    node_peer::NodePeer,
+    process::ServingProcess,
+    redis::Redis,
+    subject::{Store, Subject},
+};
+use crate::{
+    component_build::Component,
+    host::{HostOptions, InstanceReuse, LogSink},
+    progress::Progress,
+    real_spin::{RealSpin, SpinProgram},
+    run_configuration::{self, Endpoints},
+    run_directory::RunDirectory,
+    run_manifest,
+    server::{Host, Runner},
+    workspace,
+};
+
+/// The component's name in `spin.toml`.
+const COMPONENT: &str = "profile-get";
+
+pub(super) struct Stage {
+    pub(super) tenant: Arc<Tenant>,
+    host: Host,
+    node_peer: Option<NodePeer>,
+    has_redis: bool,
+    /// What cannot be measured here, and why.
+    pub(super) skipped: Vec<String>,
+}
+
+impl Stage {
+    /// Builds the components, starts a tenant and finds out what can be measured.
+    pub(super) async fn set_up(runner: Runner, subjects: &[Subject], progress: Progress) -> Result<Self> {
+        let host = runner.find().await?;
+        Component::Api.build(progress).await?;
+        Component::PassThrough.build(progress).await?;
+        let step = progress.step("Starting the emulated tenant");
+        let tenant = Arc::new(Tenant::start(TenantOptions::default()).await?);
+        tenant.count_requests_only();
+        step.done("Started the emulated tenant");
+
+        let mut stage = Self { tenant, host, node_peer: None, has_redis: false, skipped: Vec::new() };
+        if subjects.contains(&Subject::NodePeer) {
+            match NodePeer::prepare().await {
+                Ok(peer) => stage.node_peer = Some(peer),
+                Err(error) => stage.skipped.push(format!("{}: {error:#}", Subject::NodePeer)),
+            }
+        }
+        if subjects.iter().any(|subject| subject.store() == Some(Store::Redis)) {
+            stage.has_redis = Redis::is_installed().await;
+            if !stage.has_redis {
+                stage.skipped.push("Redis: redis-server is not on PATH".to_owned());
+            }
+        }
+        for skipped in &stage.skipped {
+            progress.note(&format!("not measured: {skipped}"));
+        }
+        Ok(stage)
+    }
+
+    pub(super) fn can_serve(&self, subject: Subject) -> bool {
+        match subject {
+            Subject::NodePeer => self.node_peer.is_some(),
+            Subject::ProfileGet(_, Store::Redis) => self.has_redis,
+            _ => true,
+        }
+    }
+
+    /// Starts a server that has served nobody yet.
+    pub(super) async fn serve(&self, subject: Subject) -> Result<Served> {
+        let directory = RunDirectory::prepare(None).await?;
+        let redis = match subject.store() {
+            Some(Store::Redis) => Some(Redis::start(directory.path()).await?),
+            _ => None,
+        };
+        let server = match subject {
+            Subject::NodePeer => {
+                let peer = self.node_peer.as_ref().context("the peer cannot run here")?;
+                let log = directory.path().join("log");
+                let process = ServingProcess::start(&mut peer.command(&self.tenant), b"", log).await?;
+                Server::Process(Box::new(process))
+            }
+            Subject::PassThrough(reuse) => {
+                let graph_url = ("graph_url".to_owned(), self.tenant.graph_url().to_owned());
+                self.host
+                    .serve_apart(HostOptions {
+                        variables: BTreeMap::from([graph_url]),
+                        ..options(
+                            &directory,
+                            workspace::root().join("bench/pass-through/spin.toml"),
+                            reuse.of_instances(),
+                        )
+                    })
+                    .await?
+            }
+            Subject::ProfileGet(reuse, store) => {
+                let manifest = self.manifest(&directory, store).await?;
+                self.host
+                    .serve_apart(HostOptions {
+                        runtime_config: Some(self.runtime_config(&directory, redis.as_ref()).await?),
+                        environment: run_configuration::vault_environment(&self.tenant),
+                        ..options(&directory, manifest, reuse.of_instances())
+                    })
+                    .await?
+            }
+        };
+        Ok(Served { server, _redis: redis, _directory: directory })
+    }
+
+    /// The component that measures RS256, served for one question.
+    pub(super) async fn serve_rs256(&self) -> Result<Served> {
+        let directory = RunDirectory::prepare(None).await?;
+        let manifest = workspace::root().join("bench/rs256/spin.toml");
+        let server = self.host.serve_apart(options(&directory, manifest, InstanceReuse::default())).await?;
+        Ok(Served { server, _redis: None, _directory: directory })
+    }
+
+    async fn manifest(&self, directory: &RunDirectory, store: Store) -> Result<PathBuf> {
+        if store != Store::Off {
+            return Ok(workspace::manifest());
+        }
+        let values = BTreeMap::from([("token_store_slots".to_owned(), "0".to_owned())]);
+        let manifest = read(workspace::manifest()).await?;
+        directory.write("spin.toml", run_manifest::derive(&manifest, workspace::root(), COMPONENT, &values)?).await
+    }
+
+    async fn runtime_config(&self, directory: &RunDirectory, redis: Option<&Redis>) -> Result<PathBuf> {
+        let (production, manifest) = (read(workspace::runtime_config()).await?, read(workspace::manifest()).await?);
+        let mut derived = run_configuration::derive(&production, &manifest, &Endpoints::of(&self.tenant))?;
+        if let Some(redis) = redis {
+            derived.push_str(&format!("\n[key_value_store.default]\ntype = \"redis\"\nurl = \"{}\"\n", redis.url()));
+        }
+        directory.write("runtime-config.toml", derived).await
+    }
+}
+
+fn options(directory: &RunDirectory, manifest: PathBuf, reuse: InstanceReuse) -> HostOptions {
+    HostOptions {
+        manifest,
+        runtime_config: None,
+        listen: ([127, 0, 0, 1], 0).into(),
+        environment: BTreeMap::new(),
+        variables: BTreeMap::new(),
+        // Written as it would be in production, and kept out of the memory that is measured.
+        log: LogSink::File(directory.path().join("component.log")),
+        reuse,
+        state_dir: directory.path().join("state"),
+    }
+}
+
+async fn read(file: PathBuf) -> Result<String> {
+    fs::read_to_string(&file).await.with_context(|| format!("cannot read {}", file.display()))
+}
+
+/// A server on the stage. Dropping it ends it.
+pub(super) struct Served {
+    server: Server,
+    _redis: Option<Redis>,
+    _directory: RunDirectory,
+}
+
+enum Server {
+    Process(Box<ServingProcess>),
+    Spin(Box<RealSpin>, u32),
+}
+
+impl Served {
+    pub(super) fn url(&self) -> &str {
+        match &self.server {
+            Server::Process(process) => process.url(),
+            Server::Spin(spin, _) => spin.url(),
+        }
+    }
+
+    pub(super) fn process_id(&self) -> u32 {
+        match &self.server {
+            Server::Process(process) => process.id(),
+            Server::Spin(_, id) => *id,
+        }
+    }
+
+    /// Ends it and waits for that: nothing of it disturbs the next.
+    pub(super) async fn stop(self) {
+        if let Server::Spin(spin, _) = self.server {
+            spin.stop().await;
+        }
+    }
+}
+
+impl Host {
+    /// Serves in a process of its own.
+    async fn serve_apart(&self, options: HostOptions) -> Result<Server> {
+        match self {
+            Self::Embedded => embedded(options).await,
+            Self::Spin(program) => spin(program, options).await,
+        }
+    }
+}
+
+async fn embedded(options: HostOptions) -> Result<Server> {
+    let program = std::env::current_exe().context("this program's own file is gone")?;
+    fs::create_dir_all(&options.state_dir).await?;
+    let (input, log) = (serde_json::to_vec(&options)?, options.state_dir.join("host.log"));
+    let process = ServingProcess::start(Command::new(program).arg("serve-host"), &input, log).await?;
+    Ok(Server::Process(Box::new(process)))
+}
+
+async fn spin(program: &SpinProgram, options: HostOptions) -> Result<Server> {
+    let spin = RealSpin::start(program, options).await?;
+    let id = spin.process_id().context("`spin up` ended at once")?;
+    Ok(Server::Spin(Box::new(spin), id))
+}

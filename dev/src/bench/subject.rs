@@ -1,0 +1,112 @@
+//! What is measured.
+
+use std::{fmt, time::Duration};
+
+use serde::Serialize;
+
+use crate::host::InstanceReuse;
+
+/// A server under load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Subject {
+    /// The floor: `bench/pass-through`.
+    PassThrough(Reuse),
+    /// The component.
+    ProfileGet(Reuse, Store),
+    /// The article's function on Node: `bench/node-peer`.
+    NodePeer,
+}
+
+/// How long instances live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Reuse {
+    /// As the README recommends.
+    LongLived,
+    /// As Spin does unless told otherwise.
+    Default,
+}
+
+/// The key-value store behind an instance's memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Store {
+    /// Not used: `token_store_slots` is 0.
+    Off,
+    /// Spin's own.
+    Sqlite,
+    Redis,
+}
+
+impl Subject {
+    /// Everything that is compared, the floor of each first.
+    pub(super) const ALL: [Self; 7] = [
+        Self::PassThrough(Reuse::LongLived),
+        Self::ProfileGet(Reuse::LongLived, Store::Sqlite),
+        Self::PassThrough(Reuse::Default),
+        Self::ProfileGet(Reuse::Default, Store::Sqlite),
+        Self::ProfileGet(Reuse::Default, Store::Redis),
+        Self::ProfileGet(Reuse::Default, Store::Off),
+        Self::NodePeer,
+    ];
+
+    /// What its cost is compared with: the pass-through in the same host, set up the same way.
+    pub(super) fn floor(self) -> Option<Self> {
+        match self {
+            Self::PassThrough(_) | Self::NodePeer => None,
+            Self::ProfileGet(reuse, _) => Some(Self::PassThrough(reuse)),
+        }
+    }
+
+    /// How often everybody should call, after the first time, before it is measured. A host keeps about as many
+    /// instances as there are connections, and each remembers what it has met itself.
+    pub(super) fn further_rounds(self) -> usize {
+        match self {
+            Self::ProfileGet(Reuse::LongLived, _) => 40,
+            _ => 1,
+        }
+    }
+
+    pub(super) fn store(self) -> Option<Store> {
+        match self {
+            Self::ProfileGet(_, store) => Some(store),
+            Self::PassThrough(_) | Self::NodePeer => None,
+        }
+    }
+}
+
+impl Reuse {
+    pub(super) fn of_instances(self) -> InstanceReuse {
+        match self {
+            Self::Default => InstanceReuse::default(),
+            Self::LongLived => {
+                InstanceReuse { max_requests: 100_000, idle: Duration::from_secs(60), ..InstanceReuse::default() }
+            }
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::LongLived => "long-lived instances",
+            Self::Default => "Spin's default reuse",
+        }
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PassThrough(reuse) => write!(formatter, "pass-through, {}", reuse.word()),
+            Self::ProfileGet(reuse, store) => {
+                let store = match store {
+                    Store::Off => "no store",
+                    Store::Sqlite => "SQLite",
+                    Store::Redis => "Redis",
+                };
+                write!(formatter, "profile-get, {}, {store}", reuse.word())
+            }
+            Self::NodePeer => formatter.write_str("Node with msal-node"),
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! What a process and its children have cost, from Linux's `/proc`.
+
+use std::{collections::HashMap, fs, time::Duration};
+
+use anyhow::{Context, Result};
+use rustix::param::clock_ticks_per_second;
+
+/// The cost of a process and all its descendants so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Usage {
+    /// Processor time, in user mode and in the kernel.
+    pub(super) cpu: Duration,
+    /// The most memory that each has held at once, added up, in bytes.
+    pub(super) peak_memory: u64,
+}
+
+impl Usage {
+    /// # Errors
+    /// When there is no such process.
+    pub(super) fn of_tree(root: u32) -> Result<Self> {
+        let mut usage = Self::default();
+        for process in tree(root)? {
+            let stat = Stat::of(process).with_context(|| format!("process {process} has ended"))?;
+            usage.cpu += stat.cpu;
+            usage.peak_memory += peak_memory(process).unwrap_or_default();
+        }
+        Ok(usage)
+    }
+}
+
+/// `root` and its descendants.
+fn tree(root: u32) -> Result<Vec<u32>> {
+    let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
+    for entry in fs::read_dir("/proc").context("there is no /proc: measurements need Linux")? {
+        let Some(process) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        // Processes come and go while the list is read.
+        if let Some(stat) = Stat::of(process) {
+            children.entry(stat.parent).or_default().push(process);
+        }
+    }
+    let (mut found, mut next) = (Vec::new(), vec![root]);
+    while let Some(process) = next.pop() {
+        found.push(process);
+        next.extend(children.remove(&process).unwrap_or_default());
+    }
+    Ok(found)
+}
+
+/// What `/proc/<id>/stat` says, see proc_pid_stat(5).
+struct Stat {
+    parent: u32,
+    cpu: Duration,
+}
+
+impl Stat {
+    fn of(process: u32) -> Option<Self> {
+        Self::parse(&fs::read_to_string(format!("/proc/{process}/stat")).ok()?)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        // The second field is the program's name in parentheses, which may itself hold blanks and parentheses.
+        let (_, rest) = text.rsplit_once(')')?;
+        let fields: Vec<&str> = rest.split_whitespace().collect();
+        let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
+        // utime and stime; of children that ended, nothing is left to tell whose they were.
+        let ticks = number(11)? + number(12)?;
+        let milliseconds = ticks.checked_mul(1000)?.checked_div(clock_ticks_per_second())?;
+        Some(Self { parent: number(1)?.try_into().ok()?, cpu: Duration::from_millis(milliseconds) })
+    }
+}
+
+/// `VmHWM` of `/proc/<id>/status`, see proc_pid_status(5).
+fn peak_memory(process: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix(" kB")?.parse::<u64>().ok()?.checked_mul(1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    #[test]
+    fn children_are_counted() {
+        // A shell that waits for another, which works and then waits too.
+        let mut waiting = Command::new("sh")
+            .args(["-c", "(i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; echo; read _); true"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::io::Read::read_exact(waiting.stdout.as_mut().unwrap(), &mut [0]).unwrap();
+        let alone = Stat::of(waiting.id()).unwrap();
+        let memory_alone = peak_memory(waiting.id()).unwrap();
+        let both = Usage::of_tree(waiting.id()).unwrap();
+        drop(waiting.stdin.take());
+        waiting.wait().unwrap();
+        assert!(both.cpu >= alone.cpu + Duration::from_millis(10), "{both:?}, {:?} alone", alone.cpu);
+        assert!(both.peak_memory > memory_alone, "{both:?}, {memory_alone} alone");
+    }
+
+    #[test]
+    fn a_name_with_parentheses_is_no_trap() {
+        let stat = Stat::parse("7 (a) b (c)) S 3 7 7 0 -1 4194304 1 0 0 0 150 50 0 0 20 0 1 0 9 9 9").unwrap();
+        assert_eq!((stat.parent, stat.cpu), (3, Duration::from_millis(200_000 / clock_ticks_per_second())));
+    }
+
+    #[test]
+    fn a_process_that_is_not_there_is_an_error() {
+        assert!(Usage::of_tree(u32::MAX).unwrap_err().to_string().contains("has ended"));
+    }
+}
