@@ -9,8 +9,7 @@ use crate::{component_build::Component, progress::Progress};
 
 /// Build the Wasm components, the API and the sign-in app, into target/wasm32-wasip2/release.
 ///
-/// The same as `cargo build --target wasm32-wasip2 --release` for each, but provides the compiler for that target first
-/// where the machine has none.
+/// The same as `spin build` for each, but provides the compiler for their target first where the machine has none.
 #[derive(Args, Debug)]
 pub struct Build {}
 
