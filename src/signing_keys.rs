@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::{openid_configuration::IssuerTemplate, rsa_signature::RsaPublicKey, unverified_token::TokenVersion};
 
-/// Entra publishes fewer than ten; the rest of a longer list is not looked at.
+/// Entra publishes fewer than ten; no more usable ones than this are taken from a longer list.
 const MAX_KEYS: usize = 100;
 
 /// The keys of one tenant, and the issuer that they vouch for.
@@ -40,12 +40,12 @@ impl SigningKeys {
         let keys: Vec<SigningKey> = set
             .keys
             .into_iter()
-            .take(MAX_KEYS)
             .filter_map(|key| serde_json::from_value::<Jwk>(key).ok())
             .filter_map(SigningKey::from_jwk)
+            .take(MAX_KEYS)
             .collect();
         if keys.is_empty() {
-            return Err("the key set holds no RSA signing key");
+            return Err("the key set holds no usable RSA signing key");
         }
         Ok(Self { issuer, version, keys })
     }
@@ -94,13 +94,11 @@ impl SigningKey {
         if !signs {
             return None;
         }
-        Some(Self {
-            id: jwk.key_id?,
-            issuer: jwk.issuer.map(IssuerTemplate::new),
-            modulus: URL_SAFE_NO_PAD.decode(jwk.modulus?).ok()?,
-            exponent: URL_SAFE_NO_PAD.decode(jwk.exponent?).ok()?,
-            prepared: OnceCell::new(),
-        })
+        let modulus = URL_SAFE_NO_PAD.decode(jwk.modulus?).ok()?;
+        let exponent = URL_SAFE_NO_PAD.decode(jwk.exponent?).ok()?;
+        RsaPublicKey::check(&modulus, &exponent).ok()?;
+        let issuer = jwk.issuer.map(IssuerTemplate::new);
+        Some(Self { id: jwk.key_id?, issuer, modulus, exponent, prepared: OnceCell::new() })
     }
 
     /// Whether `signature` over `message` was made by this key.
@@ -141,6 +139,7 @@ struct Jwk {
 
 #[cfg(test)]
 mod tests {
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
     use serde_json::{Value, json};
 
     use super::SigningKeys;
@@ -158,7 +157,13 @@ mod tests {
     }
 
     fn key() -> Value {
-        json!({"kty": "RSA", "use": "sig", "kid": "a", "n": "AQAB", "e": "AQAB"})
+        json!({"kty": "RSA", "use": "sig", "kid": "a", "n": modulus(256, 0x80, 1), "e": "AQAB"})
+    }
+
+    fn modulus(length: usize, first: u8, last: u8) -> String {
+        let mut bytes = vec![0; length];
+        (bytes[0], bytes[length - 1]) = (first, last);
+        URL_SAFE_NO_PAD.encode(bytes)
     }
 
     #[test]
@@ -173,7 +178,14 @@ mod tests {
             ("d", json!("AQAB")),
             ("kid", Value::Null),
             ("n", json!("A+AB")),
+            ("n", json!(modulus(64, 0x80, 1))),
+            ("n", json!(modulus(1024, 0x80, 1))),
+            ("n", json!(modulus(256, 0x7f, 1))),
+            ("n", json!(modulus(257, 0, 1))),
+            ("n", json!(modulus(256, 0x80, 2))),
             ("e", Value::Null),
+            ("e", json!("AQ")),
+            ("e", json!("AAEAAQ")),
             ("kid", json!(7)),
         ];
         for (name, value) in changes {
@@ -185,6 +197,17 @@ mod tests {
             let keys = parse(json!([bad, good])).unwrap();
             assert!(keys.contains("b") && !keys.contains("a"), "{name}: {value}");
         }
+    }
+
+    #[test]
+    fn a_usable_key_counts_however_many_others_stand_before_it() {
+        let other = json!({"kty": "EC", "kid": "a"});
+        let mut good = key();
+        good["kid"] = json!("b");
+        let mut keys = vec![other; 10 * super::MAX_KEYS];
+        keys.push(good);
+        assert!(parse(json!(keys)).unwrap().contains("b"));
+        assert_eq!(parse(json!(vec![key(); 10 * super::MAX_KEYS])).unwrap().with_id("a").count(), super::MAX_KEYS);
     }
 
     #[test]

@@ -37,21 +37,7 @@ impl RsaPublicKey {
     /// The modulus must be odd and have exactly 2048, 3072 or 4096 bits; the exponent must be 3 or 65537. Entra ID signs
     /// with keys of 2048 bits and the exponent 65537.
     pub fn new(modulus: &[u8], exponent: &[u8]) -> Result<Self, KeyError> {
-        if modulus.first() == Some(&0) {
-            return Err(KeyError::LeadingZero);
-        }
-        if modulus.first().is_none_or(|&first| first < 0x80) {
-            return Err(KeyError::ModulusSize);
-        }
-        if modulus.last().is_none_or(|last| last % 2 == 0) {
-            return Err(KeyError::EvenModulus);
-        }
-        let squarings = match exponent {
-            [3] => 1,
-            [1, 0, 1] => 16,
-            _ => return Err(KeyError::Exponent),
-        };
-
+        let squarings = squarings(modulus, exponent)?;
         let equation = match modulus.len() {
             256 => EquationOfSize::Bits2048(Equation::new(modulus, squarings).into()),
             384 => EquationOfSize::Bits3072(Equation::new(modulus, squarings).into()),
@@ -59,6 +45,15 @@ impl RsaPublicKey {
             _ => return Err(KeyError::ModulusSize),
         };
         Ok(Self { modulus: modulus.into(), equation })
+    }
+
+    /// Whether [`RsaPublicKey::new`] would take a key, without the cost of preparing it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`RsaPublicKey::new`].
+    pub fn check(modulus: &[u8], exponent: &[u8]) -> Result<(), KeyError> {
+        squarings(modulus, exponent).map(|_| ())
     }
 
     /// Whether `signature` is this key's signature of `message`: RSASSA-PKCS1-V1_5-VERIFY (RFC 8017, section 8.2.2).
@@ -119,6 +114,24 @@ enum EquationOfSize {
     Bits2048(Box<Equation<4>>),
     Bits3072(Box<Equation<6>>),
     Bits4096(Box<Equation<8>>),
+}
+
+/// How many squarings the power to a good key's exponent takes, before the last multiplication.
+fn squarings(modulus: &[u8], exponent: &[u8]) -> Result<u32, KeyError> {
+    if modulus.first() == Some(&0) {
+        return Err(KeyError::LeadingZero);
+    }
+    if modulus.first().is_none_or(|&first| first < 0x80) || !matches!(modulus.len(), 256 | 384 | 512) {
+        return Err(KeyError::ModulusSize);
+    }
+    if modulus.last().is_none_or(|last| last % 2 == 0) {
+        return Err(KeyError::EvenModulus);
+    }
+    match exponent {
+        [3] => Ok(1),
+        [1, 0, 1] => Ok(16),
+        _ => Err(KeyError::Exponent),
+    }
 }
 
 /// EMSA-PKCS1-v1_5 (RFC 8017, section 9.2) with SHA-256: `00 01 FF .. FF 00`, the `DigestInfo`, which ends with the hash.
