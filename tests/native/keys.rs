@@ -2,13 +2,18 @@
 
 use std::time::Duration;
 
-use profile_get::host::SendFault;
+use http::Method;
+use profile_get::{api::RequestHead, host::SendFault};
 use serde_json::json;
 
 use crate::{
     caller_tokens::{Plan, key_set, rotated_key_set, token, token_with},
     scripted_host::{Reply, World, request_head},
 };
+
+fn asking(token: &str) -> RequestHead {
+    request_head(Method::GET, "/api/profile-get", &[("authorization", &format!("Bearer {token}"))])
+}
 
 fn of_key(key_id: &str) -> String {
     token_with(|plan: &mut Plan| {
@@ -48,10 +53,145 @@ fn invented_key_ids_cause_one_refresh_in_a_minute() {
     // A refresh that fails counts too, and good keys are not lost by it.
     world.next("metadata", [Reply::new(404, "")]);
     for number in 0..50 {
-        world.get(&of_key(&format!("invented-{number}"))).is(401, "invalid_token");
+        world.get(&of_key(&format!("invented-{number}"))).is(502, "entra_unusable_answer");
     }
     assert_eq!(world.calls("metadata"), 3);
     assert_eq!(world.get(&token()).status, 200);
+}
+
+#[test]
+fn a_published_key_is_found_within_the_cooldown() {
+    let world = World::new();
+    assert_eq!(world.get(&token()).status, 200);
+    world.get(&of_key("invented")).is(401, "invalid_token");
+    world.next("keys", [Reply::json(200, &rotated_key_set("key-2"))]);
+    world.pass(59);
+    world.get(&of_key("key-2")).is(401, "invalid_token");
+    world.pass(1);
+    assert_eq!(world.get(&of_key("key-2")).status, 200);
+}
+
+#[test]
+fn bearers_of_a_new_key_wait_for_the_same_refresh() {
+    let world = World::new();
+    assert_eq!(world.get(&token()).status, 200);
+    world.next("keys", [Reply::json(200, &rotated_key_set("key-2")).after(Duration::from_millis(300))]);
+    let answers = world.all((0..12).map(|_| asking(&of_key("key-2"))).collect());
+    assert!(answers.iter().all(|answer| answer.status == 200), "{answers:?}");
+    assert_eq!(world.calls("keys"), 2);
+}
+
+#[test]
+fn instances_that_share_a_store_share_the_limit_of_looks() {
+    let world = World::new();
+    assert_eq!(world.get(&token()).status, 200);
+    world.get(&of_key("invented")).is(401, "invalid_token");
+    assert_eq!(world.calls("keys"), 2);
+    for _ in 0..5 {
+        world.another_instance().get(&of_key("invented")).is(401, "invalid_token");
+    }
+    assert_eq!(world.calls("keys"), 2);
+    // Nor does the first instance look when another has.
+    world.pass(61);
+    world.another_instance().get(&of_key("invented")).is(401, "invalid_token");
+    world.get(&of_key("invented")).is(401, "invalid_token");
+    assert_eq!(world.calls("keys"), 3);
+}
+
+#[test]
+fn a_key_that_another_instance_has_found_is_taken_from_the_store() {
+    let world = World::new();
+    assert_eq!(world.get(&token()).status, 200);
+    world.pass(2);
+    world.next("keys", [Reply::json(200, &rotated_key_set("key-2"))]);
+    assert_eq!(world.another_instance().get(&of_key("key-2")).status, 200);
+    assert_eq!(world.get(&of_key("key-2")).status, 200);
+    assert_eq!(world.calls("keys"), 2);
+}
+
+#[test]
+fn a_key_that_cannot_be_looked_for_is_not_the_callers_fault() {
+    let broken = || Reply::fault(SendFault::Broken("refused".into()));
+    let cases: [(Vec<Reply>, u16, &str); 3] = [
+        // Twice where it is tried twice.
+        (vec![broken(), broken()], 502, "entra_unreachable"),
+        (vec![Reply::new(503, ""), Reply::new(503, "")], 503, "entra_unavailable"),
+        (vec![Reply::fault(SendFault::TimedOut)], 504, "entra_timeout"),
+    ];
+    for (replies, status, code) in cases {
+        let world = World::new();
+        assert_eq!(world.get(&token()).status, 200);
+        world.next("metadata", replies);
+        world.next("keys", [Reply::json(200, &rotated_key_set("key-2"))]);
+        world.get(&of_key("key-2")).is(status, code);
+        let calls = world.calls("metadata");
+        world.get(&of_key("key-2")).is(status, code);
+        assert_eq!(world.get(&token()).status, 200);
+        assert_eq!(world.calls("metadata"), calls);
+        world.pass(5);
+        assert_eq!(world.get(&of_key("key-2")).status, 200, "{code}");
+    }
+}
+
+#[test]
+fn entra_is_left_alone_for_as_long_as_it_asks() {
+    for endpoint in ["metadata", "keys"] {
+        for known in [false, true] {
+            let world = World::new();
+            if known {
+                assert_eq!(world.get(&token()).status, 200);
+            }
+            let calls = world.calls(endpoint);
+            world.next(endpoint, [Reply::new(429, "").header("retry-after", "600")]);
+            world.next("keys", known.then(|| Reply::json(200, &rotated_key_set("key-2"))));
+            let asked = || world.get(&if known { of_key("key-2") } else { token() });
+            for left in [600, 599, 400, 1] {
+                world.pass(600 - left - world.elapsed().as_secs());
+                let answer = asked();
+                answer.is(503, "entra_unavailable");
+                assert_eq!(answer.header("retry-after"), left.to_string(), "{endpoint}");
+            }
+            assert_eq!(world.calls(endpoint), calls + 1);
+            world.pass(1);
+            assert_eq!(asked().status, 200);
+        }
+    }
+}
+
+#[test]
+fn a_request_without_time_is_no_outage() {
+    let world = World::new();
+    world.set("request_timeout", "2");
+    let silent = || Reply::new(200, "").after(Duration::from_secs(600));
+    world.next("metadata", (0..5).map(|_| silent()));
+    for _ in 0..5 {
+        world.get(&token()).is(504, "request_timeout");
+    }
+    assert_eq!(world.calls("metadata"), 5);
+    assert_eq!(world.get(&token()).status, 200);
+}
+
+#[test]
+fn keys_that_cannot_verify_do_not_displace_good_ones() {
+    let world = World::new();
+    assert_eq!(world.get(&token()).status, 200);
+    world.pass(3601);
+    let mut weak = key_set();
+    weak["keys"][0]["n"] = json!("gQ");
+    world.next("keys", [Reply::json(200, &weak)]);
+    for _ in 0..3 {
+        assert_eq!(world.get(&token()).status, 200);
+    }
+    assert_eq!(world.calls("keys"), 3);
+}
+
+#[test]
+fn answers_are_asked_for_without_a_content_coding() {
+    let world = World::new();
+    assert_eq!(world.get(&token()).status, 200);
+    for endpoint in ["metadata", "keys"] {
+        assert_eq!(world.last(endpoint).headers()["accept-encoding"], "identity");
+    }
 }
 
 #[test]
@@ -127,7 +267,7 @@ fn an_outage_from_the_start_is_an_answer_and_is_over_at_once() {
         ),
         ("metadata", Reply::fault(SendFault::TimedOut), 504, "entra_timeout"),
         ("keys", Reply::new(200, "{\"keys\":[]}"), 502, "entra_unusable_answer"),
-        ("keys", Reply::new(429, "").header("retry-after", "9"), 503, "entra_unavailable"),
+        ("keys", Reply::new(429, ""), 503, "entra_unavailable"),
         ("keys", Reply::new(301, "").header("location", "https://evil.example/keys"), 502, "entra_unusable_answer"),
         ("keys", Reply::fault(SendFault::Denied), 503, "server_unavailable"),
     ];
@@ -157,8 +297,7 @@ fn a_down_entra_is_asked_less_and_less() {
 
 #[test]
 fn everybody_waits_for_the_same_keys_also_when_they_never_come() {
-    let bearer = format!("Bearer {}", token());
-    let many = (0..10).map(|_| request_head(http::Method::GET, "/api/profile-get", &[("authorization", &bearer)]));
+    let many = (0..10).map(|_| asking(&token()));
     let world = World::new();
     world.next("metadata", [Reply::new(200, "").after(Duration::from_secs(600))]);
     let answers = world.all(many.collect());

@@ -1,0 +1,100 @@
+//! The keys as Entra publishes them: the metadata document, then the key set that it names.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+
+use super::{
+    state::KnownKeys,
+    stored::{MAX_FRESH_SECONDS, Record},
+};
+use crate::{
+    host::Host,
+    instance::Context,
+    openid_configuration::{IssuerTemplate, OpenIdConfiguration, address},
+    unverified_token::TokenVersion,
+    upstream::{self, FaultKind, Service, Step, UpstreamFault},
+};
+
+/// The metadata document is a few kilobytes, a key set some ten; both get room to grow.
+const METADATA: Step = Step {
+    service: Service::Entra,
+    name: "OpenID configuration",
+    timeout: Duration::from_secs(5),
+    max_body: 128 * 1024,
+};
+pub(super) const KEY_SET: Step =
+    Step { service: Service::Entra, name: "key set", timeout: Duration::from_secs(5), max_body: 512 * 1024 };
+
+/// The least that `Cache-Control: max-age` may ask for.
+const MIN_FRESH_SECONDS: u64 = 300;
+
+/// Nothing here undoes a content coding, and a request without this header allows any (RFC 9110 section 12.5.3).
+const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
+
+/// Fetches the keys for tokens of `version`, and makes the record of them that the store keeps.
+pub(super) async fn fetch<H: Host>(
+    context: &Context<H>,
+    version: TokenVersion,
+) -> Result<(KnownKeys, Record), UpstreamFault> {
+    let OpenIdConfiguration { issuer, keys_address } = fetch_configuration(context, version).await?;
+    let response = get(context, KEY_SET, &keys_address).await?;
+    let fetched = context.host.now();
+    let fresh_until = fetched.plus(fresh_seconds(response.headers()));
+    let key_set =
+        String::from_utf8(response.into_body().into()).map_err(|_| KEY_SET.unusable("the key set is not UTF-8"))?;
+    let record = Record::new(&issuer, fetched, fresh_until, key_set);
+    let known = record.known(version).map_err(|words| KEY_SET.unusable(words))?;
+    Ok((known, record))
+}
+
+async fn fetch_configuration<H: Host>(
+    context: &Context<H>,
+    version: TokenVersion,
+) -> Result<OpenIdConfiguration, UpstreamFault> {
+    let authority = &context.settings.authority_host;
+    let segment = context.settings.tenancy.authority_segment();
+    let published = |response: Response<Bytes>| {
+        OpenIdConfiguration::parse(response.body(), authority).map_err(|words| METADATA.unusable(words))
+    };
+    match get(context, METADATA, &address(authority, &segment, version)).await {
+        // An authority without v1 documents still signs v1 tokens with the keys of its v2 document, as Microsoft's own
+        // validators assume; their issuer is then the documented one.
+        Err(UpstreamFault { kind: FaultKind::Unusable(_), .. }) if version == TokenVersion::V1 => {
+            let v2 = address(authority, &segment, TokenVersion::V2);
+            let configuration = published(get(context, METADATA, &v2).await?)?;
+            Ok(OpenIdConfiguration { issuer: IssuerTemplate::of_v1_tokens(authority), ..configuration })
+        }
+        response => published(response?),
+    }
+}
+
+async fn get<H: Host>(context: &Context<H>, step: Step, address: &str) -> Result<Response<Bytes>, UpstreamFault> {
+    let mut request = Request::get(address)
+        .header(header::ACCEPT, "application/json")
+        .header(header::ACCEPT_ENCODING, IDENTITY)
+        .body(Bytes::new())
+        .map_err(|_| step.unusable("the address is not a URL"))?;
+    context.correlation.add_to(request.headers_mut());
+    let response = upstream::fetch(&context.host, context.deadline, step, request).await?;
+    match response.status() {
+        StatusCode::OK => Ok(response),
+        status if upstream::is_transient(status) || status == StatusCode::TOO_MANY_REQUESTS => {
+            let wait = upstream::retry_after(response.headers(), context.host.now());
+            Err(step.fault(FaultKind::Unavailable(status, wait)))
+        }
+        status => Err(step.unusable(format!("status {status}"))),
+    }
+}
+
+fn fresh_seconds(headers: &HeaderMap) -> u64 {
+    headers
+        .get_all(header::CACHE_CONTROL)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .find_map(|directive| directive.trim().strip_prefix("max-age=")?.parse().ok())
+        .unwrap_or(MAX_FRESH_SECONDS)
+        .clamp(MIN_FRESH_SECONDS, MAX_FRESH_SECONDS)
+}
