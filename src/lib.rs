@@ -20,6 +20,7 @@ pub mod cors;
 pub mod query;
 
 pub mod settings;
+pub mod settings_source;
 
 pub mod bearer_token;
 pub mod strict_json;

@@ -9,7 +9,10 @@ use http::StatusCode;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::{caller::VerifiedCaller, correlation::Correlation, error::Error, host::Host, token_source::Origin};
+use crate::{
+    caller::VerifiedCaller, correlation::Correlation, error::Error, host::Host, settings::SettingsFaults,
+    token_source::Origin,
+};
 
 /// What is noted about a request while it is served.
 #[derive(Debug, Default)]
@@ -137,6 +140,13 @@ pub fn store_fault<H: Host>(host: &H, what: &str, reason: &str) {
 pub fn unsendable(reason: &str) -> String {
     let cause = format!("the host refused the answer, and an empty one went out instead: {reason}");
     serde_json::to_string(&EventLine { level: "error", event: "answer", cause }).unwrap_or_default()
+}
+
+/// Writes the line about variables that were read again and have faults.
+pub fn settings_faults<H: Host>(host: &H, faults: &SettingsFaults) {
+    let level = if faults.may_pass() { "warn" } else { "error" };
+    let cause = format!("the variables were read again: {faults}");
+    write(host, &EventLine { level, event: "settings", cause });
 }
 
 #[derive(Serialize)]

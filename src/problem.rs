@@ -117,12 +117,9 @@ impl Problem {
                 "client_not_allowed",
                 "The application that asks is not among those that may call this API.",
             ),
+            Error::Settings(faults) if faults.may_pass() => Self::settings_unreadable(),
             Error::Settings(_) | Error::Credential(_) | Error::Internal(_) => Self::misconfigured(),
-            Error::VariableUnavailable { .. } => Self::unavailable(
-                "server_unavailable",
-                "This API cannot read its own settings just now. Try again later.",
-                OUTAGE_WAIT,
-            ),
+            Error::VariableUnavailable { .. } => Self::settings_unreadable(),
             Error::Upstream(fault) => Self::of_upstream(fault),
             Error::Exchange { tenant_id, refusal } => Self::of_exchange(*tenant_id, refusal, settings),
             Error::StillThrottled(wait) => Self::entra_throttles(*wait),
@@ -309,6 +306,11 @@ impl Problem {
             more.consent_url = Some(consent_url);
             more.admin_consent_url = Some(admin_consent_url);
         })
+    }
+
+    fn settings_unreadable() -> Self {
+        let words = "This API cannot read its own settings just now. Try again later.";
+        Self::unavailable("server_unavailable", words, OUTAGE_WAIT)
     }
 
     fn misconfigured() -> Self {

@@ -2,10 +2,14 @@
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
+use futures::future::join_all;
 use http::{HeaderValue, Uri};
 use uuid::Uuid;
 
-use crate::host::{Host, VariableUnavailable};
+use crate::{
+    host::{Host, VariableUnavailable},
+    upstream::within,
+};
 
 /// The names of the variables, all of which `spin.toml` gives to the component. `client_secret` is read apart, when it
 /// is needed: see `credential_source`.
@@ -85,9 +89,26 @@ impl Tenancy {
     }
 }
 
-/// Everything that is wrong with the variables: name and what to set.
+/// Everything that is wrong with the variables, by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SettingsFaults(pub BTreeMap<&'static str, String>);
+pub struct SettingsFaults(pub BTreeMap<&'static str, SettingFault>);
+
+/// What is wrong with one of them. Never its value, which may be a secret that was set in the wrong place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SettingFault {
+    /// Its value: what to set.
+    Wrong(String),
+    /// It could not be read: the host's own words.
+    Unreadable(String),
+}
+
+impl SettingsFaults {
+    /// Whether nothing is known to be set wrongly: another reading may do better.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        self.0.values().all(|fault| matches!(fault, SettingFault::Unreadable(_)))
+    }
+}
 
 impl fmt::Display for SettingsFaults {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -96,24 +117,36 @@ impl fmt::Display for SettingsFaults {
     }
 }
 
+impl fmt::Display for SettingFault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Wrong(fault) => formatter.write_str(fault),
+            Self::Unreadable(reason) => {
+                write!(formatter, "could not be read ({reason}); set it, or mend the provider that holds it")
+            }
+        }
+    }
+}
+
 impl Settings {
-    /// Reads and checks every variable but the secret.
+    /// Reads every variable but the secret, all at the same time and for no longer than `limit`, and checks them.
     ///
     /// # Errors
     /// All faults together, each with what to set.
-    pub async fn read<H: Host>(host: &H) -> Result<Self, SettingsFaults> {
-        let mut values = BTreeMap::new();
-        for name in NAMES {
-            values.insert(name, host.variable(name).await);
-        }
-        Self::parse(values)
+    pub async fn read<H: Host>(host: &H, limit: Duration) -> Result<Self, SettingsFaults> {
+        let values = join_all(NAMES.map(async |name| {
+            let value = within(host, limit, host.variable(name)).await;
+            (name, value.unwrap_or_else(|_| Err(VariableUnavailable("no answer in time".to_owned()))))
+        }));
+        Self::parse(values.await.into_iter().collect())
     }
 
     fn parse(values: BTreeMap<&'static str, Result<String, VariableUnavailable>>) -> Result<Self, SettingsFaults> {
         let mut reader = Reader { values, faults: BTreeMap::new() };
         let allowed_tenants = reader.read("allowed_tenants", |text| list(text, guid));
+        let tenants_known = !reader.faults.contains_key("allowed_tenants");
         let settings = Self {
-            tenancy: reader.read("tenant_id", |text| tenancy(text, &allowed_tenants)),
+            tenancy: reader.read("tenant_id", |text| tenancy(text, tenants_known.then_some(&allowed_tenants))),
             client_id: reader.read("client_id", guid),
             authority_host: reader.read("authority_host", origin),
             graph_url: reader.read("graph_url", origin),
@@ -128,10 +161,10 @@ impl Settings {
             token_store_slots: reader.read("token_store_slots", token_store_slots),
             server_timing: reader.read("server_timing", on_or_off),
         };
-        if matches!(settings.tenancy, Tenancy::Single(_)) && !allowed_tenants.is_empty() {
-            reader.faults.entry("allowed_tenants").or_insert_with(|| {
-                "goes with tenant_id = organizations or common only; leave it empty or change tenant_id".to_owned()
-            });
+        let single = matches!(settings.tenancy, Tenancy::Single(_)) && !reader.faults.contains_key("tenant_id");
+        if single && !allowed_tenants.is_empty() {
+            let words = "goes with tenant_id = organizations or common only; leave it empty or change tenant_id";
+            reader.faults.insert("allowed_tenants", SettingFault::Wrong(words.to_owned()));
         }
         if reader.faults.is_empty() { Ok(settings) } else { Err(SettingsFaults(reader.faults)) }
     }
@@ -140,17 +173,19 @@ impl Settings {
 /// Takes values by name and gathers what is wrong with them.
 struct Reader {
     values: BTreeMap<&'static str, Result<String, VariableUnavailable>>,
-    faults: BTreeMap<&'static str, String>,
+    faults: BTreeMap<&'static str, SettingFault>,
 }
 
 impl Reader {
     /// The parsed value, or the type's default beside a fault on the list.
     fn read<T: Default>(&mut self, name: &'static str, parse: impl FnOnce(&str) -> Result<T, String>) -> T {
         let parsed = match self.values.remove(name) {
-            Some(Ok(text)) if text.trim() != text => Err("has blanks around it; remove them".to_owned()),
-            Some(Ok(text)) => parse(&text),
-            Some(Err(VariableUnavailable(reason))) => Err(format!("could not be read ({reason}); set it")),
-            None => Err("is not read".to_owned()),
+            Some(Ok(text)) if text.trim() != text => {
+                Err(SettingFault::Wrong("has blanks around it; remove them".to_owned()))
+            }
+            Some(Ok(text)) => parse(&text).map_err(SettingFault::Wrong),
+            Some(Err(VariableUnavailable(reason))) => Err(SettingFault::Unreadable(reason)),
+            None => Err(SettingFault::Unreadable("it is not among those that are read".to_owned())),
         };
         parsed.unwrap_or_else(|fault| {
             self.faults.insert(name, fault);
@@ -179,16 +214,17 @@ fn guid(text: &str) -> Result<Uuid, String> {
     Uuid::try_parse(text).map_err(|_| fault())
 }
 
-fn tenancy(text: &str, allowed: &[Uuid]) -> Result<Tenancy, String> {
+/// `allowed` is missing where that list has a fault of its own.
+fn tenancy(text: &str, allowed: Option<&Vec<Uuid>>) -> Result<Tenancy, String> {
     let authority = match text {
         "organizations" => "organizations",
         "common" => "common",
         _ => return guid(text).map(Tenancy::Single),
     };
-    if allowed.is_empty() {
+    if allowed.is_some_and(Vec::is_empty) {
         return Err(format!("is {authority}, so allowed_tenants must list the directory ids that may call"));
     }
-    Ok(Tenancy::Several { authority, allowed: allowed.to_vec() })
+    Ok(Tenancy::Several { authority, allowed: allowed.cloned().unwrap_or_default() })
 }
 
 /// `scheme://host[:port]`: `https`, or `http` to this machine alone, where no one listens in.
@@ -217,11 +253,12 @@ fn is_loopback(host: &str) -> bool {
         || host.trim_matches(['[', ']']).parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
 }
 
-/// Values separated by blanks or commas.
+/// Values separated by blanks or commas. A wrong one is told by its place.
 fn list<T>(text: &str, parse: impl Fn(&str) -> Result<T, String>) -> Result<Vec<T>, String> {
     text.split([' ', ','])
         .filter(|item| !item.is_empty())
-        .map(|item| parse(item).map_err(|fault| format!("{item:?} {fault}")))
+        .zip(1_usize..)
+        .map(|(item, place)| parse(item).map_err(|fault| format!("item {place} {fault}")))
         .collect()
 }
 
@@ -290,6 +327,10 @@ pub(crate) mod tests {
     pub(crate) const CLIENT: &str = "22222222-2222-4222-8222-222222222222";
 
     fn parse(changes: &[(&'static str, &str)]) -> Result<Settings, SettingsFaults> {
+        Settings::parse(values(changes))
+    }
+
+    fn values(changes: &[(&'static str, &str)]) -> BTreeMap<&'static str, Result<String, VariableUnavailable>> {
         let mut values: BTreeMap<&'static str, Result<String, VariableUnavailable>> = BTreeMap::from(
             [
                 ("tenant_id", TENANT),
@@ -310,7 +351,7 @@ pub(crate) mod tests {
         for (name, value) in changes {
             values.insert(name, Ok((*value).to_owned()));
         }
-        Settings::parse(values)
+        values
     }
 
     pub(crate) fn with(changes: &[(&'static str, &str)]) -> Settings {
@@ -371,6 +412,45 @@ pub(crate) mod tests {
             let faults = parse(&[(name, value)]).unwrap_err();
             assert_eq!(faults.0.keys().copied().collect::<Vec<_>>(), [name], "{name} = {value:?}");
         }
+    }
+
+    #[test]
+    fn no_value_is_told() {
+        let secret = "Abc8Q~secret-in-the-wrong-place";
+        for (name, value) in [
+            ("tenant_id", secret),
+            ("client_id", secret),
+            ("authority_host", secret),
+            ("graph_url", secret),
+            ("required_scope", "good \"Abc8Q~secret-in-the-wrong-place"),
+            ("allowed_clients", "22222222-2222-4222-8222-222222222222, Abc8Q~secret-in-the-wrong-place"),
+            ("allowed_origins", secret),
+            ("request_timeout", secret),
+            ("token_store_slots", secret),
+            ("server_timing", secret),
+        ] {
+            let text = parse(&[(name, value)]).unwrap_err().to_string();
+            assert!(text.starts_with(name) && !text.contains(secret), "{text}");
+        }
+        let text = parse(&[("allowed_clients", &format!("{CLIENT}, {secret}"))]).unwrap_err().to_string();
+        assert!(text.contains("item 2 is not a GUID"), "{text}");
+    }
+
+    #[test]
+    fn a_variable_that_could_not_be_read_is_blamed_alone() {
+        let parse = |unreadable, changes: &[(&'static str, &str)]| {
+            let mut values = values(changes);
+            values.insert(unreadable, Err(VariableUnavailable("no provider".to_owned())));
+            Settings::parse(values).unwrap_err()
+        };
+        for faults in [
+            parse("client_id", &[]),
+            parse("allowed_tenants", &[("tenant_id", "organizations")]),
+            parse("tenant_id", &[("allowed_tenants", TENANT)]),
+        ] {
+            assert!(faults.0.len() == 1 && faults.may_pass(), "{faults}");
+        }
+        assert!(!parse("client_id", &[("graph_url", "")]).may_pass());
     }
 
     #[test]

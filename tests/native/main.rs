@@ -19,3 +19,4 @@ mod graph_answers;
 mod keys;
 mod properties;
 mod refusals;
+mod settings;

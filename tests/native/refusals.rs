@@ -192,7 +192,7 @@ fn other_paths_and_methods_are_not_served() {
 fn wrong_variables_are_named_in_the_log_and_nowhere_else() {
     let world = World::new();
     world.set("client_id", "not a guid").set("graph_url", "http://graph.example").set("client_secret", "");
-    world.script.variables.borrow_mut().insert("tenant_id", Err("no provider has it".to_owned()));
+    world.unset("tenant_id");
     let answer = world.get(&token());
     answer.is(500, "server_misconfigured");
     let body = String::from_utf8(answer.body.clone()).unwrap();

@@ -92,6 +92,7 @@ pub(crate) struct Script {
     timers: RefCell<Vec<(Duration, Weak<()>, Waker)>>,
     pub(crate) variables: RefCell<BTreeMap<&'static str, Result<String, String>>>,
     pub(crate) variable_reads: RefCell<Vec<String>>,
+    pub(crate) variable_delay: Cell<Duration>,
     pub(crate) requests: RefCell<Vec<Request<Bytes>>>,
     scripted: RefCell<BTreeMap<&'static str, VecDeque<Reply>>>,
     upstream: RefCell<Upstream>,
@@ -138,6 +139,7 @@ impl World {
             timers: RefCell::default(),
             variables: RefCell::new(variables.into_iter().map(|(name, value)| (name, Ok(value.to_owned()))).collect()),
             variable_reads: RefCell::default(),
+            variable_delay: Cell::default(),
             requests: RefCell::default(),
             scripted: RefCell::default(),
             upstream: RefCell::new(Box::new(all_is_right())),
@@ -155,6 +157,12 @@ impl World {
     /// The same machine, another instance: its memory is empty.
     pub(crate) fn another_instance(&self) -> Self {
         Self { script: Rc::clone(&self.script), instance: Rc::default() }
+    }
+
+    /// A provider of variables that is out of order for this one.
+    pub(crate) fn unset(&self, name: &'static str) -> &Self {
+        self.script.variables.borrow_mut().insert(name, Err("no provider has it".to_owned()));
+        self
     }
 
     pub(crate) fn set(&self, name: &'static str, value: &str) -> &Self {
@@ -401,6 +409,7 @@ impl Host for ScriptedHost {
 
     async fn variable(&self, name: &str) -> Result<String, VariableUnavailable> {
         self.0.variable_reads.borrow_mut().push(name.to_owned());
+        self.sleep(self.0.variable_delay.get()).await;
         let value = self.0.variables.borrow().get(name).cloned();
         value.unwrap_or_else(|| Err("undefined".to_owned())).map_err(VariableUnavailable)
     }

@@ -1,0 +1,101 @@
+//! Variables whose provider is slow, silent or out of order.
+
+use std::time::Duration;
+
+use http::Method;
+
+use crate::{
+    caller_tokens::token,
+    scripted_host::{CLIENT, World, request_head},
+};
+
+const FOR_EVER: Duration = Duration::from_secs(600);
+
+fn reads(world: &World, name: &str) -> usize {
+    world.script.variable_reads.borrow().iter().filter(|read| *read == name).count()
+}
+
+#[test]
+fn variables_are_read_at_the_same_time_and_once_for_everybody() {
+    let world = World::new();
+    world.script.variable_delay.set(Duration::from_secs(1));
+    let many = (0..10).map(|_| request_head(Method::GET, "/api/profile-get", &[]));
+    let before = world.elapsed();
+    for answer in world.all(many.collect()) {
+        answer.is(401, "token_missing");
+    }
+    assert!(world.elapsed() - before < Duration::from_millis(1100), "{:?}", world.elapsed() - before);
+    assert_eq!((reads(&world, "client_id"), reads(&world, "client_secret")), (1, 0));
+}
+
+#[test]
+fn a_silent_provider_is_not_waited_for_for_ever() {
+    let world = World::new();
+    world.script.variable_delay.set(FOR_EVER);
+    let before = world.elapsed();
+    let answer = world.get(&token());
+    answer.is(503, "server_unavailable");
+    assert_eq!(answer.header("retry-after"), "5");
+    assert_eq!(world.elapsed() - before, Duration::from_secs(8));
+    assert!(world.script.log.borrow()[0].contains("client_id: could not be read (no answer in time)"));
+    world.script.variable_delay.set(Duration::ZERO);
+    assert_eq!(world.get(&token()).status, 200);
+}
+
+#[test]
+fn a_provider_out_of_order_is_an_outage_and_a_wrong_value_is_not() {
+    let world = World::new();
+    world.unset("tenant_id").unset("graph_url");
+    world.get(&token()).is(503, "server_unavailable");
+    let line = world.script.log.borrow()[0].clone();
+    assert!(line.contains("tenant_id: could not be read") && line.contains("graph_url: could not be read"), "{line}");
+    world.set("client_id", "x");
+    world.get(&token()).is(500, "server_misconfigured");
+}
+
+#[test]
+fn settings_serve_on_for_an_hour_while_they_cannot_be_read() {
+    let world = World::new();
+    assert_eq!(world.get(&token()).status, 200);
+    world.unset("allowed_clients");
+    for _ in 0..11 {
+        world.pass(300);
+        for _ in 0..3 {
+            assert_eq!(world.get(&token()).status, 200);
+        }
+    }
+    assert_eq!(reads(&world, "client_id"), 12);
+    assert!(world.script.log.borrow().iter().any(|line| line.contains("\"event\":\"settings\"")));
+    world.pass(300);
+    world.get(&token()).is(503, "server_unavailable");
+}
+
+#[test]
+fn nobody_waits_while_variables_are_read_again() {
+    let world = World::new();
+    assert_eq!(world.get(&token()).status, 200);
+    world.pass(300);
+    world.script.variable_delay.set(FOR_EVER);
+    assert_eq!(world.get(&token()).status, 200);
+    let lines = world.script.log.borrow().clone();
+    let last = lines.iter().rfind(|line| line.contains("\"event\":\"request\"")).unwrap();
+    assert!(last.contains("\"total_ms\":0.0"), "{last}");
+}
+
+#[test]
+fn what_the_operator_changes_counts_after_five_minutes() {
+    let world = World::new();
+    assert_eq!(world.get(&token()).status, 200);
+    world.set("allowed_clients", CLIENT);
+    world.pass(299);
+    assert_eq!(world.get(&token()).status, 200);
+    // The first request after that has them read again.
+    world.pass(1);
+    assert_eq!(world.get(&token()).status, 200);
+    world.get(&token()).is(403, "client_not_allowed");
+    // A wrong value is not outlived by an older one.
+    world.set("allowed_clients", "x");
+    world.pass(300);
+    world.get(&token()).is(403, "client_not_allowed");
+    world.get(&token()).is(500, "server_misconfigured");
+}
