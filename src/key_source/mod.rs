@@ -21,11 +21,22 @@ use crate::{
 };
 
 /// The keys of the configured tenancy, for each form of token.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct KeySource {
     v1: RefCell<State>,
     v2: RefCell<State>,
     flights: SingleFlight<TokenVersion, Result<(), UpstreamFault>>,
+}
+
+impl Default for KeySource {
+    fn default() -> Self {
+        Self {
+            v1: RefCell::default(),
+            v2: RefCell::default(),
+            // Who came later has more time than the one whose time was over.
+            flights: SingleFlight::sharing(|outcome| !matches!(outcome, Err(fault) if is_of_one_request(fault))),
+        }
+    }
 }
 
 impl KeySource {
@@ -47,20 +58,14 @@ impl KeySource {
             let keys = source.state(version).borrow().keys(now);
             let known = keys.filter(|keys| keys.contains(key_id) || !source.flights.is_running(&version));
             let reason = source.state(version).borrow().reason_to_refresh(key_id, now);
-            let refreshed = match (reason, known) {
+            match (reason, known) {
                 (None, Some(keys)) => return Ok(keys),
                 (Some(Reason::Stale), Some(keys)) => {
                     refresh_beside(context, version, key_id);
                     return Ok(keys);
                 }
                 // With no reason of its own the request joins a refresh that is under way and may bring its key.
-                (reason, _) => refresh(context, version, key_id, reason.unwrap_or(Reason::UnknownKey)).await,
-            };
-            match refreshed {
-                Ok(()) => {}
-                // Another request worked for both and ran out of its time; this one has some left.
-                Err(fault) if is_of_one_request(&fault) && !context.deadline.remaining(&context.host).is_zero() => {}
-                Err(fault) => return Err(fault),
+                (reason, _) => refresh(context, version, key_id, reason.unwrap_or(Reason::UnknownKey)).await?,
             }
         }
     }
