@@ -11,14 +11,14 @@ use crate::{
     exchange_refusal::Meaning,
     graph::{self, GraphMeaning, GraphRefusal, Resource},
     graph_token::GraphToken,
-    host::Host,
+    host::{Host, SendFault},
     instance::Context,
     key_source::KeySource,
     log_line::RequestNotes,
     response::{self, Body},
     token_source::{Need, TokenSource},
     unverified_token::UnverifiedToken,
-    upstream::{self, FaultKind, Reading},
+    upstream::{self, FaultKind, Reading, UpstreamFault},
 };
 
 /// Serves `resource` to the bearer of the token in `headers`.
@@ -77,8 +77,16 @@ async fn verify<H: Host>(context: &Context<H>, bearer: BearerToken) -> Result<Ve
     let refuse = |fault| Error::Caller(CallerRefusal::Token(fault));
     let unverified = UnverifiedToken::decode(bearer).map_err(refuse)?;
     let unverified = UnverifiedCaller::judge(unverified, &context.settings, context.host.now()).map_err(refuse)?;
-    let keys = KeySource::keys(context, unverified.version(), unverified.key_id()).await?;
+    let keys = KeySource::keys(context, unverified.version(), unverified.key_id()).await;
+    let keys = keys.map_err(|fault| key_fault(context, fault))?;
     unverified.verify(&keys, &context.settings).map_err(Error::Caller)
+}
+
+/// Entra is not to blame where the host did not get as far as calling it.
+fn key_fault<H: Host>(context: &Context<H>, fault: UpstreamFault) -> Error {
+    let is_hosts_own = matches!(fault.kind, FaultKind::Send(SendFault::TimedOut | SendFault::Denied));
+    let outage = is_hosts_own.then(|| context.instance.credential_source.outage(context.host.now())).flatten();
+    outage.unwrap_or(Error::Upstream(fault))
 }
 
 async fn token<H: Host>(

@@ -11,7 +11,7 @@ use profile_get::host::SendFault;
 use serde_json::{Value, json};
 
 use crate::{
-    caller_tokens::token,
+    caller_tokens::{token, token_with},
     scripted_host::{AUTHORITY, Answered, CLIENT, NOW, Reply, SECRET, TENANT, World, request_head},
 };
 
@@ -110,7 +110,7 @@ fn throttling_says_when_to_come_back_and_is_respected() {
     answer.is(503, "entra_throttled");
     assert_eq!(answer.header("retry-after"), "7");
     // Nobody of the directory asks Entra again before.
-    let other = crate::caller_tokens::token_with(|plan| plan.claim("uti", "another"));
+    let other = token_with(|plan| plan.claim("uti", "another"));
     let answer = world.get(&other);
     answer.is(503, "entra_throttled");
     assert_eq!(world.calls("token"), 1);
@@ -128,7 +128,7 @@ fn a_loop_is_throttling_of_one_token_alone() {
     assert_eq!(answer.header("retry-after"), "60");
     world.get(&first).is(503, "entra_throttled");
     assert_eq!(world.calls("token"), 1);
-    assert_eq!(world.get(&crate::caller_tokens::token_with(|plan| plan.claim("uti", "another"))).status, 200);
+    assert_eq!(world.get(&token_with(|plan| plan.claim("uti", "another"))).status, 200);
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn a_rotated_secret_is_read_again_when_entra_refuses_the_old_one() {
     let world = World::new();
     assert_eq!(world.get(&token()).status, 200);
     let refusal = || Reply::json(401, &json!({"error": "invalid_client", "error_codes": [7_000_215]}));
-    let another = |name: &str| crate::caller_tokens::token_with(|plan| plan.claim("uti", name));
+    let another = |name: &str| token_with(|plan| plan.claim("uti", name));
 
     world.set("client_secret", "rotated-secret");
     world.next("token", [refusal()]);
@@ -224,13 +224,37 @@ fn a_certificate_signs_an_assertion_as_entra_documents_it_and_signs_it_once() {
     }
     assert!(claims["jti"].as_str().is_some_and(|id| id.len() == 36));
 
-    let another = |name: &str| crate::caller_tokens::token_with(|plan| plan.claim("uti", name));
+    let another = |name: &str| token_with(|plan| plan.claim("uti", name));
     world.pass(400);
     assert_eq!(world.get(&another("b")).status, 200);
     assert_eq!(&world.form()["client_assertion"], assertion);
     world.pass(100);
     assert_eq!(world.get(&another("c")).status, 200);
     assert_ne!(&world.form()["client_assertion"], assertion);
+}
+
+#[test]
+fn a_secret_serves_on_when_it_cannot_be_read_again() {
+    let world = World::new();
+    assert_eq!(world.get(&token_with(|plan| plan.claim("uti", "one"))).status, 200);
+    let unreadable = || Err("the vault is down".to_owned());
+    world.script.variables.borrow_mut().insert("client_secret", unreadable());
+    world.pass(700);
+    for name in ["two", "three"] {
+        assert_eq!(world.get(&token_with(|plan| plan.claim("uti", name))).status, 200);
+    }
+    let reads = world.script.variable_reads.borrow().iter().filter(|name| *name == "client_secret").count();
+    assert_eq!(reads, 2);
+}
+
+#[test]
+fn entra_is_not_blamed_for_a_vault_that_keeps_the_host_from_calling() {
+    let world = World::new();
+    world.script.variables.borrow_mut().insert("client_secret", Err("the vault is down".to_owned()));
+    world.script.before_sending.set(Duration::from_secs(90));
+    let answer = world.get(&token());
+    answer.is(503, "server_unavailable");
+    assert!(world.script.log.borrow()[0].contains("clientsecret"));
 }
 
 #[test]
