@@ -28,7 +28,6 @@ pub mod unverified_token;
 
 pub mod key_source;
 pub mod openid_configuration;
-pub mod rsa_signature;
 pub mod signing_keys;
 
 pub mod caller;

@@ -5,7 +5,9 @@ use std::cell::OnceCell;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
 
-use crate::{openid_configuration::IssuerTemplate, rsa_signature::RsaPublicKey, unverified_token::TokenVersion};
+use rsa_signature::RsaPublicKey;
+
+use crate::{openid_configuration::IssuerTemplate, unverified_token::TokenVersion};
 
 /// Entra publishes fewer than ten; no more usable ones than this are taken from a longer list.
 const MAX_KEYS: usize = 100;

@@ -7,7 +7,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use num_bigint::BigUint;
-use profile_get::rsa_signature::RsaPublicKey;
+use rsa_signature::RsaPublicKey;
 use rsa::{pkcs1v15, signature::Verifier};
 use sha2::{Digest, Sha256};
 

@@ -1,13 +1,7 @@
 //! RS256 verification in WebAssembly, by `profile-get`'s own module and by jwt-simple: `POST /rs256` with a token, the key
 //! that signed it and whose work to do verifies over and over, and answers how often.
-//!
-//! The module is compiled in from its source, since a component that links `profile-get` would export its handler too.
 
 #![cfg(target_family = "wasm")]
-
-#[path = "../../../src/rsa_signature/mod.rs"]
-#[allow(dead_code, unreachable_pub, reason = "the module is part of another crate, and only verifying is measured")]
-mod rsa_signature;
 
 use std::{
     hint::black_box,

@@ -6,8 +6,8 @@ mod smooth_key;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jwt_simple::prelude::{NoCustomClaims, RS256PublicKey, RSAPublicKeyLike};
-use profile_get::rsa_signature::{KeyError, RsaPublicKey};
 use rsa::{BigUint, pkcs1v15, signature::Verifier};
+use rsa_signature::{KeyError, RsaPublicKey};
 use sha2::{Digest, Sha256};
 use smooth_key::{Random, SmoothKey, padded};
 
