@@ -20,8 +20,8 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, task::JoinSet, time::timeout};
 
-/// Longer than anything is allowed to take.
-const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+/// Longer than anything should take, the peer with ten thousand users on a machine under load included.
+const ANSWER_LIMIT: Duration = Duration::from_secs(120);
 /// Of a wrong answer, for the error.
 const SHOWN: usize = 400;
 

@@ -45,6 +45,12 @@ impl Measurement {
     pub(super) fn calls(&self) -> f64 {
         self.upstream_calls.values().sum()
     }
+
+    /// For whoever watches.
+    pub(super) fn in_short(&self) -> String {
+        let Self { cpu_us_per_request, requests_per_second, connections, .. } = self;
+        format!("{cpu_us_per_request:.0} µs of CPU, {requests_per_second:.0} requests/s over {connections} connections")
+    }
 }
 
 /// Measures `subject` on a server of its own, with each number of connections in turn.

@@ -27,7 +27,13 @@ use serde_json::json;
 use tokio::fs;
 
 pub(crate) use self::optimised::hand_over_to_optimised;
-use self::{crowd::Crowd, measurement::measure, report::Report, stage::Stage, subject::Subject};
+use self::{
+    crowd::Crowd,
+    measurement::{Measurement, measure},
+    report::Report,
+    stage::Stage,
+    subject::Subject,
+};
 use crate::{progress::Progress, server::Runner};
 
 /// The name of the signature's measurement.
@@ -75,8 +81,10 @@ pub(crate) async fn run(plan: &Plan, progress: Progress) -> Result<String> {
         for &subject in subjects.iter().filter(|subject| stage.can_serve(**subject)) {
             let step = progress.step(&format!("Measuring {subject}, users: {users}"));
             let measured = measure(&stage, &crowd, plan, subject, users).await;
-            measurements.extend(measured.with_context(|| format!("{subject}, users: {users}"))?);
-            step.done(&format!("Measured {subject}, users: {users}"));
+            let measured = measured.with_context(|| format!("{subject}, users: {users}"))?;
+            let figures: Vec<String> = measured.iter().map(Measurement::in_short).collect();
+            step.done(&format!("Measured {subject}, users: {users}: {}", figures.join("; ")));
+            measurements.extend(measured);
         }
     }
     measurements.sort_by_key(|row| (Subject::ALL.iter().position(|subject| *subject == row.subject), row.users));

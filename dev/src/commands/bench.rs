@@ -4,6 +4,7 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::{Result, ensure};
 use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
     bench::{self, Plan},
@@ -12,14 +13,14 @@ use crate::{
     workspace,
 };
 
-/// What a shell reports for a program that Ctrl-C ended before it did its work.
+/// What a shell reports for a program that was ended before it did its work.
 const INTERRUPTED: u8 = 130;
 
 /// Measure what a request costs, and print the figures as Markdown tables.
 ///
 /// Compares the API with a component that only forwards to Graph, in the same host, and with the same job done on Node;
-/// and RS256 verification in WebAssembly with OpenSSL. Builds itself optimised first. Takes about ten minutes; the
-/// machine should have nothing else to do.
+/// and RS256 verification in WebAssembly with OpenSSL. Builds itself optimised first. Takes a quarter of an hour;
+/// the machine should have nothing else to do.
 #[derive(Args, Debug)]
 pub struct Bench {
     /// Run the components on the real `spin` (4.1 or newer; the one on PATH, or the program that SPIN names) instead of
@@ -62,11 +63,14 @@ impl Bench {
         if !self.as_built {
             bench::hand_over_to_optimised(progress).await?;
         }
-        tokio::select! {
-            tables = bench::run(&plan, progress) => println!("{}", tables?),
-            // Ends the servers too, which dropping them does.
-            _ = tokio::signal::ctrl_c() => return Ok(ExitCode::from(INTERRUPTED)),
-        }
+        let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let tables = tokio::select! {
+            tables = bench::run(&plan, progress) => tables?,
+            // Dropping what was under way ends the servers too.
+            _ = interrupt.recv() => return Ok(ExitCode::from(INTERRUPTED)),
+            _ = terminate.recv() => return Ok(ExitCode::from(INTERRUPTED)),
+        };
+        println!("{tables}");
         Ok(ExitCode::SUCCESS)
     }
 
