@@ -34,10 +34,10 @@ use crate::{
     response::{self, Body},
 };
 
-/// How often the host is let go on before an answer is returned. The body's first piece is then written already, and
-/// Spin sends it in one packet with the head; otherwise it follows alone, and waits 40 ms for the client to acknowledge
-/// the head.
-const YIELDS_BEFORE_ANSWER: usize = 2;
+/// How often the host is let go on before a message is handed to it. The body's first piece is then written already, and
+/// Spin sends it in one packet with the head; otherwise it follows alone, and waits 40 ms for the other side to
+/// acknowledge the head.
+const YIELDS_BEFORE_SENDING: usize = 2;
 
 /// A streamed answer ends after this time and this many bytes, whatever is still to come: its upstream connection is
 /// held all the while. Graph's largest photos have 4 MB.
@@ -70,10 +70,15 @@ impl Guest for Component {
                 into_wasi(response::empty(StatusCode::BAD_GATEWAY), is_head)?
             }
         };
-        for _ in 0..YIELDS_BEFORE_ANSWER {
-            wit_bindgen::yield_async().await;
-        }
+        let_body_begin().await;
         Ok(answer)
+    }
+}
+
+/// See [`YIELDS_BEFORE_SENDING`].
+async fn let_body_begin() {
+    for _ in 0..YIELDS_BEFORE_SENDING {
+        wit_bindgen::yield_async().await;
     }
 }
 
@@ -183,7 +188,11 @@ impl Host for Spin {
         let _ = options.set_first_byte_timeout(Some(nanoseconds));
         let _ = options.set_between_bytes_timeout(Some(nanoseconds));
         request.extensions_mut().insert(RequestOptionsExtension(options));
+        let has_body = !request.body().is_empty();
         let request = http_compat::http_into_wasi_request(request.map(Full::new)).map_err(fault_of)?;
+        if has_body {
+            let_body_begin().await;
+        }
         let response = spin_sdk::wasip3::http::client::send(request).await.map_err(fault_of)?;
         http_compat::http_from_wasi_response(response).map_err(fault_of)
     }

@@ -71,23 +71,7 @@ pub(crate) async fn run(plan: &Plan, progress: Progress) -> Result<String> {
     let stage = Stage::set_up(plan.runner, &subjects, progress).await?;
     let rs256 = if wants_rs256 { Some(rs256::measure(&stage, progress).await?) } else { None };
 
-    let most = plan.users.iter().copied().max().context("no number of users")?;
-    let step = progress.step(&format!("Signing {most} people in"));
-    let crowd = Crowd::gather(Arc::clone(&stage.tenant), most).await?;
-    step.done(&format!("Signed {most} people in"));
-
-    let mut measurements = Vec::new();
-    for &users in &plan.users {
-        for &subject in subjects.iter().filter(|subject| stage.can_serve(**subject)) {
-            let step = progress.step(&format!("Measuring {subject}, users: {users}"));
-            let measured = measure(&stage, &crowd, plan, subject, users).await;
-            let measured = measured.with_context(|| format!("{subject}, users: {users}"))?;
-            let figures: Vec<String> = measured.iter().map(Measurement::in_short).collect();
-            step.done(&format!("Measured {subject}, users: {users}: {}", figures.join("; ")));
-            measurements.extend(measured);
-        }
-    }
-    measurements.sort_by_key(|row| (Subject::ALL.iter().position(|subject| *subject == row.subject), row.users));
+    let measurements = measure_all(&stage, &subjects, plan, progress).await?;
 
     if let Some(&connections) = plan.connections.first() {
         plot::draw(&measurements, connections, &plan.plot)?;
@@ -104,6 +88,31 @@ pub(crate) async fn run(plan: &Plan, progress: Progress) -> Result<String> {
         circumstances: plan.circumstances(),
     };
     Ok(report.to_markdown())
+}
+
+/// One number of users after the other, so that what is compared is measured close together.
+async fn measure_all(stage: &Stage, subjects: &[Subject], plan: &Plan, progress: Progress) -> Result<Vec<Measurement>> {
+    let mut measurements = Vec::new();
+    if subjects.is_empty() {
+        return Ok(measurements);
+    }
+    let most = plan.users.iter().copied().max().context("no number of users")?;
+    let step = progress.step(&format!("Signing {most} people in"));
+    let crowd = Crowd::gather(Arc::clone(&stage.tenant), most).await?;
+    step.done(&format!("Signed {most} people in"));
+
+    for &users in &plan.users {
+        for &subject in subjects.iter().filter(|subject| stage.can_serve(**subject)) {
+            let step = progress.step(&format!("Measuring {subject}, users: {users}"));
+            let measured = measure(stage, &crowd, plan, subject, users).await;
+            let measured = measured.with_context(|| format!("{subject}, users: {users}"))?;
+            let figures: Vec<String> = measured.iter().map(Measurement::in_short).collect();
+            step.done(&format!("Measured {subject}, users: {users}: {}", figures.join("; ")));
+            measurements.extend(measured);
+        }
+    }
+    measurements.sort_by_key(|row| (Subject::ALL.iter().position(|subject| *subject == row.subject), row.users));
+    Ok(measurements)
 }
 
 impl Plan {
