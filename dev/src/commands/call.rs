@@ -55,6 +55,7 @@ impl Call {
     }
 
     async fn call_a_new_application(&self, progress: Progress) -> Result<StatusCode> {
+        progress.note("no `cargo dev up` is serving; starting an API for this one call");
         let options = ApplicationOptions { progress, ..ApplicationOptions::default() };
         let application = Application::start(options).await?;
         let token = application.tenant.access_token(application.tenant.person(&self.person)?, |_| ());

@@ -8,16 +8,17 @@ use std::{
     process::{self, ExitCode},
 };
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::Args;
 use console::style;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
     application::{Application, ApplicationOptions, Runner},
+    component_build::Component,
     host::LogSink,
     progress::Progress,
-    running::{Announcement, Running},
+    running::{self, Announcement, Running},
     sign_in_app::{SignInApp, SignInAppOptions},
     workspace,
 };
@@ -54,11 +55,11 @@ impl Up {
     /// When the port is taken, the component does not build, or the application does not start or stay up.
     pub async fn run(self, progress: Progress) -> Result<ExitCode> {
         let mut stop = StopSignals::catch()?;
-        let api_port = choose_port(self.port, API_PORT, "--port")?;
-        let app_port = choose_port(self.app_port, APP_PORT, "--app-port")?;
-        let starting = start(if self.spin { Runner::RealSpin } else { Runner::Embedded }, api_port, app_port, progress);
+        if let Some(Running { process, api_url, .. }) = running::find().await? {
+            bail!("`cargo dev up` is already serving {api_url} (process {process}): stop it first");
+        }
         let (mut application, mut app) = tokio::select! {
-            started = starting => started?,
+            started = self.start(progress) => started?,
             () = stop.received() => return Ok(ExitCode::from(INTERRUPTED)),
         };
         let announcement = Announcement::publish(Running {
@@ -79,6 +80,46 @@ impl Up {
         application.stop().await;
         eprintln!("Stopped.");
         Ok(ExitCode::SUCCESS)
+    }
+
+    async fn start(&self, progress: Progress) -> Result<(Application, SignInApp)> {
+        let runner = if self.spin { Runner::RealSpin } else { Runner::Embedded };
+        // Ports that were asked for are tried before the long build, all of them after it: it takes minutes at first.
+        let ports = || {
+            let ports =
+                (choose_port(self.port, API_PORT, "--port")?, choose_port(self.app_port, APP_PORT, "--app-port")?);
+            ensure!(ports.0 == 0 || ports.0 != ports.1, "--port and --app-port are both {}: choose two", ports.0);
+            Ok(ports)
+        };
+        ports()?;
+        for component in [Component::Api, Component::SignInApp] {
+            component.build(progress).await?;
+        }
+        let (api_port, app_port) = ports()?;
+        let application = Application::start(ApplicationOptions {
+            runner,
+            listen: (Ipv4Addr::LOCALHOST, api_port).into(),
+            // The app shows what took how long.
+            component_variables: BTreeMap::from([("server_timing".to_owned(), "on".to_owned())]),
+            log: LogSink::Stderr,
+            directory: Some(workspace::run_directory()),
+            progress,
+            ..ApplicationOptions::default()
+        })
+        .await?;
+        let app = SignInApp::start(
+            &application,
+            SignInAppOptions {
+                runner,
+                port: app_port,
+                log: LogSink::Stderr,
+                directory: Some(workspace::run_directory().join("app")),
+                progress,
+                ..SignInAppOptions::default()
+            },
+        )
+        .await?;
+        Ok((application, app))
     }
 }
 
@@ -107,34 +148,7 @@ impl StopSignals {
     }
 }
 
-async fn start(runner: Runner, api_port: u16, app_port: u16, progress: Progress) -> Result<(Application, SignInApp)> {
-    let application = Application::start(ApplicationOptions {
-        runner,
-        listen: (Ipv4Addr::LOCALHOST, api_port).into(),
-        // The app shows what took how long.
-        component_variables: BTreeMap::from([("server_timing".to_owned(), "on".to_owned())]),
-        log: LogSink::Stderr,
-        directory: Some(workspace::run_directory()),
-        progress,
-        ..ApplicationOptions::default()
-    })
-    .await?;
-    let app = SignInApp::start(
-        &application,
-        SignInAppOptions {
-            runner,
-            port: app_port,
-            log: LogSink::Stderr,
-            directory: Some(workspace::run_directory().join("app")),
-            progress,
-            ..SignInAppOptions::default()
-        },
-    )
-    .await?;
-    Ok((application, app))
-}
-
-/// Checks the port before the long build, not after it. 0 is any free one.
+/// A port that is free now, 0 for any.
 fn choose_port(wished: Option<u16>, usual: u16, option: &str) -> Result<u16> {
     let port = wished.unwrap_or(usual);
     match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {

@@ -24,11 +24,10 @@ fn mint(directory: &Directory, incoming: &Incoming) -> Result<String, String> {
     let form = form.ok_or("POST a form to this path")?;
     let field = |name| form.iter().find(|pair| pair.0 == name).map(|pair| pair.1.as_str());
     let name = field("person").ok_or("the form lacks the field `person`")?;
-    let person = directory
-        .people
-        .iter()
-        .find(|person| person.name == name)
-        .ok_or_else(|| format!("there is nobody called {name:?}; the page at / lists everybody"))?;
+    let person = directory.people.iter().find(|person| person.name == name).ok_or_else(|| {
+        let names: Vec<&str> = directory.people.iter().map(|person| person.name.as_str()).collect();
+        format!("there is nobody called {name:?}; choose one of {}", names.join(", "))
+    })?;
     let mut plan = TokenPlan::for_person(directory, person);
     match field("version") {
         None | Some("2.0") => (),
