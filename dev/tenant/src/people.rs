@@ -139,8 +139,13 @@ const MEMBERS: &[Entry] = &[
     member("una", "Una", "Strand", "Is not assigned to the application.").exchanged(ExchangeRule::NotAssigned),
     member("lou", "Lou", "Pereira", "Entra sees a loop of equal requests: throttling dressed as invalid_grant.")
         .exchanged(ExchangeRule::LoopDetected),
-    member("tess", "Tess", "Holm", "Entra throttles the exchange: 429 with Retry-After; for 2 seconds nobody new gets a token.")
-        .exchanged(ExchangeRule::Throttled),
+    member(
+        "tess",
+        "Tess",
+        "Holm",
+        "Entra throttles the exchange: 429 with Retry-After; for 2 seconds nobody new gets a token.",
+    )
+    .exchanged(ExchangeRule::Throttled),
     member("gil", "Gil", "Throssel", "Graph throttles: 429 with a fractional Retry-After.")
         .answered(GraphRule::Throttled),
     member("uma", "Uma", "Petit", "Graph is unavailable: 503 with Retry-After.").answered(GraphRule::Unavailable),
@@ -172,7 +177,8 @@ const MEMBERS: &[Entry] = &[
 ];
 
 const FURTHER_MEMBER: Entry = member("member", "Further", "Member", "An ordinary member: one of many.");
-const STRANGER: Entry = member("otto", "Otto", "Reyes", "An ordinary member of another directory (no sign-in page lists him).");
+const STRANGER: Entry =
+    member("otto", "Otto", "Reyes", "An ordinary member of another directory (no sign-in page lists him).");
 
 #[cfg(test)]
 mod tests {
