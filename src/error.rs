@@ -11,7 +11,6 @@ use crate::{
     caller::CallerRefusal,
     exchange_refusal::{ExchangeRefusal, Meaning},
     graph::GraphRefusal,
-    host::SendFault,
     query::QueryFault,
     settings::SettingsFaults,
     upstream::{FaultKind, Service, UpstreamFault},
@@ -79,7 +78,7 @@ impl Error {
     pub fn is_deadline(&self) -> bool {
         match self {
             Self::DeadlinePassed => true,
-            Self::Upstream(fault) => fault.kind == FaultKind::Send(SendFault::DeadlinePassed),
+            Self::Upstream(fault) => fault.is_deadline(),
             _ => false,
         }
     }

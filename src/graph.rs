@@ -99,8 +99,6 @@ pub fn request(
     };
     let mut request = Request::get(address)
         .header(header::ACCEPT, accept)
-        // Without it a server may choose any coding (RFC 9110 section 12.5.3), and the body is passed on as it comes.
-        .header(header::ACCEPT_ENCODING, "identity")
         .header(header::AUTHORIZATION, token.authorization()?)
         .body(Bytes::new())
         .ok()?;

@@ -123,7 +123,6 @@ pub fn request(
         .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
         .header(header::CONTENT_LENGTH, body.len())
         .header(header::ACCEPT, "application/json")
-        .header(header::ACCEPT_ENCODING, "identity")
         .header("return-client-request-id", "true")
         .body(body)
         .map_err(|error| error.to_string())?;

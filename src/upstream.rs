@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Request, Response, StatusCode, header::RETRY_AFTER};
+use http::{
+    HeaderMap, HeaderValue, Request, Response, StatusCode,
+    header::{ACCEPT_ENCODING, RETRY_AFTER},
+};
 
 use crate::host::{Host, SendFault, UnixTime, UpstreamBody};
 
@@ -59,6 +62,14 @@ pub enum FaultKind {
     Unavailable(StatusCode, Option<Duration>),
 }
 
+impl UpstreamFault {
+    /// Whether it says nothing of the service: the request that needed the call had no time left.
+    #[must_use]
+    pub const fn is_deadline(&self) -> bool {
+        matches!(self.kind, FaultKind::Send(SendFault::DeadlinePassed))
+    }
+}
+
 impl Step {
     /// A fault of this step.
     #[must_use]
@@ -97,8 +108,10 @@ pub async fn send<H: Host>(
     host: &H,
     deadline: Deadline,
     step: Step,
-    request: Request<Bytes>,
+    mut request: Request<Bytes>,
 ) -> Result<Response<H::Body>, SendFault> {
+    // No content coding is undone here, and a request that does not say so allows any (RFC 9110 section 12.5.3).
+    request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     let first = attempt(host, deadline, step, request.clone()).await;
     let wait = match &first {
         Err(SendFault::Broken(_)) => RETRY_WAIT,

@@ -34,7 +34,7 @@ impl Default for KeySource {
             v1: RefCell::default(),
             v2: RefCell::default(),
             // Who came later has more time than the one whose time was over.
-            flights: SingleFlight::sharing(|outcome| !matches!(outcome, Err(fault) if is_of_one_request(fault))),
+            flights: SingleFlight::sharing(|outcome| !matches!(outcome, Err(fault) if fault.is_deadline())),
         }
     }
 }
@@ -117,7 +117,7 @@ async fn refresh<H: Host>(
                 Ok(())
             }
             Err(fault) => {
-                if !is_of_one_request(&fault) {
+                if !fault.is_deadline() {
                     state.borrow_mut().failed(&fault, context.host.elapsed());
                 }
                 Err(fault)
@@ -136,9 +136,4 @@ async fn catch_up<H: Host>(context: &Context<H>, version: TokenVersion, key_id: 
     {
         state.borrow_mut().offer(stored.known, stored.looked, key_id);
     }
-}
-
-/// Whether a fault says nothing of Entra: the request that asked had no time left.
-const fn is_of_one_request(fault: &UpstreamFault) -> bool {
-    matches!(fault.kind, FaultKind::Send(SendFault::DeadlinePassed))
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderMap, Request, Response, StatusCode, header};
 
 use super::{
     state::KnownKeys,
@@ -29,9 +29,6 @@ pub(super) const KEY_SET: Step =
 
 /// The least that `Cache-Control: max-age` may ask for.
 const MIN_FRESH_SECONDS: u64 = 300;
-
-/// Nothing here undoes a content coding, and a request without this header allows any (RFC 9110 section 12.5.3).
-const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
 
 /// Fetches the keys for tokens of `version`, and makes the record of them that the store keeps.
 pub(super) async fn fetch<H: Host>(
@@ -73,7 +70,6 @@ async fn fetch_configuration<H: Host>(
 async fn get<H: Host>(context: &Context<H>, step: Step, address: &str) -> Result<Response<Bytes>, UpstreamFault> {
     let mut request = Request::get(address)
         .header(header::ACCEPT, "application/json")
-        .header(header::ACCEPT_ENCODING, IDENTITY)
         .body(Bytes::new())
         .map_err(|_| step.unusable("the address is not a URL"))?;
     context.correlation.add_to(request.headers_mut());
