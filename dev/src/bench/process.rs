@@ -89,7 +89,7 @@ mod tests {
     async fn a_program_that_ends_or_says_something_else_is_told_of() {
         let ended = shell("echo 'no such file' >&2; exit 3").await.unwrap_err().to_string();
         assert_eq!(ended, "`sh` ended before it served\nno such file");
-        let other = shell("echo hello").await.unwrap_err().to_string();
+        let other = shell("read word; echo hello").await.unwrap_err().to_string();
         assert_eq!(other, "`sh` printed \"hello\"");
     }
 }
