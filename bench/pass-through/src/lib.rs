@@ -1,8 +1,8 @@
 //! The floor for measurements: forwards a request to Microsoft Graph with the caller's own `Authorization`, which must
 //! already be for Graph, and does nothing else.
 //!
-//! What a request cannot cost less than, on any host: one call, its answer read whole and sent on with a length, and
-//! the body's write begun before the answer is returned.
+//! What a request costs in the least that one would write with Spin's SDK: one call, its answer read whole and sent on
+//! with a length, and the body's write begun before the answer is returned.
 
 #![cfg(target_family = "wasm")]
 
@@ -23,7 +23,8 @@ use spin_sdk::{
     wit_bindgen,
 };
 
-/// As many as `profile-get` takes; see there for why.
+/// How often the host is let go on before the answer. The body's writing has begun then, and Spin sends it in one packet
+/// with the head; otherwise it follows alone, and waits 40 ms for the caller to acknowledge the head.
 const YIELDS_BEFORE_ANSWER: usize = 2;
 
 spin_sdk::wasip3::http::service::export!(Component);

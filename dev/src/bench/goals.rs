@@ -40,10 +40,7 @@ impl Goal {
 
 pub(super) fn goals(measurements: &[Measurement], rs256: Option<&Rs256>) -> Vec<Goal> {
     let at = |subject, users| find(measurements, subject, users, CONNECTIONS);
-    let cpu_over_floor = |subject: Subject| {
-        let floor = at(subject.floor()?, USERS)?;
-        Some(at(subject, USERS)?.cpu_us_per_request / floor.cpu_us_per_request)
-    };
+    let cpu_over_floor = |subject| at(subject, USERS)?.cpu_over_floor();
     let spread = |subject| at(subject, USERS).map(|found| found.p99_ms / found.p50_ms);
     let over_node =
         |subject| Some(at(subject, USERS)?.requests_per_second / at(Subject::NodePeer, USERS)?.requests_per_second);

@@ -77,7 +77,7 @@ impl Until {
 }
 
 /// What a phase of load saw.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Load {
     pub(super) elapsed: Duration,
     /// Of each request, ascending.
@@ -85,6 +85,13 @@ pub(super) struct Load {
 }
 
 impl Load {
+    /// Adds what a later phase saw.
+    pub(super) fn add(&mut self, later: Self) {
+        self.elapsed += later.elapsed;
+        self.latencies.extend(later.latencies);
+        self.latencies.sort_unstable();
+    }
+
     /// The latency that `percent` of the requests did not exceed (nearest rank).
     pub(super) fn percentile(&self, percent: usize) -> Duration {
         let rank = (self.latencies.len() * percent).div_ceil(100);
@@ -92,23 +99,29 @@ impl Load {
     }
 }
 
-/// Lets `callers` call in turn over `connections` connections that are kept alive.
+/// Lets `callers` call over `connections` connections that are kept alive, the one at `turn` first and then in turn.
 ///
 /// # Errors
 /// When any request is answered by anything but the caller's own profile.
-pub(super) async fn run(target: &Target, callers: &Arc<[Caller]>, connections: usize, until: Until) -> Result<Load> {
+pub(super) async fn run(
+    target: &Target,
+    callers: &Arc<[Caller]>,
+    connections: usize,
+    until: Until,
+    turn: &Arc<AtomicUsize>,
+) -> Result<Load> {
     let started = Instant::now();
-    let next = Arc::new(AtomicUsize::new(0));
+    let first = turn.load(Ordering::Relaxed);
     let mut loops = JoinSet::new();
     for _ in 0..connections {
-        let (target, callers, next) = (target.clone(), Arc::clone(callers), Arc::clone(&next));
+        let (target, callers, next) = (target.clone(), Arc::clone(callers), Arc::clone(turn));
         loops.spawn(async move {
             let mut connection = Connection::open(&target).await?;
             let mut latencies = Vec::new();
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 let caller = callers.get(number.checked_rem(callers.len()).context("nobody calls")?);
-                if until.is_over(started.elapsed(), number) {
+                if until.is_over(started.elapsed(), number - first) {
                     return Ok::<_, anyhow::Error>(latencies);
                 }
                 latencies.push(connection.call(&target, caller.context("nobody calls")?).await?);

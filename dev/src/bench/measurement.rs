@@ -1,6 +1,10 @@
 //! One server under one number of users: its figures.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::AtomicUsize},
+    time::Duration,
+};
 
 use anyhow::{Context, Result};
 use emulated_tenant::Tenant;
@@ -9,8 +13,8 @@ use serde::Serialize;
 use super::{
     Plan,
     crowd::Crowd,
-    load::{self, Load, Target, Until},
-    stage::Stage,
+    load::{self, Caller, Load, Target, Until},
+    stage::{Served, Stage},
     subject::Subject,
     usage::Usage,
 };
@@ -19,6 +23,9 @@ use super::{
 const FIRST_ROUND_LIMIT: Duration = Duration::from_secs(120);
 /// The longest wait for the further rounds, in which each of several instances comes to know everybody.
 const FURTHER_ROUNDS_LIMIT: Duration = Duration::from_secs(30);
+
+/// How long one server is measured before it is the other's turn: shorter than Spin keeps an idle instance by default.
+const SLICE: Duration = Duration::from_millis(500);
 
 /// What was measured at one number of users and connections.
 #[derive(Clone, Debug, Serialize)]
@@ -32,7 +39,9 @@ pub(super) struct Measurement {
     pub(super) p99_ms: f64,
     /// Of the server's process and its children alone.
     pub(super) cpu_us_per_request: f64,
-    /// Of the same, since they started.
+    /// Of the floor, measured in turns with it.
+    pub(super) floor_cpu_us_per_request: Option<f64>,
+    /// Of the server's process and its children, since they started.
     pub(super) peak_memory_mb: f64,
     /// Calls to the tenant for each request, by endpoint.
     pub(super) upstream_calls: BTreeMap<String, f64>,
@@ -41,6 +50,11 @@ pub(super) struct Measurement {
 }
 
 impl Measurement {
+    /// CPU per request over that of the floor.
+    pub(super) fn cpu_over_floor(&self) -> Option<f64> {
+        self.floor_cpu_us_per_request.map(|floor| self.cpu_us_per_request / floor)
+    }
+
     /// All calls to the tenant for each request.
     pub(super) fn calls(&self) -> f64 {
         self.upstream_calls.values().sum()
@@ -53,7 +67,8 @@ impl Measurement {
     }
 }
 
-/// Measures `subject` on a server of its own, with each number of connections in turn.
+/// Measures `subject` on a server of its own, with each number of connections in turn, and its floor beside it: they take
+/// turns of a [`SLICE`], so that what else the machine does meanwhile costs both alike.
 pub(super) async fn measure(
     stage: &Stage,
     crowd: &Crowd,
@@ -61,39 +76,115 @@ pub(super) async fn measure(
     subject: Subject,
     users: usize,
 ) -> Result<Vec<Measurement>> {
-    let served = stage.serve(subject).await?;
-    let target = Target::of(served.url())?;
-    let callers = crowd.callers(subject, users);
-    let first_request = load::once(&target, callers.first().context("nobody calls")?).await?;
+    let contender = Contender::enter(stage, crowd, subject, users).await?;
+    let floor = match subject.floor() {
+        Some(floor) => Some(Contender::enter(stage, crowd, floor, users).await?),
+        None => None,
+    };
 
     let mut measurements = Vec::new();
     for &connections in &plan.connections {
-        for (rounds, limit) in [(1, FIRST_ROUND_LIMIT), (subject.further_rounds(), FURTHER_ROUNDS_LIMIT)] {
-            let warm_up = Until { time: plan.warm_up, requests: rounds * users, limit };
-            load::run(&target, &callers, connections, warm_up).await?;
+        for contender in floor.iter().chain([&contender]) {
+            contender.warm_up(connections, plan.warm_up).await?;
         }
-
-        let upstream = Upstream::before(&stage.tenant);
-        let before = Usage::of_tree(served.process_id())?;
-        let load = load::run(&target, &callers, connections, Until::time(plan.measured)).await?;
-        let after = Usage::of_tree(served.process_id())?;
-        let requests = u32::try_from(load.latencies.len())?.max(1);
+        let (mut own, mut of_floor) = (Phase::default(), Phase::default());
+        let mut upstream = BTreeMap::new();
+        while own.load.elapsed < plan.measured {
+            if let Some(floor) = &floor {
+                floor.work(connections, &mut of_floor).await?;
+            }
+            let before = Upstream::before(&stage.tenant);
+            contender.work(connections, &mut own).await?;
+            before.add_since(&stage.tenant, &mut upstream);
+        }
+        let requests = own.requests()?;
+        let calls = |(endpoint, calls): (String, u64)| {
+            Ok::<_, anyhow::Error>((endpoint, f64::from(u32::try_from(calls)?) / f64::from(requests)))
+        };
         measurements.push(Measurement {
             subject,
             users,
             connections,
             requests,
-            requests_per_second: f64::from(requests) / load.elapsed.as_secs_f64(),
-            p50_ms: milliseconds(load.percentile(50)),
-            p99_ms: milliseconds(load.percentile(99)),
-            cpu_us_per_request: microseconds(after.cpu.saturating_sub(before.cpu)) / f64::from(requests),
-            peak_memory_mb: f64::from(u32::try_from(after.peak_memory / 1024)?) / 1024.0,
-            upstream_calls: upstream.since(&stage.tenant, &load)?,
-            first_request_ms: milliseconds(first_request),
+            requests_per_second: f64::from(requests) / own.load.elapsed.as_secs_f64(),
+            p50_ms: milliseconds(own.load.percentile(50)),
+            p99_ms: milliseconds(own.load.percentile(99)),
+            cpu_us_per_request: own.cpu_us_per_request()?,
+            floor_cpu_us_per_request: floor.as_ref().map(|_| of_floor.cpu_us_per_request()).transpose()?,
+            peak_memory_mb: contender.peak_memory_mb()?,
+            upstream_calls: upstream.into_iter().map(calls).collect::<Result<_>>()?,
+            first_request_ms: milliseconds(contender.first_request),
         });
     }
-    served.stop().await;
+    for contender in floor.into_iter().chain([contender]) {
+        contender.served.stop().await;
+    }
     Ok(measurements)
+}
+
+/// A server and those who call it.
+struct Contender {
+    served: Served,
+    target: Target,
+    callers: Arc<[Caller]>,
+    further_rounds: usize,
+    turn: Arc<AtomicUsize>,
+    first_request: Duration,
+}
+
+impl Contender {
+    async fn enter(stage: &Stage, crowd: &Crowd, subject: Subject, users: usize) -> Result<Self> {
+        let served = stage.serve(subject).await?;
+        let target = Target::of(served.url())?;
+        let callers = crowd.callers(subject, users);
+        let first_request = load::once(&target, callers.first().context("nobody calls")?).await?;
+        Ok(Self {
+            served,
+            target,
+            callers,
+            further_rounds: subject.further_rounds(),
+            turn: Arc::default(),
+            first_request,
+        })
+    }
+
+    async fn warm_up(&self, connections: usize, time: Duration) -> Result<()> {
+        for (rounds, limit) in [(1, FIRST_ROUND_LIMIT), (self.further_rounds, FURTHER_ROUNDS_LIMIT)] {
+            let until = Until { time, requests: rounds * self.callers.len(), limit };
+            load::run(&self.target, &self.callers, connections, until, &self.turn).await?;
+        }
+        Ok(())
+    }
+
+    async fn work(&self, connections: usize, phase: &mut Phase) -> Result<()> {
+        let before = Usage::of_tree(self.served.process_id())?;
+        phase.load.add(load::run(&self.target, &self.callers, connections, Until::time(SLICE), &self.turn).await?);
+        let after = Usage::of_tree(self.served.process_id())?;
+        phase.cpu += after.cpu.saturating_sub(before.cpu);
+        Ok(())
+    }
+
+    fn peak_memory_mb(&self) -> Result<f64> {
+        let bytes = Usage::of_tree(self.served.process_id())?.peak_memory;
+        Ok(f64::from(u32::try_from(bytes / 1024)?) / 1024.0)
+    }
+}
+
+/// What a server did while it was measured, in all its turns.
+#[derive(Default)]
+struct Phase {
+    load: Load,
+    cpu: Duration,
+}
+
+impl Phase {
+    fn requests(&self) -> Result<u32> {
+        Ok(u32::try_from(self.load.latencies.len())?.max(1))
+    }
+
+    fn cpu_us_per_request(&self) -> Result<f64> {
+        Ok(self.cpu.as_secs_f64() * 1e6 / f64::from(self.requests()?))
+    }
 }
 
 /// What the tenant had been asked at some moment.
@@ -104,24 +195,17 @@ impl Upstream {
         Self(tenant.request_counts().into_iter().map(|(endpoint, count)| (format!("{endpoint:?}"), count)).collect())
     }
 
-    /// What it was asked since then for each request of `load`.
-    fn since(self, tenant: &Tenant, load: &Load) -> Result<BTreeMap<String, f64>> {
-        let requests = f64::from(u32::try_from(load.latencies.len())?.max(1));
-        let mut calls = BTreeMap::new();
+    /// Adds what it was asked since then.
+    fn add_since(self, tenant: &Tenant, calls: &mut BTreeMap<String, u64>) {
         for (endpoint, count) in Self::before(tenant).0 {
             let asked = count - self.0.get(&endpoint).copied().unwrap_or_default();
             if asked > 0 {
-                calls.insert(endpoint, f64::from(u32::try_from(asked)?) / requests);
+                *calls.entry(endpoint).or_default() += asked;
             }
         }
-        Ok(calls)
     }
 }
 
 fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
-}
-
-fn microseconds(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e6
 }

@@ -70,13 +70,12 @@ impl Report<'_> {
         );
         for row in self.measurements {
             let same = |subject| find(self.measurements, subject, row.users, row.connections);
-            let floor = row.subject.floor().and_then(same);
             let node = same(Subject::NodePeer).filter(|_| row.subject != Subject::NodePeer);
             table.add([
                 row.subject.to_string(),
                 row.users.to_string(),
                 row.connections.to_string(),
-                optional(floor.map(|floor| row.cpu_us_per_request / floor.cpu_us_per_request)),
+                optional(row.cpu_over_floor()),
                 optional(node.map(|node| row.requests_per_second / node.requests_per_second)),
                 format!("{:.0}", row.cpu_us_per_request),
                 format!("{:.0}", row.requests_per_second),
@@ -180,6 +179,7 @@ mod tests {
             p50_ms: 1.0,
             p99_ms: 2.5,
             cpu_us_per_request,
+            floor_cpu_us_per_request: matches!(subject, Subject::ProfileGet(..)).then_some(200.0),
             peak_memory_mb: 99.5,
             upstream_calls: [("GraphMe".to_owned(), 1.0), ("Token".to_owned(), 0.25)].into(),
             first_request_ms: 12.34,
