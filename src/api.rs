@@ -2,10 +2,10 @@
 
 use std::rc::Rc;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 
 use crate::{
-    correlation::Correlation,
+    correlation::{CLIENT_REQUEST_ID, Correlation, TRACEPARENT},
     cors,
     error::Error,
     graph::Resource,
@@ -22,6 +22,16 @@ use crate::{
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
+/// The headers of requests that this component looks at; a host need not give others.
+pub const HEADERS_LOOKED_AT: [HeaderName; 6] = [
+    header::ACCESS_CONTROL_REQUEST_METHOD,
+    header::AUTHORIZATION,
+    header::IF_NONE_MATCH,
+    header::ORIGIN,
+    CLIENT_REQUEST_ID,
+    TRACEPARENT,
+];
+
 /// The head of a request. Its body, if it has one, is never looked at.
 #[derive(Debug)]
 pub struct RequestHead {
@@ -35,10 +45,10 @@ pub struct RequestHead {
 
 /// Answers a request. There is no request without an answer, and none that is not logged.
 pub async fn answer<H: Host>(instance: &Rc<Instance>, host: &H, request: &RequestHead) -> Response<Body<H::Body>> {
-    let started = host.elapsed();
+    let (now, started) = (host.now(), host.elapsed());
     let correlation = Correlation::from_headers(host, &request.headers);
-    let notes = RequestNotes::default();
-    let settings = instance.settings.current(instance, host).await;
+    let settings = instance.settings.current(instance, host, now).await;
+    let notes = RequestNotes::begun(started);
     let (path, query) = match request.target.split_once('?') {
         Some((path, query)) => (path, Some(query)),
         None => (request.target.as_str(), None),
@@ -52,7 +62,8 @@ pub async fn answer<H: Host>(instance: &Rc<Instance>, host: &H, request: &Reques
                 host: host.clone(),
                 settings: Rc::clone(settings),
                 correlation: correlation.clone(),
-                deadline: Deadline::after(host, settings.request_timeout),
+                now,
+                deadline: Deadline::after(started, settings.request_timeout),
             };
             serve(&context, &notes, request, route, query).await
         }

@@ -29,11 +29,15 @@ pub struct UnverifiedCaller {
 #[derive(Debug)]
 pub struct VerifiedCaller {
     assertion: BearerToken,
+    digest: AssertionDigest,
     tenant_id: Uuid,
     object_id: Option<Uuid>,
     client: Option<Uuid>,
     expires: UnixTime,
 }
+
+/// SHA-256 of the part of a token that is signed, for which there is but one signature of a key.
+pub type AssertionDigest = [u8; 32];
 
 /// Why a token is refused. The caller is told: none of it is a secret, and whoever wrote the client needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,7 +133,8 @@ impl UnverifiedCaller {
     /// See [`CallerRefusal`]; what the caller may do is asked only after the signature has proven who it is.
     pub fn verify(self, keys: &SigningKeys, settings: &Settings) -> Result<VerifiedCaller, CallerRefusal> {
         let Self { token, tenant_id } = self;
-        prove(&token, keys).map_err(CallerRefusal::Token)?;
+        let digest = token.signed_digest();
+        prove(&token, &digest, keys).map_err(CallerRefusal::Token)?;
 
         let (assertion, claims) = token.into_parts();
         if claims.app_only {
@@ -145,7 +150,7 @@ impl UnverifiedCaller {
             return Err(CallerRefusal::ClientNotAllowed);
         }
         let object_id = claims.object_id.as_deref().and_then(entra_id);
-        Ok(VerifiedCaller { assertion, tenant_id, object_id, client, expires: claims.expires })
+        Ok(VerifiedCaller { assertion, digest, tenant_id, object_id, client, expires: claims.expires })
     }
 }
 
@@ -154,6 +159,12 @@ impl VerifiedCaller {
     #[must_use]
     pub const fn assertion(&self) -> &BearerToken {
         &self.assertion
+    }
+
+    /// What tells this token from every other.
+    #[must_use]
+    pub const fn digest(&self) -> &AssertionDigest {
+        &self.digest
     }
 
     /// `tid`: the directory whose token this is, and at which it is exchanged.
@@ -181,7 +192,7 @@ impl VerifiedCaller {
     }
 }
 
-fn prove(token: &UnverifiedToken, keys: &SigningKeys) -> Result<(), TokenFault> {
+fn prove(token: &UnverifiedToken, digest: &AssertionDigest, keys: &SigningKeys) -> Result<(), TokenFault> {
     let claims = token.unverified_claims();
     if !keys.issuer().admits(&claims.issuer, &claims.tenant_id) {
         return Err(TokenFault::Issuer);
@@ -190,7 +201,7 @@ fn prove(token: &UnverifiedToken, keys: &SigningKeys) -> Result<(), TokenFault> 
     for key in keys.with_id(token.unverified_key_id()) {
         if !keys.may_sign(key, &claims.issuer, &claims.tenant_id) {
             fault = TokenFault::KeyIssuer;
-        } else if key.verifies(token.signed_bytes(), token.signature()) {
+        } else if key.verifies(digest, token.signature()) {
             return Ok(());
         } else {
             fault = TokenFault::Signature;

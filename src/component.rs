@@ -3,27 +3,27 @@
 use std::{
     cell::{Cell, RefCell},
     io::Write,
-    pin::Pin,
     rc::Rc,
-    task::{Context, Poll},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    task::Waker,
+    time::Duration,
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, StatusCode};
-use http_body::Frame;
-use http_body_util::{BodyExt, Full};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use spin_sdk::{
-    http::IntoResponse,
     key_value::Store,
-    variables,
+    time, variables,
     wasip3::{
+        clocks::{monotonic_clock, system_clock},
         exports::http::handler::Guest,
-        http::types::{self, ErrorCode, RequestOptions},
-        http_compat::{self, IncomingResponseBody, RequestOptionsExtension},
-        random::random::get_random_u64,
+        http::{
+            client,
+            types::{self, ErrorCode, Fields, Method, RequestOptions, Scheme, Trailers},
+        },
+        random::random::get_random_bytes,
+        wit_future, wit_stream,
     },
-    wit_bindgen,
+    wit_bindgen::{self, FutureReader, FutureWriter, StreamReader, StreamResult, StreamWriter},
 };
 
 use crate::{
@@ -32,27 +32,33 @@ use crate::{
     instance::Instance,
     log_line,
     response::{self, Body},
+    upstream,
 };
-
-/// How often the host is let go on before a message is handed to it. The body's first piece is then written already, and
-/// Spin sends it in one packet with the head; otherwise it follows alone, and waits 40 ms for the other side to
-/// acknowledge the head.
-const YIELDS_BEFORE_SENDING: usize = 2;
 
 /// A streamed answer ends after this time and this many bytes, whatever is still to come: its upstream connection is
 /// held all the while. Graph's largest photos have 4 MB.
 const STREAM_TIMEOUT: Duration = Duration::from_secs(120);
 const MAX_STREAM_BYTES: usize = 64 * 1024 * 1024;
 
+/// How much of a body is read at once.
+const READ_BYTES: usize = 16 * 1024;
+
+/// How many random bytes are asked of the host at once: enough for some requests, since each call of the host costs more
+/// than the bytes.
+const RANDOM_BYTES: u64 = 512;
+
 thread_local! {
     static INSTANCE: Rc<Instance> = Rc::default();
     static STORE: RefCell<Option<Rc<Store>>> = const { RefCell::new(None) };
+    static LAST_OPTIONS: RefCell<Option<(RequestOptions, Duration, bool)>> = const { RefCell::new(None) };
+    static KEEPS_LIMITS: Cell<bool> = const { Cell::new(false) };
 }
 
 spin_sdk::wasip3::http::service::export!(Component);
 
-/// The component's export. It is written out because `#[http_service]` converts the request first, and answers one that
-/// it cannot convert (two `Content-Length` headers, say) by an empty 500.
+/// The component's export. It and all that follows use WASI's own types: `#[http_service]` and the SDK's conversions
+/// answer a request that they cannot convert (two `Content-Length` headers, say) by an empty 500, and call the host
+/// twice as often.
 struct Component;
 
 impl Guest for Component {
@@ -62,89 +68,173 @@ impl Guest for Component {
         let is_head = head.method == http::Method::HEAD;
         let instance = INSTANCE.with(Rc::clone);
         let response = api::answer(&instance, &Spin, &head).await;
-        let answer = match into_wasi(response, is_head) {
-            Ok(answer) => answer,
+        match into_wasi(response, is_head) {
+            Ok(answer) => Ok(answer),
             // Spin made its own answer of an error: an empty one.
             Err(error) => {
                 Spin.log(&log_line::unsendable(&error.to_string()));
-                into_wasi(response::empty(StatusCode::BAD_GATEWAY), is_head)?
+                into_wasi(response::empty(StatusCode::BAD_GATEWAY), is_head).map_err(|_| ErrorCode::InternalError(None))
             }
-        };
-        let_body_begin().await;
-        Ok(answer)
-    }
-}
-
-/// See [`YIELDS_BEFORE_SENDING`].
-async fn let_body_begin() {
-    for _ in 0..YIELDS_BEFORE_SENDING {
-        wit_bindgen::yield_async().await;
-    }
-}
-
-/// Takes what is looked at out of a request, and leaves out headers that no Rust program could hold.
-fn head_of(request: &types::Request) -> RequestHead {
-    let mut headers = HeaderMap::new();
-    for (name, value) in request.get_headers().copy_all() {
-        if let (Ok(name), Ok(value)) = (http::HeaderName::try_from(name), http::HeaderValue::try_from(value)) {
-            // Fails only beyond 32768 headers.
-            let _ = headers.try_append(name, value);
         }
     }
+}
+
+/// Takes what is looked at out of a request.
+fn head_of(request: &types::Request) -> RequestHead {
+    let headers = copy(&request.get_headers(), &api::HEADERS_LOOKED_AT);
     let method = match request.get_method() {
-        types::Method::Get => http::Method::GET,
-        types::Method::Head => http::Method::HEAD,
-        types::Method::Options => http::Method::OPTIONS,
+        Method::Get => http::Method::GET,
+        Method::Head => http::Method::HEAD,
+        Method::Options => http::Method::OPTIONS,
         // Whichever it is, it is not served.
         _ => http::Method::POST,
     };
     RequestHead { method, target: request.get_path_with_query().unwrap_or_default(), headers }
 }
 
-fn into_wasi(response: Response<Body<IncomingResponseBody>>, is_head: bool) -> Result<types::Response, ErrorCode> {
+fn into_wasi(response: Response<Body<IncomingBody>>, is_head: bool) -> Result<types::Response, types::HeaderError> {
     let (head, body) = response.into_parts();
+    let fields = fields_of(&head.headers)?;
+    let body = match body {
+        _ if is_head => None,
+        Body::Whole(bytes) if bytes.is_empty() => None,
+        body => Some(body),
+    };
+    let (outgoing, contents, trailers) = OutgoingBody::new(body.is_none());
+    let (answer, _sent) = types::Response::new(fields, contents, trailers);
+    // It is 200 to begin with, and no other answer is as frequent.
+    if head.status != StatusCode::OK {
+        let _ = answer.set_status_code(head.status.as_u16());
+    }
     match body {
-        _ if is_head => Response::from_parts(head, Full::<Bytes>::default()).into_response(),
-        Body::Whole(bytes) => Response::from_parts(head, Full::new(bytes)).into_response(),
-        Body::Streamed(begun, rest) => {
-            let end = Box::pin(spin_sdk::time::sleep(STREAM_TIMEOUT));
-            Response::from_parts(head, Streamed { begun: Some(begun), rest, end, allowance: MAX_STREAM_BYTES })
-                .into_response()
+        None => {}
+        Some(Body::Whole(bytes)) => begin(outgoing.write(bytes)),
+        Some(Body::Streamed(begun, rest)) => begin(outgoing.stream(begun, rest)),
+    }
+    Ok(answer)
+}
+
+/// Those headers of a message that are looked at, and that a Rust program can hold.
+fn copy(fields: &Fields, looked_at: &[HeaderName]) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in fields.copy_all() {
+        // The host's names are in lower case.
+        let known = looked_at.iter().find(|known| known.as_str() == name);
+        if let (Some(name), Ok(value)) = (known, HeaderValue::try_from(value)) {
+            // Fails only beyond 32768 headers.
+            let _ = headers.try_append(name, value);
+        }
+    }
+    headers
+}
+
+fn fields_of(headers: &HeaderMap) -> Result<Fields, types::HeaderError> {
+    let entries: Vec<_> =
+        headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect();
+    Fields::from_list(&entries)
+}
+
+/// Does the first step of `task` at once, and goes on with it beside the request.
+///
+/// The first piece of a body is then written before its head is handed to the host, which sends both in one packet;
+/// otherwise it follows alone, and waits 40 ms for the other side to acknowledge the head.
+fn begin(task: impl Future<Output = ()> + 'static) {
+    let mut task = Box::pin(task);
+    if task.as_mut().poll(&mut std::task::Context::from_waker(Waker::noop())).is_pending() {
+        wit_bindgen::spawn(task);
+    }
+}
+
+/// The writing end of a message's body.
+struct OutgoingBody {
+    contents: Option<StreamWriter<u8>>,
+    /// Says that the body is whole, when it is dropped.
+    trailers: FutureWriter<BodyEnd>,
+}
+
+/// Trailers, of which there are none here, or why a body broke off.
+type BodyEnd = Result<Option<Trailers>, ErrorCode>;
+
+impl OutgoingBody {
+    fn new(is_empty: bool) -> (Self, Option<StreamReader<u8>>, FutureReader<BodyEnd>) {
+        let (trailers, trailers_reader) = wit_future::new(|| Ok(None));
+        let (contents, contents_reader) = (!is_empty).then(wit_stream::new).unzip();
+        (Self { contents, trailers }, contents_reader, trailers_reader)
+    }
+
+    /// Writes `bytes`; there is nobody to tell if they are not wanted any more.
+    async fn write(self, bytes: Bytes) {
+        if let Some(mut contents) = self.contents {
+            contents.write_all(bytes.into()).await;
+        }
+    }
+
+    /// Writes `begun` and what follows. It ends in an error, so that what was sent is known to be cut, where it goes on
+    /// for too long.
+    async fn stream(self, begun: Bytes, mut rest: IncomingBody) {
+        let Self { contents: Some(mut contents), trailers } = self else { return };
+        let copying = async {
+            let mut allowance = MAX_STREAM_BYTES;
+            let mut next = Some(Ok(begun));
+            while let Some(piece) = next {
+                let piece = piece?;
+                allowance = allowance.checked_sub(piece.len()).ok_or(ErrorCode::HttpResponseBodySize(None))?;
+                if !contents.write_all(piece.into()).await.is_empty() {
+                    break;
+                }
+                next = if rest.is_whole() { None } else { rest.read().await };
+            }
+            Ok(())
+        };
+        let ended =
+            upstream::within(&Spin, STREAM_TIMEOUT, copying).await.unwrap_or(Err(ErrorCode::HttpResponseTimeout));
+        if let Err(code) = ended {
+            // Before the contents end, since those alone would be a whole body.
+            let _ = trailers.write(Err(code)).await;
         }
     }
 }
 
-/// A body of which the beginning has been read already. It ends in an error, so that what was sent is known to be cut,
-/// where it goes on for too long.
-struct Streamed {
-    begun: Option<Bytes>,
-    rest: IncomingResponseBody,
-    end: Pin<Box<dyn Future<Output = ()>>>,
-    allowance: usize,
+/// The body of an upstream's response.
+struct IncomingBody {
+    contents: StreamReader<u8>,
+    /// Until the contents have ended.
+    end: Option<FutureReader<BodyEnd>>,
+    /// How much is still to come, where the head says it.
+    remaining: Option<usize>,
+    /// Says that the body was taken, when it is dropped.
+    _taken: FutureWriter<Result<(), ErrorCode>>,
 }
 
-impl http_body::Body for Streamed {
-    type Data = Bytes;
-    type Error = ErrorCode;
+impl IncomingBody {
+    fn new(response: types::Response, length: Option<usize>) -> Self {
+        let (taken, taken_reader) = wit_future::new(|| Ok(()));
+        let (contents, end) = types::Response::consume_body(response, taken_reader);
+        Self { contents, end: Some(end), remaining: length, _taken: taken }
+    }
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, ErrorCode>>> {
-        if let Some(begun) = self.begun.take() {
-            return Poll::Ready(Some(Ok(Frame::data(begun))));
-        }
-        if self.end.as_mut().poll(context).is_ready() {
-            return Poll::Ready(Some(Err(ErrorCode::HttpResponseTimeout)));
-        }
-        let polled = Pin::new(&mut self.rest).poll_frame(context);
-        if let Poll::Ready(Some(Ok(frame))) = &polled {
-            match self.allowance.checked_sub(frame.data_ref().map_or(0, Bytes::len)) {
-                Some(allowance) => self.allowance = allowance,
-                None => return Poll::Ready(Some(Err(ErrorCode::HttpResponseBodySize(None)))),
+    async fn read(&mut self) -> Option<Result<Bytes, ErrorCode>> {
+        let (result, piece) = self.contents.read(Vec::with_capacity(READ_BYTES)).await;
+        match result {
+            StreamResult::Complete(_) => {
+                self.remaining = self.remaining.map(|remaining| remaining.saturating_sub(piece.len()));
+                Some(Ok(piece.into()))
             }
+            StreamResult::Dropped | StreamResult::Cancelled => match self.end.take()?.await {
+                Ok(_trailers) => None,
+                Err(code) => Some(Err(code)),
+            },
         }
-        polled
+    }
+}
+
+impl UpstreamBody for IncomingBody {
+    fn is_whole(&self) -> bool {
+        self.remaining == Some(0)
+    }
+
+    async fn next(&mut self) -> Option<Result<Bytes, SendFault>> {
+        Some(self.read().await?.map_err(fault_of))
     }
 }
 
@@ -153,52 +243,52 @@ impl http_body::Body for Streamed {
 struct Spin;
 
 impl Host for Spin {
-    type Body = IncomingResponseBody;
+    type Body = IncomingBody;
 
-    #[expect(clippy::disallowed_methods, reason = "this is where the clock is read")]
     fn now(&self) -> UnixTime {
-        UnixTime(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs())
+        UnixTime(system_clock::now().seconds.try_into().unwrap_or_default())
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is where the clock is read")]
     fn elapsed(&self) -> Duration {
-        thread_local! {
-            static START: Instant = Instant::now();
-        }
-        START.with(Instant::elapsed)
+        Duration::from_nanos(monotonic_clock::now())
     }
 
     fn random(&self) -> [u8; 16] {
-        let mut bytes = [0; 16];
-        for chunk in bytes.chunks_exact_mut(8) {
-            chunk.copy_from_slice(&get_random_u64().to_le_bytes());
+        thread_local! {
+            static UNUSED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
         }
-        bytes
+        UNUSED.with_borrow_mut(|unused| {
+            // A host may give fewer bytes than were asked for, but not none.
+            while unused.len() < 16 {
+                unused.extend(get_random_bytes(RANDOM_BYTES));
+            }
+            let at = unused.len().saturating_sub(16);
+            let mut bytes = [0; 16];
+            unused.drain(at..).zip(&mut bytes).for_each(|(random, byte)| *byte = random);
+            bytes
+        })
     }
 
     async fn variable(&self, name: &str) -> Result<String, VariableUnavailable> {
         variables::get(name).await.map_err(|error| VariableUnavailable(error.to_string()))
     }
 
-    async fn send(&self, mut request: Request<Bytes>, timeout: Duration) -> Result<Response<Self::Body>, SendFault> {
-        let options = RequestOptions::new();
-        let nanoseconds = u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX);
-        // A host that does not support a limit falls back to its own.
-        let _ = options.set_connect_timeout(Some(nanoseconds));
-        let _ = options.set_first_byte_timeout(Some(nanoseconds));
-        let _ = options.set_between_bytes_timeout(Some(nanoseconds));
-        request.extensions_mut().insert(RequestOptionsExtension(options));
-        let has_body = !request.body().is_empty();
-        let request = http_compat::http_into_wasi_request(request.map(Full::new)).map_err(fault_of)?;
-        if has_body {
-            let_body_begin().await;
-        }
-        let response = spin_sdk::wasip3::http::client::send(request).await.map_err(fault_of)?;
-        http_compat::http_from_wasi_response(response).map_err(fault_of)
+    async fn send(&self, request: &Request<Bytes>, limit: Duration) -> Result<Response<Self::Body>, SendFault> {
+        let (options, is_limited) = options(limit);
+        let request = outgoing(request, options).map_err(SendFault::Broken)?;
+        let response = client::send(request).await.map_err(fault_of)?;
+        // Spin's limits begin when it connects. Before it does so for the first time in an instance it resolves the
+        // application's variables, which may take a vault's time.
+        KEEPS_LIMITS.set(is_limited);
+        incoming(response)
+    }
+
+    fn keeps_limits(&self) -> bool {
+        KEEPS_LIMITS.get()
     }
 
     async fn sleep(&self, duration: Duration) {
-        spin_sdk::time::sleep(duration).await;
+        time::sleep(duration).await;
     }
 
     async fn read_store(&self, key: &str) -> Result<Option<Vec<u8>>, StoreFault> {
@@ -224,24 +314,69 @@ impl Host for Spin {
     }
 
     fn log(&self, line: &str) {
-        // One write, so that lines of other instances cannot come between.
         let line = format!("{line}\n");
+        // One write, so that lines of other instances cannot come between.
         let _ = std::io::stderr().write_all(line.as_bytes());
     }
 }
 
-impl UpstreamBody for IncomingResponseBody {
-    async fn next(&mut self) -> Option<Result<Bytes, SendFault>> {
-        loop {
-            match self.frame().await? {
-                Ok(frame) => match frame.into_data() {
-                    Ok(data) => return Some(Ok(data)),
-                    Err(_trailers) => {}
-                },
-                Err(code) => return Some(Err(fault_of(code))),
-            }
+/// Options that hold `limit`, and whether the host heeds them. Most calls have the same limit, and a copy is one call of
+/// the host where new options are three.
+fn options(limit: Duration) -> (RequestOptions, bool) {
+    LAST_OPTIONS.with_borrow_mut(|last| match last {
+        Some((options, last_limit, is_limited)) if *last_limit == limit => (options.clone(), *is_limited),
+        last => {
+            let options = RequestOptions::new();
+            let nanoseconds = limit.as_nanos().try_into().ok();
+            // Spin counts connecting, which has a limit of its own too, within the wait for the head.
+            let heeded =
+                options.set_first_byte_timeout(nanoseconds).and(options.set_between_bytes_timeout(nanoseconds));
+            let (options, _, is_limited) = last.insert((options, limit, heeded.is_ok()));
+            (options.clone(), *is_limited)
         }
-    }
+    })
+}
+
+/// A request of ours.
+///
+/// # Errors
+/// In words for the log, where it is none that WASI allows.
+fn outgoing(request: &Request<Bytes>, options: RequestOptions) -> Result<types::Request, String> {
+    let (uri, body) = (request.uri(), request.body().clone());
+    let fields = fields_of(request.headers()).map_err(|error| error.to_string())?;
+    let (outgoing_body, contents, trailers) = OutgoingBody::new(body.is_empty());
+    let (wasi, _sent) = types::Request::new(fields, contents, trailers, Some(options));
+    // It is GET to begin with.
+    let method = match *request.method() {
+        http::Method::GET => None,
+        http::Method::POST => Some(Method::Post),
+        ref other => Some(Method::Other(other.to_string())),
+    };
+    let scheme = match uri.scheme_str() {
+        Some("http") => Scheme::Http,
+        _ => Scheme::Https,
+    };
+    let set = || {
+        method.iter().try_for_each(|method| wasi.set_method(method))?;
+        wasi.set_scheme(Some(&scheme))?;
+        wasi.set_authority(uri.authority().map(|authority| authority.as_str()))?;
+        wasi.set_path_with_query(uri.path_and_query().map(|path| path.as_str()))
+    };
+    set().map_err(|()| format!("{uri} is no address that the host takes"))?;
+    begin(outgoing_body.write(body));
+    Ok(wasi)
+}
+
+/// An upstream's answer.
+fn incoming(response: types::Response) -> Result<Response<IncomingBody>, SendFault> {
+    let status =
+        StatusCode::from_u16(response.get_status_code()).map_err(|error| SendFault::Broken(error.to_string()))?;
+    let headers = copy(&response.get_headers(), &upstream::HEADERS_LOOKED_AT);
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    let mut answer = Response::new(IncomingBody::new(response, length));
+    *answer.status_mut() = status;
+    *answer.headers_mut() = headers;
+    Ok(answer)
 }
 
 fn fault_of(code: ErrorCode) -> SendFault {

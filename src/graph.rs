@@ -99,7 +99,7 @@ pub fn request(
     };
     let mut request = Request::get(address)
         .header(header::ACCEPT, accept)
-        .header(header::AUTHORIZATION, token.authorization()?)
+        .header(header::AUTHORIZATION, token.authorization())
         .body(Bytes::new())
         .ok()?;
     if let Resource::Photo(Some(tag)) = resource {

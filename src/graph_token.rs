@@ -2,7 +2,7 @@
 //!
 //! <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-on-behalf-of-flow>
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
@@ -26,58 +26,72 @@ const MAX_TOKEN_BYTES: usize = 32 * 1024;
 
 /// A token for Microsoft Graph on behalf of one person.
 #[derive(Clone, PartialEq, Eq)]
-pub struct GraphToken(Record);
-
-/// What the store keeps of a token, sealed.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Record {
-    text: String,
+pub struct GraphToken {
+    /// As requests to Graph carry it.
+    authorization: HeaderValue,
     usable_until: u64,
     refresh_at: u64,
 }
 
+/// What the store keeps of a token, sealed.
+#[derive(Serialize, Deserialize)]
+struct Record<'a> {
+    text: Cow<'a, str>,
+    usable_until: u64,
+    refresh_at: u64,
+}
+
+/// Before the token in an `Authorization` header (RFC 6750 section 2.1).
+const SCHEME: &str = "Bearer ";
+
 impl GraphToken {
+    fn new(text: &str, usable_until: u64, refresh_at: u64) -> Option<Self> {
+        let mut authorization = HeaderValue::try_from(format!("{SCHEME}{text}")).ok()?;
+        authorization.set_sensitive(true);
+        Some(Self { authorization, usable_until, refresh_at })
+    }
+
     /// The `Authorization` header of requests to Graph.
     #[must_use]
-    pub fn authorization(&self) -> Option<HeaderValue> {
-        let mut value = HeaderValue::try_from(format!("Bearer {}", self.0.text)).ok()?;
-        value.set_sensitive(true);
-        Some(value)
+    pub const fn authorization(&self) -> &HeaderValue {
+        &self.authorization
     }
 
     /// Whether it has enough of its life left.
     #[must_use]
     pub const fn is_usable(&self, now: UnixTime) -> bool {
-        now.0 < self.0.usable_until
+        now.0 < self.usable_until
     }
 
     /// Whether Entra wants it replaced, although it is still usable (`refresh_in`).
     #[must_use]
     pub const fn is_due(&self, now: UnixTime) -> bool {
-        now.0 >= self.0.refresh_at
+        now.0 >= self.refresh_at
     }
 
     /// The same token, to be replaced no earlier than `refresh_at`.
     #[must_use]
     pub fn postponed(&self, refresh_at: UnixTime) -> Self {
-        let Record { text, usable_until, .. } = &self.0;
-        Self(Record { text: text.clone(), usable_until: *usable_until, refresh_at: refresh_at.0.min(*usable_until) })
+        Self { refresh_at: refresh_at.0.min(self.usable_until), ..self.clone() }
     }
 
     /// Its size, for caches that count bytes.
     #[must_use]
-    pub(crate) const fn bytes(&self) -> usize {
-        self.0.text.len()
+    pub(crate) fn bytes(&self) -> usize {
+        self.authorization.len()
     }
 
     /// The content of its sealed entry.
     pub(crate) fn to_content(&self) -> Vec<u8> {
-        serde_json::to_vec(&self.0).unwrap_or_default()
+        let text = self.authorization.to_str().ok().and_then(|value| value.strip_prefix(SCHEME)).unwrap_or_default();
+        let record = Record { text: text.into(), usable_until: self.usable_until, refresh_at: self.refresh_at };
+        serde_json::to_vec(&record).unwrap_or_default()
     }
 
     /// The token of an opened entry.
     pub(crate) fn from_content(content: &[u8]) -> Option<Self> {
-        serde_json::from_slice(content).ok().map(Self)
+        let Record { text, usable_until, refresh_at } = serde_json::from_slice(content).ok()?;
+        Self::new(&text, usable_until, refresh_at)
     }
 }
 
@@ -156,7 +170,7 @@ pub fn parse(response: &Response<Bytes>, now: UnixTime) -> Result<GraphToken, Ex
     let usable_until = now.plus(life.saturating_sub(MARGIN_SECONDS)).0;
     let refresh_at =
         as_seconds(&granted.refresh_in).map_or(usable_until, |seconds| now.plus(seconds).0.min(usable_until));
-    Ok(GraphToken(Record { text, usable_until, refresh_at }))
+    GraphToken::new(&text, usable_until, refresh_at).ok_or_else(refusal)
 }
 
 /// Declares that this API understands claims challenges (client capability `cp1`), so that Graph may send them and Entra
@@ -224,7 +238,7 @@ mod tests {
         ];
         for (body, usable_until, refresh_at) in cases {
             let token = parse(&answer(200, body), UnixTime(1000)).unwrap();
-            assert_eq!((token.0.usable_until, token.0.refresh_at), (usable_until, refresh_at), "{body}");
+            assert_eq!((token.usable_until, token.refresh_at), (usable_until, refresh_at), "{body}");
         }
     }
 

@@ -26,13 +26,17 @@ pub trait Host: Clone + 'static {
     /// The value of a component variable.
     async fn variable(&self, name: &str) -> Result<String, VariableUnavailable>;
 
-    /// Sends a request; no part of connecting and of waiting for the head of the answer lasts longer than `timeout`,
-    /// and neither does the wait for any later piece of the body.
+    /// Sends a request and waits for the head of the answer, of which it gives the headers that `upstream` looks at.
+    ///
+    /// If the host keeps limits, neither that wait nor one for a piece of the body is longer than `limit`.
     async fn send(
         &self,
-        request: http::Request<Bytes>,
-        timeout: Duration,
+        request: &http::Request<Bytes>,
+        limit: Duration,
     ) -> Result<http::Response<Self::Body>, SendFault>;
+
+    /// Whether `send` keeps its limit, so that no timer need be set beside it.
+    fn keeps_limits(&self) -> bool;
 
     /// Waits.
     async fn sleep(&self, duration: Duration);
@@ -56,6 +60,9 @@ pub trait Host: Clone + 'static {
 /// A response body that arrives piece by piece.
 #[expect(async_fn_in_trait, reason = "single-threaded by design")]
 pub trait UpstreamBody: 'static {
+    /// Whether it is known to have come to its end.
+    fn is_whole(&self) -> bool;
+
     /// The next piece, `None` at the end.
     async fn next(&mut self) -> Option<Result<Bytes, SendFault>>;
 }

@@ -5,8 +5,14 @@
 use std::rc::Rc;
 
 use crate::{
-    correlation::Correlation, credential_source::CredentialSource, host::Host, key_source::KeySource,
-    sealed_store::SealedStore, settings::Settings, settings_source::SettingsSource, token_source::TokenSource,
+    correlation::Correlation,
+    credential_source::CredentialSource,
+    host::{Host, UnixTime},
+    key_source::KeySource,
+    sealed_store::SealedStore,
+    settings::Settings,
+    settings_source::SettingsSource,
+    token_source::TokenSource,
     upstream::Deadline,
 };
 
@@ -31,6 +37,8 @@ pub struct Context<H> {
     pub settings: Rc<Settings>,
     /// The ids of the request.
     pub correlation: Correlation,
+    /// When it came in. What needs no wait is judged by it, since reading a clock is a call of the host.
+    pub now: UnixTime,
     /// The moment by which it must be answered.
     pub deadline: Deadline,
 }
@@ -39,6 +47,7 @@ impl<H: Host> Context<H> {
     /// The same for work that goes on beside the request.
     #[must_use]
     pub fn with_new_deadline(&self) -> Self {
-        Self { deadline: Deadline::after(&self.host, self.settings.request_timeout), ..self.clone() }
+        let deadline = Deadline::after(self.host.elapsed(), self.settings.request_timeout);
+        Self { now: self.host.now(), deadline, ..self.clone() }
     }
 }

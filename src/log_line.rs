@@ -15,11 +15,13 @@ use crate::{
 };
 
 /// What is noted about a request while it is served.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct RequestNotes(RefCell<Notes>);
 
 #[derive(Debug, Default)]
 struct Notes {
+    /// When the step that is under way began.
+    step_began: Duration,
     tenant_id: Option<Uuid>,
     object_id: Option<Uuid>,
     client_id: Option<Uuid>,
@@ -30,34 +32,36 @@ struct Notes {
 }
 
 impl RequestNotes {
-    /// Notes who calls.
-    pub fn caller(&self, caller: &VerifiedCaller) {
+    /// Notes of a request that came in at this moment of [`Host::elapsed`], as are those below.
+    #[must_use]
+    pub fn begun(at: Duration) -> Self {
+        Self(RefCell::new(Notes { step_began: at, ..Notes::default() }))
+    }
+
+    /// Notes who calls, and how long it took to know.
+    pub fn validated(&self, caller: &VerifiedCaller, at: Duration) {
         let mut notes = self.0.borrow_mut();
         notes.tenant_id = Some(caller.tenant_id());
         notes.object_id = caller.object_id();
         notes.client_id = caller.client();
+        notes.validate = Some(notes.end_step(at));
     }
 
-    /// Notes where the Graph token came from.
-    pub fn token_from(&self, origin: Origin) {
-        self.0.borrow_mut().token_from = Some(origin.as_str());
-    }
-
-    /// Notes how long the caller's token took to be validated.
-    pub fn validated_in(&self, time: Duration) {
-        self.0.borrow_mut().validate = Some(time);
-    }
-
-    /// Notes how long a Graph token took to be had; several times add up.
-    pub fn exchanged_in(&self, time: Duration) {
-        let exchange = &mut self.0.borrow_mut().exchange;
-        *exchange = Some(exchange.unwrap_or_default().saturating_add(time));
+    /// Notes where the Graph token came from, if there is one, and how long it took; several times add up.
+    ///
+    /// The clock is read only if it took any time, since that takes time too.
+    pub fn exchanged(&self, origin: Option<Origin>, at: impl FnOnce() -> Duration) {
+        let mut notes = self.0.borrow_mut();
+        notes.token_from = origin.map(Origin::as_str).or(notes.token_from);
+        let time = if origin == Some(Origin::Memory) { Duration::ZERO } else { notes.end_step(at()) };
+        notes.exchange = Some(notes.exchange.unwrap_or_default().saturating_add(time));
     }
 
     /// Notes how long Graph took; several times add up.
-    pub fn graph_answered_in(&self, time: Duration) {
-        let graph = &mut self.0.borrow_mut().graph;
-        *graph = Some(graph.unwrap_or_default().saturating_add(time));
+    pub fn graph_answered(&self, at: Duration) {
+        let mut notes = self.0.borrow_mut();
+        let time = notes.end_step(at);
+        notes.graph = Some(notes.graph.unwrap_or_default().saturating_add(time));
     }
 
     /// The same times as a `Server-Timing` header (W3C Server Timing).
@@ -111,6 +115,14 @@ impl RequestNotes {
             total_ms: milliseconds(total),
         };
         write(host, &line);
+    }
+}
+
+impl Notes {
+    fn end_step(&mut self, at: Duration) -> Duration {
+        let time = at.saturating_sub(self.step_began);
+        self.step_began = at;
+        time
     }
 }
 

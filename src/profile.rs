@@ -32,10 +32,8 @@ pub async fn get<H: Host>(
     resource: &Resource,
 ) -> Result<Response<Body<H::Body>>, Error> {
     // 1. Who calls, and may they?
-    let started = context.host.elapsed();
     let caller = Rc::new(verify(context, bearer).await?);
-    notes.caller(&caller);
-    notes.validated_in(context.host.elapsed().saturating_sub(started));
+    notes.validated(&caller, context.host.elapsed());
 
     // 2. A token for Graph in their name, 3. and Graph's answer to it.
     let token = token(context, notes, &caller, &Need::Any).await?;
@@ -76,7 +74,7 @@ pub fn bearer(headers: &HeaderMap) -> Result<BearerToken, Error> {
 async fn verify<H: Host>(context: &Context<H>, bearer: BearerToken) -> Result<VerifiedCaller, Error> {
     let refuse = |fault| Error::Caller(CallerRefusal::Token(fault));
     let unverified = UnverifiedToken::decode(bearer).map_err(refuse)?;
-    let unverified = UnverifiedCaller::judge(unverified, &context.settings, context.host.now()).map_err(refuse)?;
+    let unverified = UnverifiedCaller::judge(unverified, &context.settings, context.now).map_err(refuse)?;
     let keys = KeySource::keys(context, unverified.version(), unverified.key_id()).await;
     let keys = keys.map_err(|fault| key_fault(context, fault))?;
     unverified.verify(&keys, &context.settings).map_err(Error::Caller)
@@ -95,12 +93,9 @@ async fn token<H: Host>(
     caller: &Rc<VerifiedCaller>,
     need: &Need,
 ) -> Result<Rc<GraphToken>, Error> {
-    let started = context.host.elapsed();
     let outcome = TokenSource::obtain(context, caller, need).await;
-    notes.exchanged_in(context.host.elapsed().saturating_sub(started));
-    let (token, origin) = outcome?;
-    notes.token_from(origin);
-    Ok(token)
+    notes.exchanged(outcome.as_ref().ok().map(|(_, origin)| *origin), || context.host.elapsed());
+    outcome.map(|(token, _)| token)
 }
 
 enum Answer<B> {
@@ -115,17 +110,15 @@ async fn ask_graph<H: Host>(
     token: &GraphToken,
 ) -> Result<Answer<H::Body>, Error> {
     let Context { host, settings, correlation, deadline, .. } = context;
-    let started = host.elapsed();
     let request = graph::request(resource, token, settings, correlation)
         .ok_or_else(|| Error::Internal("the request to Graph could not be made".to_owned()))?;
-    let broken = |fault| graph::STEP.fault(FaultKind::Send(fault));
-    let response = upstream::send(host, *deadline, graph::STEP, request).await.map_err(broken)?;
-    let (head, mut body) = response.into_parts();
-    let reading = upstream::read(host, *deadline, &mut body, graph::STEP.max_body).await.map_err(broken)?;
-    notes.graph_answered_in(host.elapsed().saturating_sub(started));
+    let upstream::Answer { head, reading, rest } = upstream::call(host, *deadline, graph::STEP, request)
+        .await
+        .map_err(|fault| graph::STEP.fault(FaultKind::Send(fault)))?;
+    notes.graph_answered(host.elapsed());
 
     if graph::is_answer(&head, &reading, resource) {
-        return Ok(Answer::Found(response::of_graph(head.status, &head.headers, reading, body)));
+        return Ok(Answer::Found(response::of_graph(head.status, &head.headers, reading, rest)));
     }
     let (Reading::Whole(bytes) | Reading::Begun(bytes)) = reading;
     Ok(Answer::Refused(GraphRefusal::read(head.status, &head.headers, &bytes, host.now())))

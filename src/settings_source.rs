@@ -48,14 +48,19 @@ impl SettingsSource {
     ///
     /// # Errors
     /// [`Error::Settings`] with every faulty variable, the secret included if others have wrong values.
-    pub async fn current<H: Host>(&self, instance: &Rc<Instance>, host: &H) -> Result<Rc<Settings>, Error> {
-        if let Some((settings, due)) = self.held(host.now()) {
+    pub async fn current<H: Host>(
+        &self,
+        instance: &Rc<Instance>,
+        host: &H,
+        now: UnixTime,
+    ) -> Result<Rc<Settings>, Error> {
+        if let Some((settings, due)) = self.held(now) {
             if due {
                 read_beside(instance, host);
             }
             return Ok(settings);
         }
-        let deadline = Deadline::after(host, READ_TIMEOUT);
+        let deadline = Deadline::after(host.elapsed(), READ_TIMEOUT);
         match self.read(host, deadline).await {
             Some(Ok(settings)) => Ok(settings),
             Some(Err(mut faults)) => {
@@ -103,7 +108,7 @@ impl SettingsSource {
 fn read_beside<H: Host>(instance: &Rc<Instance>, host: &H) {
     let (instance, own) = (Rc::clone(instance), host.clone());
     host.spawn(async move {
-        let deadline = Deadline::after(&own, READ_TIMEOUT);
+        let deadline = Deadline::after(own.elapsed(), READ_TIMEOUT);
         if let Some(Err(faults)) = instance.settings.read(&own, deadline).await {
             log_line::settings_faults(&own, &faults);
         }

@@ -103,13 +103,13 @@ impl SigningKey {
         Some(Self { id: jwk.key_id?, issuer, modulus, exponent, prepared: OnceCell::new() })
     }
 
-    /// Whether `signature` over `message` was made by this key.
+    /// Whether `signature` was made by this key over what has this SHA-256.
     #[must_use]
-    pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+    pub fn verifies(&self, digest: &[u8; 32], signature: &[u8]) -> bool {
         self.prepared
             .get_or_init(|| RsaPublicKey::new(&self.modulus, &self.exponent).ok())
             .as_ref()
-            .is_some_and(|key| key.verify_sha256(message, signature))
+            .is_some_and(|key| key.verify_sha256_digest(digest, signature))
     }
 }
 

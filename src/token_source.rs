@@ -5,11 +5,10 @@ use std::{cell::RefCell, collections::HashMap, num::NonZeroUsize, rc::Rc, time::
 use bytes::Bytes;
 use http::Response;
 use lru::LruCache;
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::{
-    caller::VerifiedCaller,
+    caller::{AssertionDigest, VerifiedCaller},
     client_credential::ClientCredential,
     error::Error,
     exchange_refusal::{ExchangeRefusal, Meaning},
@@ -33,9 +32,6 @@ const RENEWAL_PAUSE: Duration = Duration::from_secs(60);
 
 /// How many tokens that Entra wants left alone for a while are remembered.
 const MAX_BLOCKED: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
-
-/// SHA-256 of a caller's token.
-type AssertionDigest = [u8; 32];
 
 /// A token and where it came from, or why there is none.
 pub type Obtained = Result<(Rc<GraphToken>, Origin), Error>;
@@ -116,9 +112,9 @@ impl TokenSource {
     /// [`Error::Exchange`] if Entra refuses, and whatever can keep an exchange from being made.
     pub async fn obtain<H: Host>(context: &Context<H>, caller: &Rc<VerifiedCaller>, need: &Need) -> Obtained {
         let source = &context.instance.token_source;
-        let digest: AssertionDigest = Sha256::digest(caller.assertion().as_str()).into();
-        if let Some(token) = source.remembered(&digest, need, context.host.now()) {
-            if token.is_due(context.host.now()) {
+        let digest = *caller.digest();
+        if let Some(token) = source.remembered(&digest, need, context.now) {
+            if token.is_due(context.now) {
                 renew_beside(context, caller, digest);
             }
             return Ok((token, Origin::Memory));
@@ -147,7 +143,7 @@ impl TokenSource {
 
     /// Forgets a token that Graph has refused, here and in the store.
     pub fn forget<H: Host>(context: &Context<H>, caller: &VerifiedCaller, refused: &GraphToken) {
-        let digest: AssertionDigest = Sha256::digest(caller.assertion().as_str()).into();
+        let digest = *caller.digest();
         let mut memory = context.instance.token_source.memory.borrow_mut();
         if memory.tokens.peek(&digest).is_some_and(|token| **token != *refused) {
             return;

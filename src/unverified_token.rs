@@ -1,9 +1,14 @@
 //! A bearer token to a JWT in compact form (RFC 7515 section 7.1, RFC 7519): decoded, nothing proven.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
-use crate::{bearer_token::BearerToken, caller::TokenFault, host::UnixTime, strict_json};
+use crate::{
+    bearer_token::BearerToken,
+    caller::TokenFault,
+    host::UnixTime,
+    strict_json::{Member, Members},
+};
 
 /// Entra's key ids are 27 to 43 characters; the id is only ever compared.
 const MAX_KEY_ID_BYTES: usize = 256;
@@ -70,9 +75,9 @@ impl UnverifiedToken {
         let (signed, signature) = text.rsplit_once('.').ok_or(TokenFault::NotAJwt)?;
         let (header, payload) = signed.split_once('.').ok_or(TokenFault::NotAJwt)?;
 
-        let key_id = key_id(&json_part(header)?)?;
-        let claims = UnverifiedClaims::read(&json_part(payload)?)?;
-        let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| TokenFault::NotAJwt)?;
+        let key_id = key_id(&members(&decoded(header)?)?)?;
+        let claims = UnverifiedClaims::read(&members(&decoded(payload)?)?)?;
+        let signature = decoded(signature)?;
         Ok(Self { signed_bytes: signed.len(), signature, key_id, claims, bearer })
     }
 
@@ -88,10 +93,10 @@ impl UnverifiedToken {
         &self.claims
     }
 
-    /// The bytes that the signature covers (RFC 7515 section 5.2, step 8).
+    /// SHA-256 of the bytes that the signature covers (RFC 7515 section 5.2, step 8).
     #[must_use]
-    pub fn signed_bytes(&self) -> &[u8] {
-        self.bearer.as_str().as_bytes().get(..self.signed_bytes).unwrap_or_default()
+    pub fn signed_digest(&self) -> [u8; 32] {
+        Sha256::digest(self.bearer.as_str().as_bytes().get(..self.signed_bytes).unwrap_or_default()).into()
     }
 
     /// The signature.
@@ -107,63 +112,66 @@ impl UnverifiedToken {
 }
 
 /// Base64url as RFC 7515 section 2 wants it: no padding, no foreign character, no stray bit at the end.
-fn json_part(part: &str) -> Result<Map<String, Value>, TokenFault> {
-    let bytes = URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenFault::NotAJwt)?;
-    strict_json::object(&bytes).map_err(|_| TokenFault::NotAJwt)
+fn decoded(part: &str) -> Result<Vec<u8>, TokenFault> {
+    URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenFault::NotAJwt)
+}
+
+fn members(json: &[u8]) -> Result<Members<'_>, TokenFault> {
+    Members::of(json).map_err(|_| TokenFault::NotAJwt)
 }
 
 /// Judges the header and gives the key's id. Nothing that a header can point to (`jku`, `x5u`, `jwk`, `x5c`) is looked
 /// at: keys come from Entra alone.
-fn key_id(header: &Map<String, Value>) -> Result<String, TokenFault> {
+fn key_id(header: &Members<'_>) -> Result<String, TokenFault> {
     // The algorithm is ours, not the token's (RFC 8725 section 3.1): Entra signs access tokens by RS256.
-    if header.get("alg").and_then(Value::as_str) != Some("RS256") {
+    if !matches!(header.get("alg"), Some(Member::Text(alg)) if alg == "RS256") {
         return Err(TokenFault::Algorithm);
     }
     // Graph's own tokens carry a nonce here and a signature that only Graph can check.
-    if header.contains_key("nonce") {
+    if header.get("nonce").is_some() {
         return Err(TokenFault::MeantForGraph);
     }
     // RFC 7515 section 4.1.11: what is critical and not understood must be refused; nothing is understood here.
-    if ["crit", "b64", "zip", "cty", "enc"].iter().any(|name| header.contains_key(*name)) {
+    if ["crit", "b64", "zip", "cty", "enc"].iter().any(|name| header.get(name).is_some()) {
         return Err(TokenFault::Header);
     }
     match header.get("typ") {
         None => {}
-        Some(Value::String(typ)) if typ.eq_ignore_ascii_case("JWT") => {}
+        Some(Member::Text(typ)) if typ.eq_ignore_ascii_case("JWT") => {}
         Some(_) => return Err(TokenFault::Header),
     }
     match header.get("kid") {
-        Some(Value::String(id)) if !id.is_empty() && id.len() <= MAX_KEY_ID_BYTES => Ok(id.clone()),
+        Some(Member::Text(id)) if !id.is_empty() && id.len() <= MAX_KEY_ID_BYTES => Ok(id.clone().into_owned()),
         _ => Err(TokenFault::KeyId),
     }
 }
 
 impl UnverifiedClaims {
-    fn read(claims: &Map<String, Value>) -> Result<Self, TokenFault> {
+    fn read(claims: &Members<'_>) -> Result<Self, TokenFault> {
         refuse_look_alikes(claims)?;
-        let version = match text(claims, "ver")?.as_deref() {
+        let version = match text(claims, "ver")? {
             Some("1.0") => TokenVersion::V1,
             Some("2.0") => TokenVersion::V2,
             _ => return Err(TokenFault::Claim("ver")),
         };
         let scopes = text(claims, "scp")?.unwrap_or_default();
-        let app_only = match text(claims, "idtyp")?.as_deref() {
+        let app_only = match text(claims, "idtyp")? {
             Some("app") => true,
             Some(_) => false,
-            None => scopes.is_empty() && claims.contains_key("roles"),
+            None => scopes.is_empty() && claims.get("roles").is_some(),
         };
         let client = match version {
-            TokenVersion::V1 => text(claims, "appid")?,
-            TokenVersion::V2 => text(claims, "azp")?,
+            TokenVersion::V1 => owned(claims, "appid")?,
+            TokenVersion::V2 => owned(claims, "azp")?,
         };
         Ok(Self {
             version,
-            issuer: text(claims, "iss")?.ok_or(TokenFault::Claim("iss"))?,
-            audience: text(claims, "aud")?.ok_or(TokenFault::Claim("aud"))?,
+            issuer: owned(claims, "iss")?.ok_or(TokenFault::Claim("iss"))?,
+            audience: owned(claims, "aud")?.ok_or(TokenFault::Claim("aud"))?,
             expires: time(claims, "exp")?.ok_or(TokenFault::Claim("exp"))?,
             not_before: time(claims, "nbf")?,
-            tenant_id: text(claims, "tid")?.ok_or(TokenFault::Claim("tid"))?,
-            object_id: text(claims, "oid")?,
+            tenant_id: owned(claims, "tid")?.ok_or(TokenFault::Claim("tid"))?,
+            object_id: owned(claims, "oid")?,
             scopes: scopes.split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect(),
             app_only,
             client,
@@ -175,10 +183,10 @@ impl UnverifiedClaims {
 /// parsers that do not mind the case, so it is refused.
 const JUDGED: [&str; 12] = ["ver", "iss", "aud", "exp", "nbf", "tid", "oid", "scp", "roles", "idtyp", "azp", "appid"];
 
-fn refuse_look_alikes(claims: &Map<String, Value>) -> Result<(), TokenFault> {
-    for name in claims.keys() {
+fn refuse_look_alikes(claims: &Members<'_>) -> Result<(), TokenFault> {
+    for name in claims.names() {
         if let Some(judged) = JUDGED.iter().find(|judged| judged.eq_ignore_ascii_case(name))
-            && judged != name
+            && *judged != name
         {
             return Err(TokenFault::Claim(judged));
         }
@@ -186,19 +194,24 @@ fn refuse_look_alikes(claims: &Map<String, Value>) -> Result<(), TokenFault> {
     Ok(())
 }
 
-fn text(claims: &Map<String, Value>, name: &'static str) -> Result<Option<String>, TokenFault> {
+fn text<'a>(claims: &'a Members<'_>, name: &'static str) -> Result<Option<&'a str>, TokenFault> {
     match claims.get(name) {
         None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(Member::Text(text)) => Ok(Some(text)),
         Some(_) => Err(TokenFault::Claim(name)),
     }
 }
 
+fn owned(claims: &Members<'_>, name: &'static str) -> Result<Option<String>, TokenFault> {
+    Ok(text(claims, name)?.map(str::to_owned))
+}
+
 /// Whole seconds only: RFC 7519 allows fractions, Entra never sends them, and a float is where parsers differ.
-fn time(claims: &Map<String, Value>, name: &'static str) -> Result<Option<UnixTime>, TokenFault> {
+fn time(claims: &Members<'_>, name: &'static str) -> Result<Option<UnixTime>, TokenFault> {
     match claims.get(name) {
         None => Ok(None),
-        Some(value) => value.as_u64().map(UnixTime).map(Some).ok_or(TokenFault::Claim(name)),
+        Some(Member::Integer(seconds)) => Ok(Some(UnixTime(*seconds))),
+        Some(_) => Err(TokenFault::Claim(name)),
     }
 }
 
@@ -207,6 +220,7 @@ mod tests {
     use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
     use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
     use serde_json::{Value, json};
+    use sha2::{Digest, Sha256};
 
     use super::{TokenVersion, UnverifiedToken};
     use crate::{bearer_token::BearerToken, caller::TokenFault};
@@ -239,7 +253,8 @@ mod tests {
         let token = decode_parts(&header(), &claims()).unwrap();
         assert_eq!(token.unverified_key_id(), "key-1");
         assert_eq!(token.signature(), [0, 0, 0]);
-        assert!(token.signed_bytes().starts_with(b"eyJ"));
+        let signed = format!("{}.{}", part(&header().to_string()), part(&claims().to_string()));
+        assert_eq!(token.signed_digest()[..], Sha256::digest(signed)[..]);
         let claims = token.unverified_claims();
         assert_eq!(claims.version, TokenVersion::V2);
         assert_eq!(claims.scopes, ["a", "b"]);

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{
-    HeaderMap, HeaderValue, Request, Response, StatusCode,
-    header::{ACCEPT_ENCODING, RETRY_AFTER},
+    HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode,
+    header::{self, ACCEPT_ENCODING, RETRY_AFTER},
+    response::Parts,
 };
 
 use crate::host::{Host, SendFault, UnixTime, UpstreamBody};
@@ -20,6 +21,18 @@ const RETRY_WAIT: Duration = Duration::from_millis(200);
 /// The longest `Retry-After` that is believed, as in Microsoft's libraries.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
+/// The headers of answers that this component looks at; a host need not give others.
+pub const HEADERS_LOOKED_AT: [HeaderName; 8] = [
+    header::CACHE_CONTROL,
+    header::CONTENT_ENCODING,
+    header::CONTENT_LENGTH,
+    header::CONTENT_TYPE,
+    header::ETAG,
+    RETRY_AFTER,
+    header::WWW_AUTHENTICATE,
+    HeaderName::from_static("request-id"),
+];
+
 /// A call that a request may need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Step {
@@ -27,7 +40,7 @@ pub struct Step {
     pub service: Service,
     /// What for, in words for the log.
     pub name: &'static str,
-    /// The longest that one attempt may take to connect and to begin to answer.
+    /// The longest that one attempt may take, until the answer has been read as far as `max_body`.
     pub timeout: Duration,
     /// The largest answer that is read whole.
     pub max_body: usize,
@@ -89,9 +102,10 @@ impl Step {
 pub struct Deadline(Duration);
 
 impl Deadline {
-    /// `limit` from now.
-    pub fn after<H: Host>(host: &H, limit: Duration) -> Self {
-        Self(host.elapsed().saturating_add(limit))
+    /// `limit` after a moment of [`Host::elapsed`].
+    #[must_use]
+    pub const fn after(moment: Duration, limit: Duration) -> Self {
+        Self(moment.saturating_add(limit))
     }
 
     /// What is left.
@@ -100,51 +114,15 @@ impl Deadline {
     }
 }
 
-/// Sends a request that may be sent twice, and once more if the first attempt broke or the service was unavailable.
-///
-/// # Errors
-/// A [`SendFault`] of the last attempt; an error status is an answer, not an error.
-pub async fn send<H: Host>(
-    host: &H,
-    deadline: Deadline,
-    step: Step,
-    mut request: Request<Bytes>,
-) -> Result<Response<H::Body>, SendFault> {
-    // No content coding is undone here, and a request that does not say so allows any (RFC 9110 section 12.5.3).
-    request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    let first = attempt(host, deadline, step, request.clone()).await;
-    let wait = match &first {
-        Err(SendFault::Broken(_)) => RETRY_WAIT,
-        Ok(response) if is_transient(response.status()) => {
-            retry_after(response.headers(), host.now()).unwrap_or(RETRY_WAIT)
-        }
-        Ok(_) | Err(SendFault::Denied | SendFault::TimedOut | SendFault::DeadlinePassed) => return first,
-    };
-    if wait > MAX_RETRY_WAIT || wait.saturating_mul(2) > deadline.remaining(host) {
-        return first;
-    }
-    drop(first);
-    host.sleep(wait.saturating_add(jitter(host))).await;
-    attempt(host, deadline, step, request).await
-}
-
-/// Sends a request and reads its answer whole.
-///
-/// # Errors
-/// An [`UpstreamFault`] if there is no answer, or one larger than the step's limit.
-pub async fn fetch<H: Host>(
-    host: &H,
-    deadline: Deadline,
-    step: Step,
-    request: Request<Bytes>,
-) -> Result<Response<Bytes>, UpstreamFault> {
-    let response = send(host, deadline, step, request).await.map_err(|fault| step.fault(FaultKind::Send(fault)))?;
-    let (head, mut body) = response.into_parts();
-    match read(host, deadline, &mut body, step.max_body).await {
-        Ok(Reading::Whole(bytes)) => Ok(Response::from_parts(head, bytes)),
-        Ok(Reading::Begun(_)) => Err(step.unusable(format!("the answer is larger than {} bytes", step.max_body))),
-        Err(fault) => Err(step.fault(FaultKind::Send(fault))),
-    }
+/// An answer, read to its end or until it proved larger than its step's limit.
+#[derive(Debug)]
+pub struct Answer<B> {
+    /// Status and headers.
+    pub head: Parts,
+    /// Its body as far as it was read.
+    pub reading: Reading,
+    /// Where the rest comes from.
+    pub rest: B,
 }
 
 /// How far a body was read.
@@ -156,38 +134,49 @@ pub enum Reading {
     Begun(Bytes),
 }
 
-/// Reads a body to its end, or until it proves larger than `limit`.
+/// Sends a request that may be sent twice, and once more if the first attempt broke or the service was unavailable.
 ///
 /// # Errors
-/// A [`SendFault`] if it breaks off or is not there by the deadline.
-pub async fn read<H: Host>(
+/// A [`SendFault`] of the last attempt; an error status is an answer, not an error.
+pub async fn call<H: Host>(
     host: &H,
     deadline: Deadline,
-    body: &mut H::Body,
-    limit: usize,
-) -> Result<Reading, SendFault> {
-    // The host limits the wait for each piece; this also limits a body that comes in ever so many.
-    within(host, deadline.remaining(host), read_pieces(body, limit)).await.unwrap_or(Err(SendFault::DeadlinePassed))
+    step: Step,
+    mut request: Request<Bytes>,
+) -> Result<Answer<H::Body>, SendFault> {
+    // No content coding is undone here, and a request that does not say so allows any (RFC 9110 section 12.5.3).
+    request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    let first = attempt(host, deadline, step, &request).await;
+    let wait = match &first {
+        Err(SendFault::Broken(_)) => RETRY_WAIT,
+        Ok(answer) if is_transient(answer.head.status) => {
+            retry_after(&answer.head.headers, host.now()).unwrap_or(RETRY_WAIT)
+        }
+        Ok(_) | Err(SendFault::Denied | SendFault::TimedOut | SendFault::DeadlinePassed) => return first,
+    };
+    if wait > MAX_RETRY_WAIT || wait.saturating_mul(2) > deadline.remaining(host) {
+        return first;
+    }
+    drop(first);
+    host.sleep(wait.saturating_add(jitter(host))).await;
+    attempt(host, deadline, step, &request).await
 }
 
-async fn read_pieces(body: &mut impl UpstreamBody, limit: usize) -> Result<Reading, SendFault> {
-    let mut first = Bytes::new();
-    let mut rest = BytesMut::new();
-    while let Some(piece) = body.next().await {
-        let piece = piece?;
-        if first.is_empty() {
-            first = piece;
-        } else {
-            if rest.is_empty() {
-                rest.extend_from_slice(&first);
-            }
-            rest.extend_from_slice(&piece);
-        }
-        if first.len().max(rest.len()) > limit {
-            return Ok(Reading::Begun(if rest.is_empty() { first } else { rest.freeze() }));
-        }
+/// Makes a call whose answer must be whole.
+///
+/// # Errors
+/// An [`UpstreamFault`] if there is no answer, or one larger than the step's limit.
+pub async fn fetch<H: Host>(
+    host: &H,
+    deadline: Deadline,
+    step: Step,
+    request: Request<Bytes>,
+) -> Result<Response<Bytes>, UpstreamFault> {
+    match call(host, deadline, step, request).await {
+        Ok(Answer { head, reading: Reading::Whole(bytes), .. }) => Ok(Response::from_parts(head, bytes)),
+        Ok(_) => Err(step.unusable(format!("the answer is larger than {} bytes", step.max_body))),
+        Err(fault) => Err(step.fault(FaultKind::Send(fault))),
     }
-    Ok(Reading::Whole(if rest.is_empty() { first } else { rest.freeze() }))
 }
 
 /// `Retry-After` of RFC 9110 section 10.2.3: a date, or seconds, which Graph also sends with a fraction.
@@ -235,16 +224,16 @@ async fn attempt<H: Host>(
     host: &H,
     deadline: Deadline,
     step: Step,
-    request: Request<Bytes>,
-) -> Result<Response<H::Body>, SendFault> {
-    let remaining = deadline.remaining(host);
+    request: &Request<Bytes>,
+) -> Result<Answer<H::Body>, SendFault> {
+    let begun = host.elapsed();
+    let remaining = deadline.0.saturating_sub(begun);
     if remaining.is_zero() {
         return Err(SendFault::DeadlinePassed);
     }
     let limit = step.timeout.min(remaining);
-    // The host's limits begin when it connects. Before that Spin resolves the application's variables, which may take a
-    // vault's time.
-    match within(host, limit, host.send(request, limit)).await.unwrap_or(Err(SendFault::TimedOut)) {
+    let time = AttemptTime { host, limit, begun };
+    match send_and_read(&time, step.max_body, request).await {
         Err(SendFault::TimedOut) if remaining < step.timeout => Err(SendFault::DeadlinePassed),
         Err(SendFault::Denied) => {
             // Where a variable could not be resolved, an instance that starts later may be luckier; this one will not.
@@ -252,6 +241,56 @@ async fn attempt<H: Host>(
             Err(SendFault::Denied)
         }
         answer => answer,
+    }
+}
+
+async fn send_and_read<H: Host>(
+    time: &AttemptTime<'_, H>,
+    max_body: usize,
+    request: &Request<Bytes>,
+) -> Result<Answer<H::Body>, SendFault> {
+    let sending = time.host.send(request, time.limit);
+    let (head, mut rest) = time.wait(time.begun, sending).await??.into_parts();
+    let mut first = Bytes::new();
+    let mut more = BytesMut::new();
+    while !rest.is_whole()
+        && let Some(piece) = time.wait(time.host.elapsed(), rest.next()).await?.transpose()?
+    {
+        if first.is_empty() {
+            first = piece;
+        } else {
+            if more.is_empty() {
+                more.extend_from_slice(&first);
+            }
+            more.extend_from_slice(&piece);
+        }
+        if first.len().max(more.len()) > max_body {
+            let begun = if more.is_empty() { first } else { more.freeze() };
+            return Ok(Answer { head, reading: Reading::Begun(begun), rest });
+        }
+    }
+    let whole = if more.is_empty() { first } else { more.freeze() };
+    Ok(Answer { head, reading: Reading::Whole(whole), rest })
+}
+
+/// The time of one attempt.
+struct AttemptTime<'a, H> {
+    host: &'a H,
+    limit: Duration,
+    begun: Duration,
+}
+
+impl<H: Host> AttemptTime<'_, H> {
+    /// Waits for a part of the attempt.
+    ///
+    /// A timer costs as much as verifying a signature, so the host's own limit has to do where it can: early in the
+    /// attempt, which then ends a tenth after its limit at the latest.
+    async fn wait<T>(&self, now: Duration, part: impl Future<Output = T>) -> Result<T, SendFault> {
+        let left = self.limit.saturating_sub(now.saturating_sub(self.begun));
+        if self.host.keeps_limits() && left >= self.limit.saturating_sub(self.limit / 10) {
+            return Ok(part.await);
+        }
+        within(self.host, left, part).await.map_err(|Elapsed| SendFault::TimedOut)
     }
 }
 

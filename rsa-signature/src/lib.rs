@@ -56,18 +56,25 @@ impl RsaPublicKey {
         squarings(modulus, exponent).map(|_| ())
     }
 
-    /// Whether `signature` is this key's signature of `message`: RSASSA-PKCS1-V1_5-VERIFY (RFC 8017, section 8.2.2).
+    /// Whether `signature` is this key's signature of `message`; see [`RsaPublicKey::verify_sha256_digest`].
+    #[must_use]
+    pub fn verify_sha256(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.verify_sha256_digest(&Sha256::digest(message).into(), signature)
+    }
+
+    /// Whether `signature` is this key's signature of the message whose SHA-256 is `digest`:
+    /// RSASSA-PKCS1-V1_5-VERIFY (RFC 8017, section 8.2.2).
     ///
     /// The encoded message is not taken apart. It is built, and the whole of it is compared with the power of the
     /// signature. So there is exactly one signature for each message: of exactly the modulus' length, below the
     /// modulus, and with the one `DigestInfo` of section 9.2, whose `parameters` are an explicit NULL.
     #[must_use]
-    pub fn verify_sha256(&self, message: &[u8], signature: &[u8]) -> bool {
+    pub fn verify_sha256_digest(&self, digest: &[u8; 32], signature: &[u8]) -> bool {
         // Step 1, and step 1 of RSAVP1 (section 5.2.2). Of two equally long big-endian integers the lesser comes first.
         if signature.len() != self.modulus.len() || *signature >= *self.modulus {
             return false;
         }
-        let encoded = encode(message, self.modulus.len());
+        let encoded = encode(digest, self.modulus.len());
         match &self.equation {
             EquationOfSize::Bits2048(equation) => equation.holds(signature, &encoded),
             EquationOfSize::Bits3072(equation) => equation.holds(signature, &encoded),
@@ -135,14 +142,13 @@ fn squarings(modulus: &[u8], exponent: &[u8]) -> Result<u32, KeyError> {
 }
 
 /// EMSA-PKCS1-v1_5 (RFC 8017, section 9.2) with SHA-256: `00 01 FF .. FF 00`, the `DigestInfo`, which ends with the hash.
-fn encode(message: &[u8], length: usize) -> Vec<u8> {
+fn encode(digest: &[u8; 32], length: usize) -> Vec<u8> {
     /// `DigestInfo` up to the hash (note 1 of section 9.2).
     const DIGEST_INFO: [u8; 19] = [
         0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04,
         0x20,
     ];
 
-    let hash = Sha256::digest(message);
-    let padding = length.saturating_sub(3 + DIGEST_INFO.len() + hash.len());
-    [&[0, 1], &*vec![0xff; padding], &[0], &DIGEST_INFO, &*hash].concat()
+    let padding = length.saturating_sub(3 + DIGEST_INFO.len() + digest.len());
+    [&[0, 1], &*vec![0xff; padding], &[0], &DIGEST_INFO, digest].concat()
 }

@@ -53,8 +53,8 @@ impl KeySource {
     ) -> Result<Rc<SigningKeys>, UpstreamFault> {
         let source = &context.instance.key_source;
         // Ends: a refresh that went well leaves less to be wanted, or ends the wish for this key.
+        let mut now = context.now;
         loop {
-            let now = context.host.now();
             let keys = source.state(version).borrow().keys(now);
             let known = keys.filter(|keys| keys.contains(key_id) || !source.flights.is_running(&version));
             let reason = source.state(version).borrow().reason_to_refresh(key_id, now);
@@ -67,6 +67,7 @@ impl KeySource {
                 // With no reason of its own the request joins a refresh that is under way and may bring its key.
                 (reason, _) => refresh(context, version, key_id, reason.unwrap_or(Reason::UnknownKey)).await?,
             }
+            now = context.host.now();
         }
     }
 

@@ -13,12 +13,13 @@ use std::{
 
 use bytes::Bytes;
 use futures::{executor::LocalPool, task::LocalSpawnExt};
-use http::{HeaderMap, HeaderValue, Method, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
 use profile_get::{
-    api::{RequestHead, answer},
+    api::{self, RequestHead, answer},
     host::{Host, SendFault, StoreFault, UnixTime, UpstreamBody, VariableUnavailable},
     instance::Instance,
     response::Body,
+    upstream,
 };
 use serde_json::{Value, json};
 
@@ -258,7 +259,18 @@ pub(crate) fn request_head(method: Method, target: &str, headers: &[(&'static st
     for (name, value) in headers {
         map.append(*name, HeaderValue::from_str(value).unwrap());
     }
-    RequestHead { method, target: target.to_owned(), headers: map }
+    RequestHead { method, target: target.to_owned(), headers: looked_at(map, &api::HEADERS_LOOKED_AT) }
+}
+
+/// What Spin gives of a message's headers.
+fn looked_at(headers: HeaderMap, names: &[HeaderName]) -> HeaderMap {
+    let mut given = HeaderMap::new();
+    for (name, value) in &headers {
+        if names.contains(name) {
+            given.append(name, value.clone());
+        }
+    }
+    given
 }
 
 /// An answer, read whole.
@@ -414,24 +426,28 @@ impl Host for ScriptedHost {
         value.unwrap_or_else(|| Err("undefined".to_owned())).map_err(VariableUnavailable)
     }
 
-    async fn send(&self, request: Request<Bytes>, timeout: Duration) -> Result<Response<ScriptedBody>, SendFault> {
-        let endpoint = endpoint_of(&request);
+    async fn send(&self, request: &Request<Bytes>, limit: Duration) -> Result<Response<ScriptedBody>, SendFault> {
+        let endpoint = endpoint_of(request);
         let scripted = self.0.scripted.borrow_mut().get_mut(endpoint).and_then(VecDeque::pop_front);
-        let right = (self.0.upstream.borrow_mut())(&request);
+        let right = (self.0.upstream.borrow_mut())(request);
         let reply = scripted.unwrap_or(right);
-        self.0.requests.borrow_mut().push(request);
+        self.0.requests.borrow_mut().push(request.clone());
         self.sleep(self.0.before_sending.get()).await;
-        self.sleep(reply.delay.min(timeout)).await;
-        if reply.delay > timeout {
+        self.sleep(reply.delay.min(limit)).await;
+        if reply.delay > limit {
             return Err(SendFault::TimedOut);
         }
         if let Some(fault) = reply.fault {
             return Err(fault);
         }
-        let body = ScriptedBody { pieces: reply.pieces.into(), pause: reply.pause, host: self.clone() };
+        let body = ScriptedBody { pieces: reply.pieces.into(), pause: reply.pause, limit, host: self.clone() };
         let mut response = Response::builder().status(reply.status).body(body).unwrap();
-        *response.headers_mut() = reply.headers;
+        *response.headers_mut() = looked_at(reply.headers, &upstream::HEADERS_LOOKED_AT);
         Ok(response)
+    }
+
+    fn keeps_limits(&self) -> bool {
+        self.0.before_sending.get().is_zero()
     }
 
     async fn sleep(&self, duration: Duration) {
@@ -472,14 +488,22 @@ impl Host for ScriptedHost {
 pub(crate) struct ScriptedBody {
     pieces: VecDeque<Bytes>,
     pause: Duration,
+    limit: Duration,
     host: ScriptedHost,
 }
 
 impl UpstreamBody for ScriptedBody {
+    fn is_whole(&self) -> bool {
+        false
+    }
+
     async fn next(&mut self) -> Option<Result<Bytes, SendFault>> {
         let piece = self.pieces.pop_front()?;
         if !self.pause.is_zero() {
-            self.host.sleep(self.pause).await;
+            self.host.sleep(self.pause.min(self.limit)).await;
+        }
+        if self.pause > self.limit {
+            return Some(Err(SendFault::TimedOut));
         }
         Some(Ok(piece))
     }
