@@ -4,7 +4,6 @@ use std::{
     cell::{Cell, RefCell},
     io::Write,
     rc::Rc,
-    task::Waker,
     time::Duration,
 };
 
@@ -34,6 +33,11 @@ use crate::{
     response::{self, Body},
     upstream,
 };
+
+/// How often the host is let go on before a message is handed to it. The body's first piece is then written already, and
+/// Spin sends it in one packet with the head; otherwise it follows alone, and waits 40 ms for the other side to
+/// acknowledge the head.
+const YIELDS_BEFORE_SENDING: usize = 2;
 
 /// A streamed answer ends after this time and this many bytes, whatever is still to come: its upstream connection is
 /// held all the while. Graph's largest photos have 4 MB.
@@ -68,14 +72,13 @@ impl Guest for Component {
         let is_head = head.method == http::Method::HEAD;
         let instance = INSTANCE.with(Rc::clone);
         let response = api::answer(&instance, &Spin, &head).await;
-        match into_wasi(response, is_head) {
-            Ok(answer) => Ok(answer),
+        let answer = into_wasi(response, is_head).or_else(|error| {
             // Spin made its own answer of an error: an empty one.
-            Err(error) => {
-                Spin.log(&log_line::unsendable(&error.to_string()));
-                into_wasi(response::empty(StatusCode::BAD_GATEWAY), is_head).map_err(|_| ErrorCode::InternalError(None))
-            }
-        }
+            Spin.log(&log_line::unsendable(&error.to_string()));
+            into_wasi(response::empty(StatusCode::BAD_GATEWAY), is_head).map_err(|_| ErrorCode::InternalError(None))
+        })?;
+        let_body_begin().await;
+        Ok(answer)
     }
 }
 
@@ -108,8 +111,8 @@ fn into_wasi(response: Response<Body<IncomingBody>>, is_head: bool) -> Result<ty
     }
     match body {
         None => {}
-        Some(Body::Whole(bytes)) => begin(outgoing.write(bytes)),
-        Some(Body::Streamed(begun, rest)) => begin(outgoing.stream(begun, rest)),
+        Some(Body::Whole(bytes)) => wit_bindgen::spawn(outgoing.write(bytes)),
+        Some(Body::Streamed(begun, rest)) => wit_bindgen::spawn(outgoing.stream(begun, rest)),
     }
     Ok(answer)
 }
@@ -134,14 +137,10 @@ fn fields_of(headers: &HeaderMap) -> Result<Fields, types::HeaderError> {
     Fields::from_list(&entries)
 }
 
-/// Does the first step of `task` at once, and goes on with it beside the request.
-///
-/// The first piece of a body is then written before its head is handed to the host, which sends both in one packet;
-/// otherwise it follows alone, and waits 40 ms for the other side to acknowledge the head.
-fn begin(task: impl Future<Output = ()> + 'static) {
-    let mut task = Box::pin(task);
-    if task.as_mut().poll(&mut std::task::Context::from_waker(Waker::noop())).is_pending() {
-        wit_bindgen::spawn(task);
+/// See [`YIELDS_BEFORE_SENDING`].
+async fn let_body_begin() {
+    for _ in 0..YIELDS_BEFORE_SENDING {
+        wit_bindgen::yield_async().await;
     }
 }
 
@@ -275,7 +274,7 @@ impl Host for Spin {
 
     async fn send(&self, request: &Request<Bytes>, limit: Duration) -> Result<Response<Self::Body>, SendFault> {
         let (options, is_limited) = options(limit);
-        let request = outgoing(request, options).map_err(SendFault::Broken)?;
+        let request = outgoing(request, options).await.map_err(SendFault::Broken)?;
         let response = client::send(request).await.map_err(fault_of)?;
         // Spin's limits begin when it connects. Before it does so for the first time in an instance it resolves the
         // application's variables, which may take a vault's time.
@@ -341,7 +340,7 @@ fn options(limit: Duration) -> (RequestOptions, bool) {
 ///
 /// # Errors
 /// In words for the log, where it is none that WASI allows.
-fn outgoing(request: &Request<Bytes>, options: RequestOptions) -> Result<types::Request, String> {
+async fn outgoing(request: &Request<Bytes>, options: RequestOptions) -> Result<types::Request, String> {
     let (uri, body) = (request.uri(), request.body().clone());
     let fields = fields_of(request.headers()).map_err(|error| error.to_string())?;
     let (outgoing_body, contents, trailers) = OutgoingBody::new(body.is_empty());
@@ -363,7 +362,10 @@ fn outgoing(request: &Request<Bytes>, options: RequestOptions) -> Result<types::
         wasi.set_path_with_query(uri.path_and_query().map(|path| path.as_str()))
     };
     set().map_err(|()| format!("{uri} is no address that the host takes"))?;
-    begin(outgoing_body.write(body));
+    if !body.is_empty() {
+        wit_bindgen::spawn(outgoing_body.write(body));
+        let_body_begin().await;
+    }
     Ok(wasi)
 }
 
