@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use spin_sdk::{
     key_value::Store,
     time, variables,
@@ -103,8 +103,12 @@ fn into_wasi(response: Response<Body<IncomingBody>>, is_head: bool) -> Result<ty
         Body::Whole(bytes) if bytes.is_empty() => None,
         body => Some(body),
     };
-    let (outgoing, contents, trailers) = OutgoingBody::new(body.is_none());
-    let (answer, _sent) = types::Response::new(fields, contents, trailers);
+    let unless_said = match body {
+        Some(Body::Streamed(..)) => is_cut,
+        _ => is_whole,
+    };
+    let (outgoing, contents, end) = OutgoingBody::new(body.is_none(), unless_said);
+    let (answer, _sent) = types::Response::new(fields, contents, end);
     // It is 200 to begin with, and no other answer is as frequent.
     if head.status != StatusCode::OK {
         let _ = answer.set_status_code(head.status.as_u16());
@@ -121,8 +125,7 @@ fn into_wasi(response: Response<Body<IncomingBody>>, is_head: bool) -> Result<ty
 fn copy(fields: &Fields, looked_at: &[HeaderName]) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in fields.copy_all() {
-        // The host's names are in lower case.
-        let known = looked_at.iter().find(|known| known.as_str() == name);
+        let known = looked_at.iter().find(|known| known.as_str().eq_ignore_ascii_case(&name));
         if let (Some(name), Ok(value)) = (known, HeaderValue::try_from(value)) {
             // Fails only beyond 32768 headers.
             let _ = headers.try_append(name, value);
@@ -147,18 +150,26 @@ async fn let_body_begin() {
 /// The writing end of a message's body.
 struct OutgoingBody {
     contents: Option<StreamWriter<u8>>,
-    /// Says that the body is whole, when it is dropped.
-    trailers: FutureWriter<BodyEnd>,
+    end: FutureWriter<BodyEnd>,
 }
 
 /// Trailers, of which there are none here, or why a body broke off.
 type BodyEnd = Result<Option<Trailers>, ErrorCode>;
 
+fn is_whole() -> BodyEnd {
+    Ok(None)
+}
+
+fn is_cut() -> BodyEnd {
+    Err(ErrorCode::InternalError(None))
+}
+
 impl OutgoingBody {
-    fn new(is_empty: bool) -> (Self, Option<StreamReader<u8>>, FutureReader<BodyEnd>) {
-        let (trailers, trailers_reader) = wit_future::new(|| Ok(None));
+    /// A body, and the ends that the host reads. `unless_said` is how it ends if nobody says it.
+    fn new(is_empty: bool, unless_said: fn() -> BodyEnd) -> (Self, Option<StreamReader<u8>>, FutureReader<BodyEnd>) {
+        let (end, end_reader) = wit_future::new(unless_said);
         let (contents, contents_reader) = (!is_empty).then(wit_stream::new).unzip();
-        (Self { contents, trailers }, contents_reader, trailers_reader)
+        (Self { contents, end }, contents_reader, end_reader)
     }
 
     /// Writes `bytes`; there is nobody to tell if they are not wanted any more.
@@ -171,7 +182,7 @@ impl OutgoingBody {
     /// Writes `begun` and what follows. It ends in an error, so that what was sent is known to be cut, where it goes on
     /// for too long.
     async fn stream(self, begun: Bytes, mut rest: IncomingBody) {
-        let Self { contents: Some(mut contents), trailers } = self else { return };
+        let Self { contents: Some(mut contents), end } = self else { return };
         let copying = async {
             let mut allowance = MAX_STREAM_BYTES;
             let mut next = Some(Ok(begun));
@@ -181,16 +192,14 @@ impl OutgoingBody {
                 if !contents.write_all(piece.into()).await.is_empty() {
                     break;
                 }
-                next = if rest.is_whole() { None } else { rest.read().await };
+                next = rest.read().await;
             }
-            Ok(())
+            Ok(None)
         };
-        let ended =
+        let copied =
             upstream::within(&Spin, STREAM_TIMEOUT, copying).await.unwrap_or(Err(ErrorCode::HttpResponseTimeout));
-        if let Err(code) = ended {
-            // Before the contents end, since those alone would be a whole body.
-            let _ = trailers.write(Err(code)).await;
-        }
+        // Before the contents end.
+        let _ = end.write(copied).await;
     }
 }
 
@@ -199,26 +208,21 @@ struct IncomingBody {
     contents: StreamReader<u8>,
     /// Until the contents have ended.
     end: Option<FutureReader<BodyEnd>>,
-    /// How much is still to come, where the head says it.
-    remaining: Option<usize>,
     /// Says that the body was taken, when it is dropped.
     _taken: FutureWriter<Result<(), ErrorCode>>,
 }
 
 impl IncomingBody {
-    fn new(response: types::Response, length: Option<usize>) -> Self {
+    fn new(response: types::Response) -> Self {
         let (taken, taken_reader) = wit_future::new(|| Ok(()));
         let (contents, end) = types::Response::consume_body(response, taken_reader);
-        Self { contents, end: Some(end), remaining: length, _taken: taken }
+        Self { contents, end: Some(end), _taken: taken }
     }
 
     async fn read(&mut self) -> Option<Result<Bytes, ErrorCode>> {
         let (result, piece) = self.contents.read(Vec::with_capacity(READ_BYTES)).await;
         match result {
-            StreamResult::Complete(_) => {
-                self.remaining = self.remaining.map(|remaining| remaining.saturating_sub(piece.len()));
-                Some(Ok(piece.into()))
-            }
+            StreamResult::Complete(_) => Some(Ok(piece.into())),
             StreamResult::Dropped | StreamResult::Cancelled => match self.end.take()?.await {
                 Ok(_trailers) => None,
                 Err(code) => Some(Err(code)),
@@ -228,10 +232,6 @@ impl IncomingBody {
 }
 
 impl UpstreamBody for IncomingBody {
-    fn is_whole(&self) -> bool {
-        self.remaining == Some(0)
-    }
-
     async fn next(&mut self) -> Option<Result<Bytes, SendFault>> {
         Some(self.read().await?.map_err(fault_of))
     }
@@ -320,16 +320,18 @@ impl Host for Spin {
 }
 
 /// Options that hold `limit`, and whether the host heeds them. Most calls have the same limit, and a copy is one call of
-/// the host where new options are three.
+/// the host where new options are four.
 fn options(limit: Duration) -> (RequestOptions, bool) {
     LAST_OPTIONS.with_borrow_mut(|last| match last {
         Some((options, last_limit, is_limited)) if *last_limit == limit => (options.clone(), *is_limited),
         last => {
             let options = RequestOptions::new();
             let nanoseconds = limit.as_nanos().try_into().ok();
-            // Spin counts connecting, which has a limit of its own too, within the wait for the head.
-            let heeded =
-                options.set_first_byte_timeout(nanoseconds).and(options.set_between_bytes_timeout(nanoseconds));
+            // Spin counts connecting within the wait for the head too.
+            let heeded = options
+                .set_connect_timeout(nanoseconds)
+                .and(options.set_first_byte_timeout(nanoseconds))
+                .and(options.set_between_bytes_timeout(nanoseconds));
             let (options, _, is_limited) = last.insert((options, limit, heeded.is_ok()));
             (options.clone(), *is_limited)
         }
@@ -343,8 +345,8 @@ fn options(limit: Duration) -> (RequestOptions, bool) {
 async fn outgoing(request: &Request<Bytes>, options: RequestOptions) -> Result<types::Request, String> {
     let (uri, body) = (request.uri(), request.body().clone());
     let fields = fields_of(request.headers()).map_err(|error| error.to_string())?;
-    let (outgoing_body, contents, trailers) = OutgoingBody::new(body.is_empty());
-    let (wasi, _sent) = types::Request::new(fields, contents, trailers, Some(options));
+    let (outgoing_body, contents, end) = OutgoingBody::new(body.is_empty(), is_whole);
+    let (wasi, _sent) = types::Request::new(fields, contents, end, Some(options));
     // It is GET to begin with.
     let method = match *request.method() {
         http::Method::GET => None,
@@ -374,8 +376,7 @@ fn incoming(response: types::Response) -> Result<Response<IncomingBody>, SendFau
     let status =
         StatusCode::from_u16(response.get_status_code()).map_err(|error| SendFault::Broken(error.to_string()))?;
     let headers = copy(&response.get_headers(), &upstream::HEADERS_LOOKED_AT);
-    let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    let mut answer = Response::new(IncomingBody::new(response, length));
+    let mut answer = Response::new(IncomingBody::new(response));
     *answer.status_mut() = status;
     *answer.headers_mut() = headers;
     Ok(answer)

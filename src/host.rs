@@ -60,9 +60,6 @@ pub trait Host: Clone + 'static {
 /// A response body that arrives piece by piece.
 #[expect(async_fn_in_trait, reason = "single-threaded by design")]
 pub trait UpstreamBody: 'static {
-    /// Whether it is known to have come to its end.
-    fn is_whole(&self) -> bool;
-
     /// The next piece, `None` at the end.
     async fn next(&mut self) -> Option<Result<Bytes, SendFault>>;
 }

@@ -42,24 +42,21 @@ struct Held {
 }
 
 impl SettingsSource {
-    /// The settings. They are read again beside a request, which does not wait for it.
-    ///
-    /// Without any at hand nothing is remembered of a failure, so that a mended variable counts at once.
+    /// The settings, if they were read already. They are read again beside a request, which does not wait for it.
+    pub fn at_hand<H: Host>(&self, instance: &Rc<Instance>, host: &H, now: UnixTime) -> Option<Rc<Settings>> {
+        let (settings, due) = self.held(now)?;
+        if due {
+            read_beside(instance, host);
+        }
+        Some(settings)
+    }
+
+    /// The settings, where none are at hand. Nothing is remembered of a failure, so that a mended variable counts at
+    /// once.
     ///
     /// # Errors
     /// [`Error::Settings`] with every faulty variable, the secret included if others have wrong values.
-    pub async fn current<H: Host>(
-        &self,
-        instance: &Rc<Instance>,
-        host: &H,
-        now: UnixTime,
-    ) -> Result<Rc<Settings>, Error> {
-        if let Some((settings, due)) = self.held(now) {
-            if due {
-                read_beside(instance, host);
-            }
-            return Ok(settings);
-        }
+    pub async fn read_first<H: Host>(&self, instance: &Rc<Instance>, host: &H) -> Result<Rc<Settings>, Error> {
         let deadline = Deadline::after(host.elapsed(), READ_TIMEOUT);
         match self.read(host, deadline).await {
             Some(Ok(settings)) => Ok(settings),

@@ -249,13 +249,17 @@ async fn send_and_read<H: Host>(
     max_body: usize,
     request: &Request<Bytes>,
 ) -> Result<Answer<H::Body>, SendFault> {
-    let sending = time.host.send(request, time.limit);
+    let sending = time.host.send(request, time.host_limit());
     let (head, mut rest) = time.wait(time.begun, sending).await??.into_parts();
     let mut first = Bytes::new();
     let mut more = BytesMut::new();
-    while !rest.is_whole()
-        && let Some(piece) = time.wait(time.host.elapsed(), rest.next()).await?.transpose()?
-    {
+    while let Some(piece) = time.wait(time.host.elapsed(), rest.next()).await.unwrap_or_else(|fault| Some(Err(fault))) {
+        let piece = match piece {
+            Ok(piece) => piece,
+            // What an answer says by its status is told by its head.
+            Err(_) if !head.status.is_success() => break,
+            Err(fault) => return Err(fault),
+        };
         if first.is_empty() {
             first = piece;
         } else {
@@ -281,13 +285,17 @@ struct AttemptTime<'a, H> {
 }
 
 impl<H: Host> AttemptTime<'_, H> {
+    fn host_limit(&self) -> Duration {
+        self.limit.saturating_sub(self.limit / 10)
+    }
+
     /// Waits for a part of the attempt.
     ///
-    /// A timer costs as much as verifying a signature, so the host's own limit has to do where it can: early in the
-    /// attempt, which then ends a tenth after its limit at the latest.
+    /// A timer costs as much as verifying a signature, so the host's own limit has to do where it can: in the first tenth
+    /// of the attempt, since the host counts nine from the beginning of each wait.
     async fn wait<T>(&self, now: Duration, part: impl Future<Output = T>) -> Result<T, SendFault> {
         let left = self.limit.saturating_sub(now.saturating_sub(self.begun));
-        if self.host.keeps_limits() && left >= self.limit.saturating_sub(self.limit / 10) {
+        if self.host.keeps_limits() && left >= self.host_limit() {
             return Ok(part.await);
         }
         within(self.host, left, part).await.map_err(|Elapsed| SendFault::TimedOut)

@@ -243,6 +243,43 @@ fn a_body_that_drips_has_no_more_time_than_one_that_does_not() {
 }
 
 #[test]
+fn a_piece_that_the_host_stops_waiting_for_has_no_more_time_either() {
+    let world = World::new();
+    assert_eq!(world.get(&token()).status, 200);
+    let before = world.elapsed();
+    world.next("me", [Reply::json(200, &json!({"displayName": "Ada"})).dripping(2, Duration::from_secs(60))]);
+    world.get(&token()).is(504, "graph_timeout");
+    assert!(world.elapsed() - before <= Duration::from_secs(10), "{:?}", world.elapsed());
+}
+
+#[test]
+fn a_cut_body_is_asked_for_again_if_it_was_to_be_a_profile() {
+    let world = World::new();
+    let profile = Reply::json(200, &json!({"displayName": "Ada"}));
+    world.next("me", [profile.clone().cut(), profile.clone()]);
+    let answer = world.get(&token());
+    assert_eq!((answer.status, answer.json()["displayName"].as_str()), (200, Some("Ada")));
+    assert_eq!(world.calls("me"), 2);
+    world.next("me", [profile.clone().cut(), profile.cut()]);
+    world.get(&token()).is(502, "graph_unreachable");
+}
+
+#[test]
+fn a_cut_refusal_says_what_its_status_says() {
+    for (status, code) in [(429, "graph_throttled"), (404, "graph_not_found"), (503, "graph_unavailable")] {
+        let world = World::new();
+        let reply = Reply::new(status, r#"{"error":{"code":"#).header("retry-after", "7").cut();
+        world.next("me", [reply]);
+        let answer = world.get(&token());
+        assert_eq!(answer.code(), code);
+        assert_eq!(world.calls("me"), 1, "{status}");
+        if status != 404 {
+            assert_eq!(answer.header("retry-after"), "7");
+        }
+    }
+}
+
+#[test]
 fn an_instance_whose_host_denies_its_calls_takes_no_more_requests() {
     let world = World::new();
     world.next("metadata", [Reply::fault(SendFault::TimedOut)]);

@@ -45,6 +45,8 @@ pub(crate) struct Reply {
     pub(crate) fault: Option<SendFault>,
     /// Before each piece.
     pub(crate) pause: Duration,
+    /// Whether the body ends in a fault.
+    pub(crate) is_cut: bool,
 }
 
 impl Reply {
@@ -60,7 +62,12 @@ impl Reply {
             delay: Duration::ZERO,
             fault: None,
             pause: Duration::ZERO,
+            is_cut: false,
         }
+    }
+
+    pub(crate) fn cut(self) -> Self {
+        Self { is_cut: true, ..self }
     }
 
     pub(crate) fn fault(fault: SendFault) -> Self {
@@ -440,7 +447,13 @@ impl Host for ScriptedHost {
         if let Some(fault) = reply.fault {
             return Err(fault);
         }
-        let body = ScriptedBody { pieces: reply.pieces.into(), pause: reply.pause, limit, host: self.clone() };
+        let body = ScriptedBody {
+            pieces: reply.pieces.into(),
+            pause: reply.pause,
+            is_cut: reply.is_cut,
+            limit,
+            host: self.clone(),
+        };
         let mut response = Response::builder().status(reply.status).body(body).unwrap();
         *response.headers_mut() = looked_at(reply.headers, &upstream::HEADERS_LOOKED_AT);
         Ok(response)
@@ -488,17 +501,16 @@ impl Host for ScriptedHost {
 pub(crate) struct ScriptedBody {
     pieces: VecDeque<Bytes>,
     pause: Duration,
+    is_cut: bool,
     limit: Duration,
     host: ScriptedHost,
 }
 
 impl UpstreamBody for ScriptedBody {
-    fn is_whole(&self) -> bool {
-        false
-    }
-
     async fn next(&mut self) -> Option<Result<Bytes, SendFault>> {
-        let piece = self.pieces.pop_front()?;
+        let Some(piece) = self.pieces.pop_front() else {
+            return std::mem::take(&mut self.is_cut).then(|| Err(SendFault::Broken("cut".to_owned())));
+        };
         if !self.pause.is_zero() {
             self.host.sleep(self.pause.min(self.limit)).await;
         }
