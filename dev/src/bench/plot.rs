@@ -1,6 +1,6 @@
 //! A picture of the cost of a request against the number of users.
 
-use std::path::Path;
+use std::{ops::Range, path::Path};
 
 use anyhow::{Context, Result, anyhow};
 use plotters::prelude::*;
@@ -28,18 +28,21 @@ pub(super) fn draw(measurements: &[Measurement], connections: usize, file: &Path
         own.filter_map(|row| Some((f64::from(u32::try_from(row.users).ok()?), row.cpu_us_per_request))).collect()
     };
     let all: Vec<(f64, f64)> = SUBJECTS.iter().flat_map(|(subject, _)| points(*subject)).collect();
-    let most_users = all.iter().map(|point| point.0).fold(10.0, f64::max);
-    let most_cost = all.iter().map(|point| point.1).fold(100.0, f64::max);
+    let fewest_users = all.iter().map(|point| point.0).fold(10.0, f64::min);
+    let most_users = all.iter().map(|point| point.0).fold(10.0 * fewest_users, f64::max);
+    let least_cost = all.iter().map(|point| point.1).fold(100.0, f64::min);
+    let most_cost = all.iter().map(|point| point.1).fold(10.0 * least_cost, f64::max);
     if let Some(folder) = file.parent() {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
-    draw_chart(&points, (most_users, most_cost * 1.1), connections, file)
+    draw_chart(&points, fewest_users..most_users, least_cost..most_cost * 2.0, connections, file)
         .map_err(|error| anyhow!("the plot cannot be written to {}: {error}", file.display()))
 }
 
 fn draw_chart(
     points: &impl Fn(Subject) -> Vec<(f64, f64)>,
-    (most_users, most_cost): (f64, f64),
+    users: Range<f64>,
+    cost: Range<f64>,
     connections: usize,
     file: &Path,
 ) -> Result<(), Box<dyn std::error::Error>> {
@@ -50,7 +53,7 @@ fn draw_chart(
         .margin(16)
         .x_label_area_size(44)
         .y_label_area_size(64)
-        .build_cartesian_2d((1.0..most_users).log_scale(), 0.0..most_cost)?;
+        .build_cartesian_2d(users.log_scale(), cost.log_scale())?;
     chart
         .configure_mesh()
         .light_line_style(TRANSPARENT)

@@ -21,7 +21,10 @@ pub(super) struct Rs256 {
     pub(super) openssl_us: Option<f64>,
 }
 
-/// Measures each in turn. Time is that of the processor, as `openssl speed` counts it, so that other programs on the
+/// How often each is measured, in turns. The shortest time counts: whatever else the machine does can only lengthen it.
+const TURNS: usize = 4;
+
+/// Measures each in turns. Time is that of the processor, as `openssl speed` counts it, so that other programs on the
 /// machine disturb less.
 ///
 /// # Errors
@@ -31,18 +34,19 @@ pub(super) async fn measure(stage: &Stage, progress: Progress) -> Result<Rs256> 
     let step = progress.step("Measuring RS256");
     let served = stage.serve_rs256().await?;
     let key_and_token = key_and_token(&stage.tenant).await?;
-    let profile_get_us = in_wasm(&served, "profile-get", &key_and_token).await?;
-    let jwt_simple_us = in_wasm(&served, "jwt-simple", &key_and_token).await?;
-    served.stop().await;
-    let openssl_us = match openssl().await {
-        Ok(microseconds) => Some(microseconds),
-        Err(error) => {
-            progress.note(&format!("RS256 is not compared with OpenSSL: {error:#}"));
-            None
+    let mut best = Rs256 { profile_get_us: f64::INFINITY, jwt_simple_us: f64::INFINITY, openssl_us: None };
+    for turn in 0..TURNS {
+        best.profile_get_us = best.profile_get_us.min(in_wasm(&served, "profile-get", &key_and_token).await?);
+        best.jwt_simple_us = best.jwt_simple_us.min(in_wasm(&served, "jwt-simple", &key_and_token).await?);
+        match openssl().await {
+            Ok(microseconds) => best.openssl_us = Some(best.openssl_us.map_or(microseconds, |us| us.min(microseconds))),
+            Err(error) if turn == 0 => progress.note(&format!("RS256 is not compared with OpenSSL: {error:#}")),
+            Err(_) => {}
         }
-    };
+    }
+    served.stop().await;
     step.done("Measured RS256");
-    Ok(Rs256 { profile_get_us, jwt_simple_us, openssl_us })
+    Ok(best)
 }
 
 /// Microseconds for one verification by `verifier`.
