@@ -24,7 +24,7 @@ impl SpinProgram {
     /// # Errors
     /// When there is no such program, or it is too old for this project.
     pub async fn find() -> Result<Self> {
-        Self::checked(env::var_os("SPIN").unwrap_or_else(|| "spin".into())).await
+        Self::checked(env::var_os("SPIN").filter(|program| !program.is_empty()).unwrap_or_else(|| "spin".into())).await
     }
 
     async fn checked(program: OsString) -> Result<Self> {
