@@ -330,8 +330,8 @@ fn options(limit: Duration) -> (RequestOptions, bool) {
             // Spin counts connecting within the wait for the head too.
             let heeded = options
                 .set_connect_timeout(nanoseconds)
-                .and(options.set_first_byte_timeout(nanoseconds))
-                .and(options.set_between_bytes_timeout(nanoseconds));
+                .and_then(|()| options.set_first_byte_timeout(nanoseconds))
+                .and_then(|()| options.set_between_bytes_timeout(nanoseconds));
             let (options, _, is_limited) = last.insert((options, limit, heeded.is_ok()));
             (options.clone(), *is_limited)
         }
