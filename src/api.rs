@@ -84,7 +84,7 @@ pub async fn answer<H: Host>(instance: &Rc<Instance>, host: &H, request: &Reques
         }
     };
     let total = host.elapsed().saturating_sub(started);
-    add_headers(response.headers_mut(), request, &correlation, settings, &notes.server_timing(total));
+    add_headers(response.headers_mut(), request, &correlation, settings, || notes.server_timing(total));
     let served =
         Served { method: method_word(&request.method), path: route.word(), status: response.status(), outcome: code };
     notes.log(host, &correlation, served, error.as_ref(), total);
@@ -135,13 +135,13 @@ fn add_headers(
     request: &RequestHead,
     correlation: &Correlation,
     settings: Option<&Settings>,
-    server_timing: &str,
+    server_timing: impl FnOnce() -> String,
 ) {
     correlation.add_to_answer(answer);
     if let Some(settings) = settings {
         cors::add_to_answer(answer, &request.headers, settings);
         if settings.server_timing
-            && let Ok(value) = HeaderValue::from_str(server_timing)
+            && let Ok(value) = HeaderValue::try_from(server_timing())
         {
             answer.insert(SERVER_TIMING, value);
         }

@@ -18,7 +18,7 @@ const VARIABLE: &str = "client_secret";
 const LIFETIME_SECONDS: u64 = 600;
 
 /// The longest wait for it. Spin's own retries would go on for a minute.
-pub(crate) const READ_TIMEOUT: Duration = Duration::from_secs(8);
+const READ_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// How long a credential serves when it cannot be read again. It is most likely still right, and Entra says if it is not.
 const MAX_AGE_SECONDS: u64 = 24 * 3600;

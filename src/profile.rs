@@ -112,9 +112,7 @@ async fn ask_graph<H: Host>(
     let Context { host, settings, correlation, deadline, .. } = context;
     let request = graph::request(resource, token, settings, correlation)
         .ok_or_else(|| Error::Internal("the request to Graph could not be made".to_owned()))?;
-    let upstream::Answer { head, reading, rest } = upstream::call(host, *deadline, graph::STEP, request)
-        .await
-        .map_err(|fault| graph::STEP.fault(FaultKind::Send(fault)))?;
+    let upstream::Answer { head, reading, rest } = upstream::call(host, *deadline, graph::STEP, request).await?;
     notes.graph_answered(host.elapsed());
 
     if graph::is_answer(&head, &reading, resource) {

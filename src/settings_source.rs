@@ -44,11 +44,13 @@ struct Held {
 impl SettingsSource {
     /// The settings, if they were read already. They are read again beside a request, which does not wait for it.
     pub fn at_hand<H: Host>(&self, instance: &Rc<Instance>, host: &H, now: UnixTime) -> Option<Rc<Settings>> {
-        let (settings, due) = self.held(now)?;
-        if due {
+        let mut held = self.held.borrow_mut();
+        let held = held.as_mut().filter(|held| now.since(held.read) < MAX_AGE_SECONDS)?;
+        if now >= held.read_again {
+            held.read_again = now.plus(RETRY_SECONDS);
             read_beside(instance, host);
         }
-        Some(settings)
+        Some(Rc::clone(&held.settings))
     }
 
     /// The settings, where none are at hand. Nothing is remembered of a failure, so that a mended variable counts at
@@ -68,17 +70,6 @@ impl SettingsSource {
             }
             None => Err(Error::DeadlinePassed),
         }
-    }
-
-    /// The settings at hand, and whether they are to be read again now, which is then noted.
-    fn held(&self, now: UnixTime) -> Option<(Rc<Settings>, bool)> {
-        let mut held = self.held.borrow_mut();
-        let held = held.as_mut().filter(|held| now.since(held.read) < MAX_AGE_SECONDS)?;
-        let due = now >= held.read_again;
-        if due {
-            held.read_again = now.plus(RETRY_SECONDS);
-        }
-        Some((Rc::clone(&held.settings), due))
     }
 
     async fn read<H: Host>(&self, host: &H, deadline: Deadline) -> Option<Result<Rc<Settings>, SettingsFaults>> {

@@ -9,19 +9,7 @@ use serde::{
     Deserialize, Deserializer,
     de::{Error, MapAccess, SeqAccess, Visitor},
 };
-use serde_json::{Map, Number, Value};
-
-/// Reads `bytes` as one JSON object: UTF-8, no member twice, nothing behind it.
-///
-/// # Errors
-/// The parser's own words; they hold member names at most, never values.
-pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, serde_json::Error> {
-    let Strict(value) = serde_json::from_slice(bytes)?;
-    match value {
-        Value::Object(members) => Ok(members),
-        _ => Err(Error::custom("not a JSON object")),
-    }
-}
+use serde_json::{Map, Value};
 
 /// The members of one JSON object, as far as claims are judged: texts and whole numbers.
 #[derive(Debug)]
@@ -39,10 +27,10 @@ pub enum Member<'a> {
 }
 
 impl<'a> Members<'a> {
-    /// Reads `bytes` as [`object`] does, and copies next to nothing of it.
+    /// Reads `bytes` as one JSON object: UTF-8, no member twice, nothing behind it. Next to nothing of it is copied.
     ///
     /// # Errors
-    /// See [`object`].
+    /// The parser's own words; they hold member names at most, never values.
     pub fn of(bytes: &'a [u8]) -> Result<Self, serde_json::Error> {
         let mut parser = serde_json::Deserializer::from_slice(bytes);
         let members = (&mut parser).deserialize_map(MembersVisitor)?;
@@ -61,6 +49,15 @@ impl<'a> Members<'a> {
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(name, _)| name.as_ref())
     }
+}
+
+/// Reads `bytes` as [`Members::of`] does, and keeps all of it, for objects that are sent on.
+///
+/// # Errors
+/// See [`Members::of`].
+pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, serde_json::Error> {
+    Members::of(bytes)?;
+    serde_json::from_slice(bytes)
 }
 
 struct MembersVisitor;
@@ -147,66 +144,6 @@ impl<'de> Visitor<'de> for MemberVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Member<'de>, A::Error> {
         MembersVisitor.visit_map(map).map(|_| Member::Other)
-    }
-}
-
-struct Strict(Value);
-
-impl<'de> Deserialize<'de> for Strict {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(StrictVisitor).map(Self)
-    }
-}
-
-struct StrictVisitor;
-
-impl<'de> Visitor<'de> for StrictVisitor {
-    type Value = Value;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("JSON without repeated members")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
-    }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("a number out of range"))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::String(value.to_owned()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Value, A::Error> {
-        let mut array = Vec::new();
-        while let Some(Strict(element)) = elements.next_element()? {
-            array.push(element);
-        }
-        Ok(Value::Array(array))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
-        let mut object = Map::new();
-        while let Some((name, Strict(value))) = members.next_entry::<String, Strict>()? {
-            if object.insert(name, value).is_some() {
-                return Err(Error::custom("a member stands twice"));
-            }
-        }
-        Ok(Value::Object(object))
     }
 }
 

@@ -112,10 +112,9 @@ impl TokenSource {
     /// [`Error::Exchange`] if Entra refuses, and whatever can keep an exchange from being made.
     pub async fn obtain<H: Host>(context: &Context<H>, caller: &Rc<VerifiedCaller>, need: &Need) -> Obtained {
         let source = &context.instance.token_source;
-        let digest = *caller.digest();
-        if let Some(token) = source.remembered(&digest, need, context.now) {
+        if let Some(token) = source.remembered(caller, need, context.now) {
             if token.is_due(context.now) {
-                renew_beside(context, caller, digest);
+                renew_beside(context, caller);
             }
             return Ok((token, Origin::Memory));
         }
@@ -124,37 +123,36 @@ impl TokenSource {
             Need::InsteadOf(_) => (Purpose::Anew, None),
             Need::WithClaims(claims) => (Purpose::WithClaims(claims.clone()), Some(claims.as_str())),
         };
-        let flight = source.flights.run(&context.host, context.deadline, (digest, purpose), async || {
+        let flight = source.flights.run(&context.host, context.deadline, (*caller.digest(), purpose), async || {
             if matches!(need, Need::Any)
-                && let Some(token) = load(context, caller, digest).await
+                && let Some(token) = load(context, caller).await
             {
-                return Ok((source.remember(digest, token), Origin::Store));
+                return Ok((source.remember(caller, token), Origin::Store));
             }
-            exchange(context, caller, digest, claims).await.map(|token| (token, Origin::Exchange))
+            exchange(context, caller, claims).await.map(|token| (token, Origin::Exchange))
         });
         let obtained = flight.await.unwrap_or(Err(Error::DeadlinePassed));
         if let Ok((token, Origin::Store)) = &obtained
             && token.is_due(context.host.now())
         {
-            renew_beside(context, caller, digest);
+            renew_beside(context, caller);
         }
         obtained
     }
 
     /// Forgets a token that Graph has refused, here and in the store.
     pub fn forget<H: Host>(context: &Context<H>, caller: &VerifiedCaller, refused: &GraphToken) {
-        let digest = *caller.digest();
         let mut memory = context.instance.token_source.memory.borrow_mut();
-        if memory.tokens.peek(&digest).is_some_and(|token| **token != *refused) {
+        if memory.tokens.peek(caller.digest()).is_some_and(|token| **token != *refused) {
             return;
         }
-        memory.remove(&digest);
-        store(context, caller, digest, Vec::new());
+        memory.remove(caller.digest());
+        store(context, caller, Vec::new());
     }
 
-    fn remembered(&self, digest: &AssertionDigest, need: &Need, now: UnixTime) -> Option<Rc<GraphToken>> {
+    fn remembered(&self, caller: &VerifiedCaller, need: &Need, now: UnixTime) -> Option<Rc<GraphToken>> {
         let mut memory = self.memory.borrow_mut();
-        let token = memory.tokens.get(digest).filter(|token| token.is_usable(now))?;
+        let token = memory.tokens.get(caller.digest()).filter(|token| token.is_usable(now))?;
         match need {
             Need::Any => Some(Rc::clone(token)),
             Need::InsteadOf(refused) => (token != refused).then(|| Rc::clone(token)),
@@ -162,25 +160,25 @@ impl TokenSource {
         }
     }
 
-    fn remember(&self, digest: AssertionDigest, token: GraphToken) -> Rc<GraphToken> {
+    fn remember(&self, caller: &VerifiedCaller, token: GraphToken) -> Rc<GraphToken> {
         let token = Rc::new(token);
-        self.memory.borrow_mut().put(digest, Rc::clone(&token));
+        self.memory.borrow_mut().put(*caller.digest(), Rc::clone(&token));
         token
     }
 
     /// How long Entra wants no exchange of this directory, or of this token.
-    fn still_throttled(&self, caller: &VerifiedCaller, digest: &AssertionDigest, now: UnixTime) -> Option<Duration> {
+    fn still_throttled(&self, caller: &VerifiedCaller, now: UnixTime) -> Option<Duration> {
         let directory = self.throttled.borrow().get(&caller.tenant_id()).copied();
-        let this_token = self.blocked.borrow_mut().get(digest).copied();
+        let this_token = self.blocked.borrow_mut().get(caller.digest()).copied();
         let until = directory.max(this_token)?;
         (now < until).then(|| Duration::from_secs(until.since(now)))
     }
 
-    fn note_refusal(&self, caller: &VerifiedCaller, digest: AssertionDigest, refusal: &ExchangeRefusal, now: UnixTime) {
+    fn note_refusal(&self, caller: &VerifiedCaller, refusal: &ExchangeRefusal, now: UnixTime) {
         if let Meaning::Throttled { retry_after, this_token_only } = refusal.meaning {
             let until = now.plus(retry_after.as_secs().max(1));
             if this_token_only {
-                self.blocked.borrow_mut().put(digest, until);
+                self.blocked.borrow_mut().put(*caller.digest(), until);
             } else {
                 // As many entries at most as directories may call.
                 self.throttled.borrow_mut().insert(caller.tenant_id(), until);
@@ -211,39 +209,38 @@ impl Memory {
 }
 
 /// Replaces a token before its time is over (`refresh_in`), without letting anyone wait for it.
-fn renew_beside<H: Host>(context: &Context<H>, caller: &Rc<VerifiedCaller>, digest: AssertionDigest) {
-    let purpose = (digest, Purpose::Any);
+fn renew_beside<H: Host>(context: &Context<H>, caller: &Rc<VerifiedCaller>) {
+    let purpose = (*caller.digest(), Purpose::Any);
     if context.instance.token_source.flights.is_running(&purpose) {
         return;
     }
     let (own, caller) = (context.with_new_deadline(), Rc::clone(caller));
     context.host.spawn(async move {
         let source = &own.instance.token_source;
-        let work = async || exchange(&own, &caller, digest, None).await.map(|token| (token, Origin::Exchange));
+        let work = async || exchange(&own, &caller, None).await.map(|token| (token, Origin::Exchange));
         if let Some(Err(error)) = source.flights.run(&own.host, own.deadline, purpose, work).await {
-            postpone(&own, &caller, digest, error.retry_after().unwrap_or_default().max(RENEWAL_PAUSE));
+            postpone(&own, &caller, error.retry_after().unwrap_or_default().max(RENEWAL_PAUSE));
         }
     });
 }
 
 /// The token at hand serves until its end; other requests, also of other instances, leave its renewal alone for a while.
-fn postpone<H: Host>(context: &Context<H>, caller: &VerifiedCaller, digest: AssertionDigest, pause: Duration) {
+fn postpone<H: Host>(context: &Context<H>, caller: &VerifiedCaller, pause: Duration) {
     let source = &context.instance.token_source;
-    let Some(token) = source.memory.borrow().tokens.peek(&digest).cloned() else { return };
+    let Some(token) = source.memory.borrow().tokens.peek(caller.digest()).cloned() else { return };
     let postponed = token.postponed(context.host.now().plus(pause.as_secs()));
-    save(context, caller, digest, &postponed);
-    source.remember(digest, postponed);
+    save(context, caller, &postponed);
+    source.remember(caller, postponed);
 }
 
 async fn exchange<H: Host>(
     context: &Context<H>,
     caller: &VerifiedCaller,
-    digest: AssertionDigest,
     claims: Option<&str>,
 ) -> Result<Rc<GraphToken>, Error> {
     let Context { instance, host, deadline, .. } = context;
     let source = &instance.token_source;
-    if let Some(wait) = source.still_throttled(caller, &digest, host.now()) {
+    if let Some(wait) = source.still_throttled(caller, host.now()) {
         return Err(Error::StillThrottled(wait));
     }
     let credential = instance.credential_source.current(host, *deadline).await?;
@@ -256,11 +253,11 @@ async fn exchange<H: Host>(
     }
     match outcome {
         Ok(token) => {
-            save(context, caller, digest, &token);
-            Ok(source.remember(digest, token))
+            save(context, caller, &token);
+            Ok(source.remember(caller, token))
         }
         Err(refusal) => {
-            source.note_refusal(caller, digest, &refusal, host.now());
+            source.note_refusal(caller, &refusal, host.now());
             Err(Error::Exchange { tenant_id: caller.tenant_id(), refusal })
         }
     }
@@ -304,22 +301,22 @@ fn purpose<H>(context: &Context<H>, caller: &VerifiedCaller, slot: u64) -> Strin
     )
 }
 
-async fn load<H: Host>(context: &Context<H>, caller: &VerifiedCaller, digest: AssertionDigest) -> Option<GraphToken> {
+async fn load<H: Host>(context: &Context<H>, caller: &VerifiedCaller) -> Option<GraphToken> {
     let Context { instance, host, settings, deadline, .. } = context;
-    let slot = slot(&digest, settings.token_store_slots)?;
+    let slot = slot(caller.digest(), settings.token_store_slots)?;
     let purpose = purpose(context, caller, slot);
     let secret = caller.assertion().as_str().as_bytes();
     let content = instance.store.read(host, *deadline, &store_key(slot), secret, purpose.as_bytes()).await?;
     GraphToken::from_content(&content).filter(|token| token.is_usable(host.now()))
 }
 
-fn save<H: Host>(context: &Context<H>, caller: &VerifiedCaller, digest: AssertionDigest, token: &GraphToken) {
-    store(context, caller, digest, token.to_content());
+fn save<H: Host>(context: &Context<H>, caller: &VerifiedCaller, token: &GraphToken) {
+    store(context, caller, token.to_content());
 }
 
 /// Writes the caller's slot, beside the request. What is no token's content is a miss to those who read it.
-fn store<H: Host>(context: &Context<H>, caller: &VerifiedCaller, digest: AssertionDigest, content: Vec<u8>) {
-    let Some(slot) = slot(&digest, context.settings.token_store_slots) else { return };
+fn store<H: Host>(context: &Context<H>, caller: &VerifiedCaller, content: Vec<u8>) {
+    let Some(slot) = slot(caller.digest(), context.settings.token_store_slots) else { return };
     let purpose = purpose(context, caller, slot);
     let (own, secret) = (context.with_new_deadline(), caller.assertion().clone());
     context.host.spawn(async move {

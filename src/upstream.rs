@@ -137,29 +137,32 @@ pub enum Reading {
 /// Sends a request that may be sent twice, and once more if the first attempt broke or the service was unavailable.
 ///
 /// # Errors
-/// A [`SendFault`] of the last attempt; an error status is an answer, not an error.
+/// The [`UpstreamFault`] of the last attempt; an error status is an answer, not an error.
 pub async fn call<H: Host>(
     host: &H,
     deadline: Deadline,
     step: Step,
     mut request: Request<Bytes>,
-) -> Result<Answer<H::Body>, SendFault> {
+) -> Result<Answer<H::Body>, UpstreamFault> {
     // No content coding is undone here, and a request that does not say so allows any (RFC 9110 section 12.5.3).
     request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    let of_step = |fault| step.fault(FaultKind::Send(fault));
     let first = attempt(host, deadline, step, &request).await;
     let wait = match &first {
         Err(SendFault::Broken(_)) => RETRY_WAIT,
         Ok(answer) if is_transient(answer.head.status) => {
             retry_after(&answer.head.headers, host.now()).unwrap_or(RETRY_WAIT)
         }
-        Ok(_) | Err(SendFault::Denied | SendFault::TimedOut | SendFault::DeadlinePassed) => return first,
+        Ok(_) | Err(SendFault::Denied | SendFault::TimedOut | SendFault::DeadlinePassed) => {
+            return first.map_err(of_step);
+        }
     };
     if wait > MAX_RETRY_WAIT || wait.saturating_mul(2) > deadline.remaining(host) {
-        return first;
+        return first.map_err(of_step);
     }
     drop(first);
     host.sleep(wait.saturating_add(jitter(host))).await;
-    attempt(host, deadline, step, &request).await
+    attempt(host, deadline, step, &request).await.map_err(of_step)
 }
 
 /// Makes a call whose answer must be whole.
@@ -172,10 +175,10 @@ pub async fn fetch<H: Host>(
     step: Step,
     request: Request<Bytes>,
 ) -> Result<Response<Bytes>, UpstreamFault> {
-    match call(host, deadline, step, request).await {
-        Ok(Answer { head, reading: Reading::Whole(bytes), .. }) => Ok(Response::from_parts(head, bytes)),
-        Ok(_) => Err(step.unusable(format!("the answer is larger than {} bytes", step.max_body))),
-        Err(fault) => Err(step.fault(FaultKind::Send(fault))),
+    let Answer { head, reading, .. } = call(host, deadline, step, request).await?;
+    match reading {
+        Reading::Whole(bytes) => Ok(Response::from_parts(head, bytes)),
+        Reading::Begun(_) => Err(step.unusable(format!("the answer is larger than {} bytes", step.max_body))),
     }
 }
 
@@ -251,8 +254,7 @@ async fn send_and_read<H: Host>(
 ) -> Result<Answer<H::Body>, SendFault> {
     let sending = time.host.send(request, time.host_limit());
     let (head, mut rest) = time.wait(time.begun, sending).await??.into_parts();
-    let mut first = Bytes::new();
-    let mut more = BytesMut::new();
+    let mut read = BytesMut::new();
     while let Some(piece) = time.wait(time.host.elapsed(), rest.next()).await.unwrap_or_else(|fault| Some(Err(fault))) {
         let piece = match piece {
             Ok(piece) => piece,
@@ -260,21 +262,17 @@ async fn send_and_read<H: Host>(
             Err(_) if !head.status.is_success() => break,
             Err(fault) => return Err(fault),
         };
-        if first.is_empty() {
-            first = piece;
+        if read.is_empty() {
+            // Without a copy: most bodies come in one piece.
+            read = piece.into();
         } else {
-            if more.is_empty() {
-                more.extend_from_slice(&first);
-            }
-            more.extend_from_slice(&piece);
+            read.extend_from_slice(&piece);
         }
-        if first.len().max(more.len()) > max_body {
-            let begun = if more.is_empty() { first } else { more.freeze() };
-            return Ok(Answer { head, reading: Reading::Begun(begun), rest });
+        if read.len() > max_body {
+            return Ok(Answer { head, reading: Reading::Begun(read.freeze()), rest });
         }
     }
-    let whole = if more.is_empty() { first } else { more.freeze() };
-    Ok(Answer { head, reading: Reading::Whole(whole), rest })
+    Ok(Answer { head, reading: Reading::Whole(read.freeze()), rest })
 }
 
 /// The time of one attempt.
