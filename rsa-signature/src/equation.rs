@@ -20,7 +20,7 @@ pub(super) struct Equation<const CHUNKS: usize> {
 
 impl<const CHUNKS: usize> Equation<CHUNKS> {
     /// The equation for an odd modulus in big-endian bytes.
-    #[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
+    #[cfg_attr(target_arch = "wasm32", target_feature(enable = "relaxed-simd"))]
     pub(super) fn new(modulus: &[u8], squarings: u32) -> Self {
         let modulus = Modulus::new(&from_be_bytes(modulus));
         let mut value_factor = one();
@@ -31,7 +31,7 @@ impl<const CHUNKS: usize> Equation<CHUNKS> {
     }
 
     /// Whether the equation holds. Both numbers are less than the modulus, and big-endian.
-    #[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
+    #[cfg_attr(target_arch = "wasm32", target_feature(enable = "relaxed-simd"))]
     pub(super) fn holds(&self, base: &[u8], value: &[u8]) -> bool {
         let base = from_be_bytes(base);
         let mut power = base;

@@ -56,7 +56,7 @@ impl<const CHUNKS: usize> Modulus<CHUNKS> {
     /// Blocks in a number, not counting the spare one.
     const BLOCKS: usize = CHUNKS * CHUNK / BLOCK - 1;
 
-    #[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
+    #[cfg_attr(target_arch = "wasm32", target_feature(enable = "relaxed-simd"))]
     pub(super) fn new(modulus: &Number<CHUNKS>) -> Self {
         // An odd number is its own inverse modulo 8. Newton's method doubles the bits that are right: 3, 6, 12, 24.
         let lowest = modulus[0][0].low();
@@ -83,7 +83,7 @@ impl<const CHUNKS: usize> Modulus<CHUNKS> {
     }
 
     /// The difference of two products, divided by `R`.
-    #[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
+    #[cfg_attr(target_arch = "wasm32", target_feature(enable = "relaxed-simd"))]
     pub(super) fn difference(&self, [first, second]: [(&Number<CHUNKS>, &Staggered<CHUNKS>); 2]) -> Number<CHUNKS> {
         let mut product: Product<CHUNKS> = [[[Pair::ZERO; CHUNK]; CHUNKS]; 2];
         let columns = product.as_flattened_mut().as_flattened_mut();
@@ -104,7 +104,7 @@ impl<const CHUNKS: usize> Modulus<CHUNKS> {
     ///
     /// The product of two different limbs is in a square twice. So each block, beginning with the highest, is multiplied
     /// with itself once and with what is above it twice.
-    #[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
+    #[cfg_attr(target_arch = "wasm32", target_feature(enable = "relaxed-simd"))]
     pub(super) fn square(&self, number: &mut Number<CHUNKS>) {
         let mut product: Product<CHUNKS> = [[[Pair::ZERO; CHUNK]; CHUNKS]; 2];
         let columns = product.as_flattened_mut().as_flattened_mut();
@@ -119,7 +119,7 @@ impl<const CHUNKS: usize> Modulus<CHUNKS> {
     }
 
     /// Makes the lower half of a product zero, and takes the result from above it.
-    #[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
+    #[cfg_attr(target_arch = "wasm32", target_feature(enable = "relaxed-simd"))]
     fn reduce(&self, product: &mut Product<CHUNKS>, result: &mut Number<CHUNKS>) {
         let columns = product.as_flattened_mut().as_flattened_mut();
         let (lowest_chunk, other_chunks) = self.shifted.split_at(1);
@@ -160,7 +160,7 @@ fn blocks<const CHUNKS: usize>(number: &Number<CHUNKS>) -> impl DoubleEndedItera
 /// Adds the product of a block and a number to the columns that it lines up with.
 ///
 /// It stays a function in the compiled code: its loop needs all the registers.
-#[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
+#[cfg_attr(target_arch = "wasm32", target_feature(enable = "relaxed-simd"))]
 #[inline(never)]
 fn add_rows(columns: &mut [Pair], block: [Pair; BLOCK], entries: &[[Entry; CHUNK]]) {
     Rows::new(block).add(columns, entries);

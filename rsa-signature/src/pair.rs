@@ -1,9 +1,10 @@
-//! Two `f64` side by side: one register of Wasm's fixed-width SIMD, an array elsewhere.
+//! Two `f64` side by side: one register of Wasm's SIMD, an array elsewhere.
 //!
-//! In Wasm the operations are safe functions of `core::arch` with the target feature `simd128`. The component is not
-//! built with it throughout: the functions of [`montgomery`](super::montgomery) and [`equation`](super::equation) have it
-//! switched on one by one. What they call is `inline(always)`, here and in the files between. Compiled on its own it would
-//! be without the feature, and so each operation would be a call.
+//! In Wasm the operations are safe functions of `core::arch` with the target feature `relaxed-simd`, which wasmtime and
+//! Spin have switched on as they come. The component is not built with it throughout: the functions of
+//! [`montgomery`](super::montgomery) and [`equation`](super::equation) have it switched on one by one. What they call is
+//! `inline(always)`, here and in the files between. Compiled on its own it would be without the feature, and so each
+//! operation would be a call.
 
 #[cfg(not(target_arch = "wasm32"))]
 pub(super) use portable::Pair;
@@ -23,7 +24,9 @@ impl Pair {
 
 #[cfg(target_arch = "wasm32")]
 mod wasm {
-    use core::arch::wasm32::{f64x2, f64x2_add, f64x2_extract_lane, f64x2_mul, f64x2_sub, i64x2_shuffle, v128};
+    use core::arch::wasm32::{
+        f64x2, f64x2_add, f64x2_extract_lane, f64x2_mul, f64x2_relaxed_madd, f64x2_sub, i64x2_shuffle, v128,
+    };
 
     #[derive(Clone, Copy)]
     pub(in super::super) struct Pair(v128);
@@ -63,6 +66,12 @@ mod wasm {
         #[inline(always)]
         pub(super) fn times(self, other: Self) -> Self {
             Self(f64x2_mul(self.0, other.0))
+        }
+
+        /// `self + left * right`. A host may round the product or not; here it is exact, so that makes no difference.
+        #[inline(always)]
+        pub(in super::super) fn plus_product(self, left: Self, right: Self) -> Self {
+            Self(f64x2_relaxed_madd(left.0, right.0, self.0))
         }
     }
 }
@@ -107,6 +116,11 @@ mod portable {
         #[inline(always)]
         pub(super) fn times(self, other: Self) -> Self {
             Self([self.0[0] * other.0[0], self.0[1] * other.0[1]])
+        }
+
+        #[inline(always)]
+        pub(in super::super) fn plus_product(self, left: Self, right: Self) -> Self {
+            Self([self.0[0] + left.0[0] * right.0[0], self.0[1] + left.0[1] * right.0[1]])
         }
     }
 }
