@@ -68,11 +68,20 @@ impl fmt::Debug for BearerToken {
 /// `b64token` of RFC 6750 section 2.1.
 fn is_b64token(text: &str) -> bool {
     let body = text.trim_end_matches('=');
-    !body.is_empty()
-        && body.bytes().all(
-            |byte| matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'+' | b'/'),
-        )
+    !body.is_empty() && body.bytes().all(|byte| IN_B64TOKEN.get(usize::from(byte)) == Some(&true))
 }
+
+/// Which bytes may stand in it. Looked up rather than compared, since a token has thousands.
+#[expect(clippy::indexing_slicing, clippy::as_conversions, reason = "done by the compiler")]
+const IN_B64TOKEN: [bool; 128] = {
+    let mut table = [false; 128];
+    let mut rest: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~+/";
+    while let [byte, others @ ..] = rest {
+        table[*byte as usize] = true;
+        rest = others;
+    }
+    table
+};
 
 #[cfg(test)]
 mod tests {
