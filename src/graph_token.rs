@@ -19,7 +19,7 @@ const MARGIN_SECONDS: u64 = 120;
 
 /// The longest life that is believed. Entra's longest-lived tokens, for clients that understand claims challenges, last
 /// up to 28 hours.
-const MAX_LIFE_SECONDS: u64 = 28 * 3600;
+pub(crate) const MAX_LIFE_SECONDS: u64 = 28 * 3600;
 
 /// The longest token that is kept.
 const MAX_TOKEN_BYTES: usize = 32 * 1024;
@@ -73,6 +73,11 @@ impl GraphToken {
     #[must_use]
     pub fn postponed(&self, refresh_at: UnixTime) -> Self {
         Self { refresh_at: refresh_at.0.min(self.usable_until), ..self.clone() }
+    }
+
+    /// Until when it is usable, as far as its life goes.
+    pub(crate) const fn usable_until(&self) -> UnixTime {
+        UnixTime(self.usable_until)
     }
 
     /// Its size, for caches that count bytes.

@@ -9,9 +9,9 @@ use crate::{
     credential_source::CredentialSource,
     host::{Host, UnixTime},
     key_source::KeySource,
-    sealed_store::SealedStore,
     settings::Settings,
     settings_source::SettingsSource,
+    shared_store::SharedStore,
     token_source::TokenSource,
     upstream::Deadline,
 };
@@ -23,7 +23,7 @@ pub struct Instance {
     pub(crate) credential_source: CredentialSource,
     pub(crate) key_source: KeySource,
     pub(crate) token_source: TokenSource,
-    pub(crate) store: SealedStore,
+    pub(crate) store: SharedStore,
 }
 
 /// What the steps of one request need.

@@ -37,6 +37,7 @@ pub mod credential_source;
 
 pub mod exchange_refusal;
 pub mod graph_token;
+pub mod token_slots;
 pub mod token_source;
 
 pub mod graph;
@@ -50,6 +51,6 @@ pub mod response;
 pub mod log_line;
 
 pub mod sealed_entry;
-pub mod sealed_store;
+pub mod shared_store;
 pub mod single_flight;
 pub mod upstream;

@@ -12,7 +12,7 @@ use hkdf::Hkdf;
 use sha2::Sha256;
 
 /// Changes whenever the form of an entry does, so that entries of another release are misses.
-const FORM: &[u8] = b"profile-get sealed entry 1";
+const FORM: &[u8] = b"profile-get sealed entry 2";
 
 const NONCE_BYTES: usize = 12;
 const TAG_BYTES: usize = <ChaCha20Poly1305 as chacha20poly1305::AeadCore>::TagSize::USIZE;

@@ -16,6 +16,7 @@ use crate::{
     host::{Host, UnixTime},
     instance::Context,
     single_flight::SingleFlight,
+    token_slots,
     upstream::{self, Service, Step},
 };
 
@@ -125,7 +126,7 @@ impl TokenSource {
         };
         let flight = source.flights.run(&context.host, context.deadline, (*caller.digest(), purpose), async || {
             if matches!(need, Need::Any)
-                && let Some(token) = load(context, caller).await
+                && let Some(token) = token_slots::load(context, caller).await
             {
                 return Ok((source.remember(caller, token), Origin::Store));
             }
@@ -147,7 +148,7 @@ impl TokenSource {
             return;
         }
         memory.remove(caller.digest());
-        store(context, caller, Vec::new());
+        token_slots::clear(context, caller);
     }
 
     fn remembered(&self, caller: &VerifiedCaller, need: &Need, now: UnixTime) -> Option<Rc<GraphToken>> {
@@ -229,7 +230,7 @@ fn postpone<H: Host>(context: &Context<H>, caller: &VerifiedCaller, pause: Durat
     let source = &context.instance.token_source;
     let Some(token) = source.memory.borrow().tokens.peek(caller.digest()).cloned() else { return };
     let postponed = token.postponed(context.host.now().plus(pause.as_secs()));
-    save(context, caller, &postponed);
+    token_slots::save(context, caller, &postponed);
     source.remember(caller, postponed);
 }
 
@@ -253,7 +254,7 @@ async fn exchange<H: Host>(
     }
     match outcome {
         Ok(token) => {
-            save(context, caller, &token);
+            token_slots::save(context, caller, &token);
             Ok(source.remember(caller, token))
         }
         Err(refusal) => {
@@ -274,53 +275,4 @@ async fn exchange_by<H: Host>(
         .map_err(|words| Error::Internal(format!("the token request could not be made: {words}")))?;
     let response: Response<Bytes> = upstream::fetch(host, *deadline, STEP, request).await?;
     Ok(graph_token::parse(&response, host.now()))
-}
-
-/// The slot of a caller's token. There is a fixed number of them, so that a store without expiry does not grow; two
-/// callers of one slot displace each other, which is a miss.
-fn slot(digest: &AssertionDigest, slots: u32) -> Option<u64> {
-    let number = u64::from_be_bytes(*digest.first_chunk::<8>()?);
-    number.checked_rem(u64::from(slots))
-}
-
-fn store_key(slot: u64) -> String {
-    format!("profile-get.token.{slot}")
-}
-
-/// What a stored token is for: an entry for another directory, application, scope or slot does not open.
-fn purpose<H>(context: &Context<H>, caller: &VerifiedCaller, slot: u64) -> String {
-    let settings = &context.settings;
-    format!(
-        "{}\n{}\n{}\n{}\n{}\n{}",
-        store_key(slot),
-        settings.authority_host,
-        settings.graph_url,
-        caller.tenant_id(),
-        settings.client_id,
-        settings.graph_scopes
-    )
-}
-
-async fn load<H: Host>(context: &Context<H>, caller: &VerifiedCaller) -> Option<GraphToken> {
-    let Context { instance, host, settings, deadline, .. } = context;
-    let slot = slot(caller.digest(), settings.token_store_slots)?;
-    let purpose = purpose(context, caller, slot);
-    let secret = caller.assertion().as_str().as_bytes();
-    let content = instance.store.read(host, *deadline, &store_key(slot), secret, purpose.as_bytes()).await?;
-    GraphToken::from_content(&content).filter(|token| token.is_usable(host.now()))
-}
-
-fn save<H: Host>(context: &Context<H>, caller: &VerifiedCaller, token: &GraphToken) {
-    store(context, caller, token.to_content());
-}
-
-/// Writes the caller's slot, beside the request. What is no token's content is a miss to those who read it.
-fn store<H: Host>(context: &Context<H>, caller: &VerifiedCaller, content: Vec<u8>) {
-    let Some(slot) = slot(caller.digest(), context.settings.token_store_slots) else { return };
-    let purpose = purpose(context, caller, slot);
-    let (own, secret) = (context.with_new_deadline(), caller.assertion().clone());
-    context.host.spawn(async move {
-        let secret = secret.as_str().as_bytes();
-        own.instance.store.write(&own.host, &store_key(slot), secret, purpose.as_bytes(), &content).await;
-    });
 }

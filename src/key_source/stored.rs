@@ -9,6 +9,7 @@ use crate::{
     host::{Host, UnixTime},
     instance::Context,
     openid_configuration::IssuerTemplate,
+    sealed_entry,
     settings::Settings,
     signing_keys::SigningKeys,
     unverified_token::TokenVersion,
@@ -61,8 +62,8 @@ pub(super) async fn load<H: Host>(context: &Context<H>, version: TokenVersion) -
     }
     let credential = instance.credential_source.current(host, *deadline).await.ok()?;
     let purpose = purpose(settings, version);
-    let content =
-        instance.store.read(host, *deadline, store_key(version), credential.key_material(), purpose.as_bytes()).await?;
+    let entry = instance.store.read(host, *deadline, store_key(version)).await?;
+    let content = sealed_entry::open(credential.key_material(), purpose.as_bytes(), entry)?;
     let record: Record = serde_json::from_slice(&content).ok()?;
     // A record from the future would be believed for longer than any other.
     if record.fetched > host.now().0
@@ -85,7 +86,10 @@ pub(super) fn save<H: Host>(context: &Context<H>, version: TokenVersion, record:
         let Ok(credential) = instance.credential_source.current(host, *deadline).await else { return };
         let Ok(content) = serde_json::to_vec(&record) else { return };
         let purpose = purpose(settings, version);
-        instance.store.write(host, store_key(version), credential.key_material(), purpose.as_bytes(), &content).await;
+        let sealed = sealed_entry::seal(credential.key_material(), purpose.as_bytes(), host.random(), &content);
+        if let Some(entry) = sealed {
+            instance.store.write(host, store_key(version), &entry).await;
+        }
     });
 }
 

@@ -184,6 +184,59 @@ fn the_store_never_grows_beyond_its_slots() {
 }
 
 #[test]
+fn callers_of_one_slot_make_room_for_each_other() {
+    let of = |number: u64| {
+        token_with(|plan| {
+            plan.claim("uti", number);
+            plan.claim("exp", crate::scripted_host::NOW + 100_000);
+        })
+    };
+    let slots_after = |steps: &dyn Fn(&World)| -> (World, Vec<String>) {
+        let world = World::new();
+        world.set("token_store_slots", "2");
+        steps(&world);
+        let keys = world.script.store.borrow().keys().filter(|key| key.contains(".token.")).cloned().collect();
+        (world, keys)
+    };
+    let call = |world: &World, number| assert_eq!(world.get(&of(number)).status, 200);
+    let (lower, both) = (["profile-get.token.0"], ["profile-get.token.0", "profile-get.token.1"]);
+
+    // Two who take the same slot while it is free, and of whom one has another to fall back on.
+    let first = (0..99).find(|number| slots_after(&|world| call(world, *number)).1 == lower).unwrap();
+    let second = (first + 1..99)
+        .find(|number| {
+            let then = |world: &World| {
+                call(world, first);
+                call(world, *number);
+            };
+            slots_after(&|world| call(world, *number)).1 == lower && slots_after(&then).1 == both
+        })
+        .unwrap();
+    let (world, _) = slots_after(&|world| {
+        call(world, first);
+        call(world, second);
+    });
+    for number in [first, second] {
+        call(&world.another_instance(), number);
+    }
+    assert_eq!(world.calls("token"), 2);
+
+    // A token that is over makes room, and so does one of which a hand in the store says that it never ends.
+    let ended = |world: &World| {
+        call(world, first);
+        world.pass(3600);
+        call(world, second);
+    };
+    assert_eq!(slots_after(&ended).1, lower);
+    let endless = |world: &World| {
+        call(world, first);
+        world.script.store.borrow_mut().get_mut(lower[0]).unwrap()[..8].fill(0xff);
+        call(world, second);
+    };
+    assert_eq!(slots_after(&endless).1, lower);
+}
+
+#[test]
 fn a_broken_or_hanging_store_is_a_miss_and_a_line_in_the_log() {
     for delay in [Duration::ZERO, Duration::from_secs(600)] {
         let world = World::new();

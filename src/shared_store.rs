@@ -1,11 +1,10 @@
-//! The store that all instances share, as this API uses it: sealed entries, and never in the way of a request.
+//! The store that all instances share, as this API uses it: never in the way of a request.
 
 use std::{cell::Cell, time::Duration};
 
 use crate::{
     host::{Host, StoreFault},
     log_line,
-    sealed_entry::{open, seal},
     upstream::{Deadline, within},
 };
 
@@ -17,29 +16,19 @@ const REST: Duration = Duration::from_secs(5);
 
 /// Access to the store.
 #[derive(Debug, Default)]
-pub struct SealedStore {
+pub struct SharedStore {
     rests_until: Cell<Duration>,
 }
 
-impl SealedStore {
-    /// The content that was sealed by `secret` for `purpose` under `key`. Any fault is a miss and a line in the log.
-    pub async fn read<H: Host>(
-        &self,
-        host: &H,
-        deadline: Deadline,
-        key: &str,
-        secret: &[u8],
-        purpose: &[u8],
-    ) -> Option<Vec<u8>> {
-        let entry = self.ask(host, TIMEOUT.min(deadline.remaining(host)), "read", host.read_store(key)).await??;
-        open(secret, purpose, entry)
+impl SharedStore {
+    /// The entry under `key`. Any fault is a miss and a line in the log.
+    pub async fn read<H: Host>(&self, host: &H, deadline: Deadline, key: &str) -> Option<Vec<u8>> {
+        self.ask(host, TIMEOUT.min(deadline.remaining(host)), "read", host.read_store(key)).await?
     }
 
-    /// Seals `content` by `secret` for `purpose` and keeps it under `key`, in place of what is there.
-    pub async fn write<H: Host>(&self, host: &H, key: &str, secret: &[u8], purpose: &[u8], content: &[u8]) {
-        if let Some(entry) = seal(secret, purpose, host.random(), content) {
-            self.ask(host, TIMEOUT, "write", host.write_store(key, &entry)).await;
-        }
+    /// Keeps `entry` under `key`, in place of what is there.
+    pub async fn write<H: Host>(&self, host: &H, key: &str, entry: &[u8]) {
+        self.ask(host, TIMEOUT, "write", host.write_store(key, entry)).await;
     }
 
     async fn ask<H: Host, T>(
