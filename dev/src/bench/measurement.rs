@@ -21,8 +21,9 @@ use super::{
 
 /// The longest wait for everybody to have called once, which fills what a process or its store remembers.
 const FIRST_ROUND_LIMIT: Duration = Duration::from_secs(120);
-/// The longest wait for the further rounds, in which each of several instances comes to know everybody.
-const FURTHER_ROUNDS_LIMIT: Duration = Duration::from_secs(30);
+/// The longest wait for the further rounds, in which each of several instances comes to know everybody: with 10,000 people
+/// that takes minutes.
+const FURTHER_ROUNDS_LIMIT: Duration = Duration::from_secs(300);
 
 /// How long one server is measured before it is the other's turn: shorter than Spin keeps an idle instance by default.
 const SLICE: Duration = Duration::from_millis(500);
