@@ -2,9 +2,14 @@
 //! already be for Graph, and does nothing else.
 //!
 //! What a request costs in the least that one would write with Spin's SDK: one call, its answer read whole and sent on
-//! with a length, and the body's write begun before the answer is returned.
+//! with a length, and the body's write begun before the answer is returned. With the variable `adds` it does besides what
+//! no component can leave out that lets callers in by their token; see [`additions`].
 
 #![cfg(target_family = "wasm")]
+
+mod additions;
+
+use std::{cell::RefCell, rc::Rc};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
@@ -23,6 +28,8 @@ use spin_sdk::{
     wit_bindgen,
 };
 
+use crate::additions::Additions;
+
 /// How often the host is let go on before the answer. The body's writing has begun then, and Spin sends it in one packet
 /// with the head; otherwise it follows alone, and waits 40 ms for the caller to acknowledge the head.
 const YIELDS_BEFORE_ANSWER: usize = 2;
@@ -35,7 +42,11 @@ impl Guest for Component {
     async fn handle(request: types::Request) -> Result<types::Response, ErrorCode> {
         let authorization = request.get_headers().get("authorization").into_iter().next();
         drop(request);
-        let answer = forward(authorization.unwrap_or_default()).await?.map(Full::new).into_response()?;
+        let authorization = authorization.unwrap_or_default();
+        let settings = settings().await?;
+        let added = settings.additions.before_forwarding(&authorization).await;
+        let answer = forward(&settings.graph_url, authorization).await?.map(Full::new).into_response()?;
+        added.after_forwarding();
         for _ in 0..YIELDS_BEFORE_ANSWER {
             wit_bindgen::yield_async().await;
         }
@@ -43,8 +54,8 @@ impl Guest for Component {
     }
 }
 
-async fn forward(authorization: Vec<u8>) -> Result<Response<Bytes>, ErrorCode> {
-    let request = Request::get(format!("{}/v1.0/me", graph_url().await?))
+async fn forward(graph_url: &str, authorization: Vec<u8>) -> Result<Response<Bytes>, ErrorCode> {
+    let request = Request::get(format!("{graph_url}/v1.0/me"))
         .header(header::AUTHORIZATION, authorization)
         .body(Full::<Bytes>::default())
         .map_err(|_| ErrorCode::HttpRequestUriInvalid)?;
@@ -63,15 +74,24 @@ async fn forward(authorization: Vec<u8>) -> Result<Response<Bytes>, ErrorCode> {
     }))
 }
 
+struct Settings {
+    graph_url: String,
+    additions: Additions,
+}
+
 /// Asked for once in an instance's life, as `profile-get` does with its settings.
-async fn graph_url() -> Result<String, ErrorCode> {
+async fn settings() -> Result<Rc<Settings>, ErrorCode> {
     thread_local! {
-        static GRAPH_URL: std::cell::RefCell<Option<String>> = const { std::cell::RefCell::new(None) };
+        static SETTINGS: RefCell<Option<Rc<Settings>>> = const { RefCell::new(None) };
     }
-    if let Some(url) = GRAPH_URL.with_borrow(Option::clone) {
-        return Ok(url);
+    if let Some(settings) = SETTINGS.with_borrow(Option::clone) {
+        return Ok(settings);
     }
-    let url = variables::get("graph_url").await.map_err(|error| ErrorCode::InternalError(Some(error.to_string())))?;
-    GRAPH_URL.set(Some(url.clone()));
-    Ok(url)
+    let variable = async |name| {
+        variables::get(name).await.map_err(|error: variables::Error| ErrorCode::InternalError(Some(error.to_string())))
+    };
+    let (graph_url, adds) = (variable("graph_url").await?, variable("adds").await?);
+    let settings = Rc::new(Settings { graph_url, additions: Additions::named(&adds) });
+    SETTINGS.set(Some(Rc::clone(&settings)));
+    Ok(settings)
 }

@@ -11,7 +11,7 @@ use super::{load::Caller, subject::Subject};
 pub(super) struct Crowd {
     /// With tokens for the API.
     api: Vec<Caller>,
-    /// With tokens for Graph itself, which is what the pass-through forwards.
+    /// With tokens for Graph itself, which is what the floor forwards.
     graph: Vec<Caller>,
 }
 
@@ -30,7 +30,7 @@ impl Crowd {
     /// The first `users` of them, as `subject` wants to be called.
     pub(super) fn callers(&self, subject: Subject, users: usize) -> Arc<[Caller]> {
         let all = match subject {
-            Subject::PassThrough(_) => &self.graph,
+            Subject::PassThrough(_) | Subject::Least(_) => &self.graph,
             Subject::ProfileGet(..) | Subject::NodePeer => &self.api,
         };
         all.iter().take(users).cloned().collect()

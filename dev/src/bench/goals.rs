@@ -44,7 +44,7 @@ pub(super) fn goals(measurements: &[Measurement], rs256: Option<&Rs256>) -> Vec<
     let spread = |subject| at(subject, USERS).map(|found| found.p99_ms / found.p50_ms);
     let over_node =
         |subject| Some(at(subject, USERS)?.requests_per_second / at(Subject::NodePeer, USERS)?.requests_per_second);
-    let growth = |subject| Some(at(subject, 10_000)?.cpu_us_per_request / at(subject, 100)?.cpu_us_per_request);
+    let growth = |subject| Some(at(subject, 10_000)?.cpu_over_floor()? / at(subject, 100)?.cpu_over_floor()?);
 
     let mut goals = vec![
         Goal::new(
@@ -66,7 +66,7 @@ pub(super) fn goals(measurements: &[Measurement], rs256: Option<&Rs256>) -> Vec<
             over_node(subject),
         ));
         goals.push(Goal::new(
-            format!("CPU per request at 10,000 users over that at 100, {name}"),
+            format!("CPU ÷ pass-through at 10,000 users over that at 100, {name}"),
             Bound::AtMost(1.1),
             growth(subject),
         ));

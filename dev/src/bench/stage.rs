@@ -10,7 +10,7 @@ use super::{
     node_peer::NodePeer,
     process::ServingProcess,
     redis::Redis,
-    subject::{Store, Subject},
+    subject::{Reuse, Store, Subject},
 };
 use crate::{
     component_build::Component,
@@ -88,11 +88,16 @@ impl Stage {
                 let process = ServingProcess::start(&mut peer.command(&self.tenant), b"", log).await?;
                 Server::Process(Box::new(process))
             }
-            Subject::PassThrough(reuse) => {
-                let graph_url = ("graph_url".to_owned(), self.tenant.graph_url().to_owned());
+            Subject::PassThrough(reuse) | Subject::Least(reuse) => {
+                let adds = match (subject, reuse) {
+                    (Subject::Least(_), Reuse::LongLived) => "signature line",
+                    (Subject::Least(_), Reuse::Default) => "signature line store",
+                    _ => "nothing",
+                };
+                let variables = [("graph_url", self.tenant.graph_url()), ("adds", adds)];
                 self.host
                     .serve_apart(HostOptions {
-                        variables: BTreeMap::from([graph_url]),
+                        variables: variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
                         ..options(
                             &directory,
                             workspace::root().join("bench/pass-through/spin.toml"),

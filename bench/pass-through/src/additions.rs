@@ -1,0 +1,84 @@
+//! What no component can leave out that lets callers in by their token: to verify one signature, to log one line, and,
+//! where it does not live long enough to remember its callers, to read one entry of the store. What these cost, and
+//! nothing else: the key is made up and the entry is zeros, since a wrong signature takes as long as a right one.
+
+use std::{
+    cell::RefCell,
+    io::{self, Write},
+    rc::Rc,
+};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use rsa_signature::RsaPublicKey;
+use spin_sdk::key_value::Store;
+
+/// As many bytes as a stored Graph token has, about.
+const ENTRY: [u8; 2048] = [0; 2048];
+const ENTRY_KEY: &str = "entry";
+
+/// What is done besides forwarding.
+pub(crate) struct Additions {
+    signature: bool,
+    line: bool,
+    store: bool,
+}
+
+/// What was done before.
+pub(crate) struct Added {
+    line: bool,
+    accepted: bool,
+    entry_bytes: usize,
+}
+
+impl Additions {
+    /// Those whose names stand in `adds`.
+    pub(crate) fn named(adds: &str) -> Self {
+        let has = |name| adds.split(' ').any(|word| word == name);
+        Self { signature: has("signature"), line: has("line"), store: has("store") }
+    }
+
+    pub(crate) async fn before_forwarding(&self, authorization: &[u8]) -> Added {
+        let accepted = self.signature && is_signed(authorization).unwrap_or_default();
+        let entry_bytes = if self.store { entry_bytes().await.unwrap_or_default() } else { 0 };
+        Added { line: self.line, accepted, entry_bytes }
+    }
+}
+
+impl Added {
+    /// Logs a line as long as one of `profile-get`.
+    pub(crate) fn after_forwarding(&self) {
+        if self.line {
+            let Self { accepted, entry_bytes, .. } = self;
+            let line =
+                format!("{{\"accepted\":{accepted},\"entry_bytes\":{entry_bytes},\"padding\":\"{:0<440}\"}}\n", "");
+            // There is nobody to tell.
+            let _ = io::stderr().write_all(line.as_bytes());
+        }
+    }
+}
+
+fn is_signed(authorization: &[u8]) -> Option<bool> {
+    thread_local! {
+        static KEY: Option<RsaPublicKey> = RsaPublicKey::new(&[0xff; 256], &[1, 0, 1]).ok();
+    }
+    let token = authorization.strip_prefix(b"Bearer ")?;
+    let (signed, signature) = token.split_at(token.iter().rposition(|byte| *byte == b'.')?);
+    let signature = URL_SAFE_NO_PAD.decode(signature.get(1..)?).ok()?;
+    KEY.with(|key| Some(key.as_ref()?.verify_sha256(signed, &signature)))
+}
+
+async fn entry_bytes() -> Option<usize> {
+    thread_local! {
+        static STORE: RefCell<Option<Rc<Store>>> = const { RefCell::new(None) };
+    }
+    let store = match STORE.with_borrow(Option::clone) {
+        Some(store) => store,
+        None => {
+            let store = Rc::new(Store::open_default().await.ok()?);
+            store.set(ENTRY_KEY, &ENTRY).await.ok()?;
+            STORE.set(Some(Rc::clone(&store)));
+            store
+        }
+    };
+    Some(store.get(ENTRY_KEY).await.ok()??.len())
+}
