@@ -8,7 +8,7 @@ use crate::{
     upstream::{Deadline, within},
 };
 
-/// The longest that a request waits for the store. It exists to save time.
+/// The longest wait for one answer of the store. It exists to save time.
 const TIMEOUT: Duration = Duration::from_millis(250);
 
 /// How long a store that failed is left alone, so that a slow one does not cost each request the timeout.

@@ -3,11 +3,11 @@
 //! The store has no expiry, so there is a fixed number of slots, and it does not grow. Each caller's token has two of them
 //! to stand in, chosen by the digest of the caller's own token. It takes one that is free, or whose token is over; so two
 //! callers of one slot seldom displace each other. For others to see whether a token is over, its end stands before the
-//! sealed entry in clear. Nothing else depends on it.
+//! sealed entry in clear; it decides who makes room for whom, and nothing else.
 
 use crate::{
     bearer_token::BearerToken,
-    caller::{AssertionDigest, VerifiedCaller},
+    caller::{AssertionDigest, CLOCK_SKEW_SECONDS, VerifiedCaller},
     graph_token::{GraphToken, MAX_LIFE_SECONDS},
     host::{Host, UnixTime},
     instance::Context,
@@ -21,10 +21,11 @@ const END_BYTES: usize = size_of::<u64>();
 pub async fn load<H: Host>(context: &Context<H>, caller: &VerifiedCaller) -> Option<GraphToken> {
     let Context { instance, host, deadline, .. } = context;
     for slot in Slot::of(context, caller) {
-        // Nobody empties a slot, so where the first is empty nothing was put in the second for want of room in it.
-        let entry = instance.store.read(host, *deadline, &slot.key).await?;
-        if let Some(content) = slot.open(caller.assertion(), entry) {
-            return GraphToken::from_content(&content).filter(|token| token.is_usable(host.now()));
+        let Some(entry) = instance.store.read(host, *deadline, &slot.key).await else { continue };
+        let content = slot.open(caller.assertion(), entry);
+        let token = content.and_then(|content| GraphToken::from_content(&content));
+        if let Some(token) = token.filter(|token| token.is_usable(host.now())) {
+            return Some(token);
         }
     }
     None
@@ -35,7 +36,8 @@ pub fn save<H: Host>(context: &Context<H>, caller: &VerifiedCaller, token: &Grap
     put(context, caller, Some(token));
 }
 
-/// Takes the caller's token out of the store, beside the request.
+/// Takes the caller's token out of the store, beside the request. One that is being put there meanwhile may stay; then
+/// Graph refuses it once more, and so it is taken out again.
 pub fn clear<H: Host>(context: &Context<H>, caller: &VerifiedCaller) {
     put(context, caller, None);
 }
@@ -45,7 +47,9 @@ fn put<H: Host>(context: &Context<H>, caller: &VerifiedCaller, token: Option<&Gr
     if slots.is_empty() {
         return;
     }
-    let end = token.map_or(UnixTime(0), GraphToken::usable_until);
+    // Nobody can open the entry any more when the caller's own token is over, which a Graph token may outlive by a day.
+    let callers_end = caller.expires().plus(CLOCK_SKEW_SECONDS);
+    let end = token.map_or(UnixTime(0), |token| token.usable_until().min(callers_end));
     // What is no token's content is a miss to those who read it.
     let (takes_room, content) = (token.is_some(), token.map(GraphToken::to_content).unwrap_or_default());
     let (own, assertion) = (context.with_new_deadline(), caller.assertion().clone());

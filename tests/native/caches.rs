@@ -188,7 +188,7 @@ fn callers_of_one_slot_make_room_for_each_other() {
     let of = |number: u64| {
         token_with(|plan| {
             plan.claim("uti", number);
-            plan.claim("exp", crate::scripted_host::NOW + 100_000);
+            plan.claim("exp", crate::scripted_host::NOW + if number < 100 { 3600 } else { 100_000 });
         })
     };
     let slots_after = |steps: &dyn Fn(&World)| -> (World, Vec<String>) {
@@ -203,7 +203,7 @@ fn callers_of_one_slot_make_room_for_each_other() {
 
     // Two who take the same slot while it is free, and of whom one has another to fall back on.
     let first = (0..99).find(|number| slots_after(&|world| call(world, *number)).1 == lower).unwrap();
-    let second = (first + 1..99)
+    let second = (100..199)
         .find(|number| {
             let then = |world: &World| {
                 call(world, first);
@@ -221,6 +221,11 @@ fn callers_of_one_slot_make_room_for_each_other() {
     }
     assert_eq!(world.calls("token"), 2);
 
+    // Who stands in the second slot is found there, whatever has become of the first.
+    world.script.store.borrow_mut().remove(lower[0]);
+    call(&world.another_instance(), second);
+    assert_eq!(world.calls("token"), 2);
+
     // A token that is over makes room, and so does one of which a hand in the store says that it never ends.
     let ended = |world: &World| {
         call(world, first);
@@ -228,6 +233,15 @@ fn callers_of_one_slot_make_room_for_each_other() {
         call(world, second);
     };
     assert_eq!(slots_after(&ended).1, lower);
+    // One that lives on makes room as well, when nobody can call with the token that opens it.
+    let outlived = |world: &World| {
+        let reply = json!({"token_type": "Bearer", "access_token": "one", "expires_in": 100_000});
+        world.next("token", [Reply::json(200, &reply)]);
+        call(world, first);
+        world.pass(3600 + 300);
+        call(world, second);
+    };
+    assert_eq!(slots_after(&outlived).1, lower);
     let endless = |world: &World| {
         call(world, first);
         world.script.store.borrow_mut().get_mut(lower[0]).unwrap()[..8].fill(0xff);
