@@ -120,7 +120,8 @@ mod portable {
 
         #[inline(always)]
         pub(in super::super) fn plus_product(self, left: Self, right: Self) -> Self {
-            Self([self.0[0] + left.0[0] * right.0[0], self.0[1] + left.0[1] * right.0[1]])
+            // One of either kind, so that the tests see both.
+            Self([left.0[0].mul_add(right.0[0], self.0[0]), self.0[1] + left.0[1] * right.0[1]])
         }
     }
 }
