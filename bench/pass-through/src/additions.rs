@@ -75,10 +75,13 @@ async fn entry_bytes() -> Option<usize> {
         Some(store) => store,
         None => {
             let store = Rc::new(Store::open_default().await.ok()?);
-            store.set(ENTRY_KEY, &ENTRY).await.ok()?;
             STORE.set(Some(Rc::clone(&store)));
             store
         }
     };
-    Some(store.get(ENTRY_KEY).await.ok()??.len())
+    if let Some(entry) = store.get(ENTRY_KEY).await.ok()? {
+        return Some(entry.len());
+    }
+    store.set(ENTRY_KEY, &ENTRY).await.ok()?;
+    None
 }

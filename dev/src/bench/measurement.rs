@@ -85,9 +85,11 @@ pub(super) async fn measure(
 
     let mut measurements = Vec::new();
     for &connections in &plan.connections {
-        for contender in floor.iter().chain([&contender]) {
+        // The floor last: it needs seconds where the contender may need minutes, in which instances are given up.
+        for contender in [&contender].into_iter().chain(&floor) {
             contender.warm_up(connections, plan.warm_up).await?;
         }
+        contender.work(connections, &mut Phase::default()).await?;
         let (mut own, mut of_floor) = (Phase::default(), Phase::default());
         let mut upstream = BTreeMap::new();
         while own.load.elapsed < plan.measured {
