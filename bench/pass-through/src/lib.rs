@@ -3,7 +3,7 @@
 //!
 //! What a request costs in the least that one would write with Spin's SDK: one call, its answer read whole and sent on
 //! with a length, and the body's write begun before the answer is returned. With the variable `adds` it does besides what
-//! no component can leave out that lets callers in by their token; see [`additions`].
+//! no component can leave out that lets callers in by their token; see `additions`.
 
 #![cfg(target_family = "wasm")]
 

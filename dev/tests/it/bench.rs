@@ -23,8 +23,8 @@ async fn a_tiny_run_measures_every_server() {
     let figures: Value = serde_json::from_slice(&fs::read(figures).unwrap()).unwrap();
     let skipped = figures["skipped"].as_array().unwrap().len();
     let rows = figures["measurements"].as_array().unwrap();
-    // Seven servers, two numbers of users.
-    assert_eq!(rows.len(), (7 - skipped) * 2, "{tables}\n{told}");
+    // Nine servers, two numbers of users.
+    assert_eq!(rows.len(), (9 - skipped) * 2, "{tables}\n{told}");
     for row in rows {
         for name in ["requests", "requests_per_second", "p50_ms", "p99_ms", "cpu_us_per_request", "peak_memory_mb"] {
             assert!(row[name].as_f64().unwrap() > 0.0, "{name}: {row}");
