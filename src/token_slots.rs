@@ -43,7 +43,7 @@ pub fn clear<H: Host>(context: &Context<H>, caller: &VerifiedCaller) {
 }
 
 fn put<H: Host>(context: &Context<H>, caller: &VerifiedCaller, token: Option<&GraphToken>) {
-    let slots = Slot::of(context, caller);
+    let slots: Vec<Slot> = Slot::of(context, caller).collect();
     if slots.is_empty() {
         return;
     }
@@ -109,12 +109,12 @@ struct Slot {
 }
 
 impl Slot {
-    /// The slots of a caller's token: two, or fewer where there are fewer.
-    fn of<H>(context: &Context<H>, caller: &VerifiedCaller) -> Vec<Self> {
+    /// The slots of a caller's token: two, or fewer where there are fewer. The second is made only if it is needed.
+    fn of<H>(context: &Context<H>, caller: &VerifiedCaller) -> impl Iterator<Item = Self> {
         let settings = &context.settings;
         let mut numbers = numbers(caller.digest(), settings.token_store_slots);
         numbers.dedup();
-        let slot = |number| {
+        numbers.into_iter().map(move |number| {
             let key = format!("profile-get.token.{number}");
             let purpose = format!(
                 "{key}\n{}\n{}\n{}\n{}\n{}",
@@ -125,8 +125,7 @@ impl Slot {
                 settings.graph_scopes
             );
             Self { key, purpose }
-        };
-        numbers.into_iter().map(slot).collect()
+        })
     }
 
     fn seal(&self, assertion: &BearerToken, end: UnixTime, random: [u8; 16], content: &[u8]) -> Option<Vec<u8>> {

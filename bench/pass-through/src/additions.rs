@@ -2,11 +2,7 @@
 //! where it does not live long enough to remember its callers, to read one entry of the store. What these cost, and
 //! nothing else: the key is made up and the entry is zeros, since a wrong signature takes as long as a right one.
 
-use std::{
-    cell::RefCell,
-    io::{self, Write},
-    rc::Rc,
-};
+use std::{cell::RefCell, rc::Rc};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use rsa_signature::RsaPublicKey;
@@ -16,45 +12,16 @@ use spin_sdk::key_value::Store;
 const ENTRY: [u8; 2048] = [0; 2048];
 const ENTRY_KEY: &str = "entry";
 
-/// What is done besides forwarding.
-pub(crate) struct Additions {
-    signature: bool,
-    line: bool,
-    store: bool,
-}
-
-/// What was done before.
-pub(crate) struct Added {
-    line: bool,
-    accepted: bool,
-    entry_bytes: usize,
-}
-
-impl Additions {
-    /// Those whose names stand in `adds`.
-    pub(crate) fn named(adds: &str) -> Self {
-        let has = |name| adds.split(' ').any(|word| word == name);
-        Self { signature: has("signature"), line: has("line"), store: has("store") }
+/// Does what `adds` names, `verification` and `store`, and gives the line to log after it, as long as one of
+/// `profile-get`; none where nothing is verified.
+pub(crate) async fn line(adds: &str, authorization: &[u8]) -> Option<String> {
+    let has = |name| adds.split(' ').any(|word| word == name);
+    if !has("verification") {
+        return None;
     }
-
-    pub(crate) async fn before_forwarding(&self, authorization: &[u8]) -> Added {
-        let accepted = self.signature && is_signed(authorization).unwrap_or_default();
-        let entry_bytes = if self.store { entry_bytes().await.unwrap_or_default() } else { 0 };
-        Added { line: self.line, accepted, entry_bytes }
-    }
-}
-
-impl Added {
-    /// Logs a line as long as one of `profile-get`.
-    pub(crate) fn after_forwarding(&self) {
-        if self.line {
-            let Self { accepted, entry_bytes, .. } = self;
-            let line =
-                format!("{{\"accepted\":{accepted},\"entry_bytes\":{entry_bytes},\"padding\":\"{:0<440}\"}}\n", "");
-            // There is nobody to tell.
-            let _ = io::stderr().write_all(line.as_bytes());
-        }
-    }
+    let accepted = is_signed(authorization).unwrap_or_default();
+    let entry_bytes = if has("store") { entry_bytes().await } else { None }.unwrap_or_default();
+    Some(format!("{{\"accepted\":{accepted},\"entry_bytes\":{entry_bytes},\"padding\":\"{:0<440}\"}}\n", ""))
 }
 
 fn is_signed(authorization: &[u8]) -> Option<bool> {

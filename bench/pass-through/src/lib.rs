@@ -1,15 +1,19 @@
 //! The floor for measurements: forwards a request to Microsoft Graph with the caller's own `Authorization`, which must
-//! already be for Graph, and does nothing else.
+//! already be for Graph, and does no more than it is told to.
 //!
 //! What a request costs in the least that one would write with Spin's SDK: one call, its answer read whole and sent on
-//! with a length, and the body's write begun before the answer is returned. With the variable `adds` it does besides what
-//! no component can leave out that lets callers in by their token; see `additions`.
+//! with a length, and the body's write begun before the answer is returned. The variable `adds` names what it does besides;
+//! see `additions`.
 
 #![cfg(target_family = "wasm")]
 
 mod additions;
 
-use std::{cell::RefCell, rc::Rc};
+use std::{
+    cell::RefCell,
+    io::{self, Write},
+    rc::Rc,
+};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
@@ -28,8 +32,6 @@ use spin_sdk::{
     wit_bindgen,
 };
 
-use crate::additions::Additions;
-
 /// How often the host is let go on before the answer. The body's writing has begun then, and Spin sends it in one packet
 /// with the head; otherwise it follows alone, and waits 40 ms for the caller to acknowledge the head.
 const YIELDS_BEFORE_ANSWER: usize = 2;
@@ -44,9 +46,12 @@ impl Guest for Component {
         drop(request);
         let authorization = authorization.unwrap_or_default();
         let settings = settings().await?;
-        let added = settings.additions.before_forwarding(&authorization).await;
+        let line = additions::line(&settings.adds, &authorization).await;
         let answer = forward(&settings.graph_url, authorization).await?.map(Full::new).into_response()?;
-        added.after_forwarding();
+        if let Some(line) = line {
+            // There is nobody to tell.
+            let _ = io::stderr().write_all(line.as_bytes());
+        }
         for _ in 0..YIELDS_BEFORE_ANSWER {
             wit_bindgen::yield_async().await;
         }
@@ -76,7 +81,7 @@ async fn forward(graph_url: &str, authorization: Vec<u8>) -> Result<Response<Byt
 
 struct Settings {
     graph_url: String,
-    additions: Additions,
+    adds: String,
 }
 
 /// Asked for once in an instance's life, as `profile-get` does with its settings.
@@ -90,8 +95,7 @@ async fn settings() -> Result<Rc<Settings>, ErrorCode> {
     let variable = async |name| {
         variables::get(name).await.map_err(|error: variables::Error| ErrorCode::InternalError(Some(error.to_string())))
     };
-    let (graph_url, adds) = (variable("graph_url").await?, variable("adds").await?);
-    let settings = Rc::new(Settings { graph_url, additions: Additions::named(&adds) });
+    let settings = Rc::new(Settings { graph_url: variable("graph_url").await?, adds: variable("adds").await? });
     SETTINGS.set(Some(Rc::clone(&settings)));
     Ok(settings)
 }

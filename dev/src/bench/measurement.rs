@@ -89,6 +89,7 @@ pub(super) async fn measure(
         for contender in [&contender].into_iter().chain(&floor) {
             contender.warm_up(connections, plan.warm_up).await?;
         }
+        // Meanwhile the contender's may have been given up too.
         contender.work(connections, &mut Phase::default()).await?;
         let (mut own, mut of_floor) = (Phase::default(), Phase::default());
         let mut upstream = BTreeMap::new();

@@ -90,8 +90,8 @@ impl Stage {
             }
             Subject::PassThrough(reuse) | Subject::Least(reuse) => {
                 let adds = match (subject, reuse) {
-                    (Subject::Least(_), Reuse::LongLived) => "signature line",
-                    (Subject::Least(_), Reuse::Default) => "signature line store",
+                    (Subject::Least(_), Reuse::LongLived) => "verification",
+                    (Subject::Least(_), Reuse::Default) => "verification store",
                     _ => "nothing",
                 };
                 let variables = [("graph_url", self.tenant.graph_url()), ("adds", adds)];
