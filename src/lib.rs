@@ -50,6 +50,7 @@ pub mod response;
 
 pub mod log_line;
 
+pub mod back_off;
 pub mod sealed_entry;
 pub mod shared_store;
 pub mod single_flight;
