@@ -47,11 +47,8 @@ pub struct RequestHead {
 pub async fn answer<H: Host>(instance: &Rc<Instance>, host: &H, request: &RequestHead) -> Response<Body<H::Body>> {
     let (now, started) = (host.now(), host.elapsed());
     let correlation = Correlation::from_headers(host, &request.headers);
-    let (settings, begun) = match instance.settings.at_hand(instance, host, now) {
-        Some(settings) => (Ok(settings), started),
-        None => (instance.settings.read_first(instance, host).await, host.elapsed()),
-    };
-    let notes = RequestNotes::begun(begun);
+    let settings = instance.settings.current(instance, host, started).await;
+    let notes = RequestNotes::begun(started);
     let (path, query) = match request.target.split_once('?') {
         Some((path, query)) => (path, Some(query)),
         None => (request.target.as_str(), None),
@@ -62,11 +59,13 @@ pub async fn answer<H: Host>(instance: &Rc<Instance>, host: &H, request: &Reques
         Ok(settings) => {
             let context = Context {
                 instance: Rc::clone(instance),
+                caches: instance.caches(settings),
                 host: host.clone(),
                 settings: Rc::clone(settings),
                 correlation: correlation.clone(),
                 now,
-                deadline: Deadline::after(begun, settings.request_timeout),
+                elapsed: started,
+                deadline: Deadline::after(started, settings.request_timeout),
             };
             serve(&context, &notes, request, route, query).await
         }

@@ -13,7 +13,7 @@ use crate::{
     graph::GraphRefusal,
     query::QueryFault,
     settings::SettingsFaults,
-    upstream::{FaultKind, Service, UpstreamFault},
+    upstream::{Service, UpstreamFault},
 };
 
 /// Why there is no profile.
@@ -51,8 +51,6 @@ pub enum Error {
         /// Its refusal.
         refusal: ExchangeRefusal,
     },
-    /// Entra throttled an earlier exchange, and the time it named is not over.
-    StillThrottled(Duration),
     /// Graph refused the request.
     Graph {
         /// The directory of the caller.
@@ -87,8 +85,7 @@ impl Error {
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::StillThrottled(wait) => Some(*wait),
-            Self::Upstream(UpstreamFault { kind: FaultKind::Unavailable(_, wait), .. }) => *wait,
+            Self::Upstream(fault) => fault.retry_after(),
             Self::Exchange { refusal, .. } => match refusal.meaning {
                 Meaning::Throttled { retry_after, .. } => Some(retry_after),
                 Meaning::Unavailable(wait) => wait,
@@ -96,6 +93,21 @@ impl Error {
             },
             _ => None,
         }
+    }
+
+    /// The same with what is left of the time after which Entra wants to be asked again.
+    #[must_use]
+    pub fn with_retry_after(mut self, left: Option<Duration>) -> Self {
+        match &mut self {
+            Self::Upstream(fault) => *fault = fault.clone().with_retry_after(left),
+            Self::Exchange { refusal, .. } => match &mut refusal.meaning {
+                Meaning::Throttled { retry_after, .. } => *retry_after = left.unwrap_or(*retry_after),
+                Meaning::Unavailable(wait) => *wait = left,
+                _ => {}
+            },
+            _ => {}
+        }
+        self
     }
 
     /// What happened, for the operator's log. Holds no token, secret or claim.
@@ -119,7 +131,6 @@ impl Error {
                 format!("{service} {}: {kind:?}", step.name)
             }
             Self::Exchange { refusal, .. } => format!("Entra refused the exchange: {}", refusal.summary),
-            Self::StillThrottled(wait) => format!("Entra throttles exchanges for another {} s", wait.as_secs()),
             Self::Graph { refusal, .. } => format!(
                 "Graph refused: status {} {}",
                 refusal.status.as_u16(),

@@ -47,17 +47,54 @@ pub enum Meaning {
     CredentialRefused,
     /// Something else that the operator alone can mend.
     OperatorFault,
-    /// Entra asks to come back later: everybody of this directory, or this token alone.
+    /// Entra asks to come back later.
     Throttled {
         /// When.
         retry_after: Duration,
-        /// Whether only this token is meant (AADSTS50196, a loop).
-        this_token_only: bool,
+        /// Who is asked.
+        throttle: Throttle,
     },
     /// Entra is out of order.
     Unavailable(Option<Duration>),
     /// Not an answer that Entra documents.
     Unusable,
+}
+
+/// Whose requests Entra throttles.
+///
+/// Microsoft documents a loop of one person's requests (AADSTS50196), blocked directories (AADSTS90055), and status 429 for
+/// applications that ask for tokens of their own. For a person's request 429 is documented by no page, so it is taken to be
+/// about that person: one caller must not block the others.
+/// <https://learn.microsoft.com/entra/msal/dotnet/advanced/client-and-server-throttling>
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Throttle {
+    /// Those with this token.
+    Token,
+    /// This person's.
+    Person,
+    /// Everybody's of this directory.
+    Directory,
+}
+
+impl Meaning {
+    /// How long a repeated exchange of the same token would bring the same refusal: as long as Entra says, or as long as
+    /// it takes somebody to change what the refusal is about. `None` for what may pass at any moment.
+    #[must_use]
+    pub fn pause(&self) -> Option<Duration> {
+        let seconds = match self {
+            Self::Throttled { retry_after, .. } => return Some((*retry_after).max(Duration::from_secs(1))),
+            Self::Unavailable(wait) => return *wait,
+            Self::Unusable => return None,
+            // Another token is needed, and another is another caller here.
+            Self::ClaimsChallenge(_) | Self::AssertionRefused => 60,
+            // Done with the token at hand, at Entra's pages or by an administrator.
+            Self::InteractionRequired | Self::AccessDenied => 15,
+            Self::ConsentRequired => 5,
+            // By the operator.
+            Self::CredentialRefused | Self::OperatorFault => 10,
+        };
+        Some(Duration::from_secs(seconds))
+    }
 }
 
 /// Entra counts too many like requests by one client and person. It comes as `invalid_grant`, like an expired token,
@@ -148,10 +185,14 @@ impl ExchangeRefusal {
 fn meaning(status: StatusCode, wait: Option<Duration>, body: Option<&Body>) -> Meaning {
     let has = |codes: &[u32]| body.is_some_and(|body| body.error_codes.iter().any(|code| codes.contains(code)));
     if status == StatusCode::TOO_MANY_REQUESTS || has(&[TENANT_THROTTLED, LOOP_DETECTED]) {
-        return Meaning::Throttled {
-            retry_after: wait.unwrap_or(DEFAULT_THROTTLE),
-            this_token_only: has(&[LOOP_DETECTED]),
+        let throttle = if has(&[LOOP_DETECTED]) {
+            Throttle::Token
+        } else if has(&[TENANT_THROTTLED]) {
+            Throttle::Directory
+        } else {
+            Throttle::Person
         };
+        return Meaning::Throttled { retry_after: wait.unwrap_or(DEFAULT_THROTTLE), throttle };
     }
     if status.is_server_error() || has(&TRANSIENT) {
         return Meaning::Unavailable(wait);
@@ -218,7 +259,7 @@ mod tests {
     use http::{HeaderMap, HeaderValue, StatusCode, header::RETRY_AFTER};
     use serde_json::{Value, json};
 
-    use super::{ExchangeRefusal, Meaning};
+    use super::{ExchangeRefusal, Meaning, Throttle};
     use crate::host::UnixTime;
 
     const CLAIMS: &str = r#"{"access_token":{"capolids":{"essential":true,"values":["c"]}}}"#;
@@ -252,7 +293,7 @@ mod tests {
     #[test]
     fn each_documented_refusal_has_its_meaning() {
         let challenge = || Meaning::ClaimsChallenge(CLAIMS.to_owned());
-        let throttled = |this_token_only| Meaning::Throttled { retry_after: Duration::from_secs(60), this_token_only };
+        let throttled = |throttle| Meaning::Throttled { retry_after: Duration::from_secs(60), throttle };
         let cases = [
             (
                 400,
@@ -303,10 +344,10 @@ mod tests {
                 Meaning::AssertionRefused,
             ),
             (400, json!({"error": "invalid_grant", "error_codes": [500131]}), Meaning::OperatorFault),
-            (400, json!({"error": "invalid_grant", "error_codes": [50196]}), throttled(true)),
-            (400, json!({"error": "invalid_request", "error_codes": [90055]}), throttled(false)),
-            (429, json!({"error": "temporarily_unavailable"}), throttled(false)),
-            (429, json!("not an object"), throttled(false)),
+            (400, json!({"error": "invalid_grant", "error_codes": [50196]}), throttled(Throttle::Token)),
+            (400, json!({"error": "invalid_request", "error_codes": [90055]}), throttled(Throttle::Directory)),
+            (429, json!({"error": "temporarily_unavailable"}), throttled(Throttle::Person)),
+            (429, json!("not an object"), throttled(Throttle::Person)),
             (401, json!({"error": "invalid_client", "error_codes": [7000215]}), Meaning::CredentialRefused),
             (401, json!({"error": "invalid_client", "error_codes": [7000222]}), Meaning::CredentialRefused),
             (400, json!({"error": "unauthorized_client", "error_codes": [700016]}), Meaning::OperatorFault),
@@ -333,7 +374,7 @@ mod tests {
         let refusal =
             ExchangeRefusal::read(StatusCode::BAD_REQUEST, &headers, body.to_string().as_bytes(), UnixTime(0));
         let retry_after = Duration::from_millis(7500);
-        assert_eq!(refusal.meaning, Meaning::Throttled { retry_after, this_token_only: false });
+        assert_eq!(refusal.meaning, Meaning::Throttled { retry_after, throttle: Throttle::Directory });
         assert_eq!(refusal.summary, "status 400 AADSTS90055");
         assert_eq!((refusal.correlation_id.as_deref(), refusal.trace_id), (Some("c-1"), None));
     }

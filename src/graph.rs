@@ -125,6 +125,12 @@ pub fn is_answer(head: &Parts, reading: &Reading, resource: &Resource) -> bool {
 }
 
 impl GraphRefusal {
+    /// Whether another token might be accepted.
+    #[must_use]
+    pub const fn is_of_token(&self) -> bool {
+        matches!(self.meaning, GraphMeaning::TokenRefused | GraphMeaning::ClaimsChallenge(_))
+    }
+
     /// Reads an answer that is not what was asked for.
     ///
     /// <https://learn.microsoft.com/graph/errors>

@@ -2,7 +2,7 @@
 //!
 //! <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-on-behalf-of-flow>
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
@@ -24,19 +24,20 @@ pub(crate) const MAX_LIFE_SECONDS: u64 = 28 * 3600;
 /// The longest token that is kept.
 const MAX_TOKEN_BYTES: usize = 32 * 1024;
 
-/// A token for Microsoft Graph on behalf of one person.
+/// A token for Microsoft Graph on behalf of one person. Its moments are of [`crate::host::Host::elapsed`].
 #[derive(Clone, PartialEq, Eq)]
 pub struct GraphToken {
     /// As requests to Graph carry it.
     authorization: HeaderValue,
-    usable_until: u64,
-    refresh_at: u64,
+    usable_until: Duration,
+    refresh_at: Duration,
 }
 
-/// What the store keeps of a token, sealed.
+/// What the store keeps of a token, sealed, by the wall clock.
 #[derive(Serialize, Deserialize)]
 struct Record<'a> {
     text: Cow<'a, str>,
+    saved: u64,
     usable_until: u64,
     refresh_at: u64,
 }
@@ -45,7 +46,7 @@ struct Record<'a> {
 const SCHEME: &str = "Bearer ";
 
 impl GraphToken {
-    fn new(text: &str, usable_until: u64, refresh_at: u64) -> Option<Self> {
+    fn new(text: &str, usable_until: Duration, refresh_at: Duration) -> Option<Self> {
         let mut authorization = HeaderValue::try_from(format!("{SCHEME}{text}")).ok()?;
         authorization.set_sensitive(true);
         Some(Self { authorization, usable_until, refresh_at })
@@ -59,25 +60,25 @@ impl GraphToken {
 
     /// Whether it has enough of its life left.
     #[must_use]
-    pub const fn is_usable(&self, now: UnixTime) -> bool {
-        now.0 < self.usable_until
+    pub fn is_usable(&self, now: Duration) -> bool {
+        now < self.usable_until
     }
 
     /// Whether Entra wants it replaced, although it is still usable (`refresh_in`).
     #[must_use]
-    pub const fn is_due(&self, now: UnixTime) -> bool {
-        now.0 >= self.refresh_at
+    pub fn is_due(&self, now: Duration) -> bool {
+        now >= self.refresh_at
     }
 
     /// The same token, to be replaced no earlier than `refresh_at`.
     #[must_use]
-    pub fn postponed(&self, refresh_at: UnixTime) -> Self {
-        Self { refresh_at: refresh_at.0.min(self.usable_until), ..self.clone() }
+    pub fn postponed(&self, refresh_at: Duration) -> Self {
+        Self { refresh_at: refresh_at.min(self.usable_until), ..self.clone() }
     }
 
-    /// Until when it is usable, as far as its life goes.
-    pub(crate) const fn usable_until(&self) -> UnixTime {
-        UnixTime(self.usable_until)
+    /// Until when it is usable, by the wall clock.
+    pub(crate) fn usable_until(&self, now: UnixTime, elapsed: Duration) -> UnixTime {
+        now.plus(self.usable_until.saturating_sub(elapsed).as_secs())
     }
 
     /// Its size, for caches that count bytes.
@@ -86,17 +87,28 @@ impl GraphToken {
         self.authorization.len()
     }
 
-    /// The content of its sealed entry.
-    pub(crate) fn to_content(&self) -> Vec<u8> {
+    /// The content of its sealed entry, which is saved at this moment.
+    pub(crate) fn to_content(&self, now: UnixTime, elapsed: Duration) -> Vec<u8> {
         let text = self.authorization.to_str().ok().and_then(|value| value.strip_prefix(SCHEME)).unwrap_or_default();
-        let record = Record { text: text.into(), usable_until: self.usable_until, refresh_at: self.refresh_at };
+        let by_wall_clock = |moment: Duration| now.plus(moment.saturating_sub(elapsed).as_secs()).0;
+        let record = Record {
+            text: text.into(),
+            saved: now.0,
+            usable_until: by_wall_clock(self.usable_until),
+            refresh_at: by_wall_clock(self.refresh_at),
+        };
         serde_json::to_vec(&record).unwrap_or_default()
     }
 
-    /// The token of an opened entry.
-    pub(crate) fn from_content(content: &[u8]) -> Option<Self> {
-        let Record { text, usable_until, refresh_at } = serde_json::from_slice(content).ok()?;
-        Self::new(&text, usable_until, refresh_at)
+    /// The token of an opened entry. One that was saved in the future, or for longer than a token lives, was saved by a
+    /// clock that was wrong.
+    pub(crate) fn from_content(content: &[u8], now: UnixTime, elapsed: Duration) -> Option<Self> {
+        let Record { text, saved, usable_until, refresh_at } = serde_json::from_slice(content).ok()?;
+        if saved > now.0 || usable_until > saved.saturating_add(MAX_LIFE_SECONDS) {
+            return None;
+        }
+        let moment = |at: u64| elapsed.saturating_add(Duration::from_secs(UnixTime(at).since(now)));
+        Self::new(&text, moment(usable_until), moment(refresh_at))
     }
 }
 
@@ -158,7 +170,7 @@ pub fn request(
 ///
 /// # Errors
 /// An [`ExchangeRefusal`] for everything that is not a token.
-pub fn parse(response: &Response<Bytes>, now: UnixTime) -> Result<GraphToken, ExchangeRefusal> {
+pub fn parse(response: &Response<Bytes>, now: UnixTime, elapsed: Duration) -> Result<GraphToken, ExchangeRefusal> {
     let refusal = || ExchangeRefusal::read(response.status(), response.headers(), response.body(), now);
     if response.status() != StatusCode::OK {
         return Err(refusal());
@@ -172,9 +184,9 @@ pub fn parse(response: &Response<Bytes>, now: UnixTime) -> Result<GraphToken, Ex
         return Err(refusal());
     }
     let life = granted.expires_in.min(MAX_LIFE_SECONDS);
-    let usable_until = now.plus(life.saturating_sub(MARGIN_SECONDS)).0;
-    let refresh_at =
-        as_seconds(&granted.refresh_in).map_or(usable_until, |seconds| now.plus(seconds).0.min(usable_until));
+    let after = |seconds: u64| elapsed.saturating_add(Duration::from_secs(seconds));
+    let usable_until = after(life.saturating_sub(MARGIN_SECONDS));
+    let refresh_at = as_seconds(&granted.refresh_in).map_or(usable_until, |seconds| after(seconds).min(usable_until));
     GraphToken::new(&text, usable_until, refresh_at).ok_or_else(refusal)
 }
 
@@ -223,8 +235,13 @@ mod tests {
     use bytes::Bytes;
     use http::Response;
 
-    use super::{parse, requested_claims};
+    use super::{GraphToken, parse, requested_claims};
+    use std::time::Duration;
+
     use crate::host::UnixTime;
+
+    const NOW: UnixTime = UnixTime(1_800_000_000);
+    const ELAPSED: Duration = Duration::from_secs(1000);
 
     fn answer(status: u16, body: &'static str) -> Response<Bytes> {
         Response::builder().status(status).body(Bytes::from_static(body.as_bytes())).unwrap()
@@ -242,9 +259,24 @@ mod tests {
             (r#"{"token_type":"Bearer","access_token":"t","expires_in":3600,"refresh_in":-1}"#, 4480, 4480),
         ];
         for (body, usable_until, refresh_at) in cases {
-            let token = parse(&answer(200, body), UnixTime(1000)).unwrap();
-            assert_eq!((token.usable_until, token.refresh_at), (usable_until, refresh_at), "{body}");
+            let token = parse(&answer(200, body), NOW, ELAPSED).unwrap();
+            let seconds = (token.usable_until.as_secs(), token.refresh_at.as_secs());
+            assert_eq!(seconds, (usable_until, refresh_at), "{body}");
         }
+    }
+
+    #[test]
+    fn a_stored_token_is_as_old_for_another_instance_and_one_from_the_future_is_not_believed() {
+        let body = r#"{"token_type":"Bearer","access_token":"t","expires_in":3600,"refresh_in":1800}"#;
+        let content = parse(&answer(200, body), NOW, ELAPSED).unwrap().to_content(NOW, ELAPSED);
+        let load = |now: u64| GraphToken::from_content(&content, UnixTime(now), Duration::from_secs(5));
+        let moments = |token: GraphToken| (token.usable_until.as_secs(), token.refresh_at.as_secs());
+        assert_eq!(load(NOW.0).map(moments), Some((5 + 3480, 5 + 1800)));
+        assert_eq!(load(NOW.0 + 2000).map(moments), Some((5 + 1480, 5)));
+        assert_eq!(load(NOW.0 + 4000).map(moments), Some((5, 5)));
+        assert_eq!(load(NOW.0 - 1), None);
+        let endless = format!(r#"{{"text":"t","saved":{0},"usable_until":{1},"refresh_at":{1}}}"#, NOW.0, u64::MAX);
+        assert_eq!(GraphToken::from_content(endless.as_bytes(), NOW, ELAPSED), None);
     }
 
     #[test]
@@ -260,10 +292,10 @@ mod tests {
             r#"{"token_type":"Bearer","access_token":"t"}"#,
             r#"{"token_type":"Bearer","access_token":"t","expires_in":-1}"#,
         ] {
-            assert!(parse(&answer(200, body), UnixTime(1000)).is_err(), "{body}");
+            assert!(parse(&answer(200, body), NOW, ELAPSED).is_err(), "{body}");
         }
         assert!(
-            parse(&answer(201, r#"{"token_type":"Bearer","access_token":"t","expires_in":1}"#), UnixTime(0)).is_err()
+            parse(&answer(201, r#"{"token_type":"Bearer","access_token":"t","expires_in":1}"#), NOW, ELAPSED).is_err()
         );
     }
 

@@ -122,7 +122,6 @@ impl Problem {
             Error::VariableUnavailable { .. } => Self::settings_unreadable(),
             Error::Upstream(fault) => Self::of_upstream(fault),
             Error::Exchange { tenant_id, refusal } => Self::of_exchange(*tenant_id, refusal, settings),
-            Error::StillThrottled(wait) => Self::entra_throttles(*wait),
             Error::Graph { tenant_id, refusal } => Self::of_graph(*tenant_id, refusal, settings),
             Error::DeadlinePassed => Self::out_of_time(),
         }

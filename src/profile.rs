@@ -1,6 +1,6 @@
 //! The flow: from the request's headers to the person's profile.
 
-use std::rc::Rc;
+use std::{rc::Rc, time::Duration};
 
 use http::{HeaderMap, Response};
 
@@ -18,8 +18,12 @@ use crate::{
     response::{self, Body},
     token_source::{Need, TokenSource},
     unverified_token::UnverifiedToken,
-    upstream::{self, FaultKind, Reading, UpstreamFault},
+    upstream::{self, FaultKind, Reading},
 };
+
+/// For how long no further exchange is made for a caller whose new token Graph has refused too. Graph's reasons, such as
+/// the person's location or a revoked session, last longer, and Entra takes exchanges in a row for a loop (AADSTS50196).
+const REFUSED_BY_GRAPH_PAUSE: Duration = Duration::from_secs(15);
 
 /// Serves `resource` to the bearer of the token in `headers`.
 ///
@@ -49,18 +53,22 @@ pub async fn get<H: Host>(
         GraphMeaning::ClaimsChallenge(claims) => Need::WithClaims(claims.clone()),
         _ => return Err(Error::Graph { tenant_id: caller.tenant_id(), refusal }),
     };
-    let token = match self::token(context, notes, &caller, &need).await {
-        Ok(token) => token,
-        Err(error) => {
-            // Else the next request would meet Graph with the same token.
-            TokenSource::forget(context, &caller, &refused);
-            return Err(second_exchange_failed(error, &caller, refusal));
-        }
+    let (refused, error) = match self::token(context, notes, &caller, &need).await {
+        Ok(token) => match ask_graph(context, notes, resource, &token).await? {
+            Answer::Found(response) => return Ok(response),
+            Answer::Refused(refusal) if refusal.is_of_token() => {
+                (token, Error::Graph { tenant_id: caller.tenant_id(), refusal })
+            }
+            Answer::Refused(refusal) => return Err(Error::Graph { tenant_id: caller.tenant_id(), refusal }),
+        },
+        Err(error) => (refused, second_exchange_failed(error, &caller, refusal)),
     };
-    match ask_graph(context, notes, resource, &token).await? {
-        Answer::Found(response) => Ok(response),
-        Answer::Refused(refusal) => Err(Error::Graph { tenant_id: caller.tenant_id(), refusal }),
+    // Else the next request would meet Graph with the same token, or cause the same exchanges.
+    TokenSource::forget(context, &caller, &refused);
+    if matches!(error, Error::Graph { .. }) {
+        context.caches.tokens.hold_back(&caller, &error, context.host.elapsed(), REFUSED_BY_GRAPH_PAUSE);
     }
+    Err(error)
 }
 
 /// The token of a request, taken from its headers.
@@ -76,15 +84,18 @@ async fn verify<H: Host>(context: &Context<H>, bearer: BearerToken) -> Result<Ve
     let unverified = UnverifiedToken::decode(bearer).map_err(refuse)?;
     let unverified = UnverifiedCaller::judge(unverified, &context.settings, context.now).map_err(refuse)?;
     let keys = KeySource::keys(context, unverified.version(), unverified.key_id()).await;
-    let keys = keys.map_err(|fault| key_fault(context, fault))?;
+    let keys = keys.map_err(|error| or_outage_of_variables(context, error))?;
     unverified.verify(&keys, &context.settings).map_err(Error::Caller)
 }
 
 /// Entra is not to blame where the host did not get as far as calling it.
-fn key_fault<H: Host>(context: &Context<H>, fault: UpstreamFault) -> Error {
-    let is_hosts_own = matches!(fault.kind, FaultKind::Send(SendFault::TimedOut | SendFault::Denied));
-    let outage = is_hosts_own.then(|| context.instance.credential_source.outage(context.host.now())).flatten();
-    outage.unwrap_or(Error::Upstream(fault))
+fn or_outage_of_variables<H: Host>(context: &Context<H>, error: Error) -> Error {
+    let is_hosts_own = matches!(
+        &error,
+        Error::Upstream(fault) if matches!(fault.kind, FaultKind::Send(SendFault::TimedOut | SendFault::Denied))
+    );
+    let outage = is_hosts_own.then(|| context.instance.credential.outage()).flatten();
+    outage.unwrap_or(error)
 }
 
 async fn token<H: Host>(

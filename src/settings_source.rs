@@ -3,9 +3,10 @@
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use crate::{
+    back_off::{Decision, Kept},
     credential_source::CredentialSource,
     error::Error,
-    host::{Host, UnixTime},
+    host::Host,
     instance::Instance,
     log_line,
     settings::{SettingFault, Settings, SettingsFaults},
@@ -18,99 +19,102 @@ use crate::{
 const READ_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// How long settings are used before the variables are read again. Reading them costs a call to the host for each.
-const LIFETIME_SECONDS: u64 = 300;
+const FRESH: Duration = Duration::from_secs(300);
 
-/// How soon variables that could not be read are tried again while the settings of an earlier reading serve.
-const RETRY_SECONDS: u64 = 30;
-
-/// The longest that settings serve after they were read: an outage of a variable provider is mostly over by then, and
-/// what the operator took back is not granted for longer.
-const MAX_AGE_SECONDS: u64 = 3600;
+/// The longest that settings are used after they were read: most outages of a variable provider are shorter, and what the
+/// operator took back is not granted for longer.
+const USABLE: Duration = Duration::from_secs(3600);
 
 /// The settings last read.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct SettingsSource {
-    held: RefCell<Option<Held>>,
-    flights: SingleFlight<(), Result<Rc<Settings>, SettingsFaults>>,
+    kept: RefCell<Kept<Rc<Settings>, Error>>,
+    flights: SingleFlight<(), Result<Rc<Settings>, Error>>,
 }
 
-#[derive(Debug)]
-struct Held {
-    settings: Rc<Settings>,
-    read: UnixTime,
-    read_again: UnixTime,
+impl Default for SettingsSource {
+    fn default() -> Self {
+        // A request that came later has more time than the one whose time has run out.
+        let flights = SingleFlight::sharing(|outcome| !matches!(outcome, Err(Error::DeadlinePassed)));
+        Self { kept: RefCell::default(), flights }
+    }
 }
 
 impl SettingsSource {
-    /// The settings, if they were read already. They are read again beside a request, which does not wait for it.
-    pub fn at_hand<H: Host>(&self, instance: &Rc<Instance>, host: &H, now: UnixTime) -> Option<Rc<Settings>> {
-        let mut held = self.held.borrow_mut();
-        let held = held.as_mut().filter(|held| now.since(held.read) < MAX_AGE_SECONDS)?;
-        if now >= held.read_again {
-            held.read_again = now.plus(RETRY_SECONDS);
-            read_beside(instance, host);
-        }
-        Some(Rc::clone(&held.settings))
-    }
-
-    /// The settings, where none are at hand. Nothing is remembered of a failure, so that a mended variable counts at
-    /// once.
+    /// The settings, for a request that began at this moment of [`Host::elapsed`]. Those that were read before are renewed
+    /// in the background.
     ///
     /// # Errors
-    /// [`Error::Settings`] with every faulty variable, the secret included if others have wrong values.
-    pub async fn read_first<H: Host>(&self, instance: &Rc<Instance>, host: &H) -> Result<Rc<Settings>, Error> {
-        let deadline = Deadline::after(host.elapsed(), READ_TIMEOUT);
-        match self.read(host, deadline).await {
-            Some(Ok(settings)) => Ok(settings),
-            Some(Err(mut faults)) => {
-                if !faults.may_pass() {
-                    add_fault_of_secret(&mut faults, &instance.credential_source, host, deadline).await;
-                }
-                Err(Error::Settings(faults))
+    /// [`Error::Settings`] with every faulty variable, the secret included if others have wrong values;
+    /// [`Error::DeadlinePassed`] if the time that the operator gives a request has passed.
+    pub async fn current<H: Host>(
+        &self,
+        instance: &Rc<Instance>,
+        host: &H,
+        begun: Duration,
+    ) -> Result<Rc<Settings>, Error> {
+        let decision = self.kept.borrow().decide(begun);
+        match decision {
+            Decision::Use(settings) => Ok(settings),
+            Decision::UseAndRenew(settings) => {
+                self.renew_in_background(instance, host);
+                Ok(settings)
             }
-            None => Err(Error::DeadlinePassed),
+            Decision::Refuse(pause) => Err(pause.error),
+            Decision::Fetch => self.read(instance, host, begun).await,
         }
     }
 
-    async fn read<H: Host>(&self, host: &H, deadline: Deadline) -> Option<Result<Rc<Settings>, SettingsFaults>> {
+    async fn read<H: Host>(&self, instance: &Instance, host: &H, begun: Duration) -> Result<Rc<Settings>, Error> {
+        let deadline = Deadline::after(begun, READ_TIMEOUT);
         let work = async || {
-            let outcome = Settings::read(host, READ_TIMEOUT).await.map(Rc::new);
-            let now = host.now();
-            match &outcome {
-                Ok(settings) => {
-                    let settings = Rc::clone(settings);
-                    self.held.replace(Some(Held { settings, read: now, read_again: now.plus(LIFETIME_SECONDS) }));
+            let outcome = match Settings::read(host, begun, READ_TIMEOUT).await {
+                Ok(settings) => Ok(Rc::new(settings)),
+                Err(mut faults) => {
+                    if !faults.may_pass() {
+                        add_fault_of_secret(&mut faults, &instance.credential, host, deadline).await;
+                    }
+                    Err(Error::Settings(faults))
                 }
-                Err(faults) if faults.may_pass() => {}
-                // What the operator has set since is wrong: the next request says so.
-                Err(_) => {
-                    self.held.replace(None);
+            };
+            let now = host.elapsed();
+            let mut kept = self.kept.borrow_mut();
+            match &outcome {
+                Ok(settings) => kept.hold(Rc::clone(settings), now, FRESH, USABLE),
+                Err(error) => {
+                    // Settings that the operator has changed to wrong ones are not served by the former ones.
+                    if matches!(error, Error::Settings(faults) if !faults.may_pass()) {
+                        kept.forget();
+                    }
+                    kept.back_off.failed(error.clone(), now, None);
                 }
             }
             outcome
         };
-        self.flights.run(host, deadline, (), work).await
+        self.flights.run(host, deadline, (), work).await.unwrap_or(Err(Error::DeadlinePassed))
     }
-}
 
-fn read_beside<H: Host>(instance: &Rc<Instance>, host: &H) {
-    let (instance, own) = (Rc::clone(instance), host.clone());
-    host.spawn(async move {
-        let deadline = Deadline::after(own.elapsed(), READ_TIMEOUT);
-        if let Some(Err(faults)) = instance.settings.read(&own, deadline).await {
-            log_line::settings_faults(&own, &faults);
+    fn renew_in_background<H: Host>(&self, instance: &Rc<Instance>, host: &H) {
+        if self.flights.is_running(&()) {
+            return;
         }
-    });
+        let (instance, own) = (Rc::clone(instance), host.clone());
+        host.spawn(async move {
+            if let Err(Error::Settings(faults)) = instance.settings.read(&instance, &own, own.elapsed()).await {
+                log_line::settings_faults(&own, &faults);
+            }
+        });
+    }
 }
 
 /// The secret is read when it is needed, and also when others are wrong, so that the operator learns of all at once.
 async fn add_fault_of_secret<H: Host>(
     faults: &mut SettingsFaults,
-    credential_source: &CredentialSource,
+    credential: &Rc<CredentialSource>,
     host: &H,
     deadline: Deadline,
 ) {
-    let fault = match credential_source.current(host, deadline).await {
+    let fault = match credential.current(host, deadline).await {
         Err(Error::Credential(fault)) => SettingFault::Wrong(fault.to_owned()),
         Err(Error::VariableUnavailable { reason, .. }) => SettingFault::Unreadable(reason),
         _ => return,

@@ -23,8 +23,9 @@ pub async fn load<H: Host>(context: &Context<H>, caller: &VerifiedCaller) -> Opt
     for slot in Slot::of(context, caller) {
         let Some(entry) = instance.store.read(host, *deadline, &slot.key).await else { continue };
         let content = slot.open(caller.assertion(), entry);
-        let token = content.and_then(|content| GraphToken::from_content(&content));
-        if let Some(token) = token.filter(|token| token.is_usable(host.now())) {
+        let (now, elapsed) = (host.now(), host.elapsed());
+        let token = content.and_then(|content| GraphToken::from_content(&content, now, elapsed));
+        if let Some(token) = token.filter(|token| token.is_usable(elapsed)) {
             return Some(token);
         }
     }
@@ -47,12 +48,13 @@ fn put<H: Host>(context: &Context<H>, caller: &VerifiedCaller, token: Option<&Gr
     if slots.is_empty() {
         return;
     }
-    // Nobody can open the entry any more when the caller's own token is over, which a Graph token may outlive by a day.
-    let callers_end = caller.expires().plus(CLOCK_SKEW_SECONDS);
-    let end = token.map_or(UnixTime(0), |token| token.usable_until().min(callers_end));
-    // What is no token's content is a miss to those who read it.
-    let (takes_room, content) = (token.is_some(), token.map(GraphToken::to_content).unwrap_or_default());
     let (own, assertion) = (context.with_new_deadline(), caller.assertion().clone());
+    // Nobody can open the entry any more when the caller's own token has expired, which a Graph token may outlive by a day.
+    let callers_end = caller.expires().plus(CLOCK_SKEW_SECONDS);
+    let end = token.map_or(UnixTime(0), |token| token.usable_until(own.now, own.elapsed).min(callers_end));
+    // What is no token's content is a miss to those who read it.
+    let (takes_room, content) =
+        (token.is_some(), token.map(|token| token.to_content(own.now, own.elapsed)).unwrap_or_default());
     context.host.spawn(async move {
         let Context { instance, host, deadline, now, .. } = &own;
         let mut occupants = Vec::with_capacity(slots.len());

@@ -1,6 +1,6 @@
 //! Where a caller's Graph token comes from: this instance's memory, the shared store, an exchange.
 
-use std::{cell::RefCell, collections::HashMap, num::NonZeroUsize, rc::Rc, time::Duration};
+use std::{cell::RefCell, num::NonZeroUsize, rc::Rc, time::Duration};
 
 use bytes::Bytes;
 use http::Response;
@@ -8,16 +8,17 @@ use lru::LruCache;
 use uuid::Uuid;
 
 use crate::{
+    back_off::{BackOff, LONGEST_SILENCE},
     caller::{AssertionDigest, VerifiedCaller},
     client_credential::ClientCredential,
     error::Error,
-    exchange_refusal::{ExchangeRefusal, Meaning},
+    exchange_refusal::{ExchangeRefusal, Meaning, Throttle},
     graph_token::{self, GraphToken},
-    host::{Host, UnixTime},
+    host::{Host, SendFault},
     instance::Context,
     single_flight::SingleFlight,
     token_slots,
-    upstream::{self, Service, Step},
+    upstream::{self, FaultKind, Service, Step, UpstreamFault},
 };
 
 /// The exchange takes Entra some hundred milliseconds; a token with many groups is some ten kilobytes.
@@ -29,10 +30,13 @@ const MAX_TOKENS: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
 const MAX_BYTES: usize = 32 * 1024 * 1024;
 
 /// How long a token that is due is left as it is after its renewal failed, unless Entra asks for longer.
-const RENEWAL_PAUSE: Duration = Duration::from_secs(60);
+const RENEWAL_PAUSE: Duration = LONGEST_SILENCE;
 
-/// How many tokens that Entra wants left alone for a while are remembered.
-const MAX_BLOCKED: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
+/// How many failures are remembered. Each is of a caller whose token was verified.
+const MAX_FAILURES: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
+
+/// For how long a credential that Entra has refused is not sent again: it counts for every caller alike.
+const REFUSED_CREDENTIAL_PAUSE: Duration = Duration::from_secs(10);
 
 /// A token and where it came from, or why there is none.
 pub type Obtained = Result<(Rc<GraphToken>, Origin), Error>;
@@ -71,13 +75,24 @@ impl Origin {
     }
 }
 
-/// Tokens by their callers' own tokens, and what Entra asked to be left alone with.
+/// Tokens by their callers' own tokens, and the exchanges that failed.
 #[derive(Debug)]
 pub struct TokenSource {
     memory: RefCell<Memory>,
-    throttled: RefCell<HashMap<Uuid, UnixTime>>,
-    blocked: RefCell<LruCache<AssertionDigest, UnixTime>>,
+    failures: RefCell<LruCache<Whose, BackOff<Error>>>,
+    refused_credential: RefCell<Option<(Rc<ClientCredential>, BackOff<Error>)>>,
     flights: SingleFlight<(AssertionDigest, Purpose), Obtained>,
+}
+
+/// Whose exchanges a failure is about: it is repeated to them, without a call, while it is too early for another attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Whose {
+    /// Those of one token.
+    Token(AssertionDigest),
+    /// Those of one person of one directory.
+    Person(Uuid, Uuid),
+    /// Those of everybody in one directory.
+    Directory(Uuid),
 }
 
 /// What an exchange under way is good for: those who need a token other than the stored one do not wait for it.
@@ -98,9 +113,9 @@ impl Default for TokenSource {
     fn default() -> Self {
         Self {
             memory: RefCell::new(Memory { tokens: LruCache::new(MAX_TOKENS), bytes: 0 }),
-            throttled: RefCell::default(),
-            blocked: RefCell::new(LruCache::new(MAX_BLOCKED)),
-            // Who came later has more time than the one whose time was over.
+            failures: RefCell::new(LruCache::new(MAX_FAILURES)),
+            refused_credential: RefCell::default(),
+            // A request that came later has more time than the one whose time has run out.
             flights: SingleFlight::sharing(|outcome: &Obtained| !matches!(outcome, Err(error) if error.is_deadline())),
         }
     }
@@ -112,10 +127,10 @@ impl TokenSource {
     /// # Errors
     /// [`Error::Exchange`] if Entra refuses, and whatever can keep an exchange from being made.
     pub async fn obtain<H: Host>(context: &Context<H>, caller: &Rc<VerifiedCaller>, need: &Need) -> Obtained {
-        let source = &context.instance.token_source;
-        if let Some(token) = source.remembered(caller, need, context.now) {
-            if token.is_due(context.now) {
-                renew_beside(context, caller);
+        let source = &context.caches.tokens;
+        if let Some(token) = source.remembered(caller, need, context.elapsed) {
+            if token.is_due(context.elapsed) {
+                renew_in_background(context, caller);
             }
             return Ok((token, Origin::Memory));
         }
@@ -134,16 +149,16 @@ impl TokenSource {
         });
         let obtained = flight.await.unwrap_or(Err(Error::DeadlinePassed));
         if let Ok((token, Origin::Store)) = &obtained
-            && token.is_due(context.host.now())
+            && token.is_due(context.host.elapsed())
         {
-            renew_beside(context, caller);
+            renew_in_background(context, caller);
         }
         obtained
     }
 
     /// Forgets a token that Graph has refused, here and in the store.
     pub fn forget<H: Host>(context: &Context<H>, caller: &VerifiedCaller, refused: &GraphToken) {
-        let mut memory = context.instance.token_source.memory.borrow_mut();
+        let mut memory = context.caches.tokens.memory.borrow_mut();
         if memory.tokens.peek(caller.digest()).is_some_and(|token| **token != *refused) {
             return;
         }
@@ -151,7 +166,17 @@ impl TokenSource {
         token_slots::clear(context, caller);
     }
 
-    fn remembered(&self, caller: &VerifiedCaller, need: &Need, now: UnixTime) -> Option<Rc<GraphToken>> {
+    /// Repeats `error` to the bearers of the caller's token for a while, instead of another exchange: it would end alike.
+    pub fn hold_back(&self, caller: &VerifiedCaller, error: &Error, now: Duration, pause: Duration) {
+        self.note(Whose::Token(*caller.digest()), error, now, Some(pause));
+    }
+
+    fn note(&self, whose: Whose, error: &Error, now: Duration, asked_for: Option<Duration>) {
+        let mut failures = self.failures.borrow_mut();
+        failures.get_or_insert_mut(whose, BackOff::default).failed(error.clone(), now, asked_for);
+    }
+
+    fn remembered(&self, caller: &VerifiedCaller, need: &Need, now: Duration) -> Option<Rc<GraphToken>> {
         let mut memory = self.memory.borrow_mut();
         let token = memory.tokens.get(caller.digest()).filter(|token| token.is_usable(now))?;
         match need {
@@ -167,24 +192,40 @@ impl TokenSource {
         token
     }
 
-    /// How long Entra wants no exchange of this directory, or of this token.
-    fn still_throttled(&self, caller: &VerifiedCaller, now: UnixTime) -> Option<Duration> {
-        let directory = self.throttled.borrow().get(&caller.tenant_id()).copied();
-        let this_token = self.blocked.borrow_mut().get(caller.digest()).copied();
-        let until = directory.max(this_token)?;
-        (now < until).then(|| Duration::from_secs(until.since(now)))
+    /// How the last exchange for this caller failed, while it is too early for another.
+    fn pausing(&self, caller: &VerifiedCaller, now: Duration) -> Option<Error> {
+        let mut failures = self.failures.borrow_mut();
+        let pause = Whose::all(caller).find_map(|whose| failures.get(&whose)?.pausing(now, Duration::ZERO))?;
+        Some(pause.error.with_retry_after(pause.retry_after))
     }
 
-    fn note_refusal(&self, caller: &VerifiedCaller, refusal: &ExchangeRefusal, now: UnixTime) {
-        if let Meaning::Throttled { retry_after, this_token_only } = refusal.meaning {
-            let until = now.plus(retry_after.as_secs().max(1));
-            if this_token_only {
-                self.blocked.borrow_mut().put(*caller.digest(), until);
-            } else {
-                // As many entries at most as directories may call.
-                self.throttled.borrow_mut().insert(caller.tenant_id(), until);
-            }
+    fn note_success(&self, caller: &VerifiedCaller) {
+        let mut failures = self.failures.borrow_mut();
+        for whose in Whose::all(caller) {
+            failures.pop(&whose);
         }
+        self.refused_credential.replace(None);
+    }
+
+    /// Notes a refusal, for those whose next exchange would end alike.
+    fn note_refusal(&self, caller: &VerifiedCaller, refusal: &ExchangeRefusal, error: &Error, now: Duration) {
+        let whose = match &refusal.meaning {
+            Meaning::Throttled { throttle: Throttle::Directory, .. } => Whose::Directory(caller.tenant_id()),
+            Meaning::Throttled { throttle: Throttle::Person, .. } => Whose::person(caller),
+            _ => Whose::Token(*caller.digest()),
+        };
+        self.note(whose, error, now, refusal.meaning.pause());
+    }
+}
+
+impl Whose {
+    fn person(caller: &VerifiedCaller) -> Self {
+        let token = || Self::Token(*caller.digest());
+        caller.object_id().map_or_else(token, |person| Self::Person(caller.tenant_id(), person))
+    }
+
+    fn all(caller: &VerifiedCaller) -> impl Iterator<Item = Self> {
+        [Self::Token(*caller.digest()), Self::person(caller), Self::Directory(caller.tenant_id())].into_iter()
     }
 }
 
@@ -209,15 +250,15 @@ impl Memory {
     }
 }
 
-/// Replaces a token before its time is over (`refresh_in`), without letting anyone wait for it.
-fn renew_beside<H: Host>(context: &Context<H>, caller: &Rc<VerifiedCaller>) {
+/// Replaces a token before it expires (`refresh_in`), without letting anyone wait for it.
+fn renew_in_background<H: Host>(context: &Context<H>, caller: &Rc<VerifiedCaller>) {
     let purpose = (*caller.digest(), Purpose::Any);
-    if context.instance.token_source.flights.is_running(&purpose) {
+    if context.caches.tokens.flights.is_running(&purpose) {
         return;
     }
     let (own, caller) = (context.with_new_deadline(), Rc::clone(caller));
     context.host.spawn(async move {
-        let source = &own.instance.token_source;
+        let source = &own.caches.tokens;
         let work = async || exchange(&own, &caller, None).await.map(|token| (token, Origin::Exchange));
         if let Some(Err(error)) = source.flights.run(&own.host, own.deadline, purpose, work).await {
             postpone(&own, &caller, error.retry_after().unwrap_or_default().max(RENEWAL_PAUSE));
@@ -225,11 +266,12 @@ fn renew_beside<H: Host>(context: &Context<H>, caller: &Rc<VerifiedCaller>) {
     });
 }
 
-/// The token at hand serves until its end; other requests, also of other instances, leave its renewal alone for a while.
+/// The token at hand is used until it expires; other requests, also of other instances, leave its renewal alone for a
+/// while.
 fn postpone<H: Host>(context: &Context<H>, caller: &VerifiedCaller, pause: Duration) {
-    let source = &context.instance.token_source;
+    let source = &context.caches.tokens;
     let Some(token) = source.memory.borrow().tokens.peek(caller.digest()).cloned() else { return };
-    let postponed = token.postponed(context.host.now().plus(pause.as_secs()));
+    let postponed = token.postponed(context.host.elapsed().saturating_add(pause));
     token_slots::save(context, caller, &postponed);
     source.remember(caller, postponed);
 }
@@ -239,29 +281,78 @@ async fn exchange<H: Host>(
     caller: &VerifiedCaller,
     claims: Option<&str>,
 ) -> Result<Rc<GraphToken>, Error> {
-    let Context { instance, host, deadline, .. } = context;
-    let source = &instance.token_source;
-    if let Some(wait) = source.still_throttled(caller, host.now()) {
-        return Err(Error::StillThrottled(wait));
+    let Context { caches, host, .. } = context;
+    let source = &caches.tokens;
+    if let Some(error) = source.pausing(caller, host.elapsed()) {
+        return Err(error);
     }
-    let credential = instance.credential_source.current(host, *deadline).await?;
-    let mut outcome = exchange_by(context, caller, &credential, claims).await?;
-    if let Err(refusal) = &outcome
-        && refusal.meaning == Meaning::CredentialRefused
-        && let Some(rotated) = instance.credential_source.instead_of(host, *deadline, &credential).await
-    {
-        outcome = exchange_by(context, caller, &rotated, claims).await?;
-    }
-    match outcome {
-        Ok(token) => {
+    match exchange_by_current_credential(context, caller, claims).await {
+        Ok(Ok(token)) => {
+            source.note_success(caller);
             token_slots::save(context, caller, &token);
             Ok(source.remember(caller, token))
         }
-        Err(refusal) => {
-            source.note_refusal(caller, &refusal, host.now());
-            Err(Error::Exchange { tenant_id: caller.tenant_id(), refusal })
+        Ok(Err(refusal)) => {
+            let error = Error::Exchange { tenant_id: caller.tenant_id(), refusal: refusal.clone() };
+            // Everybody's, and noted as such.
+            if refusal.meaning != Meaning::CredentialRefused {
+                source.note_refusal(caller, &refusal, &error, host.elapsed());
+            }
+            Err(error)
+        }
+        Err(error) => {
+            if let Error::Upstream(fault) = &error
+                && is_entras(fault)
+            {
+                source.note(Whose::Token(*caller.digest()), &error, host.elapsed(), fault.retry_after());
+            }
+            Err(error)
         }
     }
+}
+
+/// Whether a failed call says something of Entra, and not of the host or of the request's own time.
+const fn is_entras(fault: &UpstreamFault) -> bool {
+    !matches!(fault.kind, FaultKind::Send(SendFault::Denied | SendFault::DeadlinePassed))
+}
+
+/// Exchanges by the credential at hand, and by another if Entra refuses that and the operator has rotated it.
+async fn exchange_by_current_credential<H: Host>(
+    context: &Context<H>,
+    caller: &VerifiedCaller,
+    claims: Option<&str>,
+) -> Result<Result<GraphToken, ExchangeRefusal>, Error> {
+    let Context { instance, caches, host, deadline, .. } = context;
+    let mut credential = instance.credential.current(host, *deadline).await?;
+    let known = caches.tokens.refused_credential.borrow().clone();
+    if let Some((refused, back_off)) = known.filter(|(refused, _)| refused.is_same(&credential))
+        && let Some(pause) = back_off.pausing(host.elapsed(), Duration::ZERO)
+    {
+        let Some(rotated) = instance.credential.instead_of(host, *deadline, &refused).await else {
+            return Err(pause.error);
+        };
+        credential = rotated;
+    }
+    let mut outcome = exchange_by(context, caller, &credential, claims).await?;
+    if is_credential_refused(&outcome)
+        && let Some(rotated) = instance.credential.instead_of(host, *deadline, &credential).await
+    {
+        credential = rotated;
+        outcome = exchange_by(context, caller, &credential, claims).await?;
+    }
+    if let Err(refusal) = outcome.as_ref()
+        && is_credential_refused(&outcome)
+    {
+        let error = Error::Exchange { tenant_id: caller.tenant_id(), refusal: refusal.clone() };
+        let mut back_off = BackOff::default();
+        back_off.failed(error, host.elapsed(), Some(REFUSED_CREDENTIAL_PAUSE));
+        caches.tokens.refused_credential.replace(Some((credential, back_off)));
+    }
+    Ok(outcome)
+}
+
+fn is_credential_refused(outcome: &Result<GraphToken, ExchangeRefusal>) -> bool {
+    matches!(outcome, Err(refusal) if refusal.meaning == Meaning::CredentialRefused)
 }
 
 async fn exchange_by<H: Host>(
@@ -274,5 +365,5 @@ async fn exchange_by<H: Host>(
     let request = graph_token::request(caller, credential, settings, claims, correlation, host.now(), host.random())
         .map_err(|words| Error::Internal(format!("the token request could not be made: {words}")))?;
     let response: Response<Bytes> = upstream::fetch(host, *deadline, STEP, request).await?;
-    Ok(graph_token::parse(&response, host.now()))
+    Ok(graph_token::parse(&response, host.now(), host.elapsed()))
 }

@@ -76,6 +76,24 @@ pub enum FaultKind {
 }
 
 impl UpstreamFault {
+    /// When the service wants to be asked again, if it says so.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self.kind {
+            FaultKind::Unavailable(_, wait) => wait,
+            FaultKind::Send(_) | FaultKind::Unusable(_) => None,
+        }
+    }
+
+    /// The same with what is left of the time that the service asked for.
+    #[must_use]
+    pub fn with_retry_after(mut self, left: Option<Duration>) -> Self {
+        if let FaultKind::Unavailable(_, wait) = &mut self.kind {
+            *wait = left;
+        }
+        self
+    }
+
     /// Whether it says nothing of the service: the request that needed the call had no time left.
     #[must_use]
     pub const fn is_deadline(&self) -> bool {

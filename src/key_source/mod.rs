@@ -10,14 +10,10 @@ mod stored;
 
 use std::{cell::RefCell, rc::Rc};
 
-use self::state::{Reason, State};
+use self::state::{Moment, Reason, State};
 use crate::{
-    host::{Host, SendFault},
-    instance::Context,
-    signing_keys::SigningKeys,
-    single_flight::SingleFlight,
-    unverified_token::TokenVersion,
-    upstream::{FaultKind, UpstreamFault},
+    client_credential::ClientCredential, error::Error, host::Host, instance::Context, signing_keys::SigningKeys,
+    single_flight::SingleFlight, unverified_token::TokenVersion,
 };
 
 /// The keys of the configured tenancy, for each form of token.
@@ -25,7 +21,7 @@ use crate::{
 pub struct KeySource {
     v1: RefCell<State>,
     v2: RefCell<State>,
-    flights: SingleFlight<TokenVersion, Result<(), UpstreamFault>>,
+    flights: SingleFlight<TokenVersion, Result<(), Error>>,
 }
 
 impl Default for KeySource {
@@ -33,8 +29,10 @@ impl Default for KeySource {
         Self {
             v1: RefCell::default(),
             v2: RefCell::default(),
-            // Who came later has more time than the one whose time was over.
-            flights: SingleFlight::sharing(|outcome| !matches!(outcome, Err(fault) if fault.is_deadline())),
+            // A request that came later has more time than the one whose time has run out.
+            flights: SingleFlight::sharing(
+                |outcome: &Result<(), Error>| !matches!(outcome, Err(error) if error.is_deadline()),
+            ),
         }
     }
 }
@@ -45,29 +43,30 @@ impl KeySource {
     /// The key may be unknown: then Entra was asked for it, now or a moment ago, and does not publish it.
     ///
     /// # Errors
-    /// An [`UpstreamFault`] if there are no keys at all, or if the key is unknown and Entra could not be asked for it.
+    /// [`Error::Upstream`] if there are no keys at all, or if the key is unknown and Entra could not be asked for it;
+    /// [`Error::VariableUnavailable`] if the client credential could not be read, without which no call is made.
     pub async fn keys<H: Host>(
         context: &Context<H>,
         version: TokenVersion,
         key_id: &str,
-    ) -> Result<Rc<SigningKeys>, UpstreamFault> {
-        let source = &context.instance.key_source;
-        // Ends: a refresh that went well leaves less to be wanted, or ends the wish for this key.
-        let mut now = context.now;
+    ) -> Result<Rc<SigningKeys>, Error> {
+        let source = &context.caches.keys;
+        // Terminates: a successful refresh finds the key or starts the cooldown, and both return on the next turn.
+        let mut elapsed = context.elapsed;
         loop {
-            let keys = source.state(version).borrow().keys(now);
+            let keys = source.state(version).borrow().keys(elapsed);
             let known = keys.filter(|keys| keys.contains(key_id) || !source.flights.is_running(&version));
-            let reason = source.state(version).borrow().reason_to_refresh(key_id, now);
+            let reason = source.state(version).borrow().reason_to_refresh(key_id, elapsed);
             match (reason, known) {
                 (None, Some(keys)) => return Ok(keys),
                 (Some(Reason::Stale), Some(keys)) => {
-                    refresh_beside(context, version, key_id);
+                    refresh_in_background(context, version, key_id);
                     return Ok(keys);
                 }
                 // With no reason of its own the request joins a refresh that is under way and may bring its key.
                 (reason, _) => refresh(context, version, key_id, reason.unwrap_or(Reason::UnknownKey)).await?,
             }
-            now = context.host.now();
+            elapsed = context.host.elapsed();
         }
     }
 
@@ -79,16 +78,14 @@ impl KeySource {
     }
 }
 
-/// Renews keys whose time is over, without letting anyone wait for it.
-fn refresh_beside<H: Host>(context: &Context<H>, version: TokenVersion, key_id: &str) {
-    let source = &context.instance.key_source;
-    let pausing = source.state(version).borrow().pausing(Reason::Stale, context.host.elapsed()).is_some();
-    if pausing || source.flights.is_running(&version) {
+/// Renews keys that are no longer fresh, without letting anyone wait for it.
+fn refresh_in_background<H: Host>(context: &Context<H>, version: TokenVersion, key_id: &str) {
+    if context.caches.keys.flights.is_running(&version) {
         return;
     }
     let (own, key_id) = (context.with_new_deadline(), key_id.to_owned());
     context.host.spawn(async move {
-        // A failure is remembered in the state, and last known good keys serve on.
+        // A failure is remembered in the state, and last known good keys are used meanwhile.
         let _ = refresh(&own, version, &key_id, Reason::Stale).await;
     });
 }
@@ -99,42 +96,65 @@ async fn refresh<H: Host>(
     version: TokenVersion,
     key_id: &str,
     reason: Reason,
-) -> Result<(), UpstreamFault> {
-    let source = &context.instance.key_source;
+) -> Result<(), Error> {
+    let Context { caches, host, deadline, .. } = context;
+    let state = caches.keys.state(version);
     let work = async || {
-        catch_up(context, version, key_id).await;
-        let state = source.state(version);
-        let wanted = state.borrow().reason_to_refresh(key_id, context.host.now());
+        let credential = credential(context).await?;
+        catch_up(context, version, key_id, credential.as_deref()).await;
+        let wanted = state.borrow().reason_to_refresh(key_id, host.elapsed());
         if wanted.is_none_or(|wanted| wanted < reason) {
             return Ok(());
         }
-        if let Some(fault) = state.borrow().pausing(reason, context.host.elapsed()) {
-            return Err(fault);
+        if let Some(fault) = state.borrow().pausing(reason, host.elapsed()) {
+            return Err(Error::Upstream(fault));
         }
         match published::fetch(context, version).await {
             Ok((known, record)) => {
-                let looked = state.borrow_mut().fetched(known, key_id, reason);
-                stored::save(context, version, record.with_look(looked));
+                let lookup = state.borrow_mut().fetched(known, key_id, reason, moment(host));
+                stored::save(context, version, record.with_lookup(lookup));
                 Ok(())
             }
             Err(fault) => {
                 if !fault.is_deadline() {
-                    state.borrow_mut().failed(&fault, context.host.elapsed());
+                    state.borrow_mut().failed(&fault, host.elapsed());
                 }
-                Err(fault)
+                Err(Error::Upstream(fault))
             }
         }
     };
-    let flight = source.flights.run(&context.host, context.deadline, version, work);
-    flight.await.unwrap_or_else(|| Err(published::KEY_SET.fault(FaultKind::Send(SendFault::DeadlinePassed))))
+    caches.keys.flights.run(host, *deadline, version, work).await.unwrap_or(Err(Error::DeadlinePassed))
+}
+
+/// The client credential, or `None` if it is there and wrong, which only an exchange minds.
+///
+/// It is read before an instance makes its first call: a host that resolves all variables for that call, as Spin does,
+/// would deny each further call of the instance if it could not resolve this one.
+async fn credential<H: Host>(context: &Context<H>) -> Result<Option<Rc<ClientCredential>>, Error> {
+    match context.instance.credential.current(&context.host, context.deadline).await {
+        Ok(credential) => Ok(Some(credential)),
+        Err(Error::Credential(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Takes what another instance may have fetched meanwhile.
-async fn catch_up<H: Host>(context: &Context<H>, version: TokenVersion, key_id: &str) {
-    let state = context.instance.key_source.state(version);
-    if state.borrow_mut().may_ask_store(context.host.elapsed())
-        && let Some(stored) = stored::load(context, version).await
+async fn catch_up<H: Host>(
+    context: &Context<H>,
+    version: TokenVersion,
+    key_id: &str,
+    credential: Option<&ClientCredential>,
+) {
+    let Context { caches, host, .. } = context;
+    let state = caches.keys.state(version);
+    if let Some(credential) = credential
+        && state.borrow_mut().may_ask_store(host.elapsed())
+        && let Some(stored) = stored::load(context, version, credential).await
     {
-        state.borrow_mut().offer(stored.known, stored.looked, key_id);
+        state.borrow_mut().offer(stored.known, stored.lookup, key_id, moment(host));
     }
+}
+
+fn moment<H: Host>(host: &H) -> Moment {
+    Moment { now: host.now(), elapsed: host.elapsed() }
 }

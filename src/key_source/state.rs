@@ -3,35 +3,31 @@
 use std::{rc::Rc, time::Duration};
 
 use crate::{
+    back_off::{Decision, Kept},
     host::UnixTime,
     signing_keys::SigningKeys,
-    upstream::{FaultKind, UpstreamFault},
+    upstream::UpstreamFault,
 };
 
-/// The longest that keys are used after Entra was last heard of: last known good keys.
-const MAX_AGE_SECONDS: u64 = 24 * 3600;
+/// How long keys are used after they were fetched: last known good keys.
+const USABLE_SECONDS: u64 = 24 * 3600;
 
-/// At most one look in this time for keys that tokens name and Entra has not published, so that tokens with invented key
+/// At most one lookup in this time for keys that tokens name and Entra has not published, so that tokens with invented key
 /// ids cause no more calls than this.
 ///
-/// A look counts from its end, and a fetch for another reason is no look, so that a key published right after one is
-/// found at once. When the last look was stands beside the keys in the shared store: the limit holds for all instances
-/// of one store together, but for those that look before the first has written down what it found. Without a store, or
-/// while it fails, it holds for each instance, and so does the pause after a look that failed, which no instance tells
-/// the others of.
+/// A lookup counts from its end, and a fetch for another reason is no lookup, so that a key published right after one is
+/// found at once. When the last lookup was is kept with the keys in the shared store: the limit holds for all instances of
+/// one store together, except for those that look before the first has written down what it found. Without a store, or
+/// while it fails, it holds for each instance, and so does the pause after a lookup that failed.
 const UNKNOWN_KEY_COOLDOWN_SECONDS: u64 = 60;
 
-/// The shortest pause after a look that failed: shorter than the cooldown, since bearers of a new key wait for it.
-const MIN_PAUSE_OF_LOOKS: Duration = Duration::from_secs(5);
-
-/// The longest pause after failed fetches for which Entra names none. The first failure costs none, then each doubles it
-/// from a second on.
-const MAX_PAUSE_SECONDS: u64 = 30;
+/// The shortest pause after a lookup that failed: shorter than the cooldown, since bearers of a new key wait for it.
+const MIN_PAUSE_OF_LOOKUPS: Duration = Duration::from_secs(5);
 
 /// How often the shared store may be asked whether another instance has newer keys.
 const STORE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Keys and when they were heard of.
+/// Keys, when they were fetched and until when they are fresh, as their record in the shared store says.
 #[derive(Debug, Clone)]
 pub(super) struct KnownKeys {
     pub(super) keys: Rc<SigningKeys>,
@@ -39,10 +35,10 @@ pub(super) struct KnownKeys {
     pub(super) fresh_until: UnixTime,
 }
 
-/// Why keys are asked for again, the most urgent last.
+/// Why keys are fetched, the most urgent last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Reason {
-    /// Their time is over; they serve meanwhile.
+    /// They are no longer fresh, and are used meanwhile.
     Stale,
     /// A token names one that is not among them.
     UnknownKey,
@@ -50,52 +46,50 @@ pub(super) enum Reason {
     NoKeys,
 }
 
+/// The wall clock and the clock that never goes back, read at the same time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    pub(super) now: UnixTime,
+    pub(super) elapsed: Duration,
+}
+
+/// What is known of the keys for one form of token. Ages are counted by the clock that never goes back.
 #[derive(Debug, Default)]
 pub(super) struct State {
-    known: Option<KnownKeys>,
-    looked: Option<UnixTime>,
-    outage: Option<Outage>,
+    kept: Kept<Rc<SigningKeys>, UpstreamFault>,
+    fetched: Option<UnixTime>,
+    lookup: Option<Lookup>,
     store_asked: Option<Duration>,
 }
 
-/// Fetches that failed, one after the other.
-#[derive(Debug)]
-struct Outage {
-    failures: u32,
-    last: UpstreamFault,
-    last_at: Duration,
+/// The last lookup of a key that Entra has not published.
+#[derive(Debug, Clone, Copy)]
+struct Lookup {
+    made: UnixTime,
+    /// When the next may be made, as [`Moment::elapsed`].
+    next: Duration,
 }
 
 impl State {
     /// Keys that are not too old to be used.
-    pub(super) fn keys(&self, now: UnixTime) -> Option<Rc<SigningKeys>> {
-        self.usable(now).map(|known| Rc::clone(&known.keys))
+    pub(super) fn keys(&self, elapsed: Duration) -> Option<Rc<SigningKeys>> {
+        self.kept.value(elapsed).cloned()
     }
 
-    fn usable(&self, now: UnixTime) -> Option<&KnownKeys> {
-        self.known.as_ref().filter(|known| now.since(known.fetched) < MAX_AGE_SECONDS)
-    }
-
-    /// Why a token that names `key_id` makes it worth to ask Entra, if it does.
-    pub(super) fn reason_to_refresh(&self, key_id: &str, now: UnixTime) -> Option<Reason> {
-        let Some(known) = self.usable(now) else { return Some(Reason::NoKeys) };
-        if known.keys.contains(key_id) {
-            return (now >= known.fresh_until).then_some(Reason::Stale);
+    /// Why a token that names `key_id` makes it worth asking Entra, if it does.
+    pub(super) fn reason_to_refresh(&self, key_id: &str, elapsed: Duration) -> Option<Reason> {
+        let Some(keys) = self.kept.value(elapsed) else { return Some(Reason::NoKeys) };
+        if keys.contains(key_id) {
+            return matches!(self.kept.decide(elapsed), Decision::UseAndRenew(_)).then_some(Reason::Stale);
         }
-        let looked = self.looked.is_some_and(|looked| now.since(looked) < UNKNOWN_KEY_COOLDOWN_SECONDS);
-        (!looked).then_some(Reason::UnknownKey)
+        self.lookup.is_none_or(|lookup| elapsed >= lookup.next).then_some(Reason::UnknownKey)
     }
 
     /// The last failure, while it is too early to try again; a time to come back at that it names counts down.
     pub(super) fn pausing(&self, reason: Reason, elapsed: Duration) -> Option<UpstreamFault> {
-        let outage = self.outage.as_ref()?;
-        let until = outage.last_at.saturating_add(outage.pause(reason));
-        let left = until.checked_sub(elapsed).filter(|left| !left.is_zero())?;
-        let mut fault = outage.last.clone();
-        if let FaultKind::Unavailable(_, Some(wait)) = &mut fault.kind {
-            *wait = left;
-        }
-        Some(fault)
+        let least = if reason == Reason::UnknownKey { MIN_PAUSE_OF_LOOKUPS } else { Duration::ZERO };
+        let pause = self.kept.back_off.pausing(elapsed, least)?;
+        Some(pause.error.with_retry_after(pause.retry_after))
     }
 
     /// Whether the store may be asked now, which is then noted.
@@ -108,46 +102,49 @@ impl State {
     }
 
     /// Takes keys of the store that are younger than those at hand, or as young and hold `key_id`, and the time of the
-    /// last look that it tells.
-    pub(super) fn offer(&mut self, offered: KnownKeys, looked: Option<UnixTime>, key_id: &str) {
-        self.looked = self.looked.max(looked);
-        let better = self.known.as_ref().is_none_or(|known| {
-            known.fetched < offered.fetched
-                || (known.fetched == offered.fetched && offered.keys.contains(key_id) && !known.keys.contains(key_id))
+    /// last lookup that it reports. What the future is said to have brought is not believed.
+    pub(super) fn offer(&mut self, offered: KnownKeys, lookup: Option<UnixTime>, key_id: &str, at: Moment) {
+        if let Some(made) = lookup.filter(|made| *made <= at.now) {
+            self.looked_up(made, at);
+        }
+        let better = self.kept.value(at.elapsed).is_none_or(|own| {
+            self.fetched.is_none_or(|fetched| {
+                fetched < offered.fetched
+                    || (fetched == offered.fetched && offered.keys.contains(key_id) && !own.contains(key_id))
+            })
         });
         if better {
-            self.known = Some(offered);
+            self.hold(offered, at);
         }
     }
 
-    /// Takes keys that were fetched for a token that names `key_id`; gives the time of the last look, which this was if
+    /// Takes keys that were fetched for a token that names `key_id`; gives the time of the last lookup, which this was if
     /// it was made for an unknown key or has not found the key.
-    pub(super) fn fetched(&mut self, known: KnownKeys, key_id: &str, reason: Reason) -> Option<UnixTime> {
+    pub(super) fn fetched(&mut self, known: KnownKeys, key_id: &str, reason: Reason, at: Moment) -> Option<UnixTime> {
         if reason == Reason::UnknownKey || !known.keys.contains(key_id) {
-            self.looked = Some(known.fetched);
+            self.looked_up(known.fetched, at);
         }
-        self.known = Some(known);
-        self.outage = None;
-        self.looked
+        self.hold(known, at);
+        self.lookup.map(|lookup| lookup.made)
     }
 
     /// Notes that a fetch failed.
     pub(super) fn failed(&mut self, fault: &UpstreamFault, elapsed: Duration) {
-        let failures = self.outage.as_ref().map_or(0, |outage| outage.failures).saturating_add(1);
-        self.outage = Some(Outage { failures, last: fault.clone(), last_at: elapsed });
+        self.kept.back_off.failed(fault.clone(), elapsed, fault.retry_after());
     }
-}
 
-impl Outage {
-    /// How long Entra is left alone: as long as it asks for, and longer the longer it fails.
-    fn pause(&self, reason: Reason) -> Duration {
-        let doublings = self.failures.saturating_sub(1).min(8);
-        let back_off = 2_u64.saturating_pow(doublings).saturating_sub(1).min(MAX_PAUSE_SECONDS);
-        let asked_for = match self.last.kind {
-            FaultKind::Unavailable(_, Some(wait)) => wait,
-            _ => Duration::ZERO,
-        };
-        let least = if reason == Reason::UnknownKey { MIN_PAUSE_OF_LOOKS } else { Duration::ZERO };
-        Duration::from_secs(back_off).max(asked_for).max(least)
+    fn looked_up(&mut self, made: UnixTime, at: Moment) {
+        let left = UNKNOWN_KEY_COOLDOWN_SECONDS.saturating_sub(at.now.since(made));
+        let next = at.elapsed.saturating_add(Duration::from_secs(left));
+        if self.lookup.is_none_or(|last| last.next < next) {
+            self.lookup = Some(Lookup { made, next });
+        }
+    }
+
+    fn hold(&mut self, known: KnownKeys, at: Moment) {
+        let left = |until: UnixTime| Duration::from_secs(until.since(at.now));
+        let usable_until = known.fetched.plus(USABLE_SECONDS);
+        self.fetched = Some(known.fetched);
+        self.kept.hold(known.keys, at.elapsed, left(known.fresh_until), left(usable_until));
     }
 }

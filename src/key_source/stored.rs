@@ -2,10 +2,13 @@
 
 use std::rc::Rc;
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::state::KnownKeys;
 use crate::{
+    client_credential::ClientCredential,
     host::{Host, UnixTime},
     instance::Context,
     openid_configuration::IssuerTemplate,
@@ -19,6 +22,9 @@ use crate::{
 /// key withdrawn in an emergency is not trusted for long.
 pub(super) const MAX_FRESH_SECONDS: u64 = 3600;
 
+/// How much of a digest names a place: two of a store's applications do not share one by chance.
+const PLACE_BYTES: usize = 12;
+
 /// What the store keeps: the documents as they came.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Record {
@@ -26,25 +32,25 @@ pub(super) struct Record {
     fetched: u64,
     fresh_until: u64,
     key_set: String,
-    /// When a key that was not published was last looked for.
+    /// When a key that was not published was last looked up.
     #[serde(default)]
-    looked: Option<u64>,
+    lookup: Option<u64>,
 }
 
 /// What a record says.
 pub(super) struct Stored {
     pub(super) known: KnownKeys,
-    pub(super) looked: Option<UnixTime>,
+    pub(super) lookup: Option<UnixTime>,
 }
 
 impl Record {
     pub(super) fn new(issuer: &IssuerTemplate, fetched: UnixTime, fresh_until: UnixTime, key_set: String) -> Self {
         let issuer = issuer.as_str().to_owned();
-        Self { issuer, fetched: fetched.0, fresh_until: fresh_until.0, key_set, looked: None }
+        Self { issuer, fetched: fetched.0, fresh_until: fresh_until.0, key_set, lookup: None }
     }
 
-    pub(super) fn with_look(self, looked: Option<UnixTime>) -> Self {
-        Self { looked: looked.map(|looked| looked.0), ..self }
+    pub(super) fn with_lookup(self, lookup: Option<UnixTime>) -> Self {
+        Self { lookup: lookup.map(|lookup| lookup.0), ..self }
     }
 
     pub(super) fn known(&self, version: TokenVersion) -> Result<KnownKeys, &'static str> {
@@ -55,27 +61,30 @@ impl Record {
 }
 
 /// The stored keys. They are sealed by the client credential: whoever could write keys here unsealed could sign tokens.
-pub(super) async fn load<H: Host>(context: &Context<H>, version: TokenVersion) -> Option<Stored> {
+pub(super) async fn load<H: Host>(
+    context: &Context<H>,
+    version: TokenVersion,
+    credential: &ClientCredential,
+) -> Option<Stored> {
     let Context { instance, host, settings, deadline, .. } = context;
     if settings.token_store_slots == 0 {
         return None;
     }
-    let credential = instance.credential_source.current(host, *deadline).await.ok()?;
-    let purpose = purpose(settings, version);
-    let entry = instance.store.read(host, *deadline, store_key(version)).await?;
-    let content = sealed_entry::open(credential.key_material(), purpose.as_bytes(), entry)?;
+    let place = Place::of(settings, version);
+    let entry = instance.store.read(host, *deadline, &place.key).await?;
+    let content = sealed_entry::open(credential.key_material(), place.purpose.as_bytes(), entry)?;
     let record: Record = serde_json::from_slice(&content).ok()?;
     // A record from the future would be believed for longer than any other.
     if record.fetched > host.now().0
         || record.fresh_until > record.fetched.saturating_add(MAX_FRESH_SECONDS)
-        || record.looked > Some(record.fetched)
+        || record.lookup > Some(record.fetched)
     {
         return None;
     }
-    Some(Stored { known: record.known(version).ok()?, looked: record.looked.map(UnixTime) })
+    Some(Stored { known: record.known(version).ok()?, lookup: record.lookup.map(UnixTime) })
 }
 
-/// Keeps a record, beside the request.
+/// Keeps a record, in the background.
 pub(super) fn save<H: Host>(context: &Context<H>, version: TokenVersion, record: Record) {
     if context.settings.token_store_slots == 0 {
         return;
@@ -83,25 +92,35 @@ pub(super) fn save<H: Host>(context: &Context<H>, version: TokenVersion, record:
     let own = context.with_new_deadline();
     context.host.spawn(async move {
         let Context { instance, host, settings, deadline, .. } = &own;
-        let Ok(credential) = instance.credential_source.current(host, *deadline).await else { return };
+        let Ok(credential) = instance.credential.current(host, *deadline).await else { return };
         let Ok(content) = serde_json::to_vec(&record) else { return };
-        let purpose = purpose(settings, version);
-        let sealed = sealed_entry::seal(credential.key_material(), purpose.as_bytes(), host.random(), &content);
+        let place = Place::of(settings, version);
+        let sealed = sealed_entry::seal(credential.key_material(), place.purpose.as_bytes(), host.random(), &content);
         if let Some(entry) = sealed {
-            instance.store.write(host, store_key(version), &entry).await;
+            instance.store.write(host, &place.key, &entry).await;
         }
     });
 }
 
-fn store_key(version: TokenVersion) -> &'static str {
-    match version {
-        TokenVersion::V1 => "profile-get.keys.v1",
-        TokenVersion::V2 => "profile-get.keys.v2",
-    }
+/// Where a key set is kept.
+struct Place {
+    key: String,
+    /// What the entry is for: one for another authority, tenancy or application does not open.
+    purpose: String,
 }
 
-/// What a stored key set is for: an entry for another authority, tenancy or application does not open.
-fn purpose(settings: &Settings, version: TokenVersion) -> String {
-    let Settings { authority_host, tenancy, client_id, .. } = settings;
-    format!("{}\n{authority_host}\n{}\n{client_id}", store_key(version), tenancy.authority_segment())
+impl Place {
+    /// Applications that share a store have places of their own, so that they do not overwrite each other's keys.
+    fn of(settings: &Settings, version: TokenVersion) -> Self {
+        let Settings { authority_host, tenancy, client_id, .. } = settings;
+        let version = match version {
+            TokenVersion::V1 => "v1",
+            TokenVersion::V2 => "v2",
+        };
+        let purpose =
+            format!("profile-get.keys.{version}\n{authority_host}\n{}\n{client_id}", tenancy.authority_segment());
+        let digest = Sha256::digest(&purpose);
+        let (name, _) = digest.split_at(PLACE_BYTES.min(digest.len()));
+        Self { key: format!("profile-get.keys.{version}.{}", URL_SAFE_NO_PAD.encode(name)), purpose }
+    }
 }

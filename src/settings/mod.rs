@@ -8,8 +8,11 @@ use uuid::Uuid;
 
 use crate::{
     host::{Host, VariableUnavailable},
-    upstream::within,
+    upstream::{Deadline, within},
 };
+
+/// The variable that is read first, since it bounds the reading of the others.
+const REQUEST_TIMEOUT: &str = "request_timeout";
 
 /// The names of the variables, all of which `spin.toml` gives to the component. `client_secret` is read apart, when it
 /// is needed: see `credential_source`.
@@ -23,7 +26,7 @@ const NAMES: [&str; 12] = [
     "allowed_tenants",
     "allowed_clients",
     "allowed_origins",
-    "request_timeout",
+    REQUEST_TIMEOUT,
     "token_store_slots",
     "server_timing",
 ];
@@ -129,19 +132,34 @@ impl fmt::Display for SettingFault {
 }
 
 impl Settings {
-    /// Reads every variable but the secret, all at the same time and for no longer than `limit`, and checks them.
+    /// Whether keys and tokens that were fetched under other settings are the same under these.
+    #[must_use]
+    pub fn shares_caches_with(&self, other: &Self) -> bool {
+        self.authority_host == other.authority_host
+            && self.tenancy == other.tenancy
+            && self.client_id == other.client_id
+            && self.graph_scopes == other.graph_scopes
+            && self.graph_url == other.graph_url
+    }
+
+    /// Reads every variable but the secret and checks them, for a request that began at this moment of
+    /// [`Host::elapsed`]: the time that a request may take is read first, and no wait exceeds it or `limit`; the others
+    /// are read at the same time.
     ///
     /// # Errors
     /// All faults together, each with what to set.
-    pub async fn read<H: Host>(host: &H, limit: Duration) -> Result<Self, SettingsFaults> {
-        let values = join_all(NAMES.map(async |name| {
-            let value = within(host, limit, host.variable(name)).await;
-            (name, value.unwrap_or_else(|_| Err(VariableUnavailable("no answer in time".to_owned()))))
-        }));
-        Self::parse(values.await.into_iter().collect())
+    pub async fn read<H: Host>(host: &H, begun: Duration, limit: Duration) -> Result<Self, SettingsFaults> {
+        let by = Deadline::after(begun, limit);
+        let timeout = read_variable(host, REQUEST_TIMEOUT, by).await;
+        let of_request = timeout.1.as_deref().ok().and_then(|text| request_timeout(text).ok());
+        let by = of_request.map_or(by, |of_request| Deadline::after(begun, limit.min(of_request)));
+        let others = NAMES.into_iter().filter(|name| *name != REQUEST_TIMEOUT);
+        let mut values = join_all(others.map(|name| read_variable(host, name, by))).await;
+        values.push(timeout);
+        Self::parse(values.into_iter().collect())
     }
 
-    fn parse(values: BTreeMap<&'static str, Result<String, VariableUnavailable>>) -> Result<Self, SettingsFaults> {
+    fn parse(values: BTreeMap<&'static str, Value>) -> Result<Self, SettingsFaults> {
         let mut reader = Reader { values, faults: BTreeMap::new() };
         let allowed_tenants = reader.read("allowed_tenants", |text| list(text, guid));
         let tenants_known = !reader.faults.contains_key("allowed_tenants");
@@ -157,7 +175,7 @@ impl Settings {
             graph_scopes: reader.read("graph_scopes", graph_scopes),
             allowed_clients: reader.read("allowed_clients", |text| list(text, guid)),
             allowed_origins: reader.read("allowed_origins", |text| list(text, browser_origin)),
-            request_timeout: reader.read("request_timeout", request_timeout),
+            request_timeout: reader.read(REQUEST_TIMEOUT, request_timeout),
             token_store_slots: reader.read("token_store_slots", token_store_slots),
             server_timing: reader.read("server_timing", on_or_off),
         };
@@ -170,9 +188,17 @@ impl Settings {
     }
 }
 
+/// A variable's value, or why it could not be read.
+type Value = Result<String, VariableUnavailable>;
+
+async fn read_variable<H: Host>(host: &H, name: &'static str, by: Deadline) -> (&'static str, Value) {
+    let value = within(host, by.remaining(host), host.variable(name)).await;
+    (name, value.unwrap_or_else(|_| Err(VariableUnavailable("no answer in time".to_owned()))))
+}
+
 /// Takes values by name and gathers what is wrong with them.
 struct Reader {
-    values: BTreeMap<&'static str, Result<String, VariableUnavailable>>,
+    values: BTreeMap<&'static str, Value>,
     faults: BTreeMap<&'static str, SettingFault>,
 }
 

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::{
     caller_tokens::{token, token_with},
-    scripted_host::{Reply, World},
+    scripted_host::{AUTHORITY, CLIENT, OTHER_TENANT, Reply, TENANT, World},
 };
 
 #[test]
@@ -166,6 +166,48 @@ fn an_entry_of_another_tenancy_or_application_does_not_open() {
         let token_again = name == "graph_scopes";
         assert_eq!((world.calls("keys") == 2, world.calls("token") == 2), (keys_again, token_again), "{name}");
     }
+}
+
+#[test]
+fn what_was_learned_under_other_settings_is_not_used() {
+    let of_both = || {
+        let world = World::new();
+        world.set("tenant_id", "organizations").set("allowed_tenants", &format!("{TENANT} {OTHER_TENANT}"));
+        world
+    };
+    for (name, value, keys, tokens) in [
+        ("graph_scopes", "https://graph.microsoft.com/.default", 2, 2),
+        ("graph_url", AUTHORITY, 2, 2),
+        ("allowed_clients", "44444444-4444-4444-8444-444444444444", 1, 1),
+        ("required_scope", "user_impersonation other", 1, 1),
+    ] {
+        let world = of_both();
+        world.set("token_store_slots", "0");
+        let long = token_with(|plan| plan.claim("exp", crate::scripted_host::NOW + 100_000));
+        assert_eq!(world.get(&long).status, 200);
+        world.set(name, value);
+        world.pass(300);
+        // The first request has the variables read again.
+        for _ in 0..2 {
+            world.get(&long);
+        }
+        assert_eq!((world.calls("keys"), world.calls("token")), (keys, tokens), "{name}");
+    }
+}
+
+#[test]
+fn applications_that_share_a_store_keep_their_own_keys() {
+    let world = World::new();
+    let clients = [CLIENT, "22222222-2222-4222-8222-222222222223"];
+    let of = |client: &str| token_with(|plan| plan.claim("aud", client));
+    for _ in 0..3 {
+        for client in clients {
+            let instance = world.another_instance();
+            instance.set("client_id", client);
+            assert_eq!(instance.get(&of(client)).status, 200);
+        }
+    }
+    assert_eq!(world.calls("keys"), 2);
 }
 
 #[test]

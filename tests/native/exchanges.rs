@@ -102,20 +102,107 @@ fn what_it_cannot_act_on_is_the_operators() {
     }
 }
 
+fn token_of(person: u64, number: u64) -> String {
+    token_with(|plan| {
+        plan.claim("oid", format!("33333333-3333-4333-8333-{person:012}"));
+        plan.claim("uti", number);
+    })
+}
+
 #[test]
-fn throttling_says_when_to_come_back_and_is_respected() {
+fn throttling_holds_back_those_whom_it_is_about_and_nobody_else() {
+    let throttled = || json!({"error": "temporarily_unavailable"});
+    let of_directory = || json!({"error": "invalid_request", "error_codes": [90055]});
+    let of_token = || json!({"error": "invalid_grant", "error_codes": [50196]});
+    // The answer; then who is held back: another token of the same person, another person of the directory.
+    for (status, body, same_person, same_directory) in [
+        (429, throttled(), true, false),
+        (400, of_directory(), true, true),
+        (429, of_directory(), true, true),
+        (400, of_token(), false, false),
+        (429, of_token(), false, false),
+    ] {
+        let world = World::new();
+        world.next("token", [Reply::json(status, &body).header("retry-after", "6.2")]);
+        for _ in 0..20 {
+            let answer = world.get(&token_of(1, 1));
+            answer.is(503, "entra_throttled");
+            assert_eq!(answer.header("retry-after"), "7");
+        }
+        assert_eq!(world.calls("token"), 1, "{body}");
+        let expected = |held| if held { 503 } else { 200 };
+        assert_eq!(world.get(&token_of(1, 2)).status, expected(same_person), "{body}");
+        assert_eq!(world.get(&token_of(2, 1)).status, expected(same_directory), "{body}");
+        world.pass(7);
+        for token in [token_of(1, 1), token_of(1, 2), token_of(2, 1)] {
+            assert_eq!(world.get(&token).status, 200, "{body}, later");
+        }
+    }
+}
+
+#[test]
+fn a_refusal_that_a_repetition_cannot_change_is_not_asked_for_again_for_a_while() {
+    let graph_refuses =
+        || Reply::json(401, &json!({"error": {"code": "x"}})).header("www-authenticate", "Bearer realm=\"\"");
+    // Entra's answer and the longest time for which it is repeated.
+    for (status, body, seconds) in [
+        (400, json!({"error": "invalid_grant", "suberror": "consent_required", "error_codes": [65001]}), 5),
+        (400, json!({"error": "interaction_required", "claims": CLAIMS}), 60),
+        (400, json!({"error": "interaction_required", "error_codes": [50076]}), 15),
+        (400, json!({"error": "invalid_grant", "error_codes": [500133]}), 60),
+        (400, json!({"error": "invalid_grant", "error_codes": [50105]}), 15),
+        (400, json!({"error": "invalid_scope", "error_codes": [70011]}), 10),
+        (503, json!({}), 40),
+    ] {
+        let world = World::new();
+        world.next("token", [Reply::json(status, &body).header("retry-after", "40")]);
+        let first = world.get(&token());
+        for _ in 0..100 {
+            let again = world.get(&token());
+            assert_eq!((again.status, again.code()), (first.status, first.code()), "{body}");
+            assert_eq!(again.header("www-authenticate"), first.header("www-authenticate"), "{body}");
+        }
+        assert_eq!(world.calls("token"), 1, "{body}");
+        assert_eq!(world.get(&token_of(2, 1)).status, 200, "another caller, {body}");
+        world.pass(seconds - 1);
+        assert_ne!(world.get(&token()).status, 200, "{body}");
+        world.pass(1);
+        assert_eq!(world.get(&token()).status, 200, "{body}");
+    }
+    // A token that Graph does not accept, however new.
     let world = World::new();
-    world.next("token", [Reply::json(429, &json!({"error": "temporarily_unavailable"})).header("retry-after", "6.2")]);
-    let answer = world.get(&token());
-    answer.is(503, "entra_throttled");
-    assert_eq!(answer.header("retry-after"), "7");
-    // Nobody of the directory asks Entra again before.
-    let other = token_with(|plan| plan.claim("uti", "another"));
-    let answer = world.get(&other);
-    answer.is(503, "entra_throttled");
+    world.next("me", (0..4).map(|_| graph_refuses()));
+    for _ in 0..50 {
+        world.get(&token()).is(502, "graph_refused_token");
+    }
+    assert_eq!(world.calls("token"), 2);
+    world.pass(15);
+    world.get(&token()).is(502, "graph_refused_token");
+    world.pass(15);
+    assert_eq!(world.get(&token()).status, 200);
+    // A credential that Entra does not accept is everybody's.
+    let world = World::new();
+    world.next("token", [Reply::json(401, &json!({"error": "invalid_client", "error_codes": [7_000_215]}))]);
+    for person in 0..50 {
+        world.get(&token_of(person, 1)).is(500, "server_misconfigured");
+    }
     assert_eq!(world.calls("token"), 1);
-    world.pass(7);
-    assert_eq!(world.get(&other).status, 200);
+    world.set("client_secret", "rotated-secret");
+    world.pass(5);
+    assert_eq!(world.get(&token_of(1, 1)).status, 200);
+    assert_eq!((world.calls("token"), world.form()["client_secret"].as_str()), (2, "rotated-secret"));
+}
+
+#[test]
+fn an_outage_of_exchanges_is_probed_every_few_seconds_by_those_who_met_it() {
+    let world = World::new();
+    world.next("token", (0..1000).map(|_| Reply::new(500, "")));
+    for _ in 0..100 {
+        world.get(&token()).is(503, "entra_unavailable");
+        world.pass(1);
+    }
+    // Each attempt tries twice.
+    assert!((40..=60).contains(&world.calls("token")), "{}", world.calls("token"));
 }
 
 #[test]
@@ -152,7 +239,8 @@ fn outages_have_their_own_answers() {
         assert_eq!((answer.status, answer.code().as_str(), world.calls("token")), (status, code, calls), "{what}");
         assert_eq!(world.calls("me"), 0, "{what}");
         assert!(world.elapsed() <= Duration::from_secs(20), "{what}");
-        assert_eq!(world.get(&token()).status, 200, "{what}, then mended");
+        world.pass(if what.contains("retry-after") { 30 } else { 0 });
+        assert_eq!(world.get(&token()).status, 200, "{what}, then well");
     }
 }
 
@@ -244,7 +332,7 @@ fn a_secret_serves_on_when_it_cannot_be_read_again() {
         assert_eq!(world.get(&token_with(|plan| plan.claim("uti", name))).status, 200);
     }
     let reads = world.script.variable_reads.borrow().iter().filter(|name| *name == "client_secret").count();
-    assert_eq!(reads, 2);
+    assert_eq!(reads, 3);
 }
 
 #[test]

@@ -134,26 +134,99 @@ fn a_key_that_cannot_be_looked_for_is_not_the_callers_fault() {
 }
 
 #[test]
-fn entra_is_left_alone_for_as_long_as_it_asks() {
+fn entra_is_left_alone_for_as_long_as_it_asks_but_for_no_more_than_a_minute() {
     for endpoint in ["metadata", "keys"] {
         for known in [false, true] {
+            for asked_for in [30, 60, 3600, 1_000_000] {
+                let world = World::new();
+                if known {
+                    assert_eq!(world.get(&token()).status, 200);
+                }
+                let calls = world.calls(endpoint);
+                let status = if asked_for == 60 { 429 } else { 503 };
+                world.next(endpoint, [Reply::new(status, "").header("retry-after", &asked_for.to_string())]);
+                world.next("keys", known.then(|| Reply::json(200, &rotated_key_set("key-2"))));
+                let asked = || world.get(&if known { of_key("key-2") } else { token() });
+                let pause = asked_for.min(60);
+                for passed in [0, 1, pause / 2, pause - 1] {
+                    world.pass(passed - world.elapsed().as_secs());
+                    let answer = asked();
+                    answer.is(503, "entra_unavailable");
+                    // The caller is given Entra's own value, up to an hour.
+                    let left = asked_for.min(3600) - passed;
+                    assert_eq!(answer.header("retry-after"), left.to_string(), "{endpoint}");
+                }
+                assert_eq!(world.calls(endpoint), calls + 1);
+                world.pass(1);
+                assert_eq!(asked().status, 200, "{endpoint}, {asked_for}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_wall_clock_that_is_wrong_for_a_while_changes_nothing_afterwards() {
+    let ahead = 30 * 24 * 3600;
+    let now = || crate::scripted_host::NOW;
+    // Keys and tokens of a clock that is far ahead, and a pause that begins then.
+    for with_store in ["0", "64"] {
+        let world = World::new();
+        world.set("token_store_slots", with_store);
+        world.script.now.set(now() + ahead);
+        let of_then = token_with(|plan| plan.claim("exp", now() + ahead + 3600));
+        assert_eq!(world.get(&of_then).status, 200);
+        world.next("token", [Reply::json(429, &json!({})).header("retry-after", "600")]);
+        let throttled = token_with(|plan| {
+            plan.claim("exp", now() + ahead + 3600);
+            plan.claim("uti", "throttled");
+        });
+        assert_eq!(world.get(&throttled).header("retry-after"), "600");
+
+        world.script.now.set(now());
+        let later = token_with(|plan| {
+            plan.claim("nbf", now());
+            plan.claim("exp", now() + 100_000);
+            plan.claim("uti", "throttled");
+        });
+        // The person is throttled for ten minutes and not for thirty days, and is asked for after one.
+        let wait: u64 = world.get(&later).header("retry-after").parse().unwrap();
+        assert!((1..=600).contains(&wait), "{wait}");
+        world.pass(61);
+        assert_eq!(world.get(&later).status, 200);
+        // Keys are renewed after an hour as ever, here and by an instance that finds them in the store.
+        let keys = world.calls("keys");
+        world.pass(3600);
+        for _ in 0..2 {
+            assert_eq!(world.get(&later).status, 200);
+        }
+        assert_eq!(world.calls("keys"), keys + 1, "{with_store}");
+    }
+    let world = World::new();
+    world.script.now.set(now() + ahead);
+    assert_eq!(world.get(&token_with(|plan| plan.claim("exp", now() + ahead + 3600))).status, 200);
+    world.script.now.set(now());
+    assert_eq!(world.another_instance().get(&token()).status, 200);
+    assert_eq!(world.calls("keys"), 2, "a record from the future is fetched again");
+}
+
+#[test]
+fn no_call_is_made_before_the_secret_could_be_read() {
+    for slots in ["0", "64"] {
+        for foreign_key in [false, true] {
             let world = World::new();
-            if known {
-                assert_eq!(world.get(&token()).status, 200);
+            world.set("token_store_slots", slots);
+            world.unset("client_secret");
+            let token = token_with(|plan| plan.foreign_key = foreign_key);
+            for _ in 0..20 {
+                world.get(&token).is(503, "server_unavailable");
             }
-            let calls = world.calls(endpoint);
-            world.next(endpoint, [Reply::new(429, "").header("retry-after", "600")]);
-            world.next("keys", known.then(|| Reply::json(200, &rotated_key_set("key-2"))));
-            let asked = || world.get(&if known { of_key("key-2") } else { token() });
-            for left in [600, 599, 400, 1] {
-                world.pass(600 - left - world.elapsed().as_secs());
-                let answer = asked();
-                answer.is(503, "entra_unavailable");
-                assert_eq!(answer.header("retry-after"), left.to_string(), "{endpoint}");
-            }
-            assert_eq!(world.calls(endpoint), calls + 1);
+            assert_eq!(world.script.requests.borrow().len(), 0);
+            // Nor is the vault asked each time.
+            let reads = world.script.variable_reads.borrow().iter().filter(|name| *name == "client_secret").count();
+            assert_eq!(reads, 2);
+            world.set("client_secret", "secret");
             world.pass(1);
-            assert_eq!(asked().status, 200);
+            assert_eq!(world.get(&token).status, if foreign_key { 401 } else { 200 });
         }
     }
 }
@@ -283,7 +356,7 @@ fn an_outage_from_the_start_is_an_answer_and_is_over_at_once() {
 }
 
 #[test]
-fn a_down_entra_is_asked_less_and_less() {
+fn a_down_entra_is_asked_every_few_seconds() {
     let world = World::new();
     let outage = || Reply::new(404, "");
     world.next("metadata", (0..1000).map(|_| outage()));
@@ -292,7 +365,7 @@ fn a_down_entra_is_asked_less_and_less() {
         world.pass(1);
     }
     let calls = world.calls("metadata");
-    assert!((5..=12).contains(&calls), "{calls}");
+    assert!((25..=35).contains(&calls), "{calls}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use http::Method;
 
 use crate::{
     caller_tokens::token,
-    scripted_host::{CLIENT, World, request_head},
+    scripted_host::{CLIENT, Reply, World, request_head},
 };
 
 const FOR_EVER: Duration = Duration::from_secs(600);
@@ -43,6 +43,36 @@ fn a_silent_provider_is_not_waited_for_for_ever() {
 }
 
 #[test]
+fn the_time_of_a_request_includes_the_reading_of_its_settings_and_its_credential() {
+    let total = |request_timeout: &str, ask: &dyn Fn(&World)| {
+        let world = World::new();
+        world.set("request_timeout", request_timeout);
+        let before = world.elapsed();
+        ask(&world);
+        world.elapsed() - before
+    };
+    let silent_variables = |world: &World| {
+        world.script.variable_delay.set(FOR_EVER);
+        world.get(&token()).is(503, "server_unavailable");
+    };
+    assert_eq!(total("20", &silent_variables), Duration::from_secs(8));
+    assert_eq!(total("2", &silent_variables), Duration::from_secs(2));
+    // Slow settings and a slow secret, then a silent upstream.
+    for endpoint in ["metadata", "keys", "token", "me"] {
+        let slow_then_silent = |world: &World| {
+            world.script.variable_delay.set(Duration::from_secs(5));
+            world.next(endpoint, (0..4).map(|_| Reply::new(200, "").after(FOR_EVER)));
+            let answer = world.get(&token());
+            assert_eq!(answer.status, 504, "{endpoint}");
+        };
+        for request_timeout in [12, 20] {
+            let total = total(&request_timeout.to_string(), &slow_then_silent);
+            assert!(total <= Duration::from_secs(request_timeout), "{endpoint}: {total:?}");
+        }
+    }
+}
+
+#[test]
 fn a_provider_out_of_order_is_an_outage_and_a_wrong_value_is_not() {
     let world = World::new();
     world.unset("tenant_id").unset("graph_url");
@@ -64,7 +94,8 @@ fn settings_serve_on_for_an_hour_while_they_cannot_be_read() {
             assert_eq!(world.get(&token()).status, 200);
         }
     }
-    assert_eq!(reads(&world, "client_id"), 12);
+    // Once at first, and twice each time after that: the first failure costs no pause.
+    assert_eq!(reads(&world, "client_id"), 1 + 11 + 1);
     assert!(world.script.log.borrow().iter().any(|line| line.contains("\"event\":\"settings\"")));
     world.pass(300);
     world.get(&token()).is(503, "server_unavailable");
