@@ -15,7 +15,7 @@ use crate::{
     host::Host,
     instance::Instance,
     log_line::{RequestNotes, Served},
-    pages::{FailureTemplate, Layout, SignedOut},
+    pages::{FailureTemplate, Layout},
     photo, response,
     session::Session,
     settings::Settings,
@@ -43,7 +43,7 @@ pub struct Context<'a, H> {
     pub settings: Rc<Settings>,
     /// The browser's cookies.
     pub cookies: Cookies,
-    /// Who is signed in.
+    /// The browser's session, expired or not.
     pub session: Option<Session>,
     /// This request's id.
     pub request_id: Uuid,
@@ -55,7 +55,17 @@ impl<H: Host> Context<'_, H> {
     /// What all pages show.
     #[must_use]
     pub fn layout(&self) -> Layout {
-        Layout { signed_in_as: self.session.as_ref().map(|session| session.name.clone()), request_id: self.request_id }
+        Layout {
+            signed_in_as: self.signed_in().map(|session| session.name.clone()),
+            has_session: self.session.is_some(),
+            request_id: self.request_id,
+        }
+    }
+
+    /// The session of who is signed in.
+    #[must_use]
+    pub fn signed_in(&self) -> Option<&Session> {
+        self.session.as_ref().filter(|session| !session.has_expired(self.host.now()))
     }
 }
 
@@ -67,7 +77,7 @@ pub async fn answer<H: Host>(instance: &Instance, host: &H, request: &RequestHea
     let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
     let route = Route::of(path);
 
-    let (mut response, failure) = match fixed(route, request, request_id) {
+    let (mut response, failure) = match fixed(route, request) {
         Some(response) => (response, None),
         None => match instance.settings(host).await {
             Ok(settings) => {
@@ -78,7 +88,7 @@ pub async fn answer<H: Host>(instance: &Instance, host: &H, request: &RequestHea
             }
             Err(faults) => {
                 let failure = Failure::Settings(faults);
-                let layout = Layout { signed_in_as: None, request_id };
+                let layout = Layout { signed_in_as: None, has_session: false, request_id };
                 (failure_response(&failure, None, layout), Some(failure))
             }
         },
@@ -94,17 +104,13 @@ pub async fn answer<H: Host>(instance: &Instance, host: &H, request: &RequestHea
 }
 
 /// What needs no settings: what is the same for everybody.
-fn fixed(route: Route, request: &RequestHead, request_id: Uuid) -> Option<Response<Bytes>> {
+fn fixed(route: Route, request: &RequestHead) -> Option<Response<Bytes>> {
     if !route.takes(&request.method) {
         return None;
     }
     match route {
         Route::Style => Some(response::asset("text/css; charset=utf-8", include_bytes!("../assets/style.css"))),
         Route::Icon => Some(response::asset("image/svg+xml", include_bytes!("../assets/icon.svg"))),
-        Route::SignedOut => {
-            let page = SignedOut { layout: Layout { signed_in_as: None, request_id } };
-            Some(response::page(&page, None))
-        }
         _ => None,
     }
 }
@@ -119,7 +125,7 @@ async fn serve_with_session<H: Host>(
     if let Some(session) = &context.session {
         context.notes.person(context.settings.tenant_id, session.object_id);
     }
-    let (mut response, failure) = match serve(context, request, route, query).await {
+    let (mut response, failure) = match serve(context, instance, request, route, query).await {
         Ok(response) => (response, None),
         Err(failure) => {
             if failure.is_about_the_secret() {
@@ -134,6 +140,7 @@ async fn serve_with_session<H: Host>(
 
 async fn serve<H: Host>(
     context: &Context<'_, H>,
+    instance: &Instance,
     request: &RequestHead,
     route: Route,
     query: &str,
@@ -144,10 +151,11 @@ async fn serve<H: Host>(
     match route {
         Route::Home => home::answer(context).await,
         Route::SignIn => sign_in(context, query),
-        Route::SignInCallback => callback::answer(context, query).await,
+        Route::SignInCallback => callback::answer(context, &instance.used_sign_ins, query).await,
         Route::SignOut => sign_out::answer(context, &request.headers),
+        Route::SignedOut => Ok(sign_out::landing(context)),
         Route::Photo => photo::answer(context).await,
-        Route::SignedOut | Route::Style | Route::Icon | Route::Other => Err(Failure::NotFound),
+        Route::Style | Route::Icon | Route::Other => Err(Failure::NotFound),
     }
 }
 
@@ -165,7 +173,7 @@ fn sign_in<H: Host>(context: &Context<'_, H>, query: &str) -> Result<Response<By
 }
 
 fn failure_response(failure: &Failure, settings: Option<&Settings>, layout: Layout) -> Response<Bytes> {
-    let page = FailurePage::of(failure, settings);
+    let page = FailurePage::of(failure, settings, layout.signed_in_as.is_some());
     let status = page.status;
     let mut response = response::page(&FailureTemplate { layout, page }, settings);
     *response.status_mut() = status;

@@ -5,17 +5,26 @@ use http::Response;
 
 use crate::{
     app::Context, code_redemption::redeem, entra_refusal::EntraRefusal, failure::Failure, host::Host, response,
-    sign_in::PendingSignIn,
+    sign_in::PendingSignIn, used_sign_ins::UsedSignIns,
 };
 
 /// Makes a session of what the person brings back, and sends them to the first page, out of an address that holds a code.
 ///
+/// The sign-in is used up before Entra is called, whatever comes of it.
+///
 /// # Errors
 /// Whatever stands against it; see [`Failure`].
-pub async fn answer<H: Host>(context: &Context<'_, H>, query: &str) -> Result<Response<Bytes>, Failure> {
+pub async fn answer<H: Host>(
+    context: &Context<'_, H>,
+    used_sign_ins: &UsedSignIns,
+    query: &str,
+) -> Result<Response<Bytes>, Failure> {
     let Context { host, settings, cookies, notes, request_id, .. } = context;
     let brought = AuthorizationResponse::parse(query).ok_or(Failure::SignInOver)?;
     let pending = PendingSignIn::take(cookies, settings, &brought.state, host.now()).ok_or(Failure::SignInOver)?;
+    if !used_sign_ins.is_first_use(*host, settings, &pending.state).await {
+        return Err(Failure::SignInOver);
+    }
     let code = brought.code.map_err(Failure::SignInRefused)?;
 
     let started = host.elapsed();

@@ -13,6 +13,7 @@ use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use spin_sdk::{
     http::IntoResponse,
+    key_value::Store,
     time::sleep,
     variables,
     wasip3::{
@@ -29,7 +30,7 @@ use spin_sdk::{
 
 use crate::{
     app::{self, RequestHead},
-    host::{Host, Limits, SendFault, UnixTime, VariableUnavailable},
+    host::{Host, Limits, SendFault, StoreFault, UnixTime, VariableUnavailable},
     instance::Instance,
 };
 
@@ -116,6 +117,16 @@ impl Host for Spin {
         within(limits.time, send(request, limits.body)).await.unwrap_or(Err(SendFault::TimedOut))
     }
 
+    async fn read_store(&self, key: &str, timeout: Duration) -> Result<Option<Vec<u8>>, StoreFault> {
+        let reading = async { Store::open_default().await?.get(key).await };
+        stored(within(timeout, reading).await)
+    }
+
+    async fn write_store(&self, key: &str, value: &[u8], timeout: Duration) -> Result<(), StoreFault> {
+        let writing = async { Store::open_default().await?.set(key, value).await };
+        stored(within(timeout, writing).await)
+    }
+
     fn log(&self, line: &str) {
         // One write, so that lines of other instances cannot come between.
         let line = format!("{line}\n");
@@ -141,6 +152,13 @@ async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Option<T> 
     match select(pin!(work), pin!(sleep(limit))).await {
         Either::Left((done, _)) => Some(done),
         Either::Right(_) => None,
+    }
+}
+
+fn stored<T>(answer: Option<Result<T, spin_sdk::key_value::Error>>) -> Result<T, StoreFault> {
+    match answer {
+        Some(answer) => answer.map_err(|error| StoreFault(error.to_string())),
+        None => Err(StoreFault("no answer in time".to_owned())),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Sealed cookies: what a browser keeps for this app, and cannot read.
 
-use std::{cell::RefCell, time::Duration};
+use std::{borrow::Cow, cell::RefCell, time::Duration};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderMap, HeaderValue, header};
@@ -18,7 +18,7 @@ const MAX_PARTS: usize = 4;
 #[derive(Debug)]
 pub struct SealedCookie {
     /// Its name, and what its key is derived for.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// When the browser forgets it; `None` means when it is closed.
     pub lifetime: Option<Duration>,
 }
@@ -64,6 +64,12 @@ impl Cookies {
     #[must_use]
     pub fn has(&self, cookie: &SealedCookie, settings: &Settings) -> bool {
         self.value(&part_name(cookie, 0, settings)).is_some()
+    }
+
+    /// What follows `prefix` in the names of cookies that the browser sent.
+    pub fn suffixes(&self, prefix: &str, settings: &Settings) -> impl Iterator<Item = &str> {
+        let prefix = format!("{}{prefix}", host_prefix(settings));
+        self.received.iter().filter_map(move |(name, _)| name.strip_prefix(&prefix))
     }
 
     /// Lets the browser keep `content`, in place of what the cookie held.
@@ -130,8 +136,12 @@ impl Cookies {
 }
 
 /// `__Host-` ties a cookie to this host, this path and TLS; browsers take it with `Secure` alone.
+fn host_prefix(settings: &Settings) -> &'static str {
+    if settings.app_url.is_https() { "__Host-" } else { "" }
+}
+
 fn part_name(cookie: &SealedCookie, number: usize, settings: &Settings) -> String {
-    let prefix = if settings.app_url.is_https() { "__Host-" } else { "" };
+    let prefix = host_prefix(settings);
     match number {
         0 => format!("{prefix}{}", cookie.name),
         _ => format!("{prefix}{}-{number}", cookie.name),
@@ -145,19 +155,19 @@ fn purpose(cookie: &SealedCookie, settings: &Settings) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use std::{cell::Cell, time::Duration};
+    use std::{borrow::Cow, cell::Cell, time::Duration};
 
     use bytes::Bytes;
     use http::{HeaderMap, HeaderValue, Request, Response, header};
 
     use super::{Cookies, MAX_PARTS, PART_LENGTH, SealedCookie, TooLarge};
     use crate::{
-        host::{Host, Limits, SendFault, UnixTime, VariableUnavailable},
+        host::{Host, Limits, SendFault, StoreFault, UnixTime, VariableUnavailable},
         settings::{Settings, tests::with},
     };
 
-    const SESSION: SealedCookie = SealedCookie { name: "session", lifetime: None };
-    const OTHER: SealedCookie = SealedCookie { name: "other", lifetime: Some(Duration::from_secs(60)) };
+    const SESSION: SealedCookie = SealedCookie { name: Cow::Borrowed("session"), lifetime: None };
+    const OTHER: SealedCookie = SealedCookie { name: Cow::Borrowed("other"), lifetime: Some(Duration::from_secs(60)) };
 
     #[derive(Default)]
     struct Counter(Cell<u8>);
@@ -178,6 +188,12 @@ mod tests {
         }
         async fn send(&self, _: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, SendFault> {
             unreachable!("cookies send nothing")
+        }
+        async fn read_store(&self, _: &str, _: Duration) -> Result<Option<Vec<u8>>, StoreFault> {
+            unreachable!("cookies read no store")
+        }
+        async fn write_store(&self, _: &str, _: &[u8], _: Duration) -> Result<(), StoreFault> {
+            unreachable!("cookies write no store")
         }
         fn log(&self, _: &str) {}
     }

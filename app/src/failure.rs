@@ -22,7 +22,7 @@ pub enum Failure {
     Settings(SettingsFaults),
     /// Another site's page asked to sign out.
     SignOutFromElsewhere,
-    /// What came back from Entra belongs to no sign-in that this browser has open.
+    /// What came back from Entra belongs to no sign-in that this browser has open, or to one that was finished before.
     SignInOver,
     /// Entra refused the sign-in.
     SignInRefused(EntraRefusal),
@@ -30,7 +30,7 @@ pub enum Failure {
     Redemption(RedemptionFault),
     /// The token does not fit into cookies.
     TokenTooLong,
-    /// The token is over.
+    /// The token has expired.
     SessionOver,
     /// The API gave no profile.
     Api(ApiFault),
@@ -99,6 +99,12 @@ impl Failure {
             Self::SignInRefused(refusal) | Self::Redemption(RedemptionFault::Refused(refusal)) => Some(refusal),
             _ => None,
         }
+    }
+
+    /// Whether a sign-in did not become a session.
+    #[must_use]
+    pub const fn is_about_a_sign_in(&self) -> bool {
+        matches!(self, Self::SignInOver | Self::SignInRefused(_) | Self::Redemption(_) | Self::TokenTooLong)
     }
 
     /// Whether Entra does not take this app's secret: the operator may have set another.

@@ -6,7 +6,11 @@ mod sign_in;
 use http::StatusCode;
 
 use crate::{
-    api_problem::ApiProblem, entra_refusal::EntraRefusal, failure::Failure, host::SendFault, settings::Settings,
+    api_problem::ApiProblem,
+    entra_refusal::{EntraRefusal, Meaning},
+    failure::Failure,
+    host::SendFault,
+    settings::Settings,
 };
 
 /// A page about a failure.
@@ -49,10 +53,16 @@ pub struct Fact {
 }
 
 impl FailurePage {
-    /// The page of a failure. `settings` are missing only where they could not be read.
+    /// The page of a failure. `settings` are missing only where they could not be read; `is_signed_in` says whether the
+    /// browser has a session all the same.
     #[must_use]
-    pub fn of(failure: &Failure, settings: Option<&Settings>) -> Self {
+    pub fn of(failure: &Failure, settings: Option<&Settings>, is_signed_in: bool) -> Self {
         let page = match failure {
+            Failure::SignInRefused(EntraRefusal { meaning: Meaning::Cancelled, .. }) if is_signed_in => Self::new(
+                400,
+                "Your sign-in is as it was",
+                "You left Entra’s page without signing in again, or did not agree to what this app asked for.",
+            ),
             Failure::NotFound => Self::new(404, "There is nothing here", "This app has no page at this address.")
                 .act("Go to the first page", "/"),
             Failure::MethodNotAllowed(_) => {
@@ -66,7 +76,7 @@ impl FailurePage {
             )
             .advise(
                 "If you run this app: its log names every wrong setting and what to set, in the line with the request id \
-                 at the foot of this page.",
+                 below.",
             )
             .act("Try again", "/"),
             Failure::SignOutFromElsewhere => Self::new(
@@ -91,9 +101,9 @@ impl FailurePage {
             .act("Sign in as somebody else", "/sign-in?prompt=select_account"),
             Failure::SessionOver => Self::new(
                 403,
-                "Your sign-in is over",
-                "The token for the API lasts about an hour, and yours has ended. This app does not renew it behind your \
-                 back.",
+                "Your sign-in has expired",
+                "The token for the API lasts about an hour, and yours has expired. This app does not renew it without \
+                 asking you.",
             )
             .act("Sign in again", "/sign-in"),
             Failure::Api(fault) => api::no_profile(fault, settings),
@@ -111,6 +121,7 @@ impl FailurePage {
                     .act("Try again", "/")
             }
         };
+        let page = if is_signed_in && failure.is_about_a_sign_in() { page.stay_signed_in() } else { page };
         Self { code: failure.code(), ..page }
     }
 
@@ -134,6 +145,13 @@ impl FailurePage {
     fn act(mut self, label: &'static str, href: impl Into<String>) -> Self {
         self.actions.push(Action { label, href: href.into(), is_elsewhere: false });
         self
+    }
+
+    /// For a sign-in that failed while an earlier one lasts.
+    fn stay_signed_in(mut self) -> Self {
+        let back = Action { label: "Go to your profile", href: "/".to_owned(), is_elsewhere: false };
+        self.actions.insert(0, back);
+        self.advise("You are still signed in from before; nothing has changed about that.")
     }
 
     /// A link that an upstream chose; it is shown only if it leads to Entra.
@@ -207,7 +225,7 @@ mod tests {
                 consent_url: Some(url.to_owned()),
                 ..ApiProblem::default()
             };
-            let page = FailurePage::of(&Failure::Api(ApiFault::Problem(Box::new(problem))), Some(&settings));
+            let page = FailurePage::of(&Failure::Api(ApiFault::Problem(Box::new(problem))), Some(&settings), true);
             assert_eq!(page.actions.iter().any(|action| action.href == url), shown, "{url}");
         }
     }

@@ -37,7 +37,7 @@ pub async fn answer<H: Host>(context: &Context<'_, H>) -> Result<Response<Bytes>
         }
         return Ok(welcome(context));
     };
-    if session.is_over(context.host.now()) {
+    if session.has_expired(context.host.now()) {
         return Err(Failure::SessionOver);
     }
     let started = context.host.elapsed();

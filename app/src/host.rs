@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 
-/// Clock, randomness, settings, network and log.
+/// Clock, randomness, settings, network, store and log.
 ///
 /// The futures are not `Send`: an instance of the component runs on one thread.
 #[expect(async_fn_in_trait, reason = "single-threaded by design")]
@@ -26,6 +26,12 @@ pub trait Host {
 
     /// Sends a request and reads its answer whole, within `limits`. Redirections are answers, not followed.
     async fn send(&self, request: Request<Bytes>, limits: Limits) -> Result<Response<Bytes>, SendFault>;
+
+    /// Reads an entry of the shared store, if it answers within `timeout`.
+    async fn read_store(&self, key: &str, timeout: Duration) -> Result<Option<Vec<u8>>, StoreFault>;
+
+    /// Writes an entry of the shared store, if it answers within `timeout`.
+    async fn write_store(&self, key: &str, value: &[u8], timeout: Duration) -> Result<(), StoreFault>;
 
     /// Writes one line to the operator's log.
     fn log(&self, line: &str);
@@ -76,3 +82,7 @@ pub enum SendFault {
 /// A component variable could not be read: the host's own words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VariableUnavailable(pub String);
+
+/// The shared store failed: the host's own words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreFault(pub String);

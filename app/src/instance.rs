@@ -1,10 +1,12 @@
-//! What one instance of the component remembers between requests: the settings, and nothing of any person.
+//! What one instance of the component remembers between requests: the settings and which sign-ins were finished, and
+//! nothing of any person.
 
 use std::{cell::RefCell, rc::Rc};
 
 use crate::{
     host::{Host, UnixTime},
     settings::{Settings, SettingsFaults},
+    used_sign_ins::UsedSignIns,
 };
 
 /// How long settings are used before the variables are read again. Reading them costs a call to the host for each.
@@ -12,27 +14,31 @@ const LIFETIME_SECONDS: u64 = 300;
 
 /// The memory of an instance.
 #[derive(Debug, Default)]
-pub struct Instance(RefCell<Option<(Rc<Settings>, UnixTime)>>);
+pub struct Instance {
+    settings: RefCell<Option<(Rc<Settings>, UnixTime)>>,
+    /// The sign-ins that were finished here.
+    pub used_sign_ins: UsedSignIns,
+}
 
 impl Instance {
-    /// The settings; faults are not remembered, so that a mended variable counts at once.
+    /// The settings; faults are not remembered, so that a corrected variable counts at once.
     ///
     /// # Errors
     /// Every wrong variable.
     pub async fn settings<H: Host>(&self, host: &H) -> Result<Rc<Settings>, SettingsFaults> {
         let now = host.now();
-        if let Some((settings, read)) = &*self.0.borrow()
+        if let Some((settings, read)) = &*self.settings.borrow()
             && now.since(*read) < LIFETIME_SECONDS
         {
             return Ok(Rc::clone(settings));
         }
         let settings = Rc::new(Settings::read(host).await?);
-        self.0.replace(Some((Rc::clone(&settings), now)));
+        self.settings.replace(Some((Rc::clone(&settings), now)));
         Ok(settings)
     }
 
     /// Forgets the settings: Entra refused the secret among them, and the operator may have set another.
     pub fn forget_settings(&self) {
-        self.0.take();
+        self.settings.take();
     }
 }

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! The modules stand in the order in which a request meets them. All but `component` are pure: time, randomness,
-//! settings and the network are asked of a [`host::Host`], so the whole flow runs natively in tests. The app remembers
-//! nobody: a session is in its browser's cookie, sealed.
+//! settings, network and store are asked of a [`host::Host`], so the whole flow runs natively in tests. The app remembers
+//! nobody: a session is in its browser's cookie, sealed. The store holds digests of finished sign-ins and nothing else.
 
 #[cfg(target_family = "wasm")]
 mod component;
@@ -36,6 +36,7 @@ pub mod id_token;
 pub mod jwt_claims;
 pub mod sign_in;
 pub mod sign_out;
+pub mod used_sign_ins;
 
 pub mod api_call;
 pub mod api_problem;

@@ -88,6 +88,11 @@ impl RequestNotes {
     }
 }
 
+/// Notes that the shared store failed, in the host's own words.
+pub fn store_fault<H: Host>(host: &H, cause: &str) {
+    host.log(&serde_json::json!({ "level": "warn", "event": "store_fault", "cause": cause }).to_string());
+}
+
 /// How a request was served.
 #[derive(Debug, Clone, Copy)]
 pub struct Served {
@@ -131,7 +136,7 @@ struct RequestLine<'a> {
     total_ms: f64,
 }
 
-/// Errors are what the operator has to mend, warnings what may pass.
+/// Errors are what the operator has to fix, warnings what may pass.
 fn level(status: StatusCode) -> &'static str {
     match status.as_u16() {
         500 => "error",

@@ -10,6 +10,8 @@ use crate::{failure_page::FailurePage, journey::Journey, profile_card::ProfileCa
 pub struct Layout {
     /// The name of who is signed in.
     pub signed_in_as: Option<String>,
+    /// Whether there is a session to sign out of, expired or not.
+    pub has_session: bool,
     /// The request's id, by which the operator finds it in the log.
     pub request_id: Uuid,
 }
@@ -44,12 +46,14 @@ pub struct ProfilePage {
     pub api_request_id: Option<String>,
 }
 
-/// The person is signed out.
+/// Whether the person is signed out.
 #[derive(Debug, Template)]
 #[template(path = "signed_out.html")]
 pub struct SignedOut {
     /// What all pages show.
     pub layout: Layout,
+    /// Whether the session was ended here just now.
+    pub has_ended: bool,
 }
 
 /// Something stands against it.

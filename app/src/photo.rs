@@ -11,7 +11,7 @@ use crate::{api_call, app::Context, failure::Failure, host::Host, initials::Init
 /// [`Failure::NotFound`] if nobody is signed in.
 pub async fn answer<H: Host>(context: &Context<'_, H>) -> Result<Response<Bytes>, Failure> {
     let Context { host, settings, request_id, notes, .. } = context;
-    let session = context.session.as_ref().filter(|session| !session.is_over(host.now())).ok_or(Failure::NotFound)?;
+    let session = context.signed_in().ok_or(Failure::NotFound)?;
     let started = host.elapsed();
     let photo = api_call::photo(*host, settings, &session.access_token, *request_id).await;
     notes.api_answered_in(host.elapsed().saturating_sub(started));

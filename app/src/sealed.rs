@@ -12,6 +12,8 @@ use crate::secret::Secret;
 /// Changes whenever the form does, so that cookies of another release are not read.
 const FORM: &[u8] = b"profile-app sealed cookie 1";
 
+const DIGEST_FORM: &[u8] = b"profile-app digest 1";
+
 const NONCE_BYTES: usize = 24;
 
 /// Seals `content` under a key derived from `secret`, for `purpose` alone. `random` must be fresh.
@@ -34,6 +36,17 @@ pub fn open(secret: &Secret, purpose: &[u8], mut sealed: Vec<u8>) -> Option<Vec<
     Some(sealed)
 }
 
+/// A digest that only the holder of `secret` can make, for `purpose` alone.
+#[must_use]
+pub fn digest<const BYTES: usize>(secret: &Secret, purpose: &[u8], content: &[u8]) -> Option<[u8; BYTES]> {
+    let mut digest = [0; BYTES];
+    // The length keeps purpose and content apart.
+    let length = purpose.len().to_be_bytes();
+    let keys = Hkdf::<Sha256>::new(Some(DIGEST_FORM), secret.expose().as_bytes());
+    keys.expand_multi_info(&[&length, purpose, content], &mut digest).ok()?;
+    Some(digest)
+}
+
 fn cipher(secret: &Secret, purpose: &[u8]) -> Option<XChaCha20Poly1305> {
     let mut key = Key::default();
     Hkdf::<Sha256>::new(Some(FORM), secret.expose().as_bytes()).expand(purpose, &mut key).ok()?;
@@ -42,7 +55,7 @@ fn cipher(secret: &Secret, purpose: &[u8]) -> Option<XChaCha20Poly1305> {
 
 #[cfg(test)]
 mod tests {
-    use super::{open, seal};
+    use super::{digest, open, seal};
     use crate::secret::Secret;
 
     #[test]
@@ -58,6 +71,23 @@ mod tests {
             changed[at] ^= 1;
             assert_eq!(open(&secret, b"purpose", changed), None, "byte {at}");
             assert_eq!(open(&secret, b"purpose", sealed[..at].to_vec()), None, "cut at {at}");
+        }
+    }
+    #[test]
+    fn a_digest_is_of_secret_purpose_and_content() {
+        let (secret, another) = (Secret::new("secret".to_owned()), Secret::new("another".to_owned()));
+        let of = |secret, purpose: &str, content: &str| {
+            digest::<16>(secret, purpose.as_bytes(), content.as_bytes()).unwrap()
+        };
+        let expected = of(&secret, "purpose", "content");
+        assert_eq!(of(&secret, "purpose", "content"), expected);
+        for other in [
+            of(&another, "purpose", "content"),
+            of(&secret, "purposec", "ontent"),
+            of(&secret, "purpos", "content"),
+            of(&secret, "purpose", "contend"),
+        ] {
+            assert_ne!(other, expected);
         }
     }
 }

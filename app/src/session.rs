@@ -1,5 +1,7 @@
 //! Who is signed in, and with which token. All of it is in the browser's cookie; the app itself remembers nobody.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -10,8 +12,8 @@ use crate::{
     settings::Settings,
 };
 
-/// The browser forgets it when it is closed; that the token ends earlier stands inside.
-const COOKIE: SealedCookie = SealedCookie { name: "profile-session", lifetime: None };
+/// The browser forgets it when it is closed; the time at which the token expires is inside.
+const COOKIE: SealedCookie = SealedCookie { name: Cow::Borrowed("profile-session"), lifetime: None };
 
 /// A signed-in person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,7 +48,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// The session of a request, if there is one, over or not.
+    /// The session of a request, if there is one, expired or not.
     #[must_use]
     pub fn of(cookies: &Cookies, settings: &Settings) -> Option<Self> {
         serde_json::from_slice(&cookies.open(&COOKIE, settings)?).ok()
@@ -72,9 +74,9 @@ impl Session {
         cookies.clear(&COOKIE, settings);
     }
 
-    /// Whether its token is over.
+    /// Whether its token has expired.
     #[must_use]
-    pub fn is_over(&self, now: UnixTime) -> bool {
+    pub fn has_expired(&self, now: UnixTime) -> bool {
         now >= self.expires_at
     }
 }

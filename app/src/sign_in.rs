@@ -2,7 +2,7 @@
 //! browser keeps until the person is back.
 //! <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow#request-an-authorization-code>
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
@@ -16,9 +16,17 @@ use crate::{
 };
 
 /// How long a person may take at Entra.
-const LIFETIME: Duration = Duration::from_secs(15 * 60);
+pub(crate) const LIFETIME: Duration = Duration::from_secs(15 * 60);
 
-const COOKIE: SealedCookie = SealedCookie { name: "profile-sign-in", lifetime: Some(LIFETIME) };
+/// What the names of the cookies begin with. The state follows, so that tabs do not overwrite each other's.
+const COOKIE_PREFIX: &str = "profile-sign-in-";
+
+/// How many sign-ins one browser may have open: a few tabs, and far from what proxies allow a request's headers.
+const MAX_OPEN: usize = 5;
+
+/// How many cookies of this kind a request is searched for, so that nobody makes it work at length. This app lets a
+/// browser keep fewer, but for tabs that begin at the same moment.
+const MAX_SEARCHED: usize = 16;
 
 /// What this app can do: handle a claims challenge.
 /// <https://learn.microsoft.com/entra/identity-platform/claims-challenge#client-capabilities>
@@ -46,7 +54,7 @@ pub enum Prompt {
     SelectAccount,
 }
 
-/// A sign-in that has begun and is not over.
+/// A sign-in that has begun and is not finished.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PendingSignIn {
     /// Ties Entra's answer to this browser.
@@ -78,21 +86,44 @@ impl PendingSignIn {
             challenges_in_a_row: request.challenges_in_a_row,
             began_at: host.now(),
         };
+        Self::make_room(cookies, settings, pending.began_at);
         let content = serde_json::to_vec(&pending).map_err(|_| TooLarge)?;
-        cookies.set(host, &COOKIE, settings, content)?;
+        cookies.set(host, &cookie(&pending.state), settings, content)?;
         Ok(pending.authorization_url(settings, request))
     }
 
-    /// The sign-in that this browser began with `state`, unless it took too long. Nobody can take it again.
+    /// The sign-in that this browser began with `state`, unless it took too long. The browser forgets it; that a kept
+    /// cookie is of no use either is up to `used_sign_ins`.
     #[must_use]
     pub fn take(cookies: &Cookies, settings: &Settings, state: &str, now: UnixTime) -> Option<Self> {
-        let pending: Self = serde_json::from_slice(&cookies.open(&COOKIE, settings)?).ok()?;
-        // Of another state it belongs to another tab, which may yet come back.
-        if pending.state != state {
-            return None;
+        let pending = Self::read(cookies, settings, state)?;
+        cookies.clear(&cookie(state), settings);
+        (!pending.has_expired(now)).then_some(pending)
+    }
+
+    fn read(cookies: &Cookies, settings: &Settings, state: &str) -> Option<Self> {
+        let pending: Self = serde_json::from_slice(&cookies.open(&cookie(state), settings)?).ok()?;
+        (pending.state == state).then_some(pending)
+    }
+
+    fn has_expired(&self, now: UnixTime) -> bool {
+        now.since(self.began_at) >= LIFETIME.as_secs()
+    }
+
+    /// Lets the browser forget what nobody can finish any more, and the oldest of what leaves no room for one more.
+    fn make_room(cookies: &Cookies, settings: &Settings, now: UnixTime) {
+        let mut open = Vec::new();
+        for state in cookies.suffixes(COOKIE_PREFIX, settings).take(MAX_SEARCHED) {
+            match Self::read(cookies, settings, state) {
+                Some(pending) if !pending.has_expired(now) => open.push((pending.began_at, state)),
+                _ => cookies.clear(&cookie(state), settings),
+            }
         }
-        cookies.clear(&COOKIE, settings);
-        (now.since(pending.began_at) < LIFETIME.as_secs()).then_some(pending)
+        open.sort_unstable();
+        let surplus = open.len().saturating_add(1).saturating_sub(MAX_OPEN);
+        for (_, state) in open.into_iter().take(surplus) {
+            cookies.clear(&cookie(state), settings);
+        }
     }
 
     fn authorization_url(&self, settings: &Settings, request: &SignInRequest<'_>) -> String {
@@ -121,6 +152,11 @@ impl PendingSignIn {
         }
         format!("{}?{}", settings.entra_endpoint("authorize"), query.finish())
     }
+}
+
+/// The cookie of the sign-in that began with `state`.
+fn cookie(state: &str) -> SealedCookie {
+    SealedCookie { name: Cow::Owned(format!("{COOKIE_PREFIX}{state}")), lifetime: Some(LIFETIME) }
 }
 
 /// The claims of a challenge, and this app's capability among those of the access token.

@@ -1,10 +1,20 @@
 //! Signing out, here and at Entra.
 //! <https://learn.microsoft.com/entra/identity-platform/v2-protocols-oidc#send-a-sign-out-request>
 
+use std::{borrow::Cow, time::Duration};
+
 use bytes::Bytes;
 use http::{HeaderMap, Response, header};
 
-use crate::{app::Context, failure::Failure, host::Host, response, session::Session, web_origin::WebOrigin};
+use crate::{
+    app::Context, cookies::SealedCookie, failure::Failure, host::Host, pages::SignedOut, response, session::Session,
+    web_origin::WebOrigin,
+};
+
+/// That this browser's session was ended here, until the person is back from Entra. If that takes longer than a quarter
+/// of an hour, the page that they come back to does not know of it.
+const ENDED: SealedCookie =
+    SealedCookie { name: Cow::Borrowed("profile-signed-out"), lifetime: Some(Duration::from_secs(15 * 60)) };
 
 /// Ends the session and sends the person to Entra, to end it there as well.
 ///
@@ -17,12 +27,23 @@ pub fn answer<H: Host>(context: &Context<'_, H>, headers: &HeaderMap) -> Result<
     }
     Session::end(&context.cookies, settings);
     let Some(session) = &context.session else { return Ok(response::redirect("/signed-out")) };
+    if context.cookies.set(context.host, &ENDED, settings, Vec::new()).is_err() {
+        return Err(Failure::Internal("an empty value does not fit into a cookie"));
+    }
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.append_pair("post_logout_redirect_uri", &settings.post_logout_redirect_uri());
     if let Some(hint) = &session.logout_hint {
         query.append_pair("logout_hint", hint);
     }
     Ok(response::redirect(&format!("{}?{}", settings.entra_endpoint("logout"), query.finish())))
+}
+
+/// The page to which Entra sends people after they signed out. Anybody can open it at any time, so it says what happened
+/// in this browser and nothing else.
+pub fn landing<H: Host>(context: &Context<'_, H>) -> Response<Bytes> {
+    let has_ended = context.cookies.open(&ENDED, &context.settings).is_some();
+    context.cookies.clear(&ENDED, &context.settings);
+    response::page(&SignedOut { layout: context.layout(), has_ended }, Some(&context.settings))
 }
 
 /// Whether the browser says that one of this app's own pages sends the form. Browsers that do not say so in

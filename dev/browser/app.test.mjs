@@ -160,6 +160,35 @@ describe('the sign-in', () => {
     await look(page, 'cancelled')
   })
 
+  visit('can be cancelled by somebody who stays signed in', async (page) => {
+    await signIn(page, 'mona')
+    await page.locator('button[name=second_factor]').click()
+    await page.waitForURL(`${appUrl}/`)
+    await page.goto(`${appUrl}/sign-in?prompt=select_account`)
+    await page.locator('button[name=cancel]').click()
+    await page.waitForURL(`${appUrl}/signin-callback**`)
+    assert.equal(await heading(page), 'Your sign-in is as it was')
+    assert.match(await page.locator('header').textContent(), /Signed in as Mona Farouk/)
+    assert.equal(await page.getByText('Request id').count(), 1)
+    await look(page, 'cancelled-signed-in')
+    await page.getByRole('link', { name: 'Go to your profile' }).click()
+    await page.waitForURL(`${appUrl}/`)
+    assert.equal(await heading(page), 'Mona Farouk')
+  })
+
+  visit('is finished in each of two tabs', async (page, visitor) => {
+    const other = await visitor.page()
+    await page.goto(`${appUrl}/sign-in`)
+    await other.goto(`${appUrl}/sign-in`)
+    for (const tab of [page, other]) {
+      await tab.locator('button[name=person][value=ada]').click()
+      await tab.waitForURL(`${appUrl}/`)
+      assert.equal(await heading(tab), 'Ada Marsh')
+    }
+    const cookies = await visitor.context.cookies(appUrl)
+    assert.deepEqual(cookies.filter(({ name }) => name.startsWith('profile-sign-in')), [])
+  })
+
   visit('is finished by the browser that began it', async (page) => {
     await page.goto(`${appUrl}/signin-callback?code=stolen&state=unknown`)
     assert.equal(await heading(page), 'This sign-in cannot be finished')
@@ -194,6 +223,8 @@ describe('the app', () => {
     await page.waitForURL(`${appUrl}/signed-out`)
     assert.equal(await heading(page), 'You are signed out')
     await look(page, 'signed-out')
+    await page.reload()
+    assert.equal(await heading(page), 'You are not signed in')
     await page.goto(appUrl)
     await page.getByRole('link', { name: 'Sign in with Microsoft' }).click()
     await page.locator('button[name=person][value=ada]').waitFor()

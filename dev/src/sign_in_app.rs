@@ -36,6 +36,8 @@ pub struct SignInAppOptions {
     pub registered: bool,
     /// The API that it calls; without one, the application's.
     pub api_url: Option<String>,
+    /// How component instances are reused.
+    pub reuse: InstanceReuse,
     /// Where the component's log lines go.
     pub log: LogSink,
     /// Where the host keeps its state; a temporary folder when there is none.
@@ -52,6 +54,7 @@ impl Default for SignInAppOptions {
             host_name: "localhost",
             registered: true,
             api_url: None,
+            reuse: InstanceReuse::default(),
             log: LogSink::Collect,
             directory: None,
             progress: Progress::default(),
@@ -106,7 +109,7 @@ impl SignInApp {
                 ]),
                 variables: variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
                 log: options.log,
-                reuse: InstanceReuse::default(),
+                reuse: options.reuse,
                 state_dir: directory.path().join(host.state_folder()),
             })
             .await?;

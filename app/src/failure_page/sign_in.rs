@@ -12,9 +12,9 @@ pub(super) fn over(settings: Option<&Settings>) -> FailurePage {
         400,
         "This sign-in cannot be finished",
         "What came back from Entra belongs to no sign-in that this browser has open: it took longer than a quarter of an \
-         hour, it was begun in another tab or browser, or this page was opened by itself.",
+         hour, it was finished already, it was begun in another browser, or this page was opened by itself.",
     )
-    .advise("Begin again, and stay in this tab.");
+    .advise("Sign in again.");
     let page = match settings {
         Some(settings) => page.advise(format!(
             "If you run this app and this comes back every time: open it at {}, the address that app_url names, since \
@@ -65,7 +65,7 @@ pub(super) fn refused(refusal: &EntraRefusal) -> FailurePage {
         ),
         Meaning::CredentialRefused => registration(
             "Entra does not know this app",
-            "The secret by which this app proves who it is, is wrong or has ended.",
+            "The secret by which this app proves who it is, is wrong or has expired.",
             "If you run this app: make a new client secret, and set appclientsecret to its value, not to its id.",
         ),
         Meaning::Registration => registration(
@@ -77,8 +77,7 @@ pub(super) fn refused(refusal: &EntraRefusal) -> FailurePage {
         Meaning::CodeOver => FailurePage::new(
             400,
             "This sign-in cannot be finished",
-            "The code that you brought back from Entra was used already, or is over. That happens when the page is \
-             loaded twice.",
+            "The code that you brought back from Entra was used already or has expired.",
         )
         .act("Sign in again", "/sign-in"),
         Meaning::Unavailable => FailurePage::new(

@@ -9,3 +9,4 @@ mod challenges;
 mod pages;
 mod sign_in;
 mod sign_out;
+mod used_sign_ins;

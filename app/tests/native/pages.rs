@@ -69,6 +69,17 @@ fn every_answer_is_bound_by_its_headers() {
 }
 
 #[test]
+fn every_page_shows_its_request_id_once() {
+    let world = World::new();
+    let pages = ["/", "/nowhere", "/signin-callback", "/signed-out"].map(|target| world.get(target).text());
+    for page in pages.into_iter().chain([world.sign_in().get("/").text()]) {
+        assert_eq!(page.matches("Request id").count(), 1, "{page}");
+    }
+    world.set("tenant_id", Ok("x")).pass(301);
+    assert_eq!(world.get("/").text().matches("Request id").count(), 1);
+}
+
+#[test]
 fn other_paths_and_methods_have_their_pages() {
     let world = World::new();
     world.get("/nowhere?x").is(404, "not_found");

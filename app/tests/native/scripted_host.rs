@@ -1,18 +1,20 @@
-//! A [`Host`] whose clock, network and log are the test's, and a browser that keeps cookies.
+//! A [`Host`] whose clock, network, store and log are the test's, and a browser that keeps cookies.
 
 use std::{
     cell::{Cell, RefCell},
     collections::{BTreeMap, VecDeque},
+    rc::Rc,
+    task::Poll,
     time::Duration,
 };
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
-use futures::executor::block_on;
+use futures::{executor::block_on, future::poll_fn};
 use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use profile_app::{
     app::{RequestHead, answer},
-    host::{Host, Limits, SendFault, UnixTime, VariableUnavailable},
+    host::{Host, Limits, SendFault, StoreFault, UnixTime, VariableUnavailable},
     instance::Instance,
 };
 use serde_json::{Value, json};
@@ -44,7 +46,10 @@ pub(crate) fn problem(status: u16, code: &str, more: &Value) -> Reply {
 
 /// A world in which everything is right: Entra gives tokens, the API a profile. Tests break one thing.
 pub(crate) struct World {
-    instance: Instance,
+    instance: RefCell<Rc<Instance>>,
+    store: RefCell<BTreeMap<String, Vec<u8>>>,
+    /// Whether the store gives no answer.
+    pub(crate) store_fails: Cell<bool>,
     pub(crate) now: Cell<u64>,
     elapsed: Cell<Duration>,
     variables: RefCell<BTreeMap<&'static str, Result<String, String>>>,
@@ -74,7 +79,9 @@ impl World {
             ("authority_host", AUTHORITY),
         ];
         Self {
-            instance: Instance::default(),
+            instance: RefCell::default(),
+            store: RefCell::default(),
+            store_fails: Cell::default(),
             now: Cell::new(NOW),
             elapsed: Cell::default(),
             variables: RefCell::new(variables.into_iter().map(|(name, value)| (name, Ok(value.to_owned()))).collect()),
@@ -100,6 +107,22 @@ impl World {
         self
     }
 
+    /// The next request goes to an instance that remembers nothing.
+    pub(crate) fn start_instance(&self) -> &Self {
+        self.instance.take();
+        self
+    }
+
+    pub(crate) fn store_size(&self) -> (usize, usize) {
+        let store = self.store.borrow();
+        (store.len(), store.values().map(Vec::len).max().unwrap_or_default())
+    }
+
+    /// Changes every entry of the store.
+    pub(crate) fn change_store(&self, change: impl FnMut(&mut Vec<u8>)) {
+        self.store.borrow_mut().values_mut().for_each(change);
+    }
+
     pub(crate) fn pass(&self, seconds: u64) {
         self.now.set(self.now.get() + seconds);
     }
@@ -122,6 +145,15 @@ impl World {
         self.cookies.borrow().keys().cloned().collect()
     }
 
+    /// The browser's cookies, to be put back by [`Self::put_back`].
+    pub(crate) fn cookies(&self) -> BTreeMap<String, String> {
+        self.cookies.borrow().clone()
+    }
+
+    pub(crate) fn put_back(&self, cookies: &BTreeMap<String, String>) {
+        self.cookies.replace(cookies.clone());
+    }
+
     pub(crate) fn cookie_values(&self) -> Vec<String> {
         self.cookies.borrow().values().cloned().collect()
     }
@@ -140,6 +172,20 @@ impl World {
     }
 
     pub(crate) fn request(&self, method: Method, target: &str, headers: &[(&'static str, &str)]) -> Answered {
+        let response = block_on(self.answer(method, target, headers));
+        for line in response.headers().get_all("set-cookie") {
+            self.keep(line.to_str().unwrap());
+        }
+        Answered { status: response.status().as_u16(), headers: response.headers().clone(), body: response.into_body() }
+    }
+
+    /// The answer to a request with the browser's cookies, of which it keeps none.
+    pub(crate) async fn answer(
+        &self,
+        method: Method,
+        target: &str,
+        headers: &[(&'static str, &str)],
+    ) -> Response<Bytes> {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_str(value).unwrap());
@@ -149,11 +195,8 @@ impl World {
             map.append("cookie", HeaderValue::from_str(&held.join("; ")).unwrap());
         }
         let request = RequestHead { method, target: target.to_owned(), headers: map };
-        let response = block_on(answer(&self.instance, &self, &request));
-        for line in response.headers().get_all("set-cookie") {
-            self.keep(line.to_str().unwrap());
-        }
-        Answered { status: response.status().as_u16(), headers: response.headers().clone(), body: response.into_body() }
+        let instance = Rc::clone(&self.instance.borrow());
+        answer(&instance, &self, &request).await
     }
 
     fn keep(&self, line: &str) {
@@ -214,6 +257,22 @@ impl World {
         }
     }
 
+    /// Each question to the store lets others go on before it is answered.
+    async fn ask_store(&self, timeout: Duration) -> Result<(), StoreFault> {
+        assert!(timeout <= Duration::from_millis(250), "{timeout:?}");
+        let mut has_waited = false;
+        poll_fn(|context| {
+            if has_waited {
+                return Poll::Ready(());
+            }
+            has_waited = true;
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+        if self.store_fails.get() { Err(StoreFault("the store is down".to_owned())) } else { Ok(()) }
+    }
+
     fn access_token(&self) -> String {
         let claims = json!({"aud": API, "scp": "user_impersonation", "name": "Ada Marsh", "exp": self.now.get() + 3600,
                             "padding": "x".repeat(self.token_bytes.get())});
@@ -268,6 +327,17 @@ impl Host for &World {
         let reply = scripted.unwrap_or_else(|| self.all_is_right(&request));
         self.requests.borrow_mut().push(request);
         reply
+    }
+
+    async fn read_store(&self, key: &str, timeout: Duration) -> Result<Option<Vec<u8>>, StoreFault> {
+        self.ask_store(timeout).await?;
+        Ok(self.store.borrow().get(key).cloned())
+    }
+
+    async fn write_store(&self, key: &str, value: &[u8], timeout: Duration) -> Result<(), StoreFault> {
+        self.ask_store(timeout).await?;
+        self.store.borrow_mut().insert(key.to_owned(), value.to_owned());
+        Ok(())
     }
 
     fn log(&self, line: &str) {

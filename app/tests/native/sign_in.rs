@@ -66,7 +66,7 @@ fn prompts_and_hints_are_passed_on() {
 
 #[test]
 fn what_belongs_to_no_open_sign_in_is_refused() {
-    let cookie = "__Host-profile-sign-in";
+    let cookie_of = |state: &str| format!("__Host-profile-sign-in-{state}");
     let world = World::new();
     world.get("/signin-callback").is(400, "sign_in_over");
     world.get("/signin-callback?code=c&state=s").is(400, "sign_in_over");
@@ -94,10 +94,10 @@ fn what_belongs_to_no_open_sign_in_is_refused() {
     world.pass(900);
     world.come_back(&asked).is(400, "sign_in_over").shows(APP_URL);
     let asked = world.leave_for_entra("/sign-in");
-    world.change_cookie(cookie, |value| value.insert(3, 'A'));
+    world.change_cookie(&cookie_of(&asked["state"]), |value| value.insert(3, 'A'));
     world.come_back(&asked).is(400, "sign_in_over");
     let asked = world.leave_for_entra("/sign-in");
-    world.lose_cookie(cookie);
+    world.lose_cookie(&cookie_of(&asked["state"]));
     world.come_back(&asked).is(400, "sign_in_over");
 }
 
@@ -167,6 +167,80 @@ fn a_code_that_brings_no_tokens_has_its_page() {
         world.come_back(&asked).is(status, code).shows(title).hides("Prose");
         assert!(world.cookie_names().is_empty());
     }
+}
+
+#[test]
+fn two_tabs_sign_in_at_the_same_time() {
+    let world = World::new();
+    let first = world.leave_for_entra("/sign-in");
+    let second = world.leave_for_entra("/sign-in?prompt=select_account");
+    assert_eq!(world.cookie_names().len(), 2);
+    // The id token is of the tab that began last; the other's has its own nonce.
+    assert_eq!(world.come_back(&second).status, 303);
+    world.id_token.replace(json!({"nonce": first["nonce"]}));
+    assert_eq!(world.come_back(&first).status, 303);
+    assert_eq!(world.cookie_names(), ["__Host-profile-session"]);
+    world.get("/").shows("Ada Marsh");
+}
+
+#[test]
+fn a_browser_keeps_a_few_open_sign_ins_and_the_last_ones() {
+    let world = World::new();
+    let begin = || {
+        world.pass(1);
+        world.leave_for_entra("/sign-in")
+    };
+    let asked: Vec<_> = std::iter::repeat_with(begin).take(7).collect();
+    assert_eq!(world.cookie_names().len(), 5);
+    for asked in &asked[..2] {
+        world.come_back(asked).is(400, "sign_in_over");
+    }
+    for asked in &asked[2..] {
+        world.id_token.replace(json!({"nonce": asked["nonce"]}));
+        assert_eq!(world.come_back(asked).status, 303);
+    }
+    // What has expired makes room first, and what this app did not seal.
+    begin();
+    world.pass(900);
+    world.change_cookie("__Host-profile-session", String::clear);
+    let last = begin();
+    assert_eq!(world.cookie_names(), ["__Host-profile-session", &format!("__Host-profile-sign-in-{}", last["state"])]);
+    world.change_cookie(&format!("__Host-profile-sign-in-{}", last["state"]), String::clear);
+    begin();
+    assert_eq!(world.cookie_names().len(), 2);
+}
+
+#[test]
+fn pages_about_a_failed_sign_in_say_that_an_earlier_one_lasts() {
+    let world = World::new();
+    world.sign_in();
+    let cancel = "/signin-callback?error=access_denied&error_subcode=cancel&state=";
+    let asked = world.leave_for_entra("/sign-in?prompt=select_account");
+    let page = world.get(&format!("{cancel}{}", asked["state"]));
+    page.is(400, "sign_in_cancelled").shows("Signed in as</span> Ada Marsh").shows("Your sign-in is as it was");
+    page.hides("You did not sign in")
+        .shows("You are still signed in from before")
+        .shows("href=\"/\">Go to your profile");
+    for query in ["", "error=access_denied&error_description=AADSTS50105&state=", "code=c&state="] {
+        let asked = world.leave_for_entra("/sign-in");
+        world.next("token", [Err(SendFault::TimedOut)]);
+        let page = world.get(&format!("/signin-callback?{query}{}", asked["state"]));
+        page.shows("Signed in as</span> Ada Marsh").shows("You are still signed in from before");
+    }
+    // Nothing of that is said to others.
+    let world = World::new();
+    let asked = world.leave_for_entra("/sign-in");
+    let page = world.get(&format!("{cancel}{}", asked["state"]));
+    page.is(400, "sign_in_cancelled").shows("You did not sign in").hides("Signed in as").hides("still signed in");
+}
+
+#[test]
+fn nobody_is_signed_in_by_an_expired_token() {
+    let world = World::new();
+    world.sign_in().pass(3600);
+    world.get("/").is(403, "session_over").hides("Signed in as").shows("Your sign-in has expired");
+    // The next sign-in knows which account it is all the same.
+    assert_eq!(world.leave_for_entra("/sign-in")["login_hint"], "ada@example.com");
 }
 
 #[test]

@@ -18,8 +18,8 @@ fn the_session_ends_here_and_at_entra() {
              post_logout_redirect_uri=https%3A%2F%2Fapp.example%2Fsigned-out&logout_hint=opaque-hint"
         )
     );
-    assert!(world.cookie_names().is_empty());
-    world.get("/signed-out").shows("You are signed out").hides("Sign out");
+    assert_eq!(world.cookie_names(), ["__Host-profile-signed-out"]);
+    world.get("/signed-out").shows("<h1>You are signed out").hides("Sign out</button>");
     world.get("/").shows("Sign in with Microsoft");
 }
 
@@ -38,4 +38,30 @@ fn another_site_cannot_sign_anybody_out() {
 fn nobody_is_signed_out_without_entra() {
     let answered = World::new().request(Method::POST, "/sign-out", &[("origin", "https://app.example")]);
     assert_eq!((answered.status, answered.header("location")), (303, "/signed-out"));
+}
+
+#[test]
+fn the_page_after_signing_out_claims_only_what_happened() {
+    let (ended, still_in, nobody) =
+        ("<h1>You are signed out", "<h1>You are still signed in", "<h1>You are not signed in");
+    let world = World::new();
+    world.get("/signed-out").shows(nobody).hides(ended);
+    world.sign_in().get("/signed-out").shows(still_in).shows("Signed in as</span> Ada Marsh").hides(ended);
+    let sign_out = || world.request(Method::POST, "/sign-out", &[("sec-fetch-site", "same-origin")]);
+    sign_out();
+    world.get("/signed-out").shows(ended).hides("Entra ended");
+    // It is said once.
+    world.get("/signed-out").shows(nobody).hides(ended);
+    world.sign_in();
+    sign_out();
+    world.sign_in().get("/signed-out").shows(still_in).hides(ended);
+    // Only this app can say it.
+    let world = World::new();
+    world.sign_in();
+    world.request(Method::POST, "/sign-out", &[("sec-fetch-site", "same-origin")]);
+    world.change_cookie("__Host-profile-signed-out", |value| value.insert(3, 'A'));
+    world.get("/signed-out").shows(nobody);
+    // Nobody is signed in by a token that has expired.
+    world.sign_in().pass(3600);
+    world.get("/signed-out").shows(nobody).hides("Signed in as");
 }

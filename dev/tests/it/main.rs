@@ -18,5 +18,6 @@ mod embedded_host;
 mod host_variables;
 mod outages;
 mod refusals;
+mod sign_in_app;
 mod steady_state;
 mod sunny_day;
