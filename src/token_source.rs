@@ -365,5 +365,11 @@ async fn exchange_by<H: Host>(
     let request = graph_token::request(caller, credential, settings, claims, correlation, host.now(), host.random())
         .map_err(|words| Error::Internal(format!("the token request could not be made: {words}")))?;
     let response: Response<Bytes> = upstream::fetch(host, *deadline, STEP, request).await?;
-    Ok(graph_token::parse(&response, host.now(), host.elapsed()))
+    let mut outcome = graph_token::parse(&response, host.now(), host.elapsed());
+    if let Err(refusal) = &mut outcome
+        && refusal.meaning == Meaning::CredentialRefused
+    {
+        refusal.summary = format!("{}; {}", refusal.summary, credential.remedy(host.now()));
+    }
+    Ok(outcome)
 }

@@ -6,7 +6,6 @@ use base64::{
     Engine,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
-use jwt_simple::prelude::PS256KeyPair;
 use profile_get::host::SendFault;
 use serde_json::{Value, json};
 
@@ -275,15 +274,18 @@ fn a_rotated_secret_is_read_again_when_entra_refuses_the_old_one() {
         let answer = world.get(&another(name));
         answer.is(500, "server_misconfigured");
         assert_eq!(answer.header("www-authenticate"), "");
+        let line = world.script.log.borrow().last().unwrap().clone();
+        assert!(line.contains("set clientsecret to the value, not the id"), "{line}");
     }
     assert_eq!(reads(), before + 1);
 }
 
 #[test]
 fn a_certificate_signs_an_assertion_as_entra_documents_it_and_signs_it_once() {
-    let key = PS256KeyPair::generate(2048).unwrap();
-    let certificate = b"stands for the DER of a certificate";
-    let bundle = format!("{}\n{}", key.to_pem().unwrap(), pem::encode(&pem::Pem::new("CERTIFICATE", &certificate[..])));
+    let key = rcgen::KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048).unwrap();
+    let certificate = rcgen::CertificateParams::default().self_signed(&key).unwrap().der().to_vec();
+    let block = |tag: &str, der: &[u8]| pem::encode(&pem::Pem::new(tag, der));
+    let bundle = block("PRIVATE KEY", &key.serialize_der()) + &block("CERTIFICATE", &certificate);
     let world = World::new();
     world.set("client_secret", &bundle);
     assert_eq!(world.get(&token()).status, 200);
