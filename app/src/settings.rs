@@ -1,7 +1,12 @@
 //! Component variables to settings, every fault at once.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    time::Duration,
+};
 
+use client_secret::NotASecret;
 use futures::future::join_all;
 use uuid::Uuid;
 
@@ -27,8 +32,18 @@ const NAMES: [&str; 9] = [
 /// The longest wait for a variable: Spin asks Key Vault for secrets at that moment.
 const READ_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// Shorter secrets can be tried out by who holds a sealed cookie.
+/// Whoever holds a sealed cookie can try out shorter secrets, or those of fewer different characters.
 const MIN_SESSION_SECRET: usize = 32;
+const MIN_DIFFERENT_CHARACTERS: usize = 8;
+
+/// Microsoft Graph, as scopes name it: a token for it is none for the API.
+const GRAPH: [&str; 5] = [
+    "https://graph.microsoft.com/",
+    "https://graph.microsoft.us/",
+    "https://dod-graph.microsoft.us/",
+    "https://microsoftgraph.chinacloudapi.cn/",
+    "00000003-0000-0000-c000-000000000000/",
+];
 
 /// What the operator has set, checked.
 #[derive(Debug)]
@@ -47,7 +62,7 @@ pub struct Settings {
     pub api_url: WebOrigin,
     /// Where browsers find this app.
     pub app_url: WebOrigin,
-    /// The scopes of the API that are asked for, without their prefix.
+    /// The scopes of the API that are asked for, as Entra takes them: with the API's URI or id before them.
     pub required_scopes: Vec<String>,
     /// Where Entra answers.
     pub authority_host: WebOrigin,
@@ -76,16 +91,25 @@ impl Settings {
 
     fn parse(values: BTreeMap<&'static str, Result<String, VariableUnavailable>>) -> Result<Self, SettingsFaults> {
         let mut reader = Reader { values, faults: BTreeMap::new() };
+        let tenant_id = reader.read("tenant_id", |text| guid(text, "Directory (tenant) ID", &[]));
+        let app_client_id = reader.read("app_client_id", |text| {
+            guid(text, "Application (client) ID of this app", &[("tenant_id", tenant_id)])
+        });
+        let api_client_id = reader.read("api_client_id", |text| {
+            let others = [("tenant_id", tenant_id), ("app_client_id", app_client_id)];
+            guid(text, "Application (client) ID of the API", &others)
+        });
+        let app_client_secret = reader.read("app_client_secret", client_secret);
         let settings = Self {
-            tenant_id: reader.read("tenant_id", guid),
-            app_client_id: reader.read("app_client_id", guid),
-            app_client_secret: reader.read("app_client_secret", client_secret),
-            session_secret: reader.read("session_secret", session_secret),
-            api_client_id: reader.read("api_client_id", guid),
+            session_secret: reader.read("session_secret", |text| session_secret(text, &app_client_secret)),
             api_url: reader.read("api_url", WebOrigin::parse),
             app_url: reader.read("app_url", WebOrigin::parse),
-            required_scopes: reader.read("required_scope", scopes),
-            authority_host: reader.read("authority_host", WebOrigin::parse),
+            required_scopes: reader.read("required_scope", |text| scopes(text, api_client_id)),
+            authority_host: reader.read("authority_host", authority_host),
+            tenant_id,
+            app_client_id,
+            app_client_secret,
+            api_client_id,
         };
         if reader.faults.is_empty() { Ok(settings) } else { Err(SettingsFaults(reader.faults)) }
     }
@@ -94,7 +118,7 @@ impl Settings {
     #[must_use]
     pub fn requested_scope(&self) -> String {
         let mut words = vec!["openid".to_owned(), "profile".to_owned()];
-        words.extend(self.required_scopes.iter().map(|scope| format!("api://{}/{scope}", self.api_client_id)));
+        words.extend_from_slice(&self.required_scopes);
         words.join(" ")
     }
 
@@ -127,9 +151,12 @@ impl Reader {
     /// The parsed value, or the type's default beside a fault on the list.
     fn read<T: Default>(&mut self, name: &'static str, parse: impl FnOnce(&str) -> Result<T, String>) -> T {
         let parsed = match self.values.remove(name) {
-            Some(Ok(text)) if text.trim() != text => Err("has blanks around it; remove them".to_owned()),
-            Some(Ok(text)) => parse(&text),
-            Some(Err(VariableUnavailable(reason))) => Err(format!("could not be read ({reason}); set it")),
+            // What is wrong with a client secret, it says by itself.
+            Some(Ok(text)) if name == "app_client_secret" => parse(&text),
+            Some(Ok(text)) => well_written(&text).and_then(parse),
+            Some(Err(VariableUnavailable(reason))) => {
+                Err(format!("could not be read ({reason}); set it, or fix the provider that holds it"))
+            }
             None => Err("is not read".to_owned()),
         };
         parsed.unwrap_or_else(|fault| {
@@ -139,37 +166,103 @@ impl Reader {
     }
 }
 
-/// The form in which Entra writes ids, in any case.
-fn guid(text: &str) -> Result<Uuid, String> {
-    let fault = "is not a GUID like 00000000-0000-0000-0000-000000000000; copy it from the app registration";
-    if text.len() == 36 { Uuid::try_parse(text).map_err(|_| fault.to_owned()) } else { Err(fault.to_owned()) }
+/// Refuses what no setting can be: characters that came with the value by mistake, and placeholders.
+fn well_written(text: &str) -> Result<&str, String> {
+    let is_quoted =
+        ['"', '\'', '`'].iter().any(|mark| text.len() > 1 && text.starts_with(*mark) && text.ends_with(*mark));
+    let is_placeholder = text.starts_with('<') && text.ends_with('>')
+        || text == "..."
+        || ["${", "{{", "$(", "YOUR"].iter().any(|part| text.contains(part));
+    let fault = if text.trim() != text {
+        "has spaces or line breaks around it; remove them"
+    } else if text.bytes().any(|byte| !matches!(byte, b' '..=b'~')) {
+        "has a character that is not printable ASCII, perhaps an invisible one; type it anew"
+    } else if is_quoted {
+        "is in quotation marks; remove them"
+    } else if is_placeholder {
+        "is still a placeholder; set its value"
+    } else {
+        return Ok(text);
+    };
+    Err(fault.to_owned())
 }
 
+/// An id of a registration that is called `label` there, in the form in which Entra writes ids, in any case. None of
+/// `others` is the same.
+fn guid(text: &str, label: &str, others: &[(&str, Uuid)]) -> Result<Uuid, String> {
+    let fault = |what: &str| Err(format!("{what}; copy the {label} from the app registration's overview"));
+    let id = if text.len() == 36 { Uuid::try_parse(text).ok() } else { None };
+    match (id, id.and_then(|id| others.iter().find(|(_, other)| *other == id && !other.is_nil()))) {
+        (Some(id), _) if id.is_nil() => fault("is the GUID of zeros, a placeholder"),
+        (Some(_), Some((name, _))) => fault(&format!("is the same as {name}")),
+        (Some(id), None) => Ok(id),
+        (None, _) => fault("is not a GUID, 32 hexadecimal digits with hyphens as 8-4-4-4-12"),
+    }
+}
+
+/// What is neither a secret nor anything like it is sent to nobody.
 fn client_secret(text: &str) -> Result<Secret, String> {
-    if text.is_empty() {
-        return Err("is empty; make a client secret in the app registration, Certificates & secrets".to_owned());
+    match client_secret::check(text) {
+        Ok(()) => Ok(Secret::new(text.to_owned())),
+        Err(NotASecret::Empty) => {
+            Err("is empty; make a client secret in the app registration, Certificates & secrets".to_owned())
+        }
+        Err(
+            NotASecret::Pem | NotASecret::DamagedPem | NotASecret::Pkcs12 | NotASecret::Der | NotASecret::JavaKeyStore,
+        ) => Err("is a certificate or a key; this app takes a client secret alone".to_owned()),
+        Err(mistake) => Err(mistake.words().to_owned()),
     }
-    Ok(Secret::new(text.to_owned()))
 }
 
-fn session_secret(text: &str) -> Result<Secret, String> {
+fn session_secret(text: &str, client_secret: &Secret) -> Result<Secret, String> {
+    let how = "make one by: openssl rand -base64 48";
     if text.chars().count() < MIN_SESSION_SECRET {
-        return Err(format!("has fewer than {MIN_SESSION_SECRET} characters; make one by: openssl rand -base64 48"));
+        return Err(format!("has fewer than {MIN_SESSION_SECRET} characters; {how}"));
+    }
+    if text.chars().collect::<BTreeSet<_>>().len() < MIN_DIFFERENT_CHARACTERS {
+        return Err(format!("has fewer than {MIN_DIFFERENT_CHARACTERS} different characters; {how}"));
+    }
+    if text == client_secret.expose() {
+        return Err(format!("is the same as app_client_secret; {how}"));
     }
     Ok(Secret::new(text.to_owned()))
 }
 
-/// Names of scopes (RFC 6749 section 3.3), separated by blanks.
-fn scopes(text: &str) -> Result<Vec<String>, String> {
+fn authority_host(text: &str) -> Result<WebOrigin, String> {
+    let origin = WebOrigin::parse(text)?;
+    if GRAPH.contains(&format!("{}/", origin.as_str()).as_str()) {
+        return Err(
+            "is the address of Microsoft Graph; set that of the sign-in, https://login.microsoftonline.com".to_owned()
+        );
+    }
+    Ok(origin)
+}
+
+/// Scopes of the API (RFC 6749 section 3.3), separated by spaces: bare names, or with one of its Application ID URIs.
+fn scopes(text: &str, api: Uuid) -> Result<Vec<String>, String> {
     let is_scope = |word: &str| word.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e));
-    let words: Vec<String> = text.split_ascii_whitespace().map(str::to_owned).collect();
-    if words.is_empty() {
+    let mut scopes = Vec::new();
+    for word in text.split_ascii_whitespace() {
+        let has_uri = word.contains("://");
+        let is_of_another = GRAPH.iter().any(|graph| word.starts_with(graph))
+            || word.starts_with("api://") && !word.split('/').any(|part| part.eq_ignore_ascii_case(&api.to_string()));
+        if !is_scope(word) || is_of_another || !has_uri && word.contains('/') {
+            return Err(
+                "is not the name of a scope of the API, like user_impersonation, nor one with an Application ID URI \
+                        of the API before it"
+                    .to_owned(),
+            );
+        }
+        if word == ".default" || word.contains(',') || matches!(word, "openid" | "profile" | "email" | "offline_access")
+        {
+            return Err("is not a scope that an API exposes; set those of the API, separated by spaces".to_owned());
+        }
+        scopes.push(if has_uri { word.to_owned() } else { format!("api://{api}/{word}") });
+    }
+    if scopes.is_empty() {
         return Err("is empty; set the scope that the API needs".to_owned());
     }
-    if words.iter().any(|word| !is_scope(word) || word.contains('/')) {
-        return Err("is not the name of a scope like user_impersonation, without api://".to_owned());
-    }
-    Ok(words)
+    Ok(scopes)
 }
 
 #[cfg(test)]
@@ -212,6 +305,11 @@ pub(crate) mod tests {
     fn good_values_pass() {
         let settings = with(&[("required_scope", "one two"), ("app_url", "http://127.0.0.1:3001/")]);
         assert_eq!(settings.requested_scope(), format!("openid profile api://{API}/one api://{API}/two"));
+        for scopes in
+            ["https://contoso.example/profile/read".to_owned(), format!("api://tab.contoso.example/{API}/read")]
+        {
+            assert_eq!(with(&[("required_scope", &scopes)]).requested_scope(), format!("openid profile {scopes}"));
+        }
         assert_eq!(settings.redirect_uri(), "http://127.0.0.1:3001/signin-callback");
         assert_eq!(settings.entra_endpoint("token"), format!("https://login.example/{TENANT}/oauth2/v2.0/token"));
     }
@@ -220,15 +318,30 @@ pub(crate) mod tests {
     fn each_bad_value_is_named() {
         for (name, value) in [
             ("tenant_id", "organizations"),
+            ("tenant_id", "00000000-0000-0000-0000-000000000000"),
+            ("tenant_id", "\"11111111-1111-4111-8111-111111111111\""),
+            ("tenant_id", "\u{feff}11111111-1111-4111-8111-111111111111"),
             ("app_client_id", ""),
+            ("app_client_id", TENANT),
+            ("api_client_id", APP),
+            ("api_client_id", "<client-id>"),
             ("app_client_secret", ""),
             ("app_client_secret", "secret "),
+            ("app_client_secret", "YOUR-SECRET"),
+            ("app_client_secret", "-----BEGIN PRIVATE KEY-----"),
+            ("app_client_secret", "8f4d1f0e-5a0c-4c0e-9d5d-3a1b2c3d4e5f"),
+            ("session_secret", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"),
             ("session_secret", "0123456789abcdef0123456789abcde"),
             ("api_client_id", "33333333333343338333333333333333"),
             ("api_url", "https://api.example/api/profile-get"),
             ("app_url", "http://app.example"),
             ("required_scope", ""),
             ("required_scope", "api://x/user_impersonation"),
+            ("required_scope", "https://graph.microsoft.com/User.Read"),
+            ("required_scope", "one,two"),
+            ("required_scope", "openid"),
+            ("required_scope", ".default"),
+            ("authority_host", "https://graph.microsoft.com"),
             ("authority_host", "login.example"),
         ] {
             let faults = parse(&[(name, value)]).unwrap_err();

@@ -1,35 +1,53 @@
 //! `scheme://host[:port]`.
 
-use http::Uri;
+use http::uri::Authority;
+
+/// Domains that stand for the reader's own in Microsoft's pages and in others.
+const STAND_INS: [&str; 4] = ["example.com", "example.net", "example.org", "contoso.com"];
 
 /// Where a server answers: `https`, or `http` on this machine alone, where no one listens in.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct WebOrigin(String);
 
 impl WebOrigin {
-    /// Reads an origin; a slash at its end is left out.
+    /// Reads an origin, and brings it to the normal form of RFC 3986, sections 6.2.2.1 and 6.2.3: in lower case, without the
+    /// default port and a slash at its end.
     ///
     /// # Errors
     /// What is wrong, as the end of a sentence that begins with the setting's name.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let fault = || "is not of the form https://host[:port]".to_owned();
         if text.is_empty() {
-            return Err("is empty".to_owned());
+            return Err("is empty; set https://host or https://host:port".to_owned());
         }
-        let uri: Uri = text.parse().map_err(|_| fault())?;
-        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else { return Err(fault()) };
-        let bare = format!("{scheme}://{authority}");
-        if text.strip_suffix('/').unwrap_or(text) != bare
-            || authority.as_str().contains('@')
-            || authority.host().is_empty()
+        let fault = |words: &str| Err(format!("{words}; write it as https://host or https://host:port"));
+        let (default_port, rest) = match text.split_once("://") {
+            Some(("https", rest)) => (443, rest),
+            Some(("http", rest)) => (80, rest),
+            _ => return fault("does not begin with https://"),
+        };
+        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        if rest.contains(['/', '?', '#', '\\', '@']) {
+            return fault("has more than a host and a port");
+        }
+        let Ok(authority) = rest.parse::<Authority>() else { return fault("has no host that can be read") };
+        let host = authority.host().to_ascii_lowercase();
+        if host.is_empty() || host.ends_with('.') || host.contains('*') {
+            return fault("has no host that can be read");
+        }
+        if STAND_INS
+            .iter()
+            .any(|domain| host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
         {
-            return Err(fault());
+            return fault("still has the host of an example");
         }
-        match scheme {
-            "https" => Ok(Self(bare)),
-            "http" if is_loopback(authority.host()) => Ok(Self(bare)),
-            "http" => Err("is http, which is accepted for loopback hosts only; use https".to_owned()),
-            _ => Err(fault()),
+        if default_port == 80 && !is_loopback(&host) {
+            return Err("is http, which is accepted for loopback hosts only; use https".to_owned());
+        }
+        let scheme = if default_port == 80 { "http" } else { "https" };
+        match authority.port_u16() {
+            Some(port) if port != default_port => Ok(Self(format!("{scheme}://{host}:{port}"))),
+            None if rest.len() != host.len() => fault("has no valid port after its colon"),
+            _ => Ok(Self(format!("{scheme}://{host}"))),
         }
     }
 
@@ -69,6 +87,11 @@ mod tests {
             ("http://127.0.0.1:3001", Some("http://127.0.0.1:3001")),
             ("http://[::1]:3001", Some("http://[::1]:3001")),
             ("http://localhost", Some("http://localhost")),
+            ("https://APP.example:443/", Some("https://app.example")),
+            ("http://localhost:80", Some("http://localhost")),
+            ("https://*", None),
+            ("https://app.example:", None),
+            ("https://app.example.com", None),
             ("http://app.example", None),
             ("http://127.0.0.1.example", None),
             ("https://app.example/path", None),
