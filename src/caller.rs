@@ -99,7 +99,7 @@ impl UnverifiedCaller {
         if GRAPH_AUDIENCES.contains(&audience) || audience == settings.graph_url {
             return Err(TokenFault::MeantForGraph);
         }
-        if !is_audience(&claims.audience, settings.client_id) {
+        if !is_audience(&claims.audience, claims.version, settings) {
             return Err(TokenFault::Audience);
         }
         let tenant_id = entra_id(&claims.tenant_id).ok_or(TokenFault::Claim("tid"))?;
@@ -210,13 +210,18 @@ fn prove(token: &UnverifiedToken, digest: &AssertionDigest, keys: &SigningKeys) 
     Err(fault)
 }
 
-/// v2 tokens name the client id, v1 tokens the client id or the Application ID URI as the client wrote it, with or
-/// without a slash at its end.
+/// v2 tokens name the client id; v1 tokens that, or an Application ID URI as registered, with or without a slash at its
+/// end. ADAL's clients asked for `spn:` and the client id.
 /// <https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference#payload-claims>
-fn is_audience(audience: &str, client_id: Uuid) -> bool {
-    let audience = audience.strip_suffix('/').unwrap_or(audience);
-    let id = audience.strip_prefix("api://").unwrap_or(audience);
-    entra_id(id) == Some(client_id)
+fn is_audience(audience: &str, version: TokenVersion, settings: &Settings) -> bool {
+    let bare = |uri: &str| uri.strip_suffix('/').unwrap_or(uri).to_owned();
+    let audience = bare(audience);
+    let is_own_id = |id: &str| entra_id(id) == Some(settings.client_id);
+    is_own_id(&audience)
+        || audience.strip_prefix("api://").is_some_and(is_own_id)
+        || version == TokenVersion::V1
+            && (audience.strip_prefix("spn:").is_some_and(is_own_id)
+                || settings.application_id_uris.iter().any(|uri| bare(uri) == audience))
 }
 
 /// An id exactly as Entra writes it: hyphens, lower case.
@@ -229,29 +234,54 @@ fn entra_id(text: &str) -> Option<Uuid> {
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::is_audience;
+    use crate::{
+        settings::tests::{CLIENT, with},
+        unverified_token::TokenVersion,
+    };
 
     #[test]
-    fn audiences_are_the_client_id_and_its_uri() {
-        let id = Uuid::try_parse("22222222-2222-4222-8222-22222222222a").unwrap();
-        for good in [id.to_string(), format!("api://{id}"), format!("api://{id}/"), format!("{id}/")] {
-            assert!(is_audience(&good, id), "{good}");
+    fn audiences_are_the_client_id_and_the_uris_of_this_api() {
+        let uris =
+            format!("api://tab.contoso.example/{CLIENT} https://contoso.example/profile-api https://slash.example/");
+        let settings = with(&[("application_id_uris", &uris)]);
+        let upper_case = with(&[("client_id", "2222aaaa-2222-4222-8222-222222222222")]);
+        let is = |audience: &str, version| is_audience(audience, version, &settings);
+        for good in [CLIENT.to_owned(), format!("api://{CLIENT}"), format!("api://{CLIENT}/"), format!("{CLIENT}/")] {
+            assert!(is(&good, TokenVersion::V1) && is(&good, TokenVersion::V2), "{good}");
+        }
+        for of_version_1 in [
+            format!("spn:{CLIENT}"),
+            format!("api://tab.contoso.example/{CLIENT}"),
+            format!("api://tab.contoso.example/{CLIENT}/"),
+            "https://contoso.example/profile-api".to_owned(),
+            "https://contoso.example/profile-api/".to_owned(),
+            "https://slash.example".to_owned(),
+            "https://slash.example/".to_owned(),
+        ] {
+            assert!(is(&of_version_1, TokenVersion::V1), "{of_version_1}");
+            assert!(!is(&of_version_1, TokenVersion::V2), "{of_version_1}");
         }
         for bad in [
             String::new(),
             "api://".to_owned(),
-            format!("api://{id}//"),
-            format!("api://{id}/x"),
-            format!("https://{id}"),
-            format!("api://api://{id}"),
-            format!(" {id}"),
-            id.to_string().to_uppercase(),
-            format!("{{{id}}}"),
-            id.simple().to_string(),
+            format!("api://{CLIENT}//"),
+            format!("api://{CLIENT}/x"),
+            format!("https://{CLIENT}"),
+            format!("api://api://{CLIENT}"),
+            format!("api://spn:{CLIENT}"),
+            format!(" {CLIENT}"),
+            format!("{{{CLIENT}}}"),
+            CLIENT.replace('-', ""),
+            "https://contoso.example".to_owned(),
+            "https://contoso.example/profile-api//".to_owned(),
+            "https://contoso.example/profile-api/x".to_owned(),
+            "https://CONTOSO.example/profile-api".to_owned(),
+            "https://slash.example//".to_owned(),
         ] {
-            assert!(!is_audience(&bad, id), "{bad}");
+            assert!(!is(&bad, TokenVersion::V1) && !is(&bad, TokenVersion::V2), "{bad}");
         }
+        assert!(is_audience("2222aaaa-2222-4222-8222-222222222222", TokenVersion::V2, &upper_case));
+        assert!(!is_audience("2222AAAA-2222-4222-8222-222222222222", TokenVersion::V2, &upper_case));
     }
 }

@@ -269,7 +269,13 @@ impl Host for Spin {
     }
 
     async fn variable(&self, name: &str) -> Result<String, VariableUnavailable> {
-        variables::get(name).await.map_err(|error| VariableUnavailable(error.to_string()))
+        variables::get(name).await.map_err(|error| {
+            VariableUnavailable(match error {
+                variables::Error::Provider(words) | variables::Error::Other(words) => words,
+                variables::Error::Undefined(_) => "spin.toml does not give it to the component".to_owned(),
+                variables::Error::InvalidName(_) => "its name is not valid".to_owned(),
+            })
+        })
     }
 
     async fn send(&self, request: &Request<Bytes>, limit: Duration) -> Result<Response<Self::Body>, SendFault> {

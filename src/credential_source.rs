@@ -11,6 +11,7 @@ use crate::{
     client_credential::ClientCredential,
     error::Error,
     host::{Host, VariableUnavailable},
+    settings::NO_ANSWER,
     single_flight::SingleFlight,
     upstream::{Deadline, within},
 };
@@ -133,7 +134,7 @@ async fn read_variable<H: Host>(host: &H, deadline: Deadline) -> Result<Rc<Clien
     if read.is_err() && remaining < READ_TIMEOUT {
         return Err(Error::DeadlinePassed);
     }
-    let read = read.unwrap_or_else(|_| Err(VariableUnavailable("no answer in time".to_owned())));
+    let read = read.unwrap_or_else(|_| Err(VariableUnavailable(NO_ANSWER.to_owned())));
     let text =
         read.map_err(|VariableUnavailable(reason)| Error::VariableUnavailable { name: "clientsecret", reason })?;
     ClientCredential::parse(text).map(Rc::new).map_err(Error::Credential)

@@ -12,7 +12,7 @@ use crate::{
     exchange_refusal::{ExchangeRefusal, Meaning},
     graph::GraphRefusal,
     query::QueryFault,
-    settings::SettingsFaults,
+    settings::{self, SettingsFaults},
     upstream::{Service, UpstreamFault},
 };
 
@@ -121,7 +121,7 @@ impl Error {
             Self::Settings(faults) => format!("wrong variables: {faults}"),
             Self::Credential(fault) => format!("wrong variables: clientsecret: {fault}"),
             Self::VariableUnavailable { name, reason } => {
-                format!("variable {name} could not be read ({reason}); set it, or mend the provider that holds it")
+                format!("variable {name} {}", settings::unreadable(name, reason))
             }
             Self::Upstream(UpstreamFault { step, kind }) => {
                 let service = match step.service {

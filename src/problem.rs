@@ -103,7 +103,7 @@ impl Problem {
             )
             .with_challenge(challenge().map(|challenge| challenge.with("error", "insufficient_scope"))),
             Error::Caller(CallerRefusal::ScopeMissing) => {
-                let scope = settings.map(required_scope).unwrap_or_default();
+                let scope = settings.map(Settings::scopes_to_ask_for).unwrap_or_default();
                 let words = "The token holds none of the scopes that this API needs; ask Entra for one of them.";
                 Self::new(403, "insufficient_scope", words)
                     .with_challenge(
@@ -406,10 +406,6 @@ fn home_challenge(settings: &Settings) -> BearerChallenge {
 
 fn tenant_challenge(settings: &Settings, tenant: &str) -> BearerChallenge {
     BearerChallenge::new(tenant, &format!("{}/{tenant}/oauth2/authorize", settings.authority_host))
-}
-
-fn required_scope(settings: &Settings) -> String {
-    settings.required_scopes.join(" ")
 }
 
 const fn query_words(fault: QueryFault) -> &'static str {

@@ -1,9 +1,14 @@
 //! Component variables to settings, every fault at once.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+mod address;
+mod application_id_uri;
+mod ids;
+mod scopes;
+
+use std::{collections::BTreeMap, fmt, ops::RangeInclusive, time::Duration};
 
 use futures::future::join_all;
-use http::{HeaderValue, Uri};
+use http::HeaderValue;
 use uuid::Uuid;
 
 use crate::{
@@ -16,9 +21,10 @@ const REQUEST_TIMEOUT: &str = "request_timeout";
 
 /// The names of the variables, all of which `spin.toml` gives to the component. `client_secret` is read apart, when it
 /// is needed: see `credential_source`.
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 13] = [
     "tenant_id",
     "client_id",
+    "application_id_uris",
     "authority_host",
     "graph_url",
     "required_scope",
@@ -38,11 +44,13 @@ pub struct Settings {
     pub tenancy: Tenancy,
     /// The API's own application (client) id.
     pub client_id: Uuid,
+    /// The URIs by which clients may name this API, as registered, besides `api://` and its id.
+    pub application_id_uris: Vec<String>,
     /// `scheme://host[:port]` of Entra, without a slash at the end.
     pub authority_host: String,
     /// `scheme://host[:port]` of Microsoft Graph, without a slash at the end.
     pub graph_url: String,
-    /// Scopes of which the caller's token must hold one.
+    /// Scopes of which the caller's token must hold one, without any prefix.
     pub required_scopes: Vec<String>,
     /// What is asked of Entra for Graph, separated by spaces.
     pub graph_scopes: String,
@@ -115,20 +123,32 @@ impl SettingsFaults {
 
 impl fmt::Display for SettingsFaults {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let faults: Vec<String> = self.0.iter().map(|(name, fault)| format!("{name}: {fault}")).collect();
-        formatter.write_str(&faults.join("; "))
+        let faults = self.0.iter().map(|(name, fault)| match fault {
+            SettingFault::Wrong(fault) => format!("{name}: {fault}"),
+            SettingFault::Unreadable(reason) => format!("{name}: {}", unreadable(name, reason)),
+        });
+        formatter.write_str(&faults.collect::<Vec<_>>().join("; "))
     }
 }
 
-impl fmt::Display for SettingFault {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Wrong(fault) => formatter.write_str(fault),
-            Self::Unreadable(reason) => {
-                write!(formatter, "could not be read ({reason}); set it, or mend the provider that holds it")
-            }
-        }
-    }
+/// The host's reason for a variable that was not answered in time.
+pub(crate) const NO_ANSWER: &str = "no answer in time";
+
+/// What to do about a variable that could not be read. Of a vault the host says only that it failed, and a vault ends the
+/// search for a variable whether it holds the name or not.
+#[must_use]
+pub fn unreadable(name: &str, reason: &str) -> String {
+    let remedy = if reason.contains(NO_ANSWER) {
+        "its provider did not answer: check vault_url in the runtime configuration, DNS and the network"
+    } else if !reason.contains("Key Vault") {
+        "set it, or fix the provider that holds it"
+    } else if name == "clientsecret" {
+        "the vault has no secret of this name, or refused to give it: check vault_url in the runtime configuration, the \
+         secret's name, and that the identity of the host has the role Key Vault Secrets User"
+    } else {
+        "no provider before Key Vault sets it: put it in the static provider of the runtime configuration"
+    };
+    format!("could not be read ({reason}); {remedy}")
 }
 
 impl Settings {
@@ -161,30 +181,61 @@ impl Settings {
 
     fn parse(values: BTreeMap<&'static str, Value>) -> Result<Self, SettingsFaults> {
         let mut reader = Reader { values, faults: BTreeMap::new() };
-        let allowed_tenants = reader.read("allowed_tenants", |text| list(text, guid));
-        let tenants_known = !reader.faults.contains_key("allowed_tenants");
+        let allowed_tenants = reader.read("allowed_tenants", ids::tenants);
+        let known = reader.if_good("allowed_tenants", &allowed_tenants);
+        let tenancy = reader.read("tenant_id", |text| ids::tenancy(text, known));
+        let known_tenancy = reader.if_good("tenant_id", &tenancy);
+        let client_id = reader.read("client_id", |text| ids::client(text, known_tenancy));
+        let known_client = reader.if_good("client_id", &client_id).copied();
+        let application_id_uris =
+            reader.read("application_id_uris", |text| application_id_uri::list_of(text, known_client));
+        let authority_host = reader.read("authority_host", address::authority_host);
+        let known = reader.if_good("authority_host", &authority_host).map(String::as_str);
+        let graph_url = reader.read("graph_url", |text| address::graph_url(text, known));
+        let known = reader.if_good("graph_url", &graph_url).map(String::as_str);
+        let graph_scopes = reader.read("graph_scopes", |text| scopes::of_graph(text, known));
+        let uris = reader.if_good("application_id_uris", &application_id_uris);
+        let prefixes =
+            uris.zip(known_client).map(|(uris, client_id)| scopes::Prefixes { client_id, application_id_uris: uris });
+        let required_scopes =
+            reader.read("required_scope", |text| scopes::required(text, prefixes.as_ref(), &graph_scopes));
         let settings = Self {
-            tenancy: reader.read("tenant_id", |text| tenancy(text, tenants_known.then_some(&allowed_tenants))),
-            client_id: reader.read("client_id", guid),
-            authority_host: reader.read("authority_host", origin),
-            graph_url: reader.read("graph_url", origin),
-            required_scopes: reader.read("required_scope", |text| match list(text, scope)? {
-                scopes if scopes.is_empty() => Err("is empty; set the scope that callers need".to_owned()),
-                scopes => Ok(scopes),
-            }),
-            graph_scopes: reader.read("graph_scopes", graph_scopes),
-            allowed_clients: reader.read("allowed_clients", |text| list(text, guid)),
-            allowed_origins: reader.read("allowed_origins", |text| list(text, browser_origin)),
+            allowed_clients: reader.read("allowed_clients", |text| ids::clients(text, known_tenancy)),
+            allowed_origins: reader.read("allowed_origins", |text| list(text, address::browser_origin)),
             request_timeout: reader.read(REQUEST_TIMEOUT, request_timeout),
             token_store_slots: reader.read("token_store_slots", token_store_slots),
             server_timing: reader.read("server_timing", on_or_off),
+            tenancy,
+            client_id,
+            application_id_uris,
+            authority_host,
+            graph_url,
+            required_scopes,
+            graph_scopes,
         };
-        let single = matches!(settings.tenancy, Tenancy::Single(_)) && !reader.faults.contains_key("tenant_id");
-        if single && !allowed_tenants.is_empty() {
-            let words = "goes with tenant_id = organizations or common only; leave it empty or change tenant_id";
-            reader.faults.insert("allowed_tenants", SettingFault::Wrong(words.to_owned()));
+        if matches!(settings.tenancy, Tenancy::Single(_)) && reader.is_good("tenant_id") && !allowed_tenants.is_empty()
+        {
+            reader.blame(
+                "allowed_tenants",
+                "goes with tenant_id = organizations or common only; leave it empty or change tenant_id",
+            );
+        }
+        if settings.application_id_uris.iter().any(|uri| settings.ends_with_a_scope(uri)) {
+            reader.blame("application_id_uris", "ends with the name of a scope; list the URI without it");
         }
         if reader.faults.is_empty() { Ok(settings) } else { Err(SettingsFaults(reader.faults)) }
+    }
+
+    fn ends_with_a_scope(&self, uri: &str) -> bool {
+        self.required_scopes.iter().any(|scope| uri.strip_suffix(scope).is_some_and(|rest| rest.ends_with('/')))
+    }
+
+    /// The scopes as clients ask Entra for them: a bare name would be taken for a permission of Microsoft Graph.
+    #[must_use]
+    pub fn scopes_to_ask_for(&self) -> String {
+        let own = format!("api://{}", self.client_id);
+        let uri = self.application_id_uris.first().unwrap_or(&own);
+        self.required_scopes.iter().map(|scope| format!("{uri}/{scope}")).collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -193,7 +244,7 @@ type Value = Result<String, VariableUnavailable>;
 
 async fn read_variable<H: Host>(host: &H, name: &'static str, by: Deadline) -> (&'static str, Value) {
     let value = within(host, by.remaining(host), host.variable(name)).await;
-    (name, value.unwrap_or_else(|_| Err(VariableUnavailable("no answer in time".to_owned()))))
+    (name, value.unwrap_or_else(|_| Err(VariableUnavailable(NO_ANSWER.to_owned()))))
 }
 
 /// Takes values by name and gathers what is wrong with them.
@@ -206,10 +257,7 @@ impl Reader {
     /// The parsed value, or the type's default beside a fault on the list.
     fn read<T: Default>(&mut self, name: &'static str, parse: impl FnOnce(&str) -> Result<T, String>) -> T {
         let parsed = match self.values.remove(name) {
-            Some(Ok(text)) if text.trim() != text => {
-                Err(SettingFault::Wrong("has blanks around it; remove them".to_owned()))
-            }
-            Some(Ok(text)) => parse(&text).map_err(SettingFault::Wrong),
+            Some(Ok(text)) => well_written(&text).and_then(parse).map_err(SettingFault::Wrong),
             Some(Err(VariableUnavailable(reason))) => Err(SettingFault::Unreadable(reason)),
             None => Err(SettingFault::Unreadable("it is not among those that are read".to_owned())),
         };
@@ -218,6 +266,44 @@ impl Reader {
             T::default()
         })
     }
+
+    fn is_good(&self, name: &str) -> bool {
+        !self.faults.contains_key(name)
+    }
+
+    /// `value`, unless it is the default beside a fault.
+    fn if_good<'v, T>(&self, name: &str, value: &'v T) -> Option<&'v T> {
+        self.is_good(name).then_some(value)
+    }
+
+    /// Adds a fault that shows only beside other settings.
+    fn blame(&mut self, name: &'static str, words: &str) {
+        self.faults.insert(name, SettingFault::Wrong(words.to_owned()));
+    }
+}
+
+/// Refuses what no setting can be: characters that came with the value by mistake, and placeholders.
+fn well_written(text: &str) -> Result<&str, String> {
+    let is_quoted =
+        ['"', '\'', '`'].iter().any(|mark| text.len() > 1 && text.starts_with(*mark) && text.ends_with(*mark));
+    let is_placeholder = text.starts_with('<') && text.ends_with('>')
+        || text == "..."
+        || ["${", "{{", "$(", "YOUR"].iter().any(|part| text.contains(part));
+    let fault = if text.trim() != text {
+        "has spaces or line breaks around it; remove them"
+    } else if text.contains(['\n', '\r', '\t']) {
+        "has a line break or a tab in it; separate values by spaces or commas"
+    } else if text.bytes().any(|byte| !matches!(byte, b' '..=b'~')) {
+        "has a character that is not printable ASCII, perhaps an invisible one such as a byte order mark or a zero-width \
+         space; type it anew"
+    } else if is_quoted {
+        "is in quotation marks; remove them"
+    } else if is_placeholder {
+        "is still a placeholder; set its value"
+    } else {
+        return Ok(text);
+    };
+    Err(fault.to_owned())
 }
 
 /// What stands for a value that could not be read, in settings that are then thrown away.
@@ -227,263 +313,42 @@ impl Default for Tenancy {
     }
 }
 
-/// The form in which Entra writes ids, in any case.
-fn guid(text: &str) -> Result<Uuid, String> {
-    let fault =
-        || "is not a GUID like 00000000-0000-0000-0000-000000000000; copy it from the app registration".to_owned();
-    if text.is_empty() {
-        return Err("is empty; copy it from the app registration in the Entra admin center".to_owned());
+/// Values separated by spaces or commas, each of them once. A wrong one is named by its place.
+fn list<T: PartialEq>(text: &str, parse: impl Fn(&str) -> Result<T, String>) -> Result<Vec<T>, String> {
+    let mut values = Vec::new();
+    for (item, place) in text.split([' ', ',']).filter(|item| !item.is_empty()).zip(1_usize..) {
+        let value = parse(item).map_err(|fault| format!("item {place} {fault}"))?;
+        if values.contains(&value) {
+            return Err(format!("item {place} repeats an earlier one; remove it"));
+        }
+        values.push(value);
     }
-    if text.len() != 36 {
-        return Err(fault());
-    }
-    Uuid::try_parse(text).map_err(|_| fault())
-}
-
-/// `allowed` is missing where that list has a fault of its own.
-fn tenancy(text: &str, allowed: Option<&Vec<Uuid>>) -> Result<Tenancy, String> {
-    let authority = match text {
-        "organizations" => "organizations",
-        "common" => "common",
-        _ => return guid(text).map(Tenancy::Single),
-    };
-    if allowed.is_some_and(Vec::is_empty) {
-        return Err(format!("is {authority}, so allowed_tenants must list the directory ids that may call"));
-    }
-    Ok(Tenancy::Several { authority, allowed: allowed.cloned().unwrap_or_default() })
-}
-
-/// `scheme://host[:port]`: `https`, or `http` to this machine alone, where no one listens in.
-fn origin(text: &str) -> Result<String, String> {
-    let fault = || "is not of the form https://host[:port]".to_owned();
-    if text.is_empty() {
-        return Err("is empty; remove it to use the default".to_owned());
-    }
-    let uri: Uri = text.parse().map_err(|_| fault())?;
-    let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else { return Err(fault()) };
-    let bare = format!("{scheme}://{authority}");
-    if text.strip_suffix('/').unwrap_or(text) != bare || authority.as_str().contains('@') || authority.host().is_empty()
-    {
-        return Err(fault());
-    }
-    match scheme {
-        "https" => Ok(bare),
-        "http" if is_loopback(authority.host()) => Ok(bare),
-        "http" => Err("is http, which is accepted for loopback hosts only; use https".to_owned()),
-        _ => Err(fault()),
-    }
-}
-
-fn is_loopback(host: &str) -> bool {
-    host == "localhost"
-        || host.trim_matches(['[', ']']).parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
-}
-
-/// Values separated by blanks or commas. A wrong one is told by its place.
-fn list<T>(text: &str, parse: impl Fn(&str) -> Result<T, String>) -> Result<Vec<T>, String> {
-    text.split([' ', ','])
-        .filter(|item| !item.is_empty())
-        .zip(1_usize..)
-        .map(|(item, place)| parse(item).map_err(|fault| format!("item {place} {fault}")))
-        .collect()
-}
-
-/// `scope-token` of RFC 6749 section 3.3.
-fn scope(text: &str) -> Result<String, String> {
-    if text.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e)) {
-        Ok(text.to_owned())
-    } else {
-        Err("is not a scope".to_owned())
-    }
-}
-
-fn graph_scopes(text: &str) -> Result<String, String> {
-    let scopes = list(text, scope)?;
-    if scopes.is_empty() {
-        return Err("is empty; remove it to use the default".to_owned());
-    }
-    // A refresh token would outlive the caller's own sign-in, so none is ever asked for.
-    if scopes.iter().any(|scope| scope == "offline_access") {
-        return Err("holds offline_access; remove it, this API keeps no refresh tokens".to_owned());
-    }
-    Ok(scopes.join(" "))
-}
-
-fn browser_origin(text: &str) -> Result<HeaderValue, String> {
-    let fault = || "is not an origin like https://app.example.com".to_owned();
-    let uri: Uri = text.parse().map_err(|_| fault())?;
-    let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else { return Err(fault()) };
-    // Browsers send an origin in lower case and without a slash (RFC 6454 section 6.2); anything else never matches.
-    if text != format!("{scheme}://{authority}") || text != text.to_ascii_lowercase() || !scheme.starts_with("http") {
-        return Err(fault());
-    }
-    HeaderValue::from_str(text).map_err(|_| fault())
+    Ok(values)
 }
 
 fn request_timeout(text: &str) -> Result<Duration, String> {
-    match text.parse() {
-        Ok(seconds @ 1..=120) => Ok(Duration::from_secs(seconds)),
-        _ => Err("is not a whole number of seconds from 1 to 120".to_owned()),
-    }
+    number(text, 1..=120)
+        .map(|seconds| Duration::from_secs(seconds.into()))
+        .map_err(|fault| format!("{fault} (seconds)"))
 }
 
 fn token_store_slots(text: &str) -> Result<u32, String> {
-    match text.parse() {
-        Ok(slots @ 0..=10_000_000) => Ok(slots),
-        _ => Err("is not a whole number from 0 to 10000000".to_owned()),
-    }
+    number(text, 0..=10_000_000)
+}
+
+/// A number in its shortest form, so that nobody wonders what a sign, a separator or a zero before it means.
+fn number(text: &str, range: RangeInclusive<u32>) -> Result<u32, String> {
+    let value = text.parse().ok().filter(|value: &u32| value.to_string() == text && range.contains(value));
+    value.ok_or_else(|| format!("is not a whole number from {} to {}, in digits alone", range.start(), range.end()))
 }
 
 fn on_or_off(text: &str) -> Result<bool, String> {
     match text {
         "on" => Ok(true),
         "off" => Ok(false),
-        _ => Err("is neither on nor off".to_owned()),
+        _ => Err("is neither on nor off; set one of the two".to_owned()),
     }
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use std::collections::BTreeMap;
-
-    use super::{Settings, SettingsFaults, Tenancy};
-    use crate::host::VariableUnavailable;
-
-    pub(crate) const TENANT: &str = "11111111-1111-4111-8111-111111111111";
-    pub(crate) const CLIENT: &str = "22222222-2222-4222-8222-222222222222";
-
-    fn parse(changes: &[(&'static str, &str)]) -> Result<Settings, SettingsFaults> {
-        Settings::parse(values(changes))
-    }
-
-    fn values(changes: &[(&'static str, &str)]) -> BTreeMap<&'static str, Result<String, VariableUnavailable>> {
-        let mut values: BTreeMap<&'static str, Result<String, VariableUnavailable>> = BTreeMap::from(
-            [
-                ("tenant_id", TENANT),
-                ("client_id", CLIENT),
-                ("authority_host", "https://login.microsoftonline.com"),
-                ("graph_url", "https://graph.microsoft.com"),
-                ("required_scope", "user_impersonation"),
-                ("graph_scopes", "https://graph.microsoft.com/User.Read"),
-                ("allowed_tenants", ""),
-                ("allowed_clients", ""),
-                ("allowed_origins", ""),
-                ("request_timeout", "20"),
-                ("token_store_slots", "4096"),
-                ("server_timing", "off"),
-            ]
-            .map(|(name, value)| (name, Ok(value.to_owned()))),
-        );
-        for (name, value) in changes {
-            values.insert(name, Ok((*value).to_owned()));
-        }
-        values
-    }
-
-    pub(crate) fn with(changes: &[(&'static str, &str)]) -> Settings {
-        parse(changes).unwrap()
-    }
-
-    #[test]
-    fn good_values_pass() {
-        let settings = with(&[("authority_host", "http://127.0.0.1:8080/"), ("graph_url", "http://localhost:9")]);
-        assert_eq!(settings.authority_host, "http://127.0.0.1:8080");
-        assert_eq!(settings.tenancy.authority_segment(), TENANT);
-        let several = with(&[
-            ("tenant_id", "organizations"),
-            ("allowed_tenants", &format!("{TENANT}, {CLIENT}")),
-            ("required_scope", "one two"),
-            ("allowed_origins", "https://a.example http://localhost:3000"),
-        ]);
-        assert!(matches!(&several.tenancy, Tenancy::Several { allowed, .. } if allowed.len() == 2));
-        assert_eq!(several.required_scopes, ["one", "two"]);
-        assert_eq!(several.allowed_origins.len(), 2);
-    }
-
-    #[test]
-    fn each_bad_value_is_named() {
-        let cases = [
-            ("tenant_id", ""),
-            ("tenant_id", " 11111111-1111-4111-8111-111111111111"),
-            ("tenant_id", "contoso"),
-            ("tenant_id", "organizations"),
-            ("tenant_id", "{11111111-1111-4111-8111-11111111111}"),
-            ("client_id", "22222222222242228222222222222222"),
-            ("client_id", "22222222-2222-4222-8222-22222222222g"),
-            ("authority_host", "login.microsoftonline.com"),
-            ("authority_host", "http://login.microsoftonline.com"),
-            ("authority_host", "https://login.microsoftonline.com/tenant"),
-            ("authority_host", "https://user@login.microsoftonline.com"),
-            ("authority_host", "https://login.microsoftonline.com?x"),
-            ("authority_host", "http://127.0.0.1.example.com"),
-            ("authority_host", "ftp://127.0.0.1"),
-            ("graph_url", ""),
-            ("graph_url", "https://"),
-            ("graph_url", "https://graph.microsoft.com "),
-            ("required_scope", ""),
-            ("required_scope", "a\"b"),
-            ("graph_scopes", ""),
-            ("graph_scopes", "User.Read offline_access"),
-            ("allowed_tenants", TENANT),
-            ("allowed_clients", "client"),
-            ("allowed_origins", "*"),
-            ("allowed_origins", "https://a.example/"),
-            ("allowed_origins", "https://A.example"),
-            ("request_timeout", "0"),
-            ("request_timeout", "1.5"),
-            ("token_store_slots", "-1"),
-            ("server_timing", "true"),
-        ];
-        for (name, value) in cases {
-            let faults = parse(&[(name, value)]).unwrap_err();
-            assert_eq!(faults.0.keys().copied().collect::<Vec<_>>(), [name], "{name} = {value:?}");
-        }
-    }
-
-    #[test]
-    fn no_value_is_told() {
-        let secret = "Abc8Q~secret-in-the-wrong-place";
-        for (name, value) in [
-            ("tenant_id", secret),
-            ("client_id", secret),
-            ("authority_host", secret),
-            ("graph_url", secret),
-            ("required_scope", "good \"Abc8Q~secret-in-the-wrong-place"),
-            ("allowed_clients", "22222222-2222-4222-8222-222222222222, Abc8Q~secret-in-the-wrong-place"),
-            ("allowed_origins", secret),
-            ("request_timeout", secret),
-            ("token_store_slots", secret),
-            ("server_timing", secret),
-        ] {
-            let text = parse(&[(name, value)]).unwrap_err().to_string();
-            assert!(text.starts_with(name) && !text.contains(secret), "{text}");
-        }
-        let text = parse(&[("allowed_clients", &format!("{CLIENT}, {secret}"))]).unwrap_err().to_string();
-        assert!(text.contains("item 2 is not a GUID"), "{text}");
-    }
-
-    #[test]
-    fn a_variable_that_could_not_be_read_is_blamed_alone() {
-        let parse = |unreadable, changes: &[(&'static str, &str)]| {
-            let mut values = values(changes);
-            values.insert(unreadable, Err(VariableUnavailable("no provider".to_owned())));
-            Settings::parse(values).unwrap_err()
-        };
-        for faults in [
-            parse("client_id", &[]),
-            parse("allowed_tenants", &[("tenant_id", "organizations")]),
-            parse("tenant_id", &[("allowed_tenants", TENANT)]),
-        ] {
-            assert!(faults.0.len() == 1 && faults.may_pass(), "{faults}");
-        }
-        assert!(!parse("client_id", &[("graph_url", "")]).may_pass());
-    }
-
-    #[test]
-    fn all_faults_are_told_together() {
-        let faults = parse(&[("client_id", "x"), ("graph_url", "y"), ("request_timeout", "z")]).unwrap_err();
-        assert_eq!(faults.0.len(), 3);
-        let text = faults.to_string();
-        assert!(text.contains("client_id: ") && text.contains("graph_url: ") && text.contains("request_timeout: "));
-    }
-}
+pub(crate) mod tests;

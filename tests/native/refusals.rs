@@ -115,7 +115,29 @@ fn any_of_the_required_scopes_is_enough() {
     assert_eq!(world.get(&token_with(|plan| plan.claim("scp", "openid Profile.Read"))).status, 200);
     let answer = world.get(&token_with(|plan| plan.claim("scp", "openid")));
     answer.is(403, "insufficient_scope");
-    assert!(answer.header("www-authenticate").contains("scope=\"Profile.Read user_impersonation\""));
+    let asked = format!("api://{CLIENT}/Profile.Read api://{CLIENT}/user_impersonation");
+    assert!(answer.header("www-authenticate").contains(&format!("scope=\"{asked}\"")));
+    assert_eq!(answer.json()["scopes"], asked);
+}
+
+#[test]
+fn an_application_id_uri_is_an_audience_of_version_1_and_the_prefix_of_scopes() {
+    let uri = format!("api://tab.contoso.example/{CLIENT}");
+    let of_version_1 = |uri: &str| {
+        token_with(|plan| {
+            plan.version_1();
+            plan.claim("aud", uri);
+        })
+    };
+    World::new().get(&of_version_1(&uri)).is(401, "invalid_token");
+    let world = World::new();
+    world.set("application_id_uris", &uri).set("required_scope", &format!("{uri}/user_impersonation"));
+    for audience in [&uri, &format!("{uri}/"), &format!("api://{CLIENT}"), &format!("spn:{CLIENT}")] {
+        assert_eq!(world.get(&of_version_1(audience)).status, 200, "{audience}");
+    }
+    let answer = world.get(&token_with(|plan| plan.claim("scp", "other")));
+    answer.is(403, "insufficient_scope");
+    assert!(answer.header("www-authenticate").contains(&format!("scope=\"{uri}/user_impersonation\"")), "{answer:?}");
 }
 
 #[test]
@@ -209,11 +231,12 @@ fn wrong_variables_are_named_in_the_log_and_nowhere_else() {
 
 #[test]
 fn a_wrong_secret_alone_is_found_when_it_is_needed() {
-    for secret in ["", " padded ", "-----BEGIN nonsense"] {
+    for secret in ["", " padded ", "-----BEGIN nonsense", "YOUR-SECRET", "8f4d1f0e-5a0c-4c0e-9d5d-3a1b2c3d4e5f"] {
         let world = World::new();
         world.set("client_secret", secret).set("token_store_slots", "0");
         world.get(&token()).is(500, "server_misconfigured");
-        assert!(world.script.log.borrow()[0].contains("clientsecret"), "{:?}", world.script.log.borrow());
+        let line = world.script.log.borrow()[0].clone();
+        assert!(line.contains("clientsecret") && (secret.is_empty() || !line.contains(secret)), "{line}");
         assert_eq!(world.calls("token"), 0);
     }
 }

@@ -130,6 +130,7 @@ impl World {
             ("tenant_id", TENANT),
             ("client_id", CLIENT),
             ("client_secret", SECRET),
+            ("application_id_uris", ""),
             ("authority_host", AUTHORITY),
             ("graph_url", GRAPH),
             ("required_scope", "user_impersonation"),

@@ -59,7 +59,8 @@ async fn other_kinds_of_tokens_are_told_apart() {
     assert!(answer.json()["detail"].as_str().unwrap().contains("meant for Microsoft Graph"));
     let answer = harness.get(&harness.token_with("ada", |plan| plan.set("scp", "other"))).await;
     answer.is(403, "insufficient_scope");
-    assert!(answer.header("www-authenticate").contains("scope=\"user_impersonation\""));
+    let scope = format!("scope=\"api://{}/user_impersonation\"", tenant.client_id());
+    assert!(answer.header("www-authenticate").contains(&scope), "{answer:?}");
     assert_eq!((harness.count(Endpoint::Token), harness.asked(Service::Graph).len()), (0, 0));
 }
 
