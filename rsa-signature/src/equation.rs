@@ -62,7 +62,10 @@ mod tests {
         let one = BigUint::from(1_u32);
         let power_of_two = |exponent: usize| &one << exponent;
         let ones = |count: usize| power_of_two(count) - &one;
-        let limbs = |limb: u32| (0..bits / 23).fold(BigUint::default(), |sum, _| (sum << 23) + limb);
+        let alternating = |limb: u32, other: u32| {
+            (0..bits / 23).fold(BigUint::default(), |sum, at| (sum << 23) + if at % 2 == 0 { limb } else { other })
+        };
+        let limbs = |limb: u32| alternating(limb, limb);
         let scattered = |seed: u32| BigUint::from(seed).modpow(&BigUint::from(100_003_u32), &ones(bits - 1));
 
         let moduli = [
@@ -71,6 +74,12 @@ mod tests {
             ones(bits) - power_of_two(bits / 2),
             power_of_two(bits - 1) | limbs(0x3f_ffff),
             power_of_two(bits - 1) | limbs(0x40_0001),
+            // Each limb is half the radix, which is carried either way, or next to it.
+            power_of_two(bits - 1) | limbs(0x40_0000) | &one,
+            power_of_two(bits - 1) | alternating(0x40_0000, 0x3f_ffff) | &one,
+            // A carry that goes through half of the limbs, and the least and the largest in turn.
+            power_of_two(bits - 1) + power_of_two(23 * (bits / 46)) - &one,
+            power_of_two(bits - 1) | alternating(0x7f_ffff, 0) | &one,
             power_of_two(bits - 1) | scattered(3) | &one,
             power_of_two(bits - 1) | scattered(5) | &one,
         ];
@@ -84,6 +93,11 @@ mod tests {
             limbs(0x3f_ffff),
             limbs(0x40_0000),
             limbs(0x7f_ffff),
+            limbs(0x40_00ff),
+            alternating(0x40_0000, 0x3f_ffff),
+            alternating(0x7f_ffff, 0),
+            power_of_two(23 * (bits / 46)) - &one,
+            power_of_two(23 * (bits / 46)) + &one,
             scattered(7),
             scattered(11),
         ];

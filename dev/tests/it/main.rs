@@ -18,6 +18,7 @@ mod embedded_host;
 mod host_variables;
 mod outages;
 mod refusals;
+mod rsa_signature;
 mod sign_in_app;
 mod steady_state;
 mod sunny_day;
