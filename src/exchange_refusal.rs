@@ -229,7 +229,8 @@ pub fn claims_challenge(claims: &str) -> Option<String> {
         return None;
     }
     let object = strict_json::object(claims.as_bytes()).ok()?;
-    Some(Value::Object(object).to_string())
+    // Written anew, a number can be longer: 1e15 becomes 1000000000000000.0.
+    Some(Value::Object(object).to_string()).filter(|claims| claims.len() <= MAX_CLAIMS_BYTES)
 }
 
 fn summary(status: StatusCode, body: &Body) -> String {

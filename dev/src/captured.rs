@@ -30,7 +30,8 @@ pub(crate) async fn output_of(command: &mut Command) -> Result<String> {
     String::from_utf8(output.stdout).with_context(|| format!("`{name}` printed bytes that are not UTF-8"))
 }
 
-fn last_lines(text: &str) -> String {
+/// The last lines of what a program printed.
+pub(crate) fn last_lines(text: &str) -> String {
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     let skipped = lines.len().saturating_sub(LINES_OF_A_FAILURE);
     lines.into_iter().skip(skipped).collect::<Vec<_>>().join("\n")

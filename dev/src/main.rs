@@ -6,7 +6,9 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use console::style;
 use profile_get_dev::{
-    commands::{bench::Bench, build::Build, call::Call, check::Check, serve_host::ServeHost, token::Token, up::Up},
+    commands::{
+        bench::Bench, build::Build, call::Call, check::Check, fuzz::Fuzz, serve_host::ServeHost, token::Token, up::Up,
+    },
     progress::Progress,
 };
 
@@ -29,6 +31,7 @@ enum Command {
     Build(Build),
     Check(Check),
     Bench(Bench),
+    Fuzz(Fuzz),
     #[command(hide = true)]
     ServeHost(ServeHost),
 }
@@ -54,6 +57,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Build(build) => build.run(progress).await,
         Command::Check(check) => check.run(progress).await,
         Command::Bench(bench) => bench.run(progress).await,
+        Command::Fuzz(fuzz) => fuzz.run(progress).await,
         Command::ServeHost(serve_host) => serve_host.run().await,
     }
 }

@@ -4,6 +4,7 @@ pub mod bench;
 pub mod build;
 pub mod call;
 pub mod check;
+pub mod fuzz;
 pub mod serve_host;
 pub mod token;
 pub mod up;

@@ -3,15 +3,13 @@
 //! Good signatures come without a private key. For the exponent 3, `signature^3 - encoded message` is a modulus for which
 //! the number is a signature of the message, as long as it has the right size and is odd.
 
-#![no_main]
-
-use libfuzzer_sys::fuzz_target;
 use num_bigint::BigUint;
-use rsa_signature::RsaPublicKey;
 use rsa::{pkcs1v15, signature::Verifier};
+use rsa_signature::RsaPublicKey;
 use sha2::{Digest, Sha256};
 
-fuzz_target!(|data: &[u8]| {
+/// Which size and which byte to change, two bytes; a seed of a third of the size; and the message.
+pub(crate) fn rsa_signature(data: &[u8]) {
     let [selector, change, rest @ ..] = data else { return };
     let bits = [2048, 3072, 4096][usize::from(*selector % 3)];
     let Some((seed, message)) = rest.split_at_checked(bits / 24) else { return };
@@ -34,7 +32,7 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(verdict(&modulus, &[1, 0, 1], message, &good), Some(false));
     verdict(&modulus, &[1, 0, 1], message, rest);
     verdict(&BigUint::from_bytes_be(rest), &[3], message, &good);
-});
+}
 
 /// Whether a key accepts a signature, on which both must agree; or nothing for keys that ours does not take.
 fn verdict(modulus: &BigUint, exponent: &[u8], message: &[u8], signature: &[u8]) -> Option<bool> {

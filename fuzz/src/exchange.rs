@@ -1,0 +1,81 @@
+//! What Entra's token endpoint answers.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Response, StatusCode, header::RETRY_AFTER};
+use profile_get::{
+    exchange_refusal::{ExchangeRefusal, Meaning},
+    graph_token,
+    host::UnixTime,
+    upstream,
+};
+use serde_json::{Map, Value};
+
+use crate::{NOW, headers, lines};
+
+/// No longer life is believed.
+const LONGEST_LIFE: Duration = Duration::from_secs(28 * 3600);
+
+/// A body with status 200.
+pub(crate) fn token_answer(data: &[u8]) {
+    let (now, response) = (Duration::from_secs(1000), Response::new(Bytes::copy_from_slice(data)));
+    let Ok(token) = graph_token::parse(&response, UnixTime(NOW), now) else { return };
+    let text = token.authorization().to_str().unwrap().strip_prefix("Bearer ").unwrap();
+    assert!(text.bytes().all(|byte| byte.is_ascii_graphic()) && (1..=32 * 1024).contains(&text.len()));
+    let body: Value = serde_json::from_slice(data).unwrap();
+    assert_eq!(body["access_token"], text);
+    assert!(body["token_type"].as_str().unwrap().eq_ignore_ascii_case("bearer"));
+    assert!(!token.is_usable(now + LONGEST_LIFE) && token.is_due(now + LONGEST_LIFE));
+    assert!(token.authorization().is_sensitive() && !format!("{token:?}").contains(text) || text.len() < 12);
+}
+
+/// A status, `Retry-After` and a body that is no token.
+pub(crate) fn token_error(data: &[u8]) {
+    let [status, wait, body] = lines(data);
+    let Ok(status) = StatusCode::from_bytes(status) else { return };
+    let refusal = ExchangeRefusal::read(status, &headers(&RETRY_AFTER, wait), body, UnixTime(NOW));
+    assert!(refusal.summary.len() <= 256 && refusal.summary.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
+    for id in [&refusal.correlation_id, &refusal.trace_id].into_iter().flatten() {
+        assert!(id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'), "{id}");
+    }
+    if let Meaning::ClaimsChallenge(claims) = &refusal.meaning {
+        is_claims(claims);
+    }
+    assert!(status != StatusCode::TOO_MANY_REQUESTS || matches!(refusal.meaning, Meaning::Throttled { .. }));
+    let words = format!("{:?}", refusal.meaning);
+    assert!(words.len() <= 3 * MOST_CLAIMS, "{} bytes", words.len());
+}
+
+/// `Retry-After`.
+pub(crate) fn retry_after(data: &[u8]) {
+    let headers = headers(&RETRY_AFTER, data);
+    let wait = upstream::retry_after(&headers, UnixTime(NOW));
+    assert!(wait.is_none_or(|wait| wait <= Duration::from_secs(24 * 3600)), "{wait:?}");
+    let Some(text) = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()) else {
+        assert_eq!(wait, None);
+        return;
+    };
+    // RFC 9110 section 10.2.3, by other means.
+    let text = text.trim();
+    if !text.is_empty() && text.len() < 5 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        assert_eq!(wait, Some(Duration::from_secs(text.parse().unwrap())));
+    } else if let Ok(date) = httpdate::parse_http_date(text) {
+        let now = std::time::UNIX_EPOCH + Duration::from_secs(NOW);
+        let until = date.duration_since(now).unwrap_or_default();
+        assert!(
+            date < std::time::UNIX_EPOCH || wait.unwrap() <= until && (wait.unwrap() == until || until > wait.unwrap())
+        );
+    } else if let Some(wait) = wait {
+        assert!(text.parse::<f64>().is_ok_and(|seconds| wait <= Duration::from_secs_f64(seconds.min(1e9))), "{text}");
+    }
+}
+
+/// The longest claims that an answer's header carries.
+pub(crate) const MOST_CLAIMS: usize = 4096;
+
+/// Claims are a JSON object that fits a header.
+pub(crate) fn is_claims(claims: &str) {
+    assert!(claims.len() <= MOST_CLAIMS, "{} bytes", claims.len());
+    serde_json::from_str::<Map<String, Value>>(claims).unwrap();
+}
