@@ -256,15 +256,23 @@ struct Reader {
 impl Reader {
     /// The parsed value, or the type's default beside a fault on the list.
     fn read<T: Default>(&mut self, name: &'static str, parse: impl FnOnce(&str) -> Result<T, String>) -> T {
-        let parsed = match self.values.remove(name) {
-            Some(Ok(text)) => well_written(&text).and_then(parse).map_err(SettingFault::Wrong),
-            Some(Err(VariableUnavailable(reason))) => Err(SettingFault::Unreadable(reason)),
-            None => Err(SettingFault::Unreadable("it is not among those that are read".to_owned())),
-        };
+        let parsed = self.text(name).and_then(|text| parse(&text).map_err(SettingFault::Wrong));
         parsed.unwrap_or_else(|fault| {
             self.faults.insert(name, fault);
             T::default()
         })
+    }
+
+    /// The value as it was set, if it can be any setting's.
+    fn text(&mut self, name: &str) -> Result<String, SettingFault> {
+        match self.values.remove(name) {
+            Some(Ok(text)) => match flaw(&text) {
+                Some(words) => Err(SettingFault::Wrong(words.to_owned())),
+                None => Ok(text),
+            },
+            Some(Err(VariableUnavailable(reason))) => Err(SettingFault::Unreadable(reason)),
+            None => Err(SettingFault::Unreadable("it is not among those that are read".to_owned())),
+        }
     }
 
     fn is_good(&self, name: &str) -> bool {
@@ -282,14 +290,14 @@ impl Reader {
     }
 }
 
-/// Refuses what no setting can be: characters that came with the value by mistake, and placeholders.
-fn well_written(text: &str) -> Result<&str, String> {
+/// What is wrong with a value whatever it is for: characters that came with it by mistake, or a placeholder.
+fn flaw(text: &str) -> Option<&'static str> {
     let is_quoted =
         ['"', '\'', '`'].iter().any(|mark| text.len() > 1 && text.starts_with(*mark) && text.ends_with(*mark));
     let is_placeholder = text.starts_with('<') && text.ends_with('>')
         || text == "..."
         || ["${", "{{", "$(", "YOUR"].iter().any(|part| text.contains(part));
-    let fault = if text.trim() != text {
+    Some(if text.trim() != text {
         "has spaces or line breaks around it; remove them"
     } else if text.contains(['\n', '\r', '\t']) {
         "has a line break or a tab in it; separate values by spaces or commas"
@@ -301,9 +309,8 @@ fn well_written(text: &str) -> Result<&str, String> {
     } else if is_placeholder {
         "is still a placeholder; set its value"
     } else {
-        return Ok(text);
-    };
-    Err(fault.to_owned())
+        return None;
+    })
 }
 
 /// What stands for a value that could not be read, in settings that are then thrown away.
