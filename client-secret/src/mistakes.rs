@@ -155,7 +155,7 @@ fn is_template(text: &str) -> bool {
 
 /// PEM whose BEGIN line is missing or damaged.
 pub(crate) fn is_damaged_pem(text: &str) -> bool {
-    ["PRIVATE KEY-", "CERTIFICATE-", "PUBLIC KEY-", "-----END "].iter().any(|part| text.contains(part))
+    ["PRIVATE KEY-", "CERTIFICATE-", "PUBLIC KEY-", "-----"].iter().any(|part| text.contains(part))
         || ["BEGIN ", "END "].iter().any(|word| {
             text.split(*word).skip(1).any(|rest| {
                 ["CERTIFICATE", "PRIVATE", "RSA PRIVATE", "ENCRYPTED"].iter().any(|label| rest.starts_with(label))

@@ -197,6 +197,7 @@ fn what_is_set_in_the_place_of_a_secret_is_named() {
         ("ssh-rsa AAAAB3NzaC1yc2EAAAADAQAB user@host", SshKey),
         ("MIIEvQIBADANBgkqhkiG9w0B\n-----END PRIVATE KEY-----", DamagedPem),
         ("----BEGIN CERTIFICATE----\nMIIC", DamagedPem),
+        ("-----BEG Abc8Q~x", DamagedPem),
         ("\u{2014}BEGIN PRIVATE KEY\u{2014}", DamagedPem),
         // Characters.
         ("\"Abc8Q~x\"", Quoted),
