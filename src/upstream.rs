@@ -270,10 +270,9 @@ async fn send_and_read<H: Host>(
     max_body: usize,
     request: &Request<Bytes>,
 ) -> Result<Answer<H::Body>, SendFault> {
-    let sending = time.host.send(request, time.host_limit());
-    let (head, mut rest) = time.wait(time.begun, sending).await??.into_parts();
+    let (head, mut rest) = time.send(request).await?.into_parts();
     let mut read = BytesMut::new();
-    while let Some(piece) = time.wait(time.host.elapsed(), rest.next()).await.unwrap_or_else(|fault| Some(Err(fault))) {
+    while let Some(piece) = time.wait(rest.next()).await.unwrap_or_else(|fault| Some(Err(fault))) {
         let piece = match piece {
             Ok(piece) => piece,
             // What an answer says by its status is told by its head.
@@ -301,19 +300,20 @@ struct AttemptTime<'a, H> {
 }
 
 impl<H: Host> AttemptTime<'_, H> {
-    fn host_limit(&self) -> Duration {
-        self.limit.saturating_sub(self.limit / 10)
+    /// Sends the request and waits for the head of the answer.
+    ///
+    /// A timer costs as much as verifying a signature, so the host's own limit has to do where it keeps one.
+    async fn send(&self, request: &Request<Bytes>) -> Result<Response<H::Body>, SendFault> {
+        let sending = self.host.send(request, self.limit);
+        if self.host.keeps_limits() { sending.await } else { self.wait(sending).await? }
     }
 
-    /// Waits for a part of the attempt.
+    /// Waits for a part of the attempt, without a timer if it is there already.
     ///
-    /// A timer costs as much as verifying a signature, so the host's own limit has to do where it can: in the first tenth
-    /// of the attempt, since the host counts nine from the beginning of each wait.
-    async fn wait<T>(&self, now: Duration, part: impl Future<Output = T>) -> Result<T, SendFault> {
-        let left = self.limit.saturating_sub(now.saturating_sub(self.begun));
-        if self.host.keeps_limits() && left >= self.host_limit() {
-            return Ok(part.await);
-        }
+    /// For a body the host's own limit would not do. It holds for each piece, and an empty one of HTTP/2, which the host
+    /// does not pass on, begins it anew.
+    async fn wait<T>(&self, part: impl Future<Output = T>) -> Result<T, SendFault> {
+        let left = self.limit.saturating_sub(self.host.elapsed().saturating_sub(self.begun));
         within(self.host, left, part).await.map_err(|Elapsed| SendFault::TimedOut)
     }
 }

@@ -253,6 +253,18 @@ fn a_piece_that_the_host_stops_waiting_for_has_no_more_time_either() {
 }
 
 #[test]
+fn a_body_that_goes_on_in_empty_pieces_has_no_more_time_either() {
+    for (endpoint, code) in [("keys", "entra_timeout"), ("token", "entra_timeout"), ("me", "graph_timeout")] {
+        for begun in ["", "{\"displayName\":"] {
+            let world = World::new();
+            world.next(endpoint, [Reply::new(200, begun).header("content-type", "application/json").endless()]);
+            world.get(&token()).is(504, code);
+            assert!(world.elapsed() <= Duration::from_secs(10), "{endpoint}: {:?}", world.elapsed());
+        }
+    }
+}
+
+#[test]
 fn a_cut_body_is_asked_for_again_if_it_was_to_be_a_profile() {
     let world = World::new();
     let profile = Reply::json(200, &json!({"displayName": "Ada"}));

@@ -47,6 +47,8 @@ pub(crate) struct Reply {
     pub(crate) pause: Duration,
     /// Whether the body ends in a fault.
     pub(crate) is_cut: bool,
+    /// Whether the body goes on for ever in empty pieces, which the host waits for anew each time and does not pass on.
+    pub(crate) is_endless: bool,
 }
 
 impl Reply {
@@ -63,11 +65,16 @@ impl Reply {
             fault: None,
             pause: Duration::ZERO,
             is_cut: false,
+            is_endless: false,
         }
     }
 
     pub(crate) fn cut(self) -> Self {
         Self { is_cut: true, ..self }
+    }
+
+    pub(crate) fn endless(self) -> Self {
+        Self { is_endless: true, ..self }
     }
 
     pub(crate) fn fault(fault: SendFault) -> Self {
@@ -455,6 +462,7 @@ impl Host for ScriptedHost {
             pieces: reply.pieces.into(),
             pause: reply.pause,
             is_cut: reply.is_cut,
+            is_endless: reply.is_endless,
             limit,
             host: self.clone(),
         };
@@ -506,6 +514,7 @@ pub(crate) struct ScriptedBody {
     pieces: VecDeque<Bytes>,
     pause: Duration,
     is_cut: bool,
+    is_endless: bool,
     limit: Duration,
     host: ScriptedHost,
 }
@@ -513,6 +522,9 @@ pub(crate) struct ScriptedBody {
 impl UpstreamBody for ScriptedBody {
     async fn next(&mut self) -> Option<Result<Bytes, SendFault>> {
         let Some(piece) = self.pieces.pop_front() else {
+            if self.is_endless {
+                return std::future::pending().await;
+            }
             return std::mem::take(&mut self.is_cut).then(|| Err(SendFault::Broken("cut".to_owned())));
         };
         if !self.pause.is_zero() {
