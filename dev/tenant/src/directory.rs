@@ -19,6 +19,7 @@ use crate::{
     random,
     sessions::Sessions,
     signing_key::KeyRing,
+    variety::Variety,
 };
 
 /// The directory that personal Microsoft accounts live in, the same for all of Entra.
@@ -62,11 +63,13 @@ pub(crate) struct Directory {
     pub(crate) grants: Grants,
     pub(crate) faults: Faults,
     pub(crate) journal: Journal,
+    /// Without it, answers have the form that they have.
+    pub(crate) variety: Option<Variety>,
 }
 
 impl Directory {
     /// A new directory. It takes a second or less, most of it for RSA keys.
-    pub(crate) fn new(urls: Urls) -> Result<Self> {
+    pub(crate) fn new(urls: Urls, variety: Option<Variety>) -> Result<Self> {
         let api = Application::register("profile-get", Platform::Web);
         let web_client = Application::register("Profile web application", Platform::Web);
         let vault = Vault::default();
@@ -93,6 +96,7 @@ impl Directory {
             grants: Grants::default(),
             faults: Faults::default(),
             journal: Journal::default(),
+            variety,
         })
     }
 

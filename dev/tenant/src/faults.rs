@@ -1,16 +1,20 @@
-//! The dial for what goes wrong at an endpoint.
+//! The dial for what goes wrong at an endpoint, or on the connections of a service.
 
-use std::{collections::HashMap, fmt, io, time::Duration};
+use std::{collections::HashMap, time::Duration};
 
 use futures_util::{StreamExt as _, stream};
+use h2::Reason;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::{Bytes, Frame};
 use parking_lot::Mutex;
+use tokio::sync::watch;
 
 use crate::{
-    journal::Endpoint,
-    wire::{self, Body},
+    connection::Connection,
+    connection_faults::ConnectionFault,
+    journal::{Endpoint, Service},
+    wire::{self, Body, Broken},
 };
 
 /// What an endpoint does instead of, or to, its answer.
@@ -37,6 +41,47 @@ pub enum Fault {
     },
     /// Answers as it would have, but closes the connection half-way through the body.
     CutShort,
+    /// Ends the request's stream by `RST_STREAM` (RFC 9113 section 6.4) instead of an answer. Without HTTP/2, the
+    /// connection.
+    Reset(ResetCode),
+    /// Answers as it would have, but ends the stream by `RST_STREAM` half-way through the body. Without HTTP/2, the
+    /// connection.
+    ResetInBody(ResetCode),
+    /// Answers as it would have, and has the connection end with the requests under way: by `GOAWAY` (RFC 9113 section
+    /// 6.8), or `Connection: close`.
+    LastOnConnection,
+    /// Answers as it would have, and closes the connection this long after that, whatever else arrives.
+    CloseAfter(Duration),
+}
+
+/// Codes of HTTP/2 (RFC 9113 section 7) by which a server ends a stream or a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResetCode {
+    /// `NO_ERROR`
+    NoError,
+    /// `PROTOCOL_ERROR`
+    ProtocolError,
+    /// `INTERNAL_ERROR`
+    InternalError,
+    /// `REFUSED_STREAM`: the request was not processed, and may be sent again.
+    RefusedStream,
+    /// `CANCEL`
+    Cancel,
+    /// `ENHANCE_YOUR_CALM`
+    EnhanceYourCalm,
+}
+
+impl ResetCode {
+    pub(crate) fn reason(self) -> Reason {
+        match self {
+            Self::NoError => Reason::NO_ERROR,
+            Self::ProtocolError => Reason::PROTOCOL_ERROR,
+            Self::InternalError => Reason::INTERNAL_ERROR,
+            Self::RefusedStream => Reason::REFUSED_STREAM,
+            Self::Cancel => Reason::CANCEL,
+            Self::EnhanceYourCalm => Reason::ENHANCE_YOUR_CALM,
+        }
+    }
 }
 
 impl Fault {
@@ -46,64 +91,98 @@ impl Fault {
     }
 }
 
-/// The faults dialled at the moment: at most one for each endpoint.
+/// The faults dialled at the moment: at most one for each endpoint, and one for the connections of each service.
 #[derive(Default)]
-pub struct Faults(Mutex<HashMap<Endpoint, Dialled>>);
+pub struct Faults {
+    endpoints: Mutex<HashMap<Endpoint, Dialled<Fault>>>,
+    connections: Mutex<HashMap<Service, Dialled<ConnectionFault>>>,
+    /// How often all connections of a service were closed.
+    closed: watch::Sender<HashMap<Service, u64>>,
+}
 
-struct Dialled {
-    fault: Fault,
+struct Dialled<F> {
+    fault: F,
     /// `None`: until it is cleared.
     times: Option<usize>,
+}
+
+impl<F: Clone> Dialled<F> {
+    fn take(&mut self) -> Option<F> {
+        if let Some(times) = &mut self.times {
+            *times = times.checked_sub(1)?;
+        }
+        Some(self.fault.clone())
+    }
 }
 
 impl Faults {
     /// Every request to `endpoint` meets `fault`, until this is changed or cleared.
     pub fn set(&self, endpoint: Endpoint, fault: Fault) {
-        self.0.lock().insert(endpoint, Dialled { fault, times: None });
+        self.endpoints.lock().insert(endpoint, Dialled { fault, times: None });
     }
 
     /// The next `times` requests to `endpoint` meet `fault`; later ones are answered normally.
     pub fn set_times(&self, endpoint: Endpoint, fault: Fault, times: usize) {
-        self.0.lock().insert(endpoint, Dialled { fault, times: Some(times) });
+        self.endpoints.lock().insert(endpoint, Dialled { fault, times: Some(times) });
     }
 
-    /// All endpoints answer normally again.
+    /// Every connection to `service` meets `fault`, until this is changed or cleared. Connections that are open are
+    /// closed.
+    pub fn set_connections(&self, service: Service, fault: ConnectionFault) {
+        self.dial_connections(service, Dialled { fault, times: None });
+    }
+
+    /// The next `times` connections to `service` meet `fault`; later ones are normal. Connections that are open are
+    /// closed.
+    pub fn set_connections_times(&self, service: Service, fault: ConnectionFault, times: usize) {
+        self.dial_connections(service, Dialled { fault, times: Some(times) });
+    }
+
+    fn dial_connections(&self, service: Service, dialled: Dialled<ConnectionFault>) {
+        self.connections.lock().insert(service, dialled);
+        self.close_connections(service);
+    }
+
+    /// Closes the connections to `service` that are open, whatever is under way on them.
+    pub fn close_connections(&self, service: Service) {
+        self.closed.send_modify(|times| *times.entry(service).or_default() += 1);
+    }
+
+    /// All endpoints answer normally again, on normal connections.
     pub fn clear(&self) {
-        self.0.lock().clear();
+        self.endpoints.lock().clear();
+        let met: Vec<Service> = self.connections.lock().drain().map(|(service, _)| service).collect();
+        met.into_iter().for_each(|service| self.close_connections(service));
     }
 
     /// The fault for a request that has just arrived.
     pub(crate) fn take(&self, endpoint: Endpoint) -> Option<Fault> {
-        let mut dialled = self.0.lock();
-        let entry = dialled.get_mut(&endpoint)?;
-        match &mut entry.times {
-            None => Some(entry.fault.clone()),
-            Some(0) => None,
-            Some(times) => {
-                *times -= 1;
-                Some(entry.fault.clone())
-            }
+        self.endpoints.lock().get_mut(&endpoint)?.take()
+    }
+
+    /// Waits until the connections to `service` that are open now have to close. Counted from the call, not from the
+    /// first poll.
+    pub(crate) fn connections_closed(&self, service: Service) -> impl Future<Output = ()> + use<> {
+        let mut closed = self.closed.subscribe();
+        let until_now = closed.borrow_and_update().get(&service).copied();
+        async move {
+            // The sender is gone with the tenant, and so is the connection.
+            let _ = closed.wait_for(|times| times.get(&service).copied() != until_now).await;
         }
     }
-}
 
-/// The connection is to be closed without an answer.
-#[derive(Debug)]
-pub(crate) struct HungUp;
-
-impl fmt::Display for HungUp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("closed by a dialled fault")
+    /// The fault for a connection that has just been accepted.
+    pub(crate) fn take_connection(&self, service: Service) -> Option<ConnectionFault> {
+        self.connections.lock().get_mut(&service)?.take()
     }
 }
-
-impl std::error::Error for HungUp {}
 
 /// Answers a request the way `fault` says; `answer` makes the normal answer where one is needed.
 pub(crate) async fn answer_with(
     fault: Fault,
+    connection: &Connection,
     answer: impl FnOnce() -> Response<Body>,
-) -> Result<Response<Body>, HungUp> {
+) -> Result<Response<Body>, Broken> {
     match fault {
         Fault::Delay(time) => {
             tokio::time::sleep(time).await;
@@ -115,11 +194,35 @@ pub(crate) async fn answer_with(
             "application/json; charset=utf-8",
             "<!DOCTYPE html><title>Proxy</title><p>Please sign in to the network.",
         )),
-        Fault::HangUp => Err(HungUp),
+        Fault::HangUp => {
+            connection.close();
+            Err(Broken::connection())
+        }
         Fault::Silence => std::future::pending().await,
         Fault::HugeBody(length) => Ok(huge(length)),
         Fault::DripBody { bytes, pause } => Ok(dripped(answer(), bytes, pause).await),
-        Fault::CutShort => Ok(cut_short(answer()).await),
+        Fault::CutShort => {
+            let connection = connection.clone();
+            Ok(half(answer(), move || {
+                connection.close();
+                Broken::connection()
+            })
+            .await)
+        }
+        Fault::Reset(code) => Err(Broken::stream(code.reason())),
+        Fault::ResetInBody(code) => Ok(half(answer(), move || Broken::stream(code.reason())).await),
+        Fault::LastOnConnection => {
+            connection.retire();
+            Ok(answer())
+        }
+        Fault::CloseAfter(time) => {
+            let connection = connection.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(time).await;
+                connection.close();
+            });
+            Ok(answer())
+        }
     }
 }
 
@@ -161,14 +264,14 @@ async fn dripped(answer: Response<Body>, bytes: usize, pause: Duration) -> Respo
     Response::from_parts(head, StreamBody::new(pieces).boxed_unsync())
 }
 
-async fn cut_short(answer: Response<Body>) -> Response<Body> {
+/// Half of the body, and then what breaks it off.
+async fn half(answer: Response<Body>, end: impl FnOnce() -> Broken + Send + 'static) -> Response<Body> {
     let (head, mut body) = into_bytes(answer).await;
     let half = body.split_to(body.len() / 2);
-    let broken = io::Error::new(io::ErrorKind::ConnectionAborted, "cut short by a dialled fault");
-    // The pause lets the half reach the client before the connection goes.
+    // The pause lets the half reach the client before the end comes.
     let pieces = stream::iter([Ok(Frame::data(half))]).chain(stream::once(async {
         tokio::time::sleep(Duration::from_millis(20)).await;
-        Err(broken)
+        Err(end())
     }));
     Response::from_parts(head, StreamBody::new(pieces).boxed_unsync())
 }

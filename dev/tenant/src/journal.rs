@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use crate::wire::Incoming;
 
 /// One of the three servers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Service {
     /// The Entra login host.
     Entra,

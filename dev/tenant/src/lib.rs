@@ -4,6 +4,7 @@
 //! services, so that a client that works against it is likely to work against Azure, and:
 //!
 //! - it listens on loopback, one port per service, and stops when [`Tenant`] is dropped;
+//! - it speaks plain HTTP/1.1, or TLS with HTTP/2 and HTTP/1.1 under an authority of its own;
 //! - it makes new keys, identifiers and secrets in each run, and is deterministic otherwise;
 //! - it checks signatures, audiences, clients and secrets with code of its own;
 //! - people sign in, consent and pass a second factor on pages of its own, and have no passwords;
@@ -30,6 +31,8 @@ mod application;
 mod browser_sessions;
 mod certificate;
 mod claims_request;
+mod connection;
+mod connection_faults;
 mod consents;
 mod directory;
 mod entra;
@@ -37,6 +40,7 @@ mod faults;
 mod grants;
 mod graph;
 mod graph_token;
+mod http2_frames;
 mod journal;
 mod jwt;
 mod key_vault;
@@ -51,13 +55,17 @@ mod signing;
 mod signing_key;
 mod tenant;
 mod time;
+mod tls;
 mod token_plan;
+mod variety;
 mod wire;
 
 pub use certificate::ClientCertificate;
-pub use faults::{Fault, Faults};
+pub use connection_faults::ConnectionFault;
+pub use faults::{Fault, Faults, ResetCode};
+pub use http2_frames::EndlessFrames;
 pub use journal::{Endpoint, RecordedRequest, Service};
 pub use person::Person;
 pub use signing::Signing;
-pub use tenant::{ClientCredentials, Tenant, TenantOptions};
+pub use tenant::{ClientCredentials, Tenant, TenantOptions, Wire};
 pub use token_plan::TokenPlan;

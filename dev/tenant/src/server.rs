@@ -1,74 +1,111 @@
 //! One server: accepts connections, and for each request keeps the order receive, record, fault, answer.
 
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
-use hyper::{body, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::body;
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     task::JoinSet,
 };
 
 use crate::{
+    connection::{self, Connection},
+    connection_faults::{self, Opened},
     directory::Directory,
-    entra,
-    faults::{self, HungUp},
-    graph,
+    entra, faults, graph,
     journal::{Endpoint, Service},
     key_vault,
-    wire::{self, Body, Incoming},
+    tls::Tls,
+    variety::Variety,
+    wire::{self, Body, Broken, Incoming},
 };
 
 /// Far above any legitimate request: tokens are a few kilobytes.
 const LONGEST_BODY: usize = 1024 * 1024;
 
-/// Serves `service` until the task that runs this is aborted, which also ends all its connections.
-pub(crate) async fn serve(listener: TcpListener, service: Service, directory: Arc<Directory>) {
-    let mut connections = JoinSet::new();
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                connections.spawn(serve_connection(stream, service, Arc::clone(&directory)));
+/// What a server answers with.
+#[derive(Clone)]
+pub(crate) struct Server {
+    pub(crate) service: Service,
+    pub(crate) directory: Arc<Directory>,
+    /// Without it, the server speaks plain HTTP.
+    pub(crate) tls: Option<Arc<Tls>>,
+}
+
+impl Server {
+    /// Serves until the task that runs this is aborted, which also ends all its connections.
+    pub(crate) async fn serve(self, listener: TcpListener) {
+        let mut connections = JoinSet::new();
+        loop {
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    connections.spawn(self.clone().serve_connection(stream));
+                }
+                // Out of file descriptors, most likely: give the connections time to end.
+                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
             }
-            // Out of file descriptors, most likely: give the connections time to end.
-            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            while connections.try_join_next().is_some() {}
         }
-        while connections.try_join_next().is_some() {}
     }
-}
 
-async fn serve_connection(stream: TcpStream, service: Service, directory: Arc<Directory>) {
-    // Without this, an answer written in two pieces waits for the client's delayed acknowledgement.
-    let _ = stream.set_nodelay(true);
-    let answer = service_fn(move |request| answer(request, service, Arc::clone(&directory)));
-    // An error here is a client that left, or a connection that a fault closed.
-    let _ = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), answer).await;
-}
+    /// An error here is a client that left, or did not like what a fault showed it.
+    async fn serve_connection(self, stream: TcpStream) -> io::Result<()> {
+        // Without this, an answer written in two pieces waits for the client's delayed acknowledgement.
+        stream.set_nodelay(true)?;
+        let directory = Arc::clone(&self.directory);
+        let closed = directory.faults.connections_closed(self.service);
+        let fault = directory.faults.take_connection(self.service);
+        let serving = async {
+            match connection_faults::open(stream, self.tls.as_deref(), fault).await? {
+                Some(Opened::Plain(stream)) => self.serve_http(stream).await,
+                Some(Opened::Tls(stream)) => self.serve_http(stream).await,
+                None => {}
+            }
+            Ok(())
+        };
+        tokio::select! {
+            () = closed => Ok(()),
+            ended = serving => ended,
+        }
+    }
 
-async fn answer(
-    request: Request<body::Incoming>,
-    service: Service,
-    directory: Arc<Directory>,
-) -> Result<Response<Body>, HungUp> {
-    let Some(incoming) = receive(request).await else {
-        return Ok(wire::answer(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "text/plain",
-            "The body is too large or ended early.\n",
-        ));
-    };
-    let endpoint = endpoint(service, &incoming);
-    directory.journal.record(service, endpoint, &incoming);
-    let answer = || match service {
-        Service::Entra => entra::answer(&directory, &incoming),
-        Service::Graph => graph::answer(&directory, &incoming),
-        Service::KeyVault => key_vault::answer(&directory, &incoming),
-    };
-    match directory.faults.take(endpoint) {
-        Some(fault) => faults::answer_with(fault, answer).await,
-        None => Ok(answer()),
+    async fn serve_http(&self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
+        // Names of headers are case-insensitive (RFC 9110 section 5.1), in HTTP/1.1.
+        let has_title_case = self.directory.variety.as_ref().is_some_and(Variety::chance);
+        let answer = |request, connection| self.clone().answer(request, connection);
+        connection::serve(stream, has_title_case, answer).await;
+    }
+
+    async fn answer(self, request: Request<body::Incoming>, connection: Connection) -> Result<Response<Body>, Broken> {
+        let version = request.version();
+        let Some(incoming) = receive(request).await else {
+            return Ok(wire::answer(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "text/plain",
+                "The body is too large or ended early.\n",
+            ));
+        };
+        let Self { service, directory, .. } = &self;
+        let endpoint = endpoint(*service, &incoming);
+        directory.journal.record(*service, endpoint, &incoming);
+        let answer = || {
+            let answer = match service {
+                Service::Entra => entra::answer(directory, &incoming),
+                Service::Graph => graph::answer(directory, &incoming),
+                Service::KeyVault => key_vault::answer(directory, &incoming),
+            };
+            match &directory.variety {
+                Some(variety) => variety.vary(endpoint, version, answer),
+                None => answer,
+            }
+        };
+        match directory.faults.take(endpoint) {
+            Some(fault) => faults::answer_with(fault, &connection, answer).await,
+            None => Ok(answer()),
+        }
     }
 }
 

@@ -42,8 +42,10 @@ impl TokenPlan {
         if self.header.get("alg").and_then(Value::as_str) == Some("RS256") {
             self.header.insert("alg".into(), self.signing.algorithm().into());
         }
-        let header = self.header_text.take().unwrap_or_else(|| jwt::to_text(&self.header));
-        let claims = self.claims_text.take().unwrap_or_else(|| jwt::to_text(&self.claims));
+        let text =
+            |part| directory.variety.as_ref().map_or_else(|| jwt::to_text(part), |variety| variety.token_part(part));
+        let header = self.header_text.take().unwrap_or_else(|| text(&self.header));
+        let claims = self.claims_text.take().unwrap_or_else(|| text(&self.claims));
         let input = jwt::signing_input(&header, &claims);
         let message = input.as_bytes();
         let signature = match self.signing {

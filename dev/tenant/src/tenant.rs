@@ -15,19 +15,46 @@ use crate::{
     graph_token,
     journal::{Endpoint, RecordedRequest, Service},
     person::Person,
-    server,
+    server::Server,
+    tls::Tls,
     token_plan::{LIFETIME, TokenPlan},
+    variety::Variety,
 };
 
-/// Where to listen. The default is a free port for each service.
+/// How and where to listen. The default is plain HTTP, on a free port for each service.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TenantOptions {
+    /// What clients speak.
+    pub wire: Wire,
+    /// A seed, by which answers take every form that the documentation and the standards allow: unknown members in any
+    /// order, odd pieces, other spellings. `None`: always the same form. The seed is printed, so that a failure can be
+    /// repeated.
+    pub variety: Option<u64>,
     /// The port of the Entra login host; 0 for a free one.
     pub entra_port: u16,
     /// The port of Microsoft Graph; 0 for a free one.
     pub graph_port: u16,
     /// The port of the key vault; 0 for a free one.
     pub vault_port: u16,
+}
+
+/// What is spoken with clients.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wire {
+    /// HTTP/1.1 in clear.
+    #[default]
+    Http,
+    /// TLS with HTTP/2 or HTTP/1.1, whichever the client prefers, with certificates of [`Tenant::authority_pem`].
+    Https,
+}
+
+impl Wire {
+    fn scheme(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
 }
 
 /// What a confidential client authenticates itself with. It has no `Debug`, since it holds a secret.
@@ -42,6 +69,7 @@ pub struct ClientCredentials {
 /// The running servers. They stop, and close their connections, when this is dropped.
 pub struct Tenant {
     directory: Arc<Directory>,
+    tls: Option<Arc<Tls>>,
     /// Dropping the set aborts the servers.
     _servers: JoinSet<()>,
 }
@@ -52,11 +80,17 @@ impl Tenant {
     /// # Errors
     /// When a port is taken.
     pub async fn start(options: TenantOptions) -> Result<Self> {
-        let (entra, authority) = listen("the Entra login host", options.entra_port).await?;
-        let (graph_listener, graph) = listen("Microsoft Graph", options.graph_port).await?;
-        let (vault_listener, vault) = listen("the key vault", options.vault_port).await?;
+        let scheme = options.wire.scheme();
+        let (entra, authority) = listen("the Entra login host", scheme, options.entra_port).await?;
+        let (graph_listener, graph) = listen("Microsoft Graph", scheme, options.graph_port).await?;
+        let (vault_listener, vault) = listen("the key vault", scheme, options.vault_port).await?;
         let urls = Urls { authority, graph, vault };
-        let directory = tokio::task::spawn_blocking(|| Directory::new(urls))
+        let tls = (options.wire == Wire::Https).then(Tls::generate).transpose()?.map(Arc::new);
+        if let Some(seed) = options.variety {
+            eprintln!("the emulated tenant varies its answers by the seed {seed}");
+        }
+        let variety = options.variety.map(Variety::new);
+        let directory = tokio::task::spawn_blocking(|| Directory::new(urls, variety))
             .await
             .context("the preparation of the emulated tenant panicked")??;
         let directory = Arc::new(directory);
@@ -64,22 +98,29 @@ impl Tenant {
         for (listener, service) in
             [(entra, Service::Entra), (graph_listener, Service::Graph), (vault_listener, Service::KeyVault)]
         {
-            servers.spawn(server::serve(listener, service, Arc::clone(&directory)));
+            let server = Server { service, directory: Arc::clone(&directory), tls: tls.clone() };
+            servers.spawn(server.serve(listener));
         }
-        Ok(Self { directory, _servers: servers })
+        Ok(Self { directory, tls, _servers: servers })
     }
 
-    /// The Entra login host: `http://127.0.0.1:PORT`.
+    /// The certificate of the authority that signed those of the servers, as a PEM text; `None` where they speak plain
+    /// HTTP.
+    pub fn authority_pem(&self) -> Option<&str> {
+        self.tls.as_ref().map(|tls| tls.authority_pem.as_str())
+    }
+
+    /// The Entra login host: `http://127.0.0.1:PORT`, or `https:` by [`TenantOptions::wire`].
     pub fn authority_url(&self) -> &str {
         &self.directory.urls.authority
     }
 
-    /// Microsoft Graph: `http://127.0.0.1:PORT`.
+    /// Microsoft Graph: likewise.
     pub fn graph_url(&self) -> &str {
         &self.directory.urls.graph
     }
 
-    /// The key vault: `http://127.0.0.1:PORT`.
+    /// The key vault: likewise.
     pub fn vault_url(&self) -> &str {
         &self.directory.urls.vault
     }
@@ -227,10 +268,10 @@ fn credentials(application: &Application) -> ClientCredentials {
     ClientCredentials { client_id: application.client_id.clone(), client_secret: application.secret() }
 }
 
-async fn listen(name: &str, port: u16) -> Result<(TcpListener, String)> {
+async fn listen(name: &str, scheme: &str, port: u16) -> Result<(TcpListener, String)> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.with_context(|| {
         format!("cannot listen on port {port} for {name}; stop what uses that port or choose another one")
     })?;
     let address = listener.local_addr().context("the listener has no address")?;
-    Ok((listener, format!("http://{address}")))
+    Ok((listener, format!("{scheme}://{address}")))
 }

@@ -1,14 +1,41 @@
 //! Requests as received and answers as sent, the same for all three services.
 
-use std::io;
+use std::{error, fmt};
 
+use h2::Reason;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Full, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::{Bytes, Frame};
 use serde_json::Value;
 
-/// The body of an answer. Its error ends the connection in the middle of the body.
-pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
+/// The body of an answer. Its error ends the stream, or without HTTP/2 the connection, in the middle of the body.
+pub(crate) type Body = UnsyncBoxBody<Bytes, Broken>;
+
+/// There is no answer, or no more of it. hyper ends a stream of HTTP/2 by the code of the source, if there is one.
+#[derive(Debug)]
+pub(crate) struct Broken(Option<h2::Error>);
+
+impl Broken {
+    pub(crate) fn connection() -> Self {
+        Self(None)
+    }
+
+    pub(crate) fn stream(reason: Reason) -> Self {
+        Self(Some(reason.into()))
+    }
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("broken off by a dialled fault")
+    }
+}
+
+impl error::Error for Broken {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        self.0.as_ref().map(|error| -> &(dyn error::Error + 'static) { error })
+    }
+}
 
 /// A request that has been received whole.
 pub(crate) struct Incoming {

@@ -97,6 +97,7 @@ impl Directory {
     /// The resources that tokens for the vault may be issued for: Key Vault's own, and what an Azure SDK
     /// makes of this vault's address by dropping the first label of its host.
     pub(crate) fn vault_audiences(&self) -> [String; 2] {
-        ["https://vault.azure.net".to_owned(), "http://0.0.1".to_owned()]
+        let scheme = self.urls.vault.split(':').next().unwrap_or_default();
+        ["https://vault.azure.net".to_owned(), format!("{scheme}://0.0.1")]
     }
 }

@@ -20,3 +20,4 @@ mod redemption;
 mod sign_in;
 mod sign_out;
 mod tokens;
+mod wire;

@@ -1,0 +1,99 @@
+//! What goes wrong below HTTP, on whole connections of a service.
+
+use std::{io, time::Duration};
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::sleep,
+};
+use tokio_rustls::server::TlsStream;
+
+use crate::{
+    faults::ResetCode,
+    http2_frames::{self, EndlessFrames, Script},
+    tls::Tls,
+};
+
+/// What a service does to the connections that it accepts. Those that speak TLS or HTTP/2 of necessity are met over
+/// `https` alone; without it, such a connection is a normal one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectionFault {
+    /// Closes when the client has sent something.
+    HangUp,
+    /// Answers the first bytes by a text that is neither TLS nor HTTP, and closes.
+    Gibberish,
+    /// Answers the client's first bytes by TLS's fatal alert `handshake_failure` (RFC 8446 section 6.2).
+    Alert,
+    /// Waits before it answers the client's first bytes.
+    SlowHandshake(Duration),
+    /// Shows a certificate that ended years ago.
+    ExpiredCertificate,
+    /// Shows a certificate of an authority that nobody trusts.
+    ForeignCertificate,
+    /// Shows a certificate for another host.
+    MisnamedCertificate,
+    /// Refuses all requests of the connection by HTTP/2's `GOAWAY` (RFC 9113 section 6.8), as if none had been
+    /// processed.
+    GoAway(ResetCode),
+    /// Sends frames of HTTP/2 for ever, with this pause between them, and no answer.
+    Endless(EndlessFrames, Duration),
+}
+
+const ALERT: &[u8] = b"\x15\x03\x03\x00\x02\x02\x28";
+const GIBBERISH: &[u8] = b"220 mail.example ESMTP\r\n";
+
+/// A connection on which HTTP can be spoken.
+pub(crate) enum Opened {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// Opens a connection as `fault` says. `None`: the fault had it all.
+///
+/// # Errors
+/// When the connection breaks, often because the client does not like what it sees.
+pub(crate) async fn open(
+    mut stream: TcpStream,
+    tls: Option<&Tls>,
+    fault: Option<ConnectionFault>,
+) -> io::Result<Option<Opened>> {
+    let first_answer = match (fault, tls) {
+        (Some(ConnectionFault::HangUp), _) => Some(&[][..]),
+        (Some(ConnectionFault::Gibberish), _) => Some(GIBBERISH),
+        (Some(ConnectionFault::Alert), Some(_)) => Some(ALERT),
+        _ => None,
+    };
+    if let Some(bytes) = first_answer {
+        end_with(&mut stream, bytes).await?;
+        return Ok(None);
+    }
+    let Some(tls) = tls else { return Ok(Some(Opened::Plain(stream))) };
+    if let Some(ConnectionFault::SlowHandshake(time)) = fault {
+        sleep(time).await;
+    }
+    let acceptor = match fault {
+        Some(ConnectionFault::ExpiredCertificate) => &tls.expired,
+        Some(ConnectionFault::ForeignCertificate) => &tls.foreign,
+        Some(ConnectionFault::MisnamedCertificate) => &tls.misnamed,
+        _ => &tls.right,
+    };
+    let stream = acceptor.accept(stream).await?;
+    let script = match fault {
+        Some(ConnectionFault::GoAway(code)) => Script::GoAway(code),
+        Some(ConnectionFault::Endless(frames, pause)) => Script::Endless(frames, pause),
+        _ => return Ok(Some(Opened::Tls(Box::new(stream)))),
+    };
+    if stream.get_ref().1.alpn_protocol() != Some(b"h2") {
+        return Ok(Some(Opened::Tls(Box::new(stream))));
+    }
+    http2_frames::serve(stream, script).await?;
+    Ok(None)
+}
+
+async fn end_with(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
+    let mut first = [0; 16 * 1024];
+    stream.read(&mut first).await?;
+    stream.write_all(bytes).await?;
+    stream.shutdown().await
+}
