@@ -1,5 +1,7 @@
 //! HTTP as the host itself speaks it, to Entra and to Key Vault.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 use bytes::Bytes;
 use http::{Request, Response};
@@ -10,18 +12,21 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 
-use super::tls;
+use super::tls::Roots;
 
 /// A client that opens a connection for each request, as the Azure SDK in Spin does.
 #[derive(Clone)]
 pub(super) struct HttpClient(Client<HttpsConnector<HttpConnector>, Full<Bytes>>);
 
 impl HttpClient {
-    pub(super) fn new() -> Self {
+    /// Trusts the system's authorities, as `environment` may change them; `[[client_tls]]` is not for the host itself.
+    pub(super) fn new(environment: &BTreeMap<String, String>) -> Result<Self> {
+        let tls = Roots::DEFAULT.client_config(environment)?;
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        Self(Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(tls::connector(tcp)))
+        let connector = HttpsConnector::from((tcp, tls));
+        Ok(Self(Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector)))
     }
 
     /// Sends the request and reads the whole answer.

@@ -15,6 +15,7 @@ use super::{
     log::{Log, LogSource},
     outbound::{OutboundClient, OutboundHttp},
     template::Template,
+    tls::ClientTls,
     variables::Variables,
 };
 
@@ -28,6 +29,7 @@ pub(super) struct ComponentContext {
     pub(super) stores: Arc<Stores>,
     pub(super) allowed_stores: Arc<BTreeSet<String>>,
     pub(super) outbound_client: OutboundClient,
+    pub(super) client_tls: Arc<ClientTls>,
     pub(super) own_authority: Authority,
     pub(super) log: Log,
 }
@@ -67,6 +69,7 @@ impl ComponentContext {
             http: WasiHttpCtx::new(),
             outbound: OutboundHttp::new(
                 self.outbound_client.clone(),
+                Arc::clone(&self.client_tls),
                 Arc::clone(&self.allowed_outbound_hosts),
                 Arc::clone(&self.variables),
                 self.own_authority.clone(),

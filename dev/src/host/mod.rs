@@ -49,6 +49,7 @@ use self::{
     pool::InstancePool,
     routes::Routes,
     runtime_config::RuntimeConfig,
+    tls::ClientTls,
     variables::{Provider, Variables},
 };
 use crate::workspace;
@@ -62,7 +63,7 @@ pub struct HostOptions {
     pub runtime_config: Option<PathBuf>,
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// What Spin would read from its process environment: `SPIN_VARIABLE_*`, `AZURE_*`.
+    /// What Spin would read from its process environment: `SPIN_VARIABLE_*`, `AZURE_*`, `SSL_CERT_FILE`.
     pub environment: BTreeMap<String, String>,
     /// Values that come before every provider's, as `spin up --variable name=value` gives them.
     pub variables: BTreeMap<String, String>,
@@ -145,6 +146,7 @@ impl RunningHost {
             variables: Arc::new(variables),
             stores: Arc::new(stores),
             connection_pooling: runtime_config.connection_pooling,
+            client_tls: Arc::new(runtime_config.client_tls),
             own_authority: own_authority.clone(),
             log: log.clone(),
             reuse: options.reuse,
@@ -196,6 +198,7 @@ struct Assembly {
     variables: Arc<Variables>,
     stores: Arc<Stores>,
     connection_pooling: bool,
+    client_tls: Arc<ClientTls>,
     own_authority: Authority,
     log: Log,
     reuse: InstanceReuse,
@@ -227,6 +230,7 @@ impl Assembly {
                         stores: Arc::clone(&self.stores),
                         allowed_stores: Arc::new(component.key_value_stores),
                         outbound_client: outbound_client.clone(),
+                        client_tls: Arc::clone(&self.client_tls),
                         own_authority: self.own_authority.clone(),
                         log: self.log.clone(),
                     },

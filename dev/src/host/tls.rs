@@ -1,15 +1,128 @@
-//! TLS to the outside, trusting the system's certificates.
+//! TLS to the outside: which authorities a connection trusts.
 
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-/// Adds TLS to `tcp` for `https` URLs; HTTP/2 where the server offers it.
-///
-/// A machine without certificates of its own gets Mozilla's.
-pub(super) fn connector<T>(tcp: T) -> HttpsConnector<T> {
-    HttpsConnectorBuilder::new()
-        .with_native_roots()
-        .unwrap_or_else(|_| HttpsConnectorBuilder::new().with_webpki_roots())
-        .https_or_http()
-        .enable_all_versions()
-        .wrap_connector(tcp)
+use anyhow::{Context, Result, ensure};
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject},
+};
+
+/// In the environment, a file of the certificates to trust in place of the system's.
+const SYSTEM_ROOTS: &str = "SSL_CERT_FILE";
+
+/// Where the certificates of trusted authorities come from.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Roots {
+    /// The system's, or those of the file that `SSL_CERT_FILE` names.
+    pub(super) platform: bool,
+    /// Mozilla's, which are compiled in.
+    pub(super) webpki: bool,
+    /// A file of PEM texts.
+    pub(super) file: Option<PathBuf>,
+}
+
+impl Roots {
+    /// What is trusted where nothing else is configured.
+    pub(super) const DEFAULT: Self = Self { platform: true, webpki: true, file: None };
+
+    /// A configuration that trusts these authorities and names no protocol to speak over TLS.
+    pub(super) fn client_config(&self, environment: &BTreeMap<String, String>) -> Result<ClientConfig> {
+        let mut store = RootCertStore::empty();
+        if self.platform {
+            let named = environment.get(SYSTEM_ROOTS).map(Path::new);
+            let found = match named {
+                Some(file) => rustls_native_certs::load_certs_from_paths(Some(file), None),
+                None => rustls_native_certs::load_native_certs(),
+            };
+            // Some of a system's certificates are of forms that no verifier reads.
+            store.add_parsable_certificates(found.certs);
+        }
+        if self.webpki {
+            store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        }
+        if let Some(file) = &self.file {
+            let place = || format!("cannot read certificates from {}", file.display());
+            let certificates = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+            for certificate in certificates.with_context(place)? {
+                store.add(certificate).with_context(place)?;
+            }
+        }
+        ensure!(!store.is_empty(), "no authority is trusted: there is no certificate to read");
+        Ok(ClientConfig::builder().with_root_certificates(store).with_no_client_auth())
+    }
+}
+
+/// What the outbound calls of components trust: by component and host where `[[client_tls]]` says so.
+#[derive(Clone)]
+pub(super) struct ClientTls {
+    default: Arc<ClientConfig>,
+    by_component: BTreeMap<String, BTreeMap<String, Arc<ClientConfig>>>,
+}
+
+impl ClientTls {
+    pub(super) fn new(environment: &BTreeMap<String, String>) -> Result<Self> {
+        Ok(Self { default: for_http(Roots::DEFAULT.client_config(environment)?), by_component: BTreeMap::new() })
+    }
+
+    /// Trusts `config` for the calls of `components` to `hosts`, but for pairs that an earlier one is for.
+    pub(super) fn add(&mut self, components: &[String], hosts: &[String], config: ClientConfig) {
+        let config = for_http(config);
+        for component in components {
+            let by_host = self.by_component.entry(component.clone()).or_default();
+            for host in hosts {
+                by_host.entry(host.clone()).or_insert_with(|| Arc::clone(&config));
+            }
+        }
+    }
+
+    /// The configuration for calls of `component` to `host`.
+    pub(super) fn config(&self, component: &str, host: &str) -> &Arc<ClientConfig> {
+        self.by_component.get(component).and_then(|hosts| hosts.get(host)).unwrap_or(&self.default)
+    }
+}
+
+/// Offers HTTP/2, then HTTP/1.1 (RFC 7301).
+fn for_http(mut config: ClientConfig) -> Arc<ClientConfig> {
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Arc::new(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_entry_for_a_component_and_host_counts() {
+        let environment = BTreeMap::new();
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let config = || Roots::DEFAULT.client_config(&environment).unwrap();
+        let mut tls = ClientTls::new(&environment).unwrap();
+        tls.add(&names(&["one"]), &names(&["a", "b"]), config());
+        let first = Arc::clone(tls.config("one", "a"));
+        tls.add(&names(&["one", "two"]), &names(&["a"]), config());
+
+        assert!(Arc::ptr_eq(tls.config("one", "a"), &first));
+        assert!(Arc::ptr_eq(tls.config("one", "b"), &first));
+        assert!(!Arc::ptr_eq(tls.config("two", "a"), &first));
+        for (component, host) in [("two", "b"), ("three", "a"), ("one", "A")] {
+            assert!(Arc::ptr_eq(tls.config(component, host), &tls.default), "{component} {host}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_trusted_is_named() {
+        let refused = |roots: Roots| format!("{:#}", roots.client_config(&BTreeMap::new()).unwrap_err());
+        let nothing = Roots { platform: false, webpki: false, file: None };
+        assert!(refused(nothing).contains("no authority is trusted"));
+        let missing = Roots { platform: false, webpki: false, file: Some("no-such.pem".into()) };
+        assert!(refused(missing).contains("no-such.pem"));
+        let environment = BTreeMap::from([(SYSTEM_ROOTS.to_owned(), "no-such.pem".to_owned())]);
+        let platform = Roots { platform: true, webpki: false, file: None };
+        assert!(platform.client_config(&environment).is_err(), "the system's own are not read then");
+    }
 }

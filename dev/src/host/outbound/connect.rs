@@ -1,4 +1,4 @@
-//! Opening TCP connections, with the errors that Spin gives for each way to fail.
+//! Opening connections, with the errors that Spin gives for each way to fail.
 
 use std::{
     fmt,
@@ -6,24 +6,60 @@ use std::{
     io,
     net::SocketAddr,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
 use http::Uri;
+use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
 use tokio::{net::TcpStream, time::timeout};
 use tower_service::Service;
 use wasmtime_wasi_http::Error;
 
 tokio::task_local! {
-    /// The connect timeout of the request being sent: the pooling client has no parameter for it.
-    pub(super) static CONNECT_TIMEOUT: Duration;
+    /// How the request being sent is to be connected: the pooling client has no parameters for it.
+    pub(super) static CONNECT_OPTIONS: ConnectOptions;
 }
+
+#[derive(Clone)]
+pub(super) struct ConnectOptions {
+    /// How long opening the TCP connection may take.
+    pub(super) timeout: Duration,
+    /// Whom to trust over `https`.
+    pub(super) tls: Arc<ClientConfig>,
+}
+
+/// Connects to the host and port of a URI as [`CONNECT_OPTIONS`] say, over TLS for `https`.
+#[derive(Clone)]
+pub(in crate::host) struct Connector;
+
+impl Service<Uri> for Connector {
+    type Response = MaybeHttpsStream<TokioIo<TcpStream>>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        match CONNECT_OPTIONS.try_with(Clone::clone) {
+            Ok(ConnectOptions { timeout, tls }) => HttpsConnector::from((TcpConnector { timeout }, tls)).call(uri),
+            Err(error) => Box::pin(async move { Err(error.into()) }),
+        }
+    }
+}
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Connects to the host and port of a URI.
 #[derive(Clone)]
-pub(in crate::host) struct TcpConnector;
+struct TcpConnector {
+    timeout: Duration,
+}
 
 /// Why there is no connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +101,7 @@ impl Service<Uri> for TcpConnector {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let limit = CONNECT_TIMEOUT.try_with(|limit| *limit).unwrap_or(super::DEFAULT_TIMEOUT);
+        let limit = self.timeout;
         Box::pin(async move {
             let addresses = resolve(&uri).await?;
             let stream = timeout(limit, TcpStream::connect(addresses.as_slice()))
@@ -94,7 +130,7 @@ mod tests {
 
     async fn connect(uri: &str, limit: Duration) -> Result<(), ConnectError> {
         let uri: Uri = uri.parse().unwrap();
-        CONNECT_TIMEOUT.scope(limit, async { TcpConnector.call(uri).await.map(drop) }).await
+        TcpConnector { timeout: limit }.call(uri).await.map(drop)
     }
 
     #[tokio::test]

@@ -18,23 +18,22 @@ use http::{
     uri::{Authority, Scheme},
 };
 use http_body_util::BodyExt;
-use hyper_rustls::HttpsConnector;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use tokio::time::timeout;
 use url::Url;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use self::{
-    connect::{CONNECT_TIMEOUT, ConnectError, TcpConnector},
+    connect::{CONNECT_OPTIONS, ConnectError, ConnectOptions, Connector},
     timed_body::TimedBody,
 };
-use super::{allowed_hosts::AllowedHosts, log::Log, template::Template, tls, variables::Variables};
+use super::{allowed_hosts::AllowedHosts, log::Log, template::Template, tls::ClientTls, variables::Variables};
 
 /// How long each phase of a call may take where the component sets no limit.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// The pool of connections that the whole application shares.
-pub(super) type OutboundClient = Client<HttpsConnector<TcpConnector>, WasiBody>;
+pub(super) type OutboundClient = Client<Connector, WasiBody>;
 
 /// Makes the shared client; without `pooling` each call gets a connection of its own.
 pub(super) fn client(pooling: bool) -> OutboundClient {
@@ -42,13 +41,14 @@ pub(super) fn client(pooling: bool) -> OutboundClient {
     if !pooling {
         builder.pool_max_idle_per_host(0);
     }
-    builder.build(tls::connector(TcpConnector))
+    builder.build(Connector)
 }
 
 /// The calls of one instance.
 #[derive(Clone)]
 pub(super) struct OutboundHttp {
     client: OutboundClient,
+    tls: Arc<ClientTls>,
     allowed_hosts: AllowedHostsLookup,
     /// Where the application itself listens, for calls to its own routes.
     own_authority: Authority,
@@ -62,6 +62,7 @@ type AllowedHostsLookup = Shared<BoxFuture<'static, Option<Arc<AllowedHosts>>>>;
 impl OutboundHttp {
     pub(super) fn new(
         client: OutboundClient,
+        tls: Arc<ClientTls>,
         entries: Arc<[Template]>,
         variables: Arc<Variables>,
         own_authority: Authority,
@@ -90,7 +91,7 @@ impl OutboundHttp {
         }
         .boxed()
         .shared();
-        Self { client, allowed_hosts, own_authority, component, log }
+        Self { client, tls, allowed_hosts, own_authority, component, log }
     }
 
     async fn send(self, mut request: Request<WasiBody>, options: RequestOptions) -> Result<Response<WasiBody>, Error> {
@@ -104,10 +105,13 @@ impl OutboundHttp {
         // The client writes the header that belongs to the URI.
         request.headers_mut().remove(HOST);
 
-        let connect_timeout = options.connect_timeout.unwrap_or(DEFAULT_TIMEOUT);
+        let connect_options = ConnectOptions {
+            timeout: options.connect_timeout.unwrap_or(DEFAULT_TIMEOUT),
+            tls: Arc::clone(self.tls.config(&self.component, request.uri().host().unwrap_or_default())),
+        };
         let first_byte_timeout = options.first_byte_timeout.unwrap_or(DEFAULT_TIMEOUT);
         let between_bytes_timeout = options.between_bytes_timeout.unwrap_or(DEFAULT_TIMEOUT);
-        let sending = CONNECT_TIMEOUT.scope(connect_timeout, self.client.request(request));
+        let sending = CONNECT_OPTIONS.scope(connect_options, self.client.request(request));
         let response = timeout(first_byte_timeout, sending)
             .await
             .map_err(|_| Error::ConnectionReadTimeout)?

@@ -1,5 +1,6 @@
-//! The runtime config file: where variables come from and where key-value stores live.
+//! The runtime config file: where variables come from, where key-value stores live, whom components trust.
 
+mod client_tls;
 mod providers;
 mod stores;
 
@@ -12,6 +13,7 @@ use toml::Table;
 use super::{
     key_value::StoreSettings,
     section::{Keys, Section},
+    tls::ClientTls,
     variables::Provider,
 };
 
@@ -22,6 +24,7 @@ pub(super) struct RuntimeConfig {
     pub(super) key_value_stores: BTreeMap<String, StoreSettings>,
     /// Whether outbound connections are kept for the next request.
     pub(super) connection_pooling: bool,
+    pub(super) client_tls: ClientTls,
 }
 
 impl RuntimeConfig {
@@ -55,6 +58,7 @@ impl RuntimeConfig {
             providers: providers::read(&config, environment)?,
             key_value_stores: stores::read(&config, folder, state_dir)?,
             connection_pooling: connection_pooling(&config)?,
+            client_tls: client_tls::read(&config, folder, environment)?,
         })
     }
 }
@@ -75,10 +79,9 @@ fn connection_pooling(config: &Section<'_>) -> Result<bool> {
 }
 
 const FILE: Keys = Keys {
-    supported: &["variables_provider", "config_provider", "key_value_store", "outbound_http"],
+    supported: &["variables_provider", "config_provider", "key_value_store", "outbound_http", "client_tls"],
     refused: &[
         "outbound_networking",
-        "client_tls",
         "sqlite_database",
         "llm_compute",
         "outbound_pg",
@@ -167,7 +170,27 @@ mod tests {
         for (text, expected) in [
             ("state_dir = 'x'", "state_dir is not supported by the embedded host; run with --spin"),
             ("[outbound_networking]\nblock_networks = ['private']", "outbound_networking is not supported"),
-            ("[[client_tls]]\nhosts = []", "client_tls is not supported"),
+            ("[client_tls]\nhosts = ['a']", "client_tls must be a list: write [[client_tls]]"),
+            ("[[client_tls]]\nhosts = ['a']", "client_tls[0]: missing field `component_ids`"),
+            ("[[client_tls]]\ncomponent_ids = ['a']\nhosts = []", "client_tls[0]: hosts may not be empty"),
+            ("[[client_tls]]\ncomponent_ids = []\nhosts = ['b']", "client_tls[0]: component_ids may not be empty"),
+            ("[[client_tls]]\ncomponent_ids = ['a_b']\nhosts = ['b']", "`a_b` is no component id"),
+            ("[[client_tls]]\ncomponent_ids = ['a']\nhosts = ['b:1']", "`b:1` may not have a port"),
+            ("[[client_tls]]\ncomponent_ids = ['a']\nhosts = ['b c']", "`b c` is no host"),
+            (
+                "[[client_tls]]\ncomponent_ids = ['a']\nhosts = ['b']\nca_file = 'x'",
+                "client_tls[0].ca_file is not a key",
+            ),
+            (
+                "[[client_tls]]\ncomponent_ids = ['a']\nhosts = ['b']\nca_roots_file = 'none.pem'",
+                "cannot read certificates from config/none.pem",
+            ),
+            (
+                "[[client_tls]]\ncomponent_ids = ['a']\nhosts = ['b']\nca_use_webpki_roots = false",
+                "no authority is trusted",
+            ),
+            ("[[client_tls]]\nclient_cert_file = 'x'", "client_tls[0].client_cert_file is not supported"),
+            ("[[client_tls]]\nclient_private_key_file = 'x'", "client_private_key_file is not supported"),
             ("[outbound_http]\nmax_connections = 1", "outbound_http.max_connections is not supported"),
             (
                 "[[variables_provider]]\ntype = 'vault'",

@@ -92,7 +92,7 @@ impl AzureKeyVault {
             )?,
             _ => bail!("give all of client_id, client_secret and tenant_id, or none of them"),
         };
-        KeyVault::new(&self.vault_url, principal)
+        KeyVault::new(&self.vault_url, principal, environment)
     }
 }
 

@@ -2,7 +2,10 @@
 //!
 //! Requests, retries and the token's scope are those of the Azure SDK that Spin is built with.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result, anyhow};
 use bytes::Bytes;
@@ -23,9 +26,14 @@ pub(in crate::host) struct KeyVault {
 
 impl KeyVault {
     /// Prepares access to the vault at `vault_url`, signing in as `principal`.
-    pub(in crate::host) fn new(vault_url: &str, principal: Principal) -> Result<Self> {
+    pub(in crate::host) fn new(
+        vault_url: &str,
+        principal: Principal,
+        environment: &BTreeMap<String, String>,
+    ) -> Result<Self> {
         let vault = Url::parse(vault_url).with_context(|| format!("vault_url `{vault_url}` must be a URL"))?;
-        Ok(Self { credential: Credential::new(principal, scope(&vault)?), vault, client: HttpClient::new() })
+        let client = HttpClient::new(environment)?;
+        Ok(Self { credential: Credential::new(principal, scope(&vault)?), vault, client })
     }
 
     /// The secret called `name`; that there is none is an error like any other.

@@ -172,7 +172,7 @@ mod tests {
             ("AZURE_CLIENT_ID", "client"),
             ("AZURE_CLIENT_SECRET", "secret"),
         ]));
-        Provider::KeyVault(Box::new(KeyVault::new(nobody, principal.unwrap()).unwrap()))
+        Provider::KeyVault(Box::new(KeyVault::new(nobody, principal.unwrap(), &BTreeMap::new()).unwrap()))
     }
 
     #[tokio::test]
