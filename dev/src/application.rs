@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use anyhow::{Context, Error, Result};
@@ -15,7 +15,7 @@ use crate::{
     component_build::Component,
     host::{HostOptions, InstanceReuse, LogSink},
     progress::Progress,
-    run_configuration,
+    run_configuration::{self, Endpoints},
     run_directory::RunDirectory,
     run_manifest,
     server::Server,
@@ -36,7 +36,7 @@ pub struct ApplicationOptions {
     pub variables: BTreeMap<String, String>,
     /// Settings that `spin.toml` gives the component as they are, by name, in place of those that stand there.
     pub component_variables: BTreeMap<String, String>,
-    /// The emulated tenant's ports.
+    /// What the emulated tenant speaks, and its ports.
     pub tenant: TenantOptions,
     /// How component instances are reused.
     pub reuse: InstanceReuse,
@@ -95,12 +95,13 @@ impl Application {
         Component::Api.build(options.progress).await?;
         let step = options.progress.step("Starting the API");
         let directory = RunDirectory::prepare(options.directory).await?;
+        let authority = authority_file(&directory, &tenant).await?;
         let server = host
             .serve(HostOptions {
                 manifest: manifest(&directory, &options.component_variables).await?,
-                runtime_config: Some(runtime_config(&directory, &tenant).await?),
+                runtime_config: Some(runtime_config(&directory, &tenant, authority.as_deref()).await?),
                 listen: options.listen,
-                environment: run_configuration::vault_environment(&tenant),
+                environment: run_configuration::vault_environment(&tenant, authority.as_deref()),
                 variables: options.variables,
                 log: options.log,
                 reuse: options.reuse,
@@ -144,10 +145,20 @@ async fn manifest(directory: &RunDirectory, component_variables: &BTreeMap<Strin
     directory.write("spin.toml", derived).await
 }
 
-async fn runtime_config(directory: &RunDirectory, tenant: &Tenant) -> Result<PathBuf> {
+/// The certificate of the tenant's own authority, where it speaks TLS.
+async fn authority_file(directory: &RunDirectory, tenant: &Tenant) -> Result<Option<PathBuf>> {
+    let Some(certificate) = tenant.authority_pem() else { return Ok(None) };
+    let file = directory.write("authority.pem", certificate.to_owned()).await?;
+    // Absolute: Spin runs in a folder of its own.
+    Ok(Some(fs::canonicalize(file).await?))
+}
+
+async fn runtime_config(directory: &RunDirectory, tenant: &Tenant, authority: Option<&Path>) -> Result<PathBuf> {
     let production = read(workspace::runtime_config()).await?;
     let manifest = read(workspace::manifest()).await?;
-    let derived = run_configuration::derive(&production, &manifest, &run_configuration::Endpoints::of(tenant))?;
+    let client_tls = authority.map(|file| run_configuration::client_tls(COMPONENT, file));
+    let endpoints = Endpoints { client_tls, ..Endpoints::of(tenant) };
+    let derived = run_configuration::derive(&production, &manifest, &endpoints)?;
     directory.write("runtime-config.toml", derived).await
 }
 

@@ -3,7 +3,7 @@
 //! The chain of variable providers stays as it is in production, so a run takes the same path: plain names from the
 //! `static` provider, the secret from Key Vault.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::Ipv4Addr, path::Path};
 
 use anyhow::{Context, Result, bail};
 use emulated_tenant::Tenant;
@@ -16,9 +16,12 @@ pub(crate) struct Endpoints {
     pub(crate) variables: BTreeMap<&'static str, String>,
     /// The vault that holds the secret.
     pub(crate) vault_url: String,
+    /// What the component trusts for them, where they speak TLS.
+    pub(crate) client_tls: Option<Value>,
 }
 
 impl Endpoints {
+    /// Those of a tenant that speaks plain HTTP.
     pub(crate) fn of(tenant: &Tenant) -> Self {
         Self {
             variables: BTreeMap::from([
@@ -28,26 +31,40 @@ impl Endpoints {
                 ("graph_url", tenant.graph_url().to_owned()),
             ]),
             vault_url: tenant.vault_url().to_owned(),
+            client_tls: None,
         }
     }
 }
 
+/// `[[client_tls]]` that trusts the authority of `file`, and nobody else, for calls of `component` to this machine.
+pub(crate) fn client_tls(component: &str, file: &Path) -> Value {
+    let entry = Table::from_iter([
+        ("component_ids".to_owned(), Value::Array(vec![component.into()])),
+        ("hosts".to_owned(), Value::Array(vec![Ipv4Addr::LOCALHOST.to_string().into()])),
+        ("ca_roots_file".to_owned(), file.to_string_lossy().into_owned().into()),
+    ]);
+    Value::Array(vec![entry.into()])
+}
+
 /// The environment in which Spin's Key Vault provider signs in as the application's own identity.
-pub(crate) fn vault_environment(tenant: &Tenant) -> BTreeMap<String, String> {
+///
+/// `[[client_tls]]` is for components alone. The provider trusts the system's authorities, which `SSL_CERT_FILE` replaces.
+pub(crate) fn vault_environment(tenant: &Tenant, authority_file: Option<&Path>) -> BTreeMap<String, String> {
     let identity = tenant.vault_identity();
+    let trusted = authority_file.map(|file| ("SSL_CERT_FILE", file.to_string_lossy().into_owned()));
     let variables = [
         ("AZURE_AUTHORITY_HOST", tenant.authority_url().to_owned()),
         ("AZURE_TENANT_ID", tenant.tenant_id().to_owned()),
         ("AZURE_CLIENT_ID", identity.client_id),
         ("AZURE_CLIENT_SECRET", identity.client_secret),
     ];
-    variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    variables.into_iter().chain(trusted).map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// The `production` configuration made to work with `endpoints`.
 ///
 /// The static values become the defaults of the application's `manifest` and those of `endpoints`, the vault that of
-/// `endpoints`, and the key-value store a local one: a developer who has filled in a real tenant's settings runs
+/// `endpoints`, what is trusted theirs, and the key-value store a local one: a developer who has filled in a real tenant's settings runs
 /// locally all the same, and touches nothing real.
 ///
 /// # Errors
@@ -68,6 +85,8 @@ pub(crate) fn derive(production: &str, manifest: &str, endpoints: &Endpoints) ->
     vault.insert("vault_url".to_owned(), endpoints.vault_url.clone().into());
 
     configuration.remove("key_value_store");
+    configuration.remove("client_tls");
+    configuration.extend(endpoints.client_tls.clone().map(|entries| ("client_tls".to_owned(), entries)));
     toml::to_string(&configuration).context("the derived runtime configuration")
 }
 
@@ -113,6 +132,11 @@ url = "redis://their.host:6379"
 
 [outbound_networking]
 block_networks = ["10.0.0.0/8"]
+
+[[client_tls]]
+component_ids = ["profile-get"]
+hosts = ["login.microsoftonline.com"]
+ca_roots_file = "theirs.pem"
 "#;
 
     const MANIFEST: &str = r#"
@@ -130,6 +154,7 @@ required_scope = { default = "user_impersonation" }
                 ("graph_url", "http://127.0.0.1:2".to_owned()),
             ]),
             vault_url: "http://127.0.0.1:3".to_owned(),
+            client_tls: Some(client_tls("one", Path::new("/run/authority.pem"))),
         }
     }
 
@@ -151,6 +176,11 @@ required_scope = { default = "user_impersonation" }
 
             [outbound_networking]
             block_networks = ["10.0.0.0/8"]
+
+            [[client_tls]]
+            component_ids = ["one"]
+            hosts = ["127.0.0.1"]
+            ca_roots_file = "/run/authority.pem"
         "#
         .parse()
         .unwrap();

@@ -111,7 +111,7 @@ impl Stage {
                 self.host
                     .serve_apart(HostOptions {
                         runtime_config: Some(self.runtime_config(&directory, redis.as_ref()).await?),
-                        environment: run_configuration::vault_environment(&self.tenant),
+                        environment: run_configuration::vault_environment(&self.tenant, None),
                         ..options(&directory, manifest, reuse.of_instances())
                     })
                     .await?

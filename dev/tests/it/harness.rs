@@ -1,8 +1,8 @@
 //! A running application and a caller of it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, env};
 
-use emulated_tenant::{Endpoint, Person, Service, Tenant, TenantOptions, TokenPlan};
+use emulated_tenant::{Endpoint, Person, Service, Tenant, TenantOptions, TokenPlan, Wire};
 use profile_get_dev::application::{Application, ApplicationOptions, Runner};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
@@ -38,14 +38,14 @@ impl Harness {
 
     /// The API takes tokens of the tenant's own directory and of its neighbour.
     pub(crate) async fn for_both_directories() -> Self {
-        let tenant = Tenant::start(TenantOptions::default()).await.unwrap();
+        let tenant = Tenant::start(tenant_options()).await.unwrap();
         let both = format!("{} {}", tenant.tenant_id(), tenant.other_tenant_id());
         let variables = owned(&[("tenant_id", "organizations"), ("allowed_tenants", &both)]);
         Self::with_tenant(tenant, ApplicationOptions { variables, ..ApplicationOptions::default() }).await
     }
 
     async fn with(options: ApplicationOptions) -> Self {
-        Self::with_tenant(Tenant::start(options.tenant).await.unwrap(), options).await
+        Self::with_tenant(Tenant::start(tenant_options()).await.unwrap(), options).await
     }
 
     async fn with_tenant(tenant: Tenant, options: ApplicationOptions) -> Self {
@@ -152,6 +152,19 @@ impl Harness {
         }
         without_ids(&text, &answer.body)
     }
+}
+
+/// What tenants of tests speak: TLS and HTTP/2, as in production, unless `PROFILE_GET_WIRE` is `http`. With a number in
+/// `PROFILE_GET_VARIETY` they vary their answers by this seed.
+fn tenant_options() -> TenantOptions {
+    let wire = match env::var("PROFILE_GET_WIRE").as_deref().unwrap_or_default() {
+        "" | "https" => Wire::Https,
+        "http" => Wire::Http,
+        other => panic!("PROFILE_GET_WIRE is {other:?}: set it to http or https, or unset it"),
+    };
+    let variety = env::var("PROFILE_GET_VARIETY").ok().filter(|seed| !seed.is_empty());
+    let variety = variety.map(|seed| seed.parse().expect("PROFILE_GET_VARIETY is a number, or not set"));
+    TenantOptions { wire, variety, ..TenantOptions::default() }
 }
 
 fn owned(variables: &[(&str, &str)]) -> BTreeMap<String, String> {

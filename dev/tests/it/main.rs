@@ -1,6 +1,7 @@
 //! End to end: the component as WebAssembly, in a host, against the emulated tenant.
 //!
-//! The host is the embedded one, or with `PROFILE_GET_SPIN=1` the real `spin`.
+//! The host is the embedded one, or with `PROFILE_GET_SPIN=1` the real `spin`. The tenant speaks TLS and HTTP/2, or with
+//! `PROFILE_GET_WIRE=http` plain HTTP.
 
 #![allow(
     clippy::unwrap_used,
@@ -22,3 +23,4 @@ mod rsa_signature;
 mod sign_in_app;
 mod steady_state;
 mod sunny_day;
+mod wire_faults;
