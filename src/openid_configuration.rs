@@ -16,13 +16,15 @@ pub fn address(authority: &str, tenant: &str, version: TokenVersion) -> String {
     }
 }
 
-/// The two members that matter here.
+/// The members that matter here.
 #[derive(Debug)]
 pub struct OpenIdConfiguration {
     /// What tokens must name as their issuer.
     pub issuer: IssuerTemplate,
     /// Where the signing keys are.
     pub keys_address: String,
+    /// `cloud_instance_name`: the cloud whose keys sign for this issuer.
+    pub cloud: Option<String>,
 }
 
 impl OpenIdConfiguration {
@@ -44,7 +46,11 @@ impl OpenIdConfiguration {
         if document.issuer.is_empty() {
             return Err("the OpenID configuration's issuer is empty");
         }
-        Ok(Self { issuer: IssuerTemplate::new(document.issuer), keys_address: document.jwks_uri })
+        Ok(Self {
+            issuer: IssuerTemplate::new(document.issuer),
+            keys_address: document.jwks_uri,
+            cloud: document.cloud_instance_name,
+        })
     }
 }
 
@@ -52,7 +58,11 @@ impl OpenIdConfiguration {
 struct Document {
     issuer: String,
     jwks_uri: String,
+    cloud_instance_name: Option<String>,
 }
+
+/// What stands for the tenant's id: Entra writes the first, some of Microsoft's pages the second.
+const PLACEHOLDERS: [&str; 2] = ["{tenantid}", "{tenantId}"];
 
 /// An issuer, in which `{tenantid}` stands for the tenant where the document serves several.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +75,7 @@ impl IssuerTemplate {
         Self(text)
     }
 
-    /// The issuer of v1 tokens in the cloud of `authority`, for the case that the v1 document is not to be had.
+    /// The issuer of v1 tokens in the cloud of `authority`, for an authority that has no v1 document.
     #[must_use]
     pub fn of_v1_tokens(authority: &str) -> Self {
         let host = if authority.ends_with(".cn") { "sts.chinacloudapi.cn" } else { "sts.windows.net" };
@@ -78,11 +88,16 @@ impl IssuerTemplate {
         &self.0
     }
 
+    /// Whether it stands for the issuers of several tenants.
+    #[must_use]
+    pub fn is_of_several(&self) -> bool {
+        PLACEHOLDERS.iter().any(|placeholder| self.0.contains(placeholder))
+    }
+
     /// The issuer for one tenant.
     #[must_use]
     pub fn for_tenant(&self, tenant_id: &str) -> String {
-        // Entra writes {tenantid}; Microsoft's pages also have {tenantId}.
-        self.0.replace("{tenantid}", tenant_id).replace("{tenantId}", tenant_id)
+        PLACEHOLDERS.iter().fold(self.0.clone(), |issuer, placeholder| issuer.replace(placeholder, tenant_id))
     }
 
     /// Whether a token of `tenant_id` that names `issuer` is this issuer's.

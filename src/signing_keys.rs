@@ -16,6 +16,7 @@ const MAX_KEYS: usize = 100;
 #[derive(Debug)]
 pub struct SigningKeys {
     issuer: IssuerTemplate,
+    cloud: Option<String>,
     version: TokenVersion,
     keys: Vec<SigningKey>,
 }
@@ -25,6 +26,7 @@ pub struct SigningKeys {
 pub struct SigningKey {
     id: String,
     issuer: Option<IssuerTemplate>,
+    cloud: Option<String>,
     modulus: Vec<u8>,
     exponent: Vec<u8>,
     // Preparing a key costs as much as a few verifications, and most keys of a set are never used.
@@ -37,19 +39,41 @@ impl SigningKeys {
     /// # Errors
     /// What is wrong, in words for the log: no JSON, or no key that could sign a token.
     pub fn parse(body: &[u8], issuer: IssuerTemplate, version: TokenVersion) -> Result<Self, &'static str> {
-        let set: Set =
-            serde_json::from_slice(body).map_err(|_| "the key set is not JSON of the form {\"keys\":[...]}")?;
-        let keys: Vec<SigningKey> = set
-            .keys
-            .into_iter()
-            .filter_map(|key| serde_json::from_value::<Jwk>(key).ok())
-            .filter_map(SigningKey::from_jwk)
-            .take(MAX_KEYS)
-            .collect();
+        let keys = signing_keys(body)?;
         if keys.is_empty() {
-            return Err("the key set holds no usable RSA signing key");
+            return Err("the key set has no usable RSA signing key");
         }
-        Ok(Self { issuer, version, keys })
+        Ok(Self { issuer, cloud: None, version, keys })
+    }
+
+    /// The same keys, of which those that name another cloud than `cloud` sign for nobody: the set for several tenants
+    /// also has keys of other clouds, under this cloud's issuer.
+    #[must_use]
+    pub fn of_cloud(self, cloud: Option<String>) -> Self {
+        Self { cloud, ..self }
+    }
+
+    /// Whether a key does not say for which of several tenants it signs, as in the v1 sets.
+    #[must_use]
+    pub fn lack_issuers(&self) -> bool {
+        self.keys.iter().any(|key| !self.has_issuer(key))
+    }
+
+    /// The same keys, those without an issuer with that of the key of the same id in `v2_key_set`.
+    ///
+    /// # Errors
+    /// See [`SigningKeys::parse`].
+    pub fn with_issuers_of(mut self, v2_key_set: &[u8]) -> Result<Self, &'static str> {
+        let others = signing_keys(v2_key_set)?;
+        for key in self.keys.iter_mut().filter(|key| key.issuer.is_none()) {
+            let mut same = others.iter().filter(|other| other.id == key.id);
+            // A key that the set has twice, with different issuers perhaps, has none.
+            if let (Some(other), None) = (same.next(), same.next()) {
+                key.issuer.clone_from(&other.issuer);
+                key.cloud = key.cloud.take().or_else(|| other.cloud.clone());
+            }
+        }
+        Ok(self)
     }
 
     /// The issuer that a token of this tenant must name.
@@ -61,12 +85,18 @@ impl SigningKeys {
     /// Whether a key of this id is in the set.
     #[must_use]
     pub fn contains(&self, key_id: &str) -> bool {
-        self.keys.iter().any(|key| key.id == key_id)
+        self.with_id(key_id).next().is_some()
     }
 
-    /// The keys of an id: one, unless the set repeats it.
+    /// The keys of an id: one, unless the set repeats it. A key of which nobody says for which of several tenants it signs
+    /// is none, so that it is looked for again.
     pub fn with_id<'a>(&'a self, key_id: &'a str) -> impl Iterator<Item = &'a SigningKey> {
-        self.keys.iter().filter(move |key| key.id == key_id)
+        self.keys.iter().filter(move |key| key.id == key_id && self.has_issuer(key))
+    }
+
+    /// What one tenant publishes is for that tenant, with or without an issuer.
+    fn has_issuer(&self, key: &SigningKey) -> bool {
+        key.issuer.is_some() || !self.issuer.is_of_several()
     }
 
     /// Whether `key` may sign for `token_issuer` of `tenant_id`.
@@ -76,7 +106,12 @@ impl SigningKeys {
     /// <https://learn.microsoft.com/entra/identity-platform/access-tokens#validate-the-issuer>
     #[must_use]
     pub fn may_sign(&self, key: &SigningKey, token_issuer: &str, tenant_id: &str) -> bool {
-        let Some(template) = &key.issuer else { return true };
+        if let (Some(own), Some(of_document)) = (&key.cloud, &self.cloud)
+            && own != of_document
+        {
+            return false;
+        }
+        let Some(template) = &key.issuer else { return self.has_issuer(key) };
         match self.version {
             TokenVersion::V1 => template.names(tenant_id),
             TokenVersion::V2 => template.for_tenant(tenant_id) == token_issuer,
@@ -100,7 +135,8 @@ impl SigningKey {
         let exponent = URL_SAFE_NO_PAD.decode(jwk.exponent?).ok()?;
         RsaPublicKey::check(&modulus, &exponent).ok()?;
         let issuer = jwk.issuer.map(IssuerTemplate::new);
-        Some(Self { id: jwk.key_id?, issuer, modulus, exponent, prepared: OnceCell::new() })
+        let cloud = jwk.cloud_instance_name;
+        Some(Self { id: jwk.key_id?, issuer, cloud, modulus, exponent, prepared: OnceCell::new() })
     }
 
     /// Whether `signature` was made by this key over what has this SHA-256.
@@ -111,6 +147,13 @@ impl SigningKey {
             .as_ref()
             .is_some_and(|key| key.verify_sha256_digest(digest, signature))
     }
+}
+
+/// The usable keys of a set.
+fn signing_keys(body: &[u8]) -> Result<Vec<SigningKey>, &'static str> {
+    let set: Set = serde_json::from_slice(body).map_err(|_| "the key set is not JSON of the form {\"keys\":[...]}")?;
+    let keys = set.keys.into_iter().filter_map(|key| serde_json::from_value::<Jwk>(key).ok());
+    Ok(keys.filter_map(SigningKey::from_jwk).take(MAX_KEYS).collect())
 }
 
 #[derive(Deserialize)]
@@ -131,6 +174,7 @@ struct Jwk {
     #[serde(rename = "kid")]
     key_id: Option<String>,
     issuer: Option<String>,
+    cloud_instance_name: Option<String>,
     #[serde(rename = "n")]
     modulus: Option<String>,
     #[serde(rename = "e")]
@@ -156,6 +200,12 @@ mod tests {
 
     fn parse(keys: Value) -> Result<SigningKeys, &'static str> {
         SigningKeys::parse(json!({ "keys": keys }).to_string().as_bytes(), template(), TokenVersion::V2)
+    }
+
+    /// Of a tenant's own set, in which keys need no issuer.
+    fn parse_of_one(keys: Value) -> Result<SigningKeys, &'static str> {
+        let issuer = IssuerTemplate::new(format!("https://login.example/{TENANT}/v2.0"));
+        SigningKeys::parse(json!({ "keys": keys }).to_string().as_bytes(), issuer, TokenVersion::V2)
     }
 
     fn key() -> Value {
@@ -193,10 +243,10 @@ mod tests {
         for (name, value) in changes {
             let mut bad = key();
             bad[name] = value.clone();
-            assert!(parse(json!([bad])).is_err(), "{name}: {value}");
+            assert!(parse_of_one(json!([bad])).is_err(), "{name}: {value}");
             let mut good = key();
             good["kid"] = json!("b");
-            let keys = parse(json!([bad, good])).unwrap();
+            let keys = parse_of_one(json!([bad, good])).unwrap();
             assert!(keys.contains("b") && !keys.contains("a"), "{name}: {value}");
         }
     }
@@ -208,8 +258,9 @@ mod tests {
         good["kid"] = json!("b");
         let mut keys = vec![other; 10 * super::MAX_KEYS];
         keys.push(good);
-        assert!(parse(json!(keys)).unwrap().contains("b"));
-        assert_eq!(parse(json!(vec![key(); 10 * super::MAX_KEYS])).unwrap().with_id("a").count(), super::MAX_KEYS);
+        assert!(parse_of_one(json!(keys)).unwrap().contains("b"));
+        let repeated = parse_of_one(json!(vec![key(); 10 * super::MAX_KEYS])).unwrap();
+        assert_eq!(repeated.with_id("a").count(), super::MAX_KEYS);
     }
 
     #[test]
@@ -221,23 +272,90 @@ mod tests {
 
     #[test]
     fn a_key_signs_for_its_own_issuer_alone() {
-        let with_issuer = |issuer: Value| {
-            let mut key = key();
-            key["issuer"] = issuer;
-            parse(json!([key])).unwrap()
-        };
         let iss = format!("https://login.example/{TENANT}/v2.0");
-        for (issuer, may) in [
-            (Value::Null, true),
-            (json!("https://login.example/{tenantid}/v2.0"), true),
-            (json!("https://login.example/{tenantId}/v2.0"), true),
-            (json!(iss), true),
-            (json!(MSA), false),
-            (json!("https://other.example/{tenantid}/v2.0"), false),
+        let one_tenant = IssuerTemplate::new(iss.clone());
+        for (issuer, of_several, of_one) in [
+            (Value::Null, false, true),
+            (json!("https://login.example/{tenantid}/v2.0"), true, true),
+            (json!("https://login.example/{tenantId}/v2.0"), true, true),
+            (json!(iss), true, true),
+            (json!(MSA), false, false),
+            (json!("https://other.example/{tenantid}/v2.0"), false, false),
         ] {
-            let keys = with_issuer(issuer.clone());
-            let key = keys.with_id("a").next().unwrap();
-            assert_eq!(keys.may_sign(key, &iss, TENANT), may, "{issuer}");
+            let mut key = key();
+            key["issuer"] = issuer.clone();
+            let body = json!({ "keys": [key] }).to_string();
+            for (document, may) in [(template(), of_several), (one_tenant.clone(), of_one)] {
+                let keys = SigningKeys::parse(body.as_bytes(), document, TokenVersion::V2).unwrap();
+                assert_eq!(may_sign(&keys, &iss), may, "{issuer}");
+                assert_eq!(keys.contains("a"), !issuer.is_null() || may, "{issuer}");
+            }
+        }
+    }
+
+    fn may_sign(keys: &SigningKeys, issuer: &str) -> bool {
+        keys.with_id("a").any(|key| keys.may_sign(key, issuer, TENANT))
+    }
+
+    #[test]
+    fn a_v1_key_has_the_issuer_of_the_same_key_in_the_v2_set() {
+        let v1_issuer = "https://sts.windows.net/{tenantid}/";
+        let iss = v1_issuer.replace("{tenantid}", TENANT);
+        let v1 = || {
+            let body = json!({ "keys": [key()] }).to_string();
+            SigningKeys::parse(body.as_bytes(), IssuerTemplate::new(v1_issuer.to_owned()), TokenVersion::V1).unwrap()
+        };
+        assert!(v1().lack_issuers() && !may_sign(&v1(), &iss));
+        let with = |changes: &[Value]| {
+            let keys: Vec<Value> = changes
+                .iter()
+                .map(|change| {
+                    let mut key = key();
+                    change.as_object().unwrap().iter().for_each(|(name, value)| key[name] = value.clone());
+                    key
+                })
+                .collect();
+            let keys =
+                v1().of_cloud(Some("here".to_owned())).with_issuers_of(json!({"keys": keys}).to_string().as_bytes());
+            may_sign(&keys.unwrap(), &iss)
+        };
+        let of_organisations = json!({"issuer": "https://login.example/{tenantid}/v2.0"});
+        let of_tenant = json!({"issuer": format!("https://login.example/{TENANT}/v2.0")});
+        let of_personal_accounts = json!({"issuer": MSA});
+        for (v2_keys, may) in [
+            (vec![of_organisations.clone()], true),
+            (vec![of_tenant], true),
+            (vec![of_personal_accounts.clone()], false),
+            (vec![json!({"issuer": "https://login.example/{tenantid}/v2.0", "kid": "b"})], false),
+            (
+                vec![json!({"issuer": "https://login.example/{tenantid}/v2.0", "cloud_instance_name": "elsewhere"})],
+                false,
+            ),
+            (vec![json!({})], false),
+            (vec![], false),
+            (vec![of_organisations, of_personal_accounts], false),
+        ] {
+            assert_eq!(with(&v2_keys), may, "{v2_keys:?}");
+        }
+        assert!(v1().with_issuers_of(b"<html>").is_err());
+    }
+
+    #[test]
+    fn a_key_of_another_cloud_signs_for_nobody() {
+        let iss = format!("https://login.example/{TENANT}/v2.0");
+        for (of_key, of_document, may) in [
+            (json!("microsoftonline.com"), Some("microsoftonline.com"), true),
+            (json!("microsoftonline.us"), Some("microsoftonline.com"), false),
+            (json!("microsoftonline.us"), None, true),
+            (Value::Null, Some("microsoftonline.com"), true),
+        ] {
+            let mut key = key();
+            key["issuer"] = json!("https://login.example/{tenantid}/v2.0");
+            key["cloud_instance_name"] = of_key.clone();
+            let keys = parse(json!([key])).unwrap().of_cloud(of_document.map(str::to_owned));
+            assert_eq!(may_sign(&keys, &iss), may, "{of_key} {of_document:?}");
+            // It is known, so that nobody looks for it again and again.
+            assert!(keys.contains("a"));
         }
     }
 }

@@ -35,15 +35,30 @@ pub(super) async fn fetch<H: Host>(
     context: &Context<H>,
     version: TokenVersion,
 ) -> Result<(KnownKeys, Record), UpstreamFault> {
-    let OpenIdConfiguration { issuer, keys_address } = fetch_configuration(context, version).await?;
-    let response = get(context, KEY_SET, &keys_address).await?;
+    let configuration = fetch_configuration(context, version).await?;
+    let (headers, key_set) = fetch_key_set(context, &configuration).await?;
     let fetched = context.host.now();
-    let fresh_until = fetched.plus(fresh_seconds(response.headers()));
-    let key_set =
-        String::from_utf8(response.into_body().into()).map_err(|_| KEY_SET.unusable("the key set is not UTF-8"))?;
-    let record = Record::new(&issuer, fetched, fresh_until, key_set);
-    let known = record.known(version).map_err(|words| KEY_SET.unusable(words))?;
+    let fresh_until = fetched.plus(fresh_seconds(&headers));
+    let unusable = |words| KEY_SET.unusable(words);
+    let mut record = Record::new(configuration, fetched, fresh_until, key_set);
+    let mut known = record.known(version).map_err(unusable)?;
+    // The v1 set for several tenants does not say which key signs for whom; the v2 set does.
+    if version == TokenVersion::V1 && known.keys.lack_issuers() {
+        let v2 = fetch_configuration(context, TokenVersion::V2).await?;
+        let (_, v2_key_set) = fetch_key_set(context, &v2).await?;
+        record = record.with_issuers_of(v2_key_set);
+        known = record.known(version).map_err(unusable)?;
+    }
     Ok((known, record))
+}
+
+async fn fetch_key_set<H: Host>(
+    context: &Context<H>,
+    configuration: &OpenIdConfiguration,
+) -> Result<(HeaderMap, String), UpstreamFault> {
+    let (head, body) = get(context, KEY_SET, &configuration.keys_address).await?.into_parts();
+    let key_set = String::from_utf8(body.into()).map_err(|_| KEY_SET.unusable("the key set is not UTF-8"))?;
+    Ok((head.headers, key_set))
 }
 
 async fn fetch_configuration<H: Host>(

@@ -11,7 +11,7 @@ use crate::{
     client_credential::ClientCredential,
     host::{Host, UnixTime},
     instance::Context,
-    openid_configuration::IssuerTemplate,
+    openid_configuration::{IssuerTemplate, OpenIdConfiguration},
     sealed_entry,
     settings::Settings,
     signing_keys::SigningKeys,
@@ -32,6 +32,12 @@ pub(super) struct Record {
     fetched: u64,
     fresh_until: u64,
     key_set: String,
+    /// `cloud_instance_name` of the metadata.
+    #[serde(default)]
+    cloud: Option<String>,
+    /// For a v1 key set of several tenants: the v2 set, whose keys name their issuers.
+    #[serde(default)]
+    v2_key_set: Option<String>,
     /// When a key that was not published was last looked up.
     #[serde(default)]
     lookup: Option<u64>,
@@ -44,9 +50,19 @@ pub(super) struct Stored {
 }
 
 impl Record {
-    pub(super) fn new(issuer: &IssuerTemplate, fetched: UnixTime, fresh_until: UnixTime, key_set: String) -> Self {
-        let issuer = issuer.as_str().to_owned();
-        Self { issuer, fetched: fetched.0, fresh_until: fresh_until.0, key_set, lookup: None }
+    pub(super) fn new(
+        configuration: OpenIdConfiguration,
+        fetched: UnixTime,
+        fresh_until: UnixTime,
+        key_set: String,
+    ) -> Self {
+        let OpenIdConfiguration { issuer, cloud, .. } = configuration;
+        let (issuer, fetched, fresh_until) = (issuer.as_str().to_owned(), fetched.0, fresh_until.0);
+        Self { issuer, fetched, fresh_until, key_set, cloud, v2_key_set: None, lookup: None }
+    }
+
+    pub(super) fn with_issuers_of(self, v2_key_set: String) -> Self {
+        Self { v2_key_set: Some(v2_key_set), ..self }
     }
 
     pub(super) fn with_lookup(self, lookup: Option<UnixTime>) -> Self {
@@ -55,7 +71,10 @@ impl Record {
 
     pub(super) fn known(&self, version: TokenVersion) -> Result<KnownKeys, &'static str> {
         let issuer = IssuerTemplate::new(self.issuer.clone());
-        let keys = SigningKeys::parse(self.key_set.as_bytes(), issuer, version)?;
+        let mut keys = SigningKeys::parse(self.key_set.as_bytes(), issuer, version)?.of_cloud(self.cloud.clone());
+        if let Some(v2_key_set) = &self.v2_key_set {
+            keys = keys.with_issuers_of(v2_key_set.as_bytes())?;
+        }
         Ok(KnownKeys { keys: Rc::new(keys), fetched: UnixTime(self.fetched), fresh_until: UnixTime(self.fresh_until) })
     }
 }

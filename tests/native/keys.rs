@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::{
     caller_tokens::{Plan, key_set, rotated_key_set, token, token_with},
-    scripted_host::{Reply, World, request_head},
+    scripted_host::{AUTHORITY, Reply, TENANT, World, request_head},
 };
 
 fn asking(token: &str) -> RequestHead {
@@ -296,17 +296,23 @@ fn stale_keys_are_renewed_beside_the_request() {
 fn last_known_good_keys_serve_for_a_day() {
     let world = World::new();
     world.set("token_store_slots", "0");
-    let long = || token_with(|plan| plan.claim("exp", crate::scripted_host::NOW + 200_000));
-    assert_eq!(world.get(&long()).status, 200);
+    let current = || {
+        let now = world.script.now.get();
+        token_with(|plan| {
+            plan.claim("nbf", now);
+            plan.claim("exp", now + 3600);
+        })
+    };
+    assert_eq!(world.get(&current()).status, 200);
     let outage = || Reply::fault(SendFault::Broken("refused".into()));
     for _ in 0..11 {
         world.pass(2 * 3600);
         world.next("metadata", [outage(), outage()]);
-        assert_eq!(world.get(&long()).status, 200);
+        assert_eq!(world.get(&current()).status, 200);
     }
     world.pass(2 * 3600);
     world.next("metadata", [outage(), outage()]);
-    world.get(&long()).is(502, "entra_unreachable");
+    world.get(&current()).is(502, "entra_unreachable");
 }
 
 #[test]
@@ -395,4 +401,78 @@ fn keys_of_the_wrong_kind_sign_for_nobody() {
     keys["keys"][1]["issuer"] = json!("https://login.example/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0");
     world.next("keys", [Reply::json(200, &keys)]);
     world.get(&of_key("key-2")).is(401, "invalid_token");
+}
+
+fn without_issuers(mut keys: serde_json::Value) -> serde_json::Value {
+    for key in keys["keys"].as_array_mut().unwrap() {
+        key.as_object_mut().unwrap().remove("issuer");
+    }
+    keys
+}
+
+fn several_directories() -> World {
+    let world = World::new();
+    world.set("tenant_id", "organizations").set("allowed_tenants", TENANT);
+    world
+}
+
+#[test]
+fn v1_keys_have_the_issuers_of_the_v2_keys_where_there_are_several_directories() {
+    let v1 = || token_with(Plan::version_1);
+    let issuer_is = |issuer: serde_json::Value| {
+        let mut keys = key_set();
+        keys["keys"][0]["issuer"] = issuer;
+        keys
+    };
+    let cases = [
+        (key_set(), 200),
+        (issuer_is(json!(format!("{AUTHORITY}/{TENANT}/v2.0"))), 200),
+        (issuer_is(json!(format!("{AUTHORITY}/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0"))), 401),
+        (issuer_is(json!(null)), 401),
+        (rotated_key_set("key-2")["keys"].as_array().map(|keys| json!({"keys": [keys[1]]})).unwrap(), 401),
+    ];
+    for (v2_keys, status) in cases {
+        let world = several_directories();
+        world.next("keys-v1", (0..3).map(|_| Reply::json(200, &without_issuers(key_set()))));
+        world.next("keys", (0..3).map(|_| Reply::json(200, &v2_keys)));
+        assert_eq!(world.get(&v1()).status, status, "{v2_keys}");
+        // An instance that finds the record in the store judges alike.
+        let calls = world.calls("keys-v1");
+        let other = world.another_instance();
+        assert_eq!(other.get(&v1()).status, status, "{v2_keys}");
+        assert_eq!(other.calls("keys-v1"), calls, "{v2_keys}");
+    }
+    // No v2 set, no v1 keys; one directory needs none.
+    let world = several_directories();
+    world.next("keys-v1", [Reply::json(200, &without_issuers(key_set()))]);
+    world.next("keys", [Reply::new(404, "")]);
+    world.get(&v1()).is(502, "entra_unusable_answer");
+    let world = World::new();
+    world.next("keys-v1", [Reply::json(200, &without_issuers(key_set()))]);
+    assert_eq!(world.get(&v1()).status, 200);
+    assert_eq!((world.calls("keys-v1"), world.calls("keys")), (1, 0));
+}
+
+#[test]
+fn a_v2_key_without_an_issuer_signs_for_none_of_several_directories() {
+    let world = several_directories();
+    world.next("keys", (0..2).map(|_| Reply::json(200, &without_issuers(key_set()))));
+    world.get(&token()).is(401, "invalid_token");
+    assert_eq!(world.calls("token"), 0);
+}
+
+#[test]
+fn keys_of_another_cloud_sign_for_nobody() {
+    for (of_key, status) in [("microsoftonline.com", 200), ("microsoftonline.us", 401)] {
+        let world = several_directories();
+        let metadata = json!({"issuer": format!("{AUTHORITY}/{{tenantid}}/v2.0"), "cloud_instance_name": "microsoftonline.com",
+                              "jwks_uri": format!("{AUTHORITY}/organizations/discovery/v2.0/keys")});
+        let mut keys = key_set();
+        keys["keys"][0]["cloud_instance_name"] = json!(of_key);
+        world.next("metadata", [Reply::json(200, &metadata)]);
+        world.next("keys", [Reply::json(200, &keys)]);
+        assert_eq!(world.get(&token()).status, status, "{of_key}");
+        assert_eq!(world.another_instance().get(&token()).status, status, "{of_key}");
+        assert_eq!(world.calls("keys"), 1, "{of_key}");
+    }
 }
