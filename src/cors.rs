@@ -6,12 +6,19 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::settings::Settings;
 
-/// What scripts may read of an answer beside its body.
+/// What scripts may read of an answer besides its body.
 const EXPOSED: HeaderValue = HeaderValue::from_static(
     "WWW-Authenticate, Retry-After, ETag, Server-Timing, request-id, client-request-id, traceparent",
 );
-const REQUEST_HEADERS: HeaderValue =
-    HeaderValue::from_static("Authorization, client-request-id, traceparent, tracestate, If-None-Match");
+/// What scripts may send: anything, since this API ignores what it does not know, and libraries add headers that the page's
+/// author never sees. The wildcard does not stand for `Authorization` (the Fetch standard, "CORS-preflight fetch"). What
+/// Microsoft's libraries and telemetry send is named as well, for browsers that do not know the wildcard.
+const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static(
+    "Authorization, Accept, Accept-Language, Content-Type, Cache-Control, Pragma, If-None-Match, If-Modified-Since, \
+     X-Requested-With, client-request-id, return-client-request-id, request-id, request-context, traceparent, tracestate, \
+     baggage, correlation-context, sdkversion, ms-cv, x-ms-client-request-id, x-ms-request-id, x-ms-useragent, \
+     x-ms-effective-locale, x-client-SKU, x-client-Ver, *",
+);
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD");
 /// Two hours: the longest that Chromium keeps.
 const PREFLIGHT_SECONDS: HeaderValue = HeaderValue::from_static("7200");
@@ -32,7 +39,7 @@ pub fn allowed_origin<'a>(request: &'a HeaderMap, settings: &Settings) -> Option
     (origins.next().is_none() && settings.allowed_origins.contains(origin)).then_some(origin)
 }
 
-/// Adds what a browser needs to let its page read an answer. Caches are told in any case that the origin matters.
+/// Adds what a browser needs to let its page read an answer. Caches learn in any case that the origin matters.
 pub fn add_to_answer(answer: &mut HeaderMap, request: &HeaderMap, settings: &Settings) {
     if settings.allowed_origins.is_empty() {
         return;
