@@ -27,7 +27,7 @@ impl BearerChallenge {
     }
 
     /// Adds a parameter. Characters that would end the quoted string, and all that is not printable ASCII, are left out;
-    /// nothing that a caller or an upstream writes is ever put here as it came.
+    /// nothing that a caller or an upstream wrote is ever put here unchanged.
     #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.0.push(',');
@@ -58,61 +58,73 @@ impl BearerChallenge {
     }
 }
 
-/// The claims that a 401 of Graph asks for: those of a Bearer challenge with `error="insufficient_claims"`, among
-/// however many challenges on however many lines.
+/// The claims that an answer of Graph asks for: those of a Bearer challenge, among however many challenges on however many
+/// lines.
+///
+/// Its `error` does not count. Microsoft documents `insufficient_claims`, and other services send `invalid_token` with the
+/// same claims; whichever it is, a token with these claims is what is wanted.
 #[must_use]
 pub fn requested_claims(headers: &HeaderMap) -> Option<String> {
     headers
         .get_all(WWW_AUTHENTICATE)
         .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(challenges)
+        .flat_map(|value| challenges(&String::from_utf8_lossy(value.as_bytes())))
         .filter(|challenge| challenge.scheme.eq_ignore_ascii_case("bearer"))
-        .filter(|challenge| challenge.parameter("error") == Some("insufficient_claims"))
-        .find_map(|challenge| {
-            let bytes = LENIENT.decode(challenge.parameter("claims")?).ok()?;
-            claims_challenge(std::str::from_utf8(&bytes).ok()?)
-        })
+        .flat_map(|challenge| challenge.parameters)
+        .filter(|(name, _)| name.eq_ignore_ascii_case("claims"))
+        .find_map(|(_, value)| decoded_claims(&value))
 }
 
-#[derive(Debug, Default)]
+/// Claims in base64 or base64url, which some of Microsoft's libraries write.
+fn decoded_claims(value: &str) -> Option<String> {
+    let standard: String = value.chars().map(in_standard_alphabet).collect();
+    let bytes = LENIENT.decode(standard).ok()?;
+    claims_challenge(std::str::from_utf8(&bytes).ok()?)
+}
+
+const fn in_standard_alphabet(character: char) -> char {
+    match character {
+        '-' => '+',
+        '_' => '/',
+        other => other,
+    }
+}
+
+#[derive(Debug)]
 struct Challenge {
     scheme: String,
     parameters: Vec<(String, String)>,
 }
 
-impl Challenge {
-    fn parameter(&self, name: &str) -> Option<&str> {
-        self.parameters.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
-    }
-}
-
-/// The challenges of one header line. What cannot be read ends the reading.
+/// The challenges of one header line. Graph's are not always well-formed: what cannot be read is skipped as far as the next
+/// comma.
 fn challenges(line: &str) -> Vec<Challenge> {
     let mut challenges: Vec<Challenge> = Vec::new();
     let mut rest = line;
     loop {
         rest = rest.trim_start_matches([' ', '\t', ',']);
-        let (word, after) = token(rest);
-        if word.is_empty() {
+        if rest.is_empty() {
             return challenges;
         }
-        // A word before "=" is a parameter; any other begins the next challenge.
-        match after.trim_start_matches([' ', '\t']).strip_prefix('=') {
-            Some(value) => {
-                let Some((value, after)) = parameter_value(value.trim_start_matches([' ', '\t'])) else {
-                    return challenges;
-                };
+        let (word, after) = token(rest);
+        let next = after.trim_start_matches([' ', '\t']);
+        rest = match next.strip_prefix('=') {
+            // A word before "=" is a parameter of the last challenge.
+            Some(value) if !word.is_empty() => {
+                let (value, after) = parameter_value(value.trim_start_matches([' ', '\t']));
                 if let Some(challenge) = challenges.last_mut() {
                     challenge.parameters.push((word.to_owned(), value));
                 }
-                rest = after;
+                after
             }
-            None => {
+            // A word before a space and something else begins a challenge.
+            None if !word.is_empty() && next.len() < after.len() => {
                 challenges.push(Challenge { scheme: word.to_owned(), parameters: Vec::new() });
-                rest = after;
+                next
             }
-        }
+            // A scheme without parameters, or nothing that can be read.
+            _ => after.find(',').and_then(|comma| after.get(comma..)).unwrap_or_default(),
+        };
     }
 }
 
@@ -124,56 +136,104 @@ fn token(text: &str) -> (&str, &str) {
     text.split_at_checked(end).unwrap_or((text, ""))
 }
 
-/// A token or a quoted string (section 5.6.4), and what follows it.
-fn parameter_value(text: &str) -> Option<(String, &str)> {
+/// A quoted string (section 5.6.4), or what stands in place of a token: Graph sends addresses without quotes, so it goes to
+/// the next comma or space. With it, what follows. A quoted string that does not end is whatever is left.
+fn parameter_value(text: &str) -> (String, &str) {
     let Some(quoted) = text.strip_prefix('"') else {
-        let (value, after) = token(text);
-        return Some((value.to_owned(), after));
+        let end = text.find([' ', '\t', ',']).unwrap_or(text.len());
+        let (value, after) = text.split_at_checked(end).unwrap_or((text, ""));
+        return (value.to_owned(), after);
     };
     let mut value = String::new();
     let mut characters = quoted.chars();
-    loop {
-        match characters.next()? {
-            '"' => return Some((value, characters.as_str())),
-            '\\' => value.push(characters.next()?),
+    while let Some(character) = characters.next() {
+        match character {
+            '"' => break,
+            '\\' => value.extend(characters.next()),
             character => value.push(character),
         }
     }
+    (value, characters.as_str())
 }
 
 #[cfg(test)]
 mod tests {
-    use base64::{Engine, engine::general_purpose::STANDARD};
+    use base64::{
+        Engine,
+        engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD},
+    };
     use http::{HeaderMap, HeaderValue, header::WWW_AUTHENTICATE};
+    use proptest::prelude::*;
 
-    use super::{BearerChallenge, requested_claims};
+    use super::{BearerChallenge, challenges, requested_claims};
 
     const CLAIMS: &str = r#"{"access_token":{"nbf":{"essential":true,"value":"1752041837"}}}"#;
+    /// In base64url these look different.
+    const CLAIMS_WITH_SIGNS: &str = r#"{"access_token":{"a":{"value":"~~~???>>>"}}}"#;
 
     fn read(lines: &[String]) -> Option<String> {
         let mut headers = HeaderMap::new();
         for line in lines {
-            headers.append(WWW_AUTHENTICATE, HeaderValue::from_str(line).unwrap());
+            headers.append(WWW_AUTHENTICATE, HeaderValue::from_bytes(line.as_bytes()).unwrap());
         }
         requested_claims(&headers)
     }
 
     #[test]
-    fn claims_are_found_among_challenges() {
+    fn claims_are_found_in_every_form_that_was_recorded() {
         let claims = STANDARD.encode(CLAIMS);
-        let unpadded = claims.trim_end_matches('=');
-        let cases = [
-            vec![format!(r#"Bearer realm="", error="insufficient_claims", claims="{claims}""#)],
-            vec![format!(r#"Bearer realm="",error="insufficient_claims",claims="{unpadded}""#)],
-            vec![format!(
-                r#"Bearer realm="", authorization_uri="https://login.example/a,b=c", client_id="x", error_description="one, two=three \"four\"", error="insufficient_claims", claims="{claims}", PoP realm="", error="none", claims="x""#
-            )],
-            vec![format!(r#"PoP realm="", claims="x", BEARER claims="{claims}" , ERROR = "insufficient_claims""#)],
-            vec!["PoP realm=\"\"".to_owned(), format!(r#"Bearer error=insufficient_claims, claims="{claims}""#)],
-            vec![format!(r#"Negotiate, Bearer error="insufficient_claims", claims="{claims}""#)],
+        let nonce = "n".repeat(450);
+        let lines = [
+            // Graph 2025 (Azure/azure-cli#31777), with a second challenge behind it.
+            format!(
+                r#"Bearer realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize", client_id="00000003-0000-0000-c000-000000000000", error_description="Continuous access evaluation resulted in challenge with result: InteractionRequired and code: LocationConditionEvaluationSatisfied", error="insufficient_claims", claims="{claims}", PoP realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize", client_id="00000003-0000-0000-c000-000000000000", nonce="{nonce}""#
+            ),
+            // The other order.
+            format!(
+                r#"PoP realm="", nonce="{nonce}", claims="x", Bearer realm="", error="insufficient_claims", claims="{claims}""#
+            ),
+            // An address without quotes (microsoftgraph/msgraph-sdk-dotnet#1416).
+            format!(
+                r#"Bearer realm="", authorization_uri=https://login.microsoftonline.com/common/oauth2/authorize, client_id="00000003-0000-0000-c000-000000000000", error="insufficient_claims", claims="{claims}", errorDescription="Continuous access evaluation resulted in claims challenge""#
+            ),
+            format!(
+                r#"Bearer authorization_uri=https://login.example/authorize?a=b&c=d:e error=insufficient_claims claims={claims}"#
+            ),
+            // Another error, or none.
+            format!(
+                r#"Bearer realm="", error="invalid_token", error_description="User session has been revoked", claims="{claims}""#
+            ),
+            format!(r#"Bearer claims="{claims}""#),
+            // Written by other people.
+            format!(r#"BEARER claims="{claims}" , ERROR = "insufficient_claims""#),
+            format!(r#"Bearer realm="" error="insufficient_claims" claims="{claims}""#),
+            format!(r#"Negotiate, Bearer error="insufficient_claims", claims="{claims}""#),
+            format!(r#"Negotiate YIIabc+/=, Bearer error="insufficient_claims", claims="{claims}""#),
+            format!(r#"Bearer error="insufficient_claims", NTLM, claims="{claims}""#),
+            format!(r#"Bearer error_description="one, two=three \"four\"", claims="{claims}""#),
+            // Nothing of it can be read but the last.
+            format!(r#"Bearer {{odd}}; =, "x", ==, error_description="naïve", realm=", claims=", claims="{claims}""#),
+            format!(r#"Bearer claims="?", claims="{claims}""#),
+            format!(r#"Bearer claims="", Bearer claims="{claims}""#),
         ];
-        for lines in cases {
-            assert_eq!(read(&lines).as_deref(), Some(CLAIMS), "{lines:?}");
+        for line in lines {
+            assert_eq!(read(std::slice::from_ref(&line)).as_deref(), Some(CLAIMS), "{line}");
+        }
+        let on_lines = ["PoP realm=\"\"".to_owned(), String::new(), format!(r#"Bearer claims="{claims}""#)];
+        assert_eq!(read(&on_lines).as_deref(), Some(CLAIMS));
+    }
+
+    #[test]
+    fn claims_are_base64_of_either_alphabet() {
+        let standard = STANDARD.encode(CLAIMS_WITH_SIGNS);
+        assert!(standard.contains(['+', '/']));
+        for claims in [
+            standard.as_str(),
+            standard.trim_end_matches('='),
+            &URL_SAFE.encode(CLAIMS_WITH_SIGNS),
+            &URL_SAFE_NO_PAD.encode(CLAIMS_WITH_SIGNS),
+        ] {
+            assert_eq!(read(&[format!(r#"Bearer claims="{claims}""#)]).as_deref(), Some(CLAIMS_WITH_SIGNS), "{claims}");
         }
     }
 
@@ -182,10 +242,10 @@ mod tests {
         let claims = STANDARD.encode(CLAIMS);
         let cases = [
             r#"Bearer realm="", authorization_uri="https://login.example""#.to_owned(),
-            format!(r#"Bearer error="invalid_token", claims="{claims}""#),
             format!(r#"PoP error="insufficient_claims", claims="{claims}""#),
             format!(r#"Bearer error="insufficient_claims", PoP claims="{claims}""#),
             format!(r#"Bearer error_description="error=\"insufficient_claims\", claims=\"{claims}\"""#),
+            format!(r#"claims="{claims}""#),
             r#"Bearer error="insufficient_claims", claims="!!""#.to_owned(),
             format!(r#"Bearer error="insufficient_claims", claims="{}""#, STANDARD.encode("[]")),
             r#"Bearer error="insufficient_claims", claims="eyJ"#.to_owned(),
@@ -203,5 +263,23 @@ mod tests {
         assert_eq!(requested_claims(&HeaderMap::from_iter([(WWW_AUTHENTICATE, value)])).as_deref(), Some(CLAIMS));
         let hostile = BearerChallenge::new("a\"b\r\nc\\", "u").into_value().unwrap();
         assert_eq!(hostile, r#"Bearer realm="abc", authorization_uri="u""#);
+    }
+
+    proptest! {
+        #[test]
+        fn any_line_is_read(line in ".{0,200}") {
+            challenges(&line);
+        }
+
+        #[test]
+        fn lines_of_its_own_signs_are_read(line in r#"[a-bA-B=", \t\\:/é]{0,40}"#) {
+            challenges(&line);
+        }
+
+        #[test]
+        fn whatever_stands_before_it_a_challenge_on_its_own_line_is_found(junk in "[ -~]{0,100}") {
+            let challenge = format!("Bearer claims={}", STANDARD.encode(CLAIMS));
+            prop_assert!(read(&[junk, challenge]).is_some());
+        }
     }
 }
