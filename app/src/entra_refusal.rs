@@ -30,17 +30,17 @@ pub enum Meaning {
     ConsentRequired,
     /// The redirect URI is not registered.
     RedirectUri,
-    /// Account, policy or assignment stand against it.
+    /// An account, a policy or a missing assignment forbids it.
     AccessDenied,
-    /// Entra wants to see the person again.
+    /// The person has to sign in again.
     InteractionRequired,
-    /// The code is over, or was used already.
+    /// The code has expired, or was used already.
     CodeOver,
-    /// This app's secret is wrong or over.
+    /// This app's secret is wrong or has expired.
     CredentialRefused,
     /// The registrations of app and API do not fit the settings.
     Registration,
-    /// Entra is out of order or throttles.
+    /// Entra is unavailable or throttles.
     Unavailable,
     /// Anything else.
     Other,
@@ -66,7 +66,7 @@ impl EntraRefusal {
         let number = aadsts_number(description);
         let meaning = match (error, subcode) {
             ("access_denied", Some("cancel")) => Meaning::Cancelled,
-            _ => Meaning::of(error, None, number),
+            _ => Meaning::of(error, None, number.as_slice()),
         };
         Self {
             meaning,
@@ -80,35 +80,65 @@ impl EntraRefusal {
     /// A refusal of the token endpoint; `None` if `body` is not one.
     #[must_use]
     pub fn at_token_endpoint(body: &[u8]) -> Option<Self> {
-        let told: TokenError = serde_json::from_slice(body).ok()?;
-        let number = told.error_codes.first().copied().or_else(|| aadsts_number(&told.error_description));
+        let refusal: TokenError = serde_json::from_slice(body).ok()?;
+        let mut numbers = refusal.error_codes;
+        if numbers.is_empty() {
+            numbers.extend(aadsts_number(&refusal.error_description));
+        }
         Some(Self {
-            meaning: Meaning::of(&told.error, told.suberror.as_deref(), number),
-            error: word(&told.error),
-            number,
-            correlation_id: told.correlation_id,
-            trace_id: told.trace_id,
+            meaning: Meaning::of(&refusal.error, refusal.suberror.as_deref(), &numbers),
+            error: word(&refusal.error),
+            number: numbers.first().copied(),
+            correlation_id: refusal.correlation_id,
+            trace_id: refusal.trace_id,
         })
     }
 }
 
 impl Meaning {
-    /// The number decides where it says more than the words. Microsoft's list:
-    /// <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>
-    fn of(error: &str, suberror: Option<&str>, number: Option<u32>) -> Self {
-        match number.unwrap_or_default() {
-            65004 => return Self::Cancelled,
-            65001 | 90008 | 90094 | 90095 => return Self::ConsentRequired,
-            50011 | 500_112 | 500_113 => return Self::RedirectUri,
-            50020 | 50034 | 50053 | 50057 | 50105 | 50128 | 51004 | 53000..=53004 | 530_032..=530_035 => {
-                return Self::AccessDenied;
+    /// The first number decides that says more than the words.
+    fn of(error: &str, suberror: Option<&str>, numbers: &[u32]) -> Self {
+        numbers.iter().find_map(|number| Self::of_number(*number)).unwrap_or_else(|| Self::of_words(error, suberror))
+    }
+
+    /// Microsoft's list: <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>
+    const fn of_number(number: u32) -> Option<Self> {
+        Some(match number {
+            65004 => Self::Cancelled,
+            65001 | 90008 | 90094 | 90095 => Self::ConsentRequired,
+            50011 | 500_112 | 500_113 => Self::RedirectUri,
+            // Guests and accounts that the directory does not know.
+            16000 | 16003 | 50014 | 50020 | 50034 | 50128 | 50177 | 50178 | 51004 | 90072 | 500_208 | 500_571 => {
+                Self::AccessDenied
             }
-            50196 | 90055 => return Self::Unavailable,
-            54005 | 70000 | 70008 | 501_461 => return Self::CodeOver,
-            _ => {}
-        }
+            // Accounts and devices that are locked or disabled, minors, missing assignments.
+            50015 | 50053 | 50057 | 50105 | 54000 | 130_007 | 135_011 | 501_051 => Self::AccessDenied,
+            // Restrictions of the directory, or between directories and clouds.
+            50002 | 90093 | 90123 | 500_021 | 500_022 | 500_212 | 500_213 | 1_000_031 | 1_000_104 | 7_000_112 => {
+                Self::AccessDenied
+            }
+            // Conditional Access.
+            50005 | 50131 | 50161 | 50170 | 53000..=53099 | 530_000..=530_099 => Self::AccessDenied,
+            50055 | 50056 | 50058 | 50072 | 50074 | 50076 | 50078 | 50079 | 50097 | 50125 | 50127 | 50129 | 50135 => {
+                Self::InteractionRequired
+            }
+            50139 | 50140 | 50143 | 50144 | 50155 | 50158 | 50187 | 50197 | 51006 | 700_020 => {
+                Self::InteractionRequired
+            }
+            50196 | 90055 => Self::Unavailable,
+            40010 | 50000 | 50033 | 50087 | 50166 | 70012 | 90006 | 90012 | 90024 | 90033 | 90036 | 90090..=90092 => {
+                Self::Unavailable
+            }
+            230_109 | 501_621 => Self::Unavailable,
+            54005 | 70000 | 70008 | 501_481 => Self::CodeOver,
+            _ => return None,
+        })
+    }
+
+    fn of_words(error: &str, suberror: Option<&str>) -> Self {
         match (error, suberror) {
             (_, Some("consent_required")) | ("consent_required", _) => Self::ConsentRequired,
+            (_, Some("message_only" | "client_mismatch" | "protection_policy_required")) => Self::AccessDenied,
             ("access_denied", _) => Self::Cancelled,
             ("interaction_required" | "login_required" | "account_selection_required", _) => Self::InteractionRequired,
             ("invalid_grant", Some("basic_action" | "additional_action" | "user_password_expired")) => {
@@ -180,6 +210,13 @@ mod tests {
             (r#"{"error":"invalid_client","error_codes":[500112]}"#, Meaning::RedirectUri),
             (r#"{"error":"invalid_grant","suberror":"consent_required"}"#, Meaning::ConsentRequired),
             (r#"{"error":"invalid_grant","suberror":"basic_action"}"#, Meaning::InteractionRequired),
+            (r#"{"error":"invalid_grant","error_codes":[50158]}"#, Meaning::InteractionRequired),
+            (r#"{"error":"invalid_grant","suberror":"message_only","claims":"{}"}"#, Meaning::AccessDenied),
+            (r#"{"error":"interaction_required","error_codes":[90072]}"#, Meaning::AccessDenied),
+            (r#"{"error":"invalid_grant","error_codes":[500571]}"#, Meaning::AccessDenied),
+            (r#"{"error":"invalid_grant","error_codes":[530084]}"#, Meaning::AccessDenied),
+            (r#"{"error":"invalid_grant","error_codes":[70002,53011]}"#, Meaning::AccessDenied),
+            (r#"{"error":"invalid_grant","error_codes":[90033]}"#, Meaning::Unavailable),
         ] {
             assert_eq!(EntraRefusal::at_token_endpoint(body.as_bytes()).unwrap().meaning, expected, "{body}");
         }
