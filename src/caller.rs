@@ -9,11 +9,19 @@ use crate::{
     host::UnixTime,
     settings::Settings,
     signing_keys::SigningKeys,
-    unverified_token::{TokenVersion, UnverifiedToken},
+    unverified_token::{Subject, TokenVersion, UnverifiedToken},
 };
 
 /// How far Entra's clock and this machine's may differ: the five minutes of Microsoft's own libraries.
 pub const CLOCK_SKEW_SECONDS: u64 = 300;
+
+/// The longest life of an access token. Entra gives those of clients that handle claims challenges up to 28 hours, others
+/// at most a day, whatever a token lifetime policy says.
+/// <https://learn.microsoft.com/entra/identity-platform/configurable-token-lifetimes#configurable-token-lifetime-properties>
+const MAX_LIFE_SECONDS: u64 = 28 * 3600;
+
+/// How far back Entra dates `nbf`, for the sake of slow clocks.
+const BACKDATED_SECONDS: u64 = 300;
 
 /// The audiences of Microsoft Graph itself: its application id and its address.
 const GRAPH_AUDIENCES: [&str; 2] = ["00000003-0000-0000-c000-000000000000", "https://graph.microsoft.com"];
@@ -39,7 +47,8 @@ pub struct VerifiedCaller {
 /// SHA-256 of the part of a token that is signed, for which there is but one signature of a key.
 pub type AssertionDigest = [u8; 32];
 
-/// Why a token is refused. The caller is told: none of it is a secret, and whoever wrote the client needs it.
+/// Why a token is refused. The caller is told: none of it is a secret, and whoever wrote the client needs it. Ids are for
+/// the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenFault {
     /// Not three base64url parts with JSON objects in the first two.
@@ -52,20 +61,26 @@ pub enum TokenFault {
     Header,
     /// `kid` is missing or not an id.
     KeyId,
+    /// Bound to a key (RFC 7800, RFC 8705, RFC 9449), or the proof that goes with such a token.
+    KeyBound,
     /// A token that Entra issued for Microsoft Graph.
     MeantForGraph,
+    /// An ID token, which tells a client who signed in and opens no API.
+    IdToken,
     /// A claim is missing or not of its type.
     Claim(&'static str),
-    /// Of a directory that may not call.
-    Tenant,
-    /// For another application.
-    Audience,
+    /// From this directory, which may not call.
+    Tenant(Uuid),
+    /// For another application: this one, if the token names it by its id.
+    Audience(Option<Uuid>),
     /// From another issuer.
     Issuer,
-    /// Its time has not come.
+    /// Not valid yet.
     NotYetValid,
-    /// Its time is over.
+    /// Expired.
     Expired,
+    /// Valid for longer than any token that Entra issues.
+    Lifetime,
     /// Entra publishes no key of this id.
     UnknownKey,
     /// The key exists, but not for this issuer.
@@ -83,8 +98,8 @@ pub enum CallerRefusal {
     AppOnly,
     /// The token holds none of the required scopes.
     ScopeMissing,
-    /// The application is not on the list of those that may call.
-    ClientNotAllowed,
+    /// The application, this one if it has an id, is not on the list of those that may call.
+    ClientNotAllowed(Option<Uuid>),
 }
 
 impl UnverifiedCaller {
@@ -100,17 +115,20 @@ impl UnverifiedCaller {
             return Err(TokenFault::MeantForGraph);
         }
         if !is_audience(&claims.audience, claims.version, settings) {
-            return Err(TokenFault::Audience);
+            return Err(TokenFault::Audience(entra_id(&claims.audience)));
         }
         let tenant_id = entra_id(&claims.tenant_id).ok_or(TokenFault::Claim("tid"))?;
         if !settings.tenancy.admits(tenant_id) {
-            return Err(TokenFault::Tenant);
+            return Err(TokenFault::Tenant(tenant_id));
         }
         if now >= claims.expires.plus(CLOCK_SKEW_SECONDS) {
             return Err(TokenFault::Expired);
         }
         if claims.not_before.is_some_and(|not_before| now.plus(CLOCK_SKEW_SECONDS) < not_before) {
             return Err(TokenFault::NotYetValid);
+        }
+        if lives_too_long(claims.expires, claims.not_before, now) {
+            return Err(TokenFault::Lifetime);
         }
         Ok(Self { token, tenant_id })
     }
@@ -137,7 +155,7 @@ impl UnverifiedCaller {
         prove(&token, &digest, keys).map_err(CallerRefusal::Token)?;
 
         let (assertion, claims) = token.into_parts();
-        if claims.app_only {
+        if claims.subject == Subject::Application {
             return Err(CallerRefusal::AppOnly);
         }
         if !claims.scopes.iter().any(|scope| settings.required_scopes.contains(scope)) {
@@ -147,7 +165,7 @@ impl UnverifiedCaller {
         if !settings.allowed_clients.is_empty()
             && !client.is_some_and(|client| settings.allowed_clients.contains(&client))
         {
-            return Err(CallerRefusal::ClientNotAllowed);
+            return Err(CallerRefusal::ClientNotAllowed(client));
         }
         let object_id = claims.object_id.as_deref().and_then(entra_id);
         Ok(VerifiedCaller { assertion, digest, tenant_id, object_id, client, expires: claims.expires })
@@ -210,6 +228,12 @@ fn prove(token: &UnverifiedToken, digest: &AssertionDigest, keys: &SigningKeys) 
     Err(fault)
 }
 
+/// Whether a token is valid for longer than Entra issues any, counted from now or from its own beginning.
+fn lives_too_long(expires: UnixTime, not_before: Option<UnixTime>, now: UnixTime) -> bool {
+    expires > now.plus(MAX_LIFE_SECONDS).plus(CLOCK_SKEW_SECONDS)
+        || not_before.is_some_and(|not_before| expires > not_before.plus(MAX_LIFE_SECONDS).plus(2 * BACKDATED_SECONDS))
+}
+
 /// v2 tokens name the client id; v1 tokens that, or an Application ID URI as registered, with or without a slash at its
 /// end. ADAL's clients asked for `spn:` and the client id.
 /// <https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference#payload-claims>
@@ -234,11 +258,36 @@ fn entra_id(text: &str) -> Option<Uuid> {
 
 #[cfg(test)]
 mod tests {
-    use super::is_audience;
+    use super::{is_audience, lives_too_long};
     use crate::{
+        host::UnixTime,
         settings::tests::{CLIENT, with},
         unverified_token::TokenVersion,
     };
+
+    #[test]
+    fn no_token_lives_longer_than_entra_lets_it() {
+        const HOUR: u64 = 3600;
+        let now = UnixTime(1000 * HOUR);
+        let at = |hours: u64| UnixTime(hours * HOUR);
+        for (not_before, expires, too_long) in [
+            (Some(at(1000)), at(1001), false),
+            (Some(UnixTime(now.0 - 300)), at(1024), false),
+            (Some(UnixTime(now.0 - 300)), at(1028), false),
+            (Some(at(974)), at(1002), false),
+            (None, at(1028), false),
+            // As far as clocks may differ.
+            (None, UnixTime(at(1028).0 + 300), false),
+            (None, UnixTime(at(1028).0 + 301), true),
+            (Some(at(1000)), at(1029), true),
+            (Some(at(973)), at(1002), true),
+            (Some(UnixTime(0)), at(1001), true),
+            (None, at(1000 + 365 * 24), true),
+            (None, UnixTime(u64::MAX), true),
+        ] {
+            assert_eq!(lives_too_long(expires, not_before, now), too_long, "{not_before:?} {expires:?}");
+        }
+    }
 
     #[test]
     fn audiences_are_the_client_id_and_the_uris_of_this_api() {

@@ -1,6 +1,6 @@
 //! Everything that can keep a request from its profile.
 //!
-//! What the caller is told of each stands in `problem`; what the operator is told is [`Error::cause`].
+//! What the caller learns of each is in `problem`; what the operator learns is [`Error::cause`].
 
 use std::time::Duration;
 
@@ -8,9 +8,10 @@ use uuid::Uuid;
 
 use crate::{
     bearer_token::BearerFault,
-    caller::CallerRefusal,
+    caller::{CallerRefusal, TokenFault},
     exchange_refusal::{ExchangeRefusal, Meaning},
     graph::GraphRefusal,
+    problem::{bearer_words, caller_words, query_words},
     query::QueryFault,
     settings::{self, SettingsFaults},
     upstream::{Service, UpstreamFault},
@@ -115,9 +116,9 @@ impl Error {
     pub fn cause(&self) -> String {
         match self {
             Self::NotFound | Self::MethodNotAllowed | Self::OriginNotAllowed => String::new(),
-            Self::Query(fault) => format!("query: {fault:?}"),
-            Self::Bearer(fault) => format!("authorization header: {fault:?}"),
-            Self::Caller(refusal) => format!("caller: {refusal:?}"),
+            Self::Query(fault) => query_words(*fault).to_owned(),
+            Self::Bearer(fault) => bearer_words(*fault).to_owned(),
+            Self::Caller(refusal) => caller_cause(*refusal),
             Self::Settings(faults) => format!("wrong variables: {faults}"),
             Self::Credential(fault) => format!("wrong variables: clientsecret: {fault}"),
             Self::VariableUnavailable { name, reason } => {
@@ -128,7 +129,7 @@ impl Error {
                     Service::Entra => "Entra",
                     Service::Graph => "Graph",
                 };
-                format!("{service} {}: {kind:?}", step.name)
+                format!("{service} {}: {kind}", step.name)
             }
             Self::Exchange { refusal, .. } => format!("Entra refused the exchange: {}", refusal.summary),
             Self::Graph { refusal, .. } => format!(
@@ -138,6 +139,65 @@ impl Error {
             ),
             Self::DeadlinePassed => "the request's time was over".to_owned(),
             Self::Internal(words) => words.clone(),
+        }
+    }
+}
+
+/// What the caller is told, and more where an id or a claim's name tells the operator what to compare.
+fn caller_cause(refusal: CallerRefusal) -> String {
+    let words = caller_words(refusal);
+    match refusal {
+        CallerRefusal::Token(TokenFault::Claim(name)) => format!("{words} (claim {name})"),
+        CallerRefusal::Token(TokenFault::Audience(Some(id))) => format!("{words} (aud {id})"),
+        CallerRefusal::Token(TokenFault::Tenant(id)) => {
+            format!("{words} (tid {id}; see tenant_id and allowed_tenants)")
+        }
+        CallerRefusal::ScopeMissing => format!("{words} (see required_scope)"),
+        CallerRefusal::ClientNotAllowed(Some(id)) => format!("{words} (client {id}; see allowed_clients)"),
+        CallerRefusal::ClientNotAllowed(None) => format!("{words} (it has no id; see allowed_clients)"),
+        _ => words.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::Error;
+    use crate::{
+        bearer_token::BearerFault,
+        caller::{CallerRefusal, TokenFault},
+        host::SendFault,
+        query::QueryFault,
+        upstream::{FaultKind, Service, Step},
+    };
+
+    #[test]
+    fn the_operator_reads_words() {
+        let id = Uuid::from_u128(7);
+        let step = Step { service: Service::Entra, name: "key set", timeout: std::time::Duration::ZERO, max_body: 0 };
+        let cases = [
+            (Error::Query(QueryFault::Repeated), "twice"),
+            (Error::Bearer(BearerFault::TooLong), "too long"),
+            (Error::Caller(CallerRefusal::Token(TokenFault::Claim("tid"))), "claim tid"),
+            (
+                Error::Caller(CallerRefusal::Token(TokenFault::Audience(Some(id)))),
+                "aud 00000000-0000-0000-0000-000000000007",
+            ),
+            (Error::Caller(CallerRefusal::Token(TokenFault::Audience(None))), "its aud is not this API"),
+            (Error::Caller(CallerRefusal::Token(TokenFault::Tenant(id))), "allowed_tenants"),
+            (Error::Caller(CallerRefusal::Token(TokenFault::Expired)), "has expired"),
+            (Error::Caller(CallerRefusal::ClientNotAllowed(Some(id))), "allowed_clients"),
+            (Error::Caller(CallerRefusal::ScopeMissing), "required_scope"),
+            (Error::Upstream(step.fault(FaultKind::Send(SendFault::TimedOut))), "Entra key set: no answer in time"),
+            (Error::Upstream(step.fault(FaultKind::Send(SendFault::Denied))), "denied"),
+            (Error::Upstream(step.fault(FaultKind::Send(SendFault::Broken("reset".into())))), "(reset)"),
+            (Error::Upstream(step.unusable("status 404")), "Entra key set: status 404"),
+        ];
+        for (error, words) in cases {
+            let cause = error.cause();
+            assert!(cause.contains(words), "{words} in {cause}");
+            assert!(!cause.contains(['{', '}', '"']) && !cause.contains("Some("), "{cause}");
         }
     }
 }

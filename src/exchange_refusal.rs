@@ -1,21 +1,37 @@
 //! What Entra's refusals of an exchange mean for the caller.
 //!
-//! Entra asks clients to decide by `error`, and says that its AADSTS codes may change at any time; so the order is
-//! `claims`, then `suberror`, then `error`, and codes only where the three say the same about different things.
+//! Entra asks clients to decide by `error`, and says that its AADSTS codes may change at any time. But one `error` stands
+//! for things that need different help: an `invalid_grant` may be an expired token, missing consent, a blocked account or
+//! a busy server. So the answer is judged in this order, and the first that says something decides:
+//!
+//! 1. the status, and the codes of [`CODES`] by which Entra asks to come back later, since they come under any `error`;
+//! 2. `suberror` `message_only`, which says that nothing the person does will help, even where `claims` go with it;
+//! 3. `claims`, which say exactly what will help;
+//! 4. any other `suberror`;
+//! 5. the codes of [`CODES`];
+//! 6. `error`.
+//!
+//! A code that is not listed, or that Entra replaces by another, falls through to `error`.
 //! <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>
 
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
 use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value};
+use uuid::{Uuid, uuid};
 
-use crate::{host::UnixTime, strict_json, upstream};
+use crate::{host::UnixTime, settings::Tenancy, strict_json, upstream};
 
-/// What the caller is told to wait where Entra throttles and does not say how long: MSAL's own figure.
+/// How long the caller should wait where Entra throttles and does not say: MSAL's own figure.
 const DEFAULT_THROTTLE: Duration = Duration::from_secs(60);
 
-/// The longest claims challenge that is passed on; it has to fit into a header.
+/// The longest claims challenge that is passed on: it has to fit into a header, in base64, and into the address of Entra's
+/// page. One that lists a hundred policies fits.
 const MAX_CLAIMS_BYTES: usize = 4096;
+
+/// The directory of personal Microsoft accounts.
+/// <https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference#payload-claims>
+const PERSONAL_ACCOUNTS: Uuid = uuid!("9188040d-6c67-4c5b-b112-36a304b66dad");
 
 /// Entra's refusal, understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,15 +53,17 @@ pub enum Meaning {
     ClaimsChallenge(String),
     /// The person must sign in again.
     InteractionRequired,
-    /// The caller's token is over or revoked; a new one is needed.
+    /// The caller's token has expired or was revoked; a new one is needed.
     AssertionRefused,
+    /// The caller's token is one of an application, although it did not look like one here.
+    AppOnly,
     /// Nobody has agreed that this API may call Graph for this person.
     ConsentRequired,
     /// This person may not, whatever they do.
     AccessDenied,
     /// This API's own credential was refused.
     CredentialRefused,
-    /// Something else that the operator alone can mend.
+    /// Something else that only the operator can fix.
     OperatorFault,
     /// Entra asks to come back later.
     Throttled {
@@ -54,7 +72,7 @@ pub enum Meaning {
         /// Who is asked.
         throttle: Throttle,
     },
-    /// Entra is out of order.
+    /// Entra is unavailable.
     Unavailable(Option<Duration>),
     /// Not an answer that Entra documents.
     Unusable,
@@ -86,7 +104,7 @@ impl Meaning {
             Self::Unavailable(wait) => return *wait,
             Self::Unusable => return None,
             // Another token is needed, and another is another caller here.
-            Self::ClaimsChallenge(_) | Self::AssertionRefused => 60,
+            Self::ClaimsChallenge(_) | Self::AssertionRefused | Self::AppOnly => 60,
             // Done with the token at hand, at Entra's pages or by an administrator.
             Self::InteractionRequired | Self::AccessDenied => 15,
             Self::ConsentRequired => 5,
@@ -97,26 +115,177 @@ impl Meaning {
     }
 }
 
-/// Entra counts too many like requests by one client and person. It comes as `invalid_grant`, like an expired token,
-/// but signing in again cannot mend it.
-const LOOP_DETECTED: u32 = 50196;
-const TENANT_THROTTLED: u32 = 90055;
+/// What a code means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Code {
+    /// Too many requests.
+    Throttled(Throttle),
+    /// Entra, or something that it depends on, fails for now.
+    Busy,
+    /// Consent is missing, or was withheld by an administrator.
+    Consent,
+    /// The directory does not have this API. Consent by its administrator adds it.
+    Absent,
+    /// The directory's administrator disabled this API.
+    Disabled,
+    /// The token is one of an application.
+    AppOnly,
+    /// Nothing that the person does will help; their administrator may.
+    Denied,
+    /// The person has to sign in again, and can.
+    SignIn,
+    /// The token is not accepted.
+    Token,
+    /// The same for organisations. For personal accounts: consent is missing, since the only grant in an exchange is the
+    /// token, whose time was checked here.
+    TokenOrConsent,
+    /// The registration, the settings or the request of this API are wrong.
+    Operator,
+}
 
-/// Entra does not accept the audience that this API accepted: the registration and the settings differ.
-const ASSERTION_AUDIENCE: u32 = 500131;
-
-/// Consent is missing, by the person, by an administrator.
-const CONSENT: [u32; 3] = [65001, 90094, 90095];
-
-/// The person declined; is not assigned to the application; is blocked by Conditional Access; is disabled, unknown or a
-/// guest who may not; a policy between directories forbids it.
-const DENIED: [u32; 20] = [
-    65004, 50105, 501051, 53000, 53001, 53002, 53003, 53004, 50131, 530032, 530034, 530035, 50057, 50034, 51004, 50020,
-    50014, 500212, 500213, 7000112,
+/// The codes that an exchange can end in and that say more than `error` does, each with the reason in a word, for the log.
+/// Where an answer has several codes, the earlier row decides.
+///
+/// Not here, as no exchange ends in them: codes of the sign-in pages, SAML, WS-Federation, device codes, redirect URIs,
+/// passwords and the registration of devices. Nor those about the credential, which come as `invalid_client`.
+const CODES: [(RangeInclusive<u32>, Code, &str); 133] = [
+    (50196..=50196, Code::Throttled(Throttle::Token), "loop"),
+    (90055..=90055, Code::Throttled(Throttle::Directory), "throttled"),
+    (40010..=40010, Code::Busy, "provider"),
+    (50000..=50000, Code::Busy, "entra"),
+    (50033..=50033, Code::Busy, "transient"),
+    (50087..=50087, Code::Busy, "transient"),
+    (50166..=50166, Code::Busy, "provider"),
+    (70012..=70012, Code::Busy, "entra"),
+    (90006..=90006, Code::Busy, "transient"),
+    (90012..=90012, Code::Busy, "timeout"),
+    (90024..=90024, Code::Busy, "transient"),
+    (90033..=90033, Code::Busy, "directory"),
+    (90036..=90036, Code::Busy, "directory"),
+    (90090..=90092, Code::Busy, "directory"),
+    (230_109..=230_109, Code::Busy, "backup"),
+    (501_621..=501_621, Code::Busy, "timeout"),
+    (65001..=65001, Code::Consent, "consent"),
+    (90008..=90008, Code::Consent, "consent"),
+    (90094..=90095, Code::Consent, "administrator"),
+    (70001..=70001, Code::Absent, "absent"),
+    (90099..=90099, Code::Absent, "partner"),
+    (700_011..=700_011, Code::Absent, "absent"),
+    (700_016..=700_016, Code::Absent, "absent"),
+    (700_038..=700_038, Code::Absent, "absent"),
+    (1_000_031..=1_000_031, Code::Disabled, "administrator"),
+    (7_000_112..=7_000_112, Code::Disabled, "disabled"),
+    (7_000_114..=7_000_114, Code::AppOnly, "application"),
+    (16000..=16000, Code::Denied, "guest"),
+    (16003..=16003, Code::Denied, "guest"),
+    (50014..=50014, Code::Denied, "guest"),
+    (50020..=50020, Code::Denied, "guest"),
+    (50034..=50034, Code::Denied, "unknown"),
+    (50177..=50178, Code::Denied, "guest"),
+    (51004..=51004, Code::Denied, "unknown"),
+    (90072..=90072, Code::Denied, "guest"),
+    (500_571..=500_571, Code::Denied, "guest"),
+    (50053..=50053, Code::Denied, "locked"),
+    (50057..=50057, Code::Denied, "disabled"),
+    (50015..=50015, Code::Denied, "minor"),
+    (54000..=54000, Code::Denied, "minor"),
+    (50105..=50105, Code::Denied, "assignment"),
+    (501_051..=501_051, Code::Denied, "assignment"),
+    (65004..=65004, Code::Denied, "declined"),
+    (90093..=90093, Code::Denied, "directory"),
+    (90123..=90123, Code::Denied, "provider"),
+    (50161..=50161, Code::Denied, "provider"),
+    (50170..=50170, Code::Denied, "provider"),
+    (130_007..=130_007, Code::Denied, "device"),
+    (135_011..=135_011, Code::Denied, "device"),
+    (50002..=50002, Code::Denied, "restriction"),
+    (500_021..=500_022, Code::Denied, "restriction"),
+    (500_208..=500_208, Code::Denied, "domain"),
+    (500_212..=500_213, Code::Denied, "directories"),
+    (1_000_104..=1_000_104, Code::Denied, "cloud"),
+    (50005..=50005, Code::Denied, "policy"),
+    (50131..=50131, Code::Denied, "policy"),
+    // The whole family: compliant and joined devices, approved and protected applications, risk, security policies,
+    // token protection, and whatever is added.
+    (53000..=53099, Code::Denied, "policy"),
+    (530_000..=530_099, Code::Denied, "policy"),
+    (16001..=16002, Code::SignIn, "account"),
+    (160_021..=160_021, Code::SignIn, "session"),
+    (50055..=50056, Code::SignIn, "password"),
+    (50058..=50058, Code::SignIn, "session"),
+    (50072..=50072, Code::SignIn, "factor"),
+    (50074..=50074, Code::SignIn, "factor"),
+    (50076..=50076, Code::SignIn, "factor"),
+    (50078..=50079, Code::SignIn, "factor"),
+    (50085..=50085, Code::SignIn, "provider"),
+    (50097..=50097, Code::SignIn, "device"),
+    (50125..=50125, Code::SignIn, "password"),
+    (50127..=50127, Code::SignIn, "device"),
+    (50129..=50129, Code::SignIn, "device"),
+    (50135..=50135, Code::SignIn, "password"),
+    (50139..=50140, Code::SignIn, "session"),
+    (50143..=50143, Code::SignIn, "session"),
+    (50144..=50144, Code::SignIn, "password"),
+    (50155..=50155, Code::SignIn, "device"),
+    (50158..=50158, Code::SignIn, "provider"),
+    (50168..=50168, Code::SignIn, "device"),
+    (50180..=50180, Code::SignIn, "device"),
+    (50187..=50187, Code::SignIn, "device"),
+    (50197..=50197, Code::SignIn, "account"),
+    (50199..=50199, Code::SignIn, "confirmation"),
+    (51006..=51006, Code::SignIn, "device"),
+    (700_020..=700_020, Code::SignIn, "interaction"),
+    (50006..=50006, Code::Token, "signature"),
+    (50013..=50013, Code::Token, "assertion"),
+    (50027..=50027, Code::Token, "assertion"),
+    (50089..=50089, Code::Token, "expired"),
+    (50120..=50120, Code::Token, "header"),
+    (50132..=50133, Code::Token, "password"),
+    (50173..=50173, Code::Token, "revoked"),
+    (70008..=70008, Code::Token, "expired"),
+    (70043..=70043, Code::Token, "frequency"),
+    (90016..=90016, Code::Token, "claim"),
+    (240_002..=240_002, Code::Token, "kind"),
+    (500_133..=500_133, Code::Token, "expired"),
+    (700_082..=700_082, Code::Token, "expired"),
+    (700_084..=700_084, Code::Token, "expired"),
+    (900_384..=900_384, Code::Token, "signature"),
+    (70000..=70000, Code::TokenOrConsent, "grant"),
+    // Entra does not accept the audience that this API accepted: the registration and the settings differ.
+    (500_131..=500_131, Code::Operator, "audience"),
+    (50001..=50001, Code::Operator, "resource"),
+    (50003..=50003, Code::Operator, "key"),
+    (50007..=50007, Code::Operator, "certificate"),
+    (50010..=50010, Code::Operator, "audience"),
+    (50042..=50043, Code::Operator, "salt"),
+    (50124..=50124, Code::Operator, "claims"),
+    (50146..=50146, Code::Operator, "key"),
+    (50194..=50194, Code::Operator, "tenancy"),
+    (65002..=65002, Code::Operator, "preauthorization"),
+    (65005..=65005, Code::Operator, "permission"),
+    (67003..=67003, Code::Operator, "identity"),
+    (70003..=70003, Code::Operator, "grant"),
+    (70011..=70011, Code::Operator, "scope"),
+    (90002..=90002, Code::Operator, "tenant"),
+    (90009..=90009, Code::Operator, "audience"),
+    (90014..=90014, Code::Operator, "request"),
+    (90023..=90023, Code::Operator, "request"),
+    (90027..=90027, Code::Operator, "version"),
+    (90038..=90038, Code::Operator, "cloud"),
+    (90100..=90100, Code::Operator, "request"),
+    (90124..=90124, Code::Operator, "authority"),
+    (90130..=90130, Code::Operator, "authority"),
+    (28002..=28003, Code::Operator, "scope"),
+    (500_011..=500_011, Code::Operator, "resource"),
+    (501_461..=501_461, Code::Operator, "claims"),
+    (650_052..=650_057, Code::Operator, "permission"),
+    (700_022..=700_023, Code::Operator, "scope"),
+    (900_144..=900_144, Code::Operator, "request"),
+    (900_382..=900_382, Code::Operator, "cloud"),
+    (900_432..=900_432, Code::Operator, "cloud"),
+    (9_001_023..=9_001_023, Code::Operator, "authority"),
+    (9_002_300..=9_002_399, Code::Operator, "request"),
 ];
-
-/// Entra is busy or waits for one of its parts.
-const TRANSIENT: [u32; 6] = [90033, 90024, 50033, 90006, 90012, 90090];
 
 /// The members that are looked at. One that is absent or of another type than documented is empty, so that it takes
 /// nothing from what the others say.
@@ -165,13 +334,22 @@ fn error_codes(value: Value) -> Vec<u32> {
     values.iter().filter_map(code).collect()
 }
 
+/// At which directory the exchange was asked for, and of how many whose people may call.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// The caller's directory.
+    pub tenant_id: Uuid,
+    /// The directories.
+    pub tenancy: &'a Tenancy,
+}
+
 impl ExchangeRefusal {
     /// Reads an answer of the token endpoint that is not a token.
     #[must_use]
-    pub fn read(status: StatusCode, headers: &HeaderMap, body: &[u8], now: UnixTime) -> Self {
+    pub fn read(status: StatusCode, headers: &HeaderMap, body: &[u8], now: UnixTime, asked: Asked<'_>) -> Self {
         let wait = upstream::retry_after(headers, now);
         let body = Body::read(body);
-        let meaning = meaning(status, wait, body.as_ref());
+        let meaning = meaning(status, wait, body.as_ref(), asked);
         let body = body.unwrap_or_default();
         Self {
             meaning,
@@ -182,22 +360,22 @@ impl ExchangeRefusal {
     }
 }
 
-fn meaning(status: StatusCode, wait: Option<Duration>, body: Option<&Body>) -> Meaning {
-    let has = |codes: &[u32]| body.is_some_and(|body| body.error_codes.iter().any(|code| codes.contains(code)));
-    if status == StatusCode::TOO_MANY_REQUESTS || has(&[TENANT_THROTTLED, LOOP_DETECTED]) {
-        let throttle = if has(&[LOOP_DETECTED]) {
-            Throttle::Token
-        } else if has(&[TENANT_THROTTLED]) {
-            Throttle::Directory
-        } else {
-            Throttle::Person
-        };
+fn meaning(status: StatusCode, wait: Option<Duration>, body: Option<&Body>, asked: Asked<'_>) -> Meaning {
+    let code = body.and_then(|body| known_code(&body.error_codes)).map(|(code, _)| code);
+    let throttle = match code {
+        Some(Code::Throttled(throttle)) => Some(throttle),
+        _ => (status == StatusCode::TOO_MANY_REQUESTS).then_some(Throttle::Person),
+    };
+    if let Some(throttle) = throttle {
         return Meaning::Throttled { retry_after: wait.unwrap_or(DEFAULT_THROTTLE), throttle };
     }
-    if status.is_server_error() || has(&TRANSIENT) {
+    if status.is_server_error() || code == Some(Code::Busy) {
         return Meaning::Unavailable(wait);
     }
     let Some(body) = body else { return Meaning::Unusable };
+    if body.suberror == "message_only" {
+        return Meaning::AccessDenied;
+    }
     if let Some(claims) = claims_challenge(&body.claims) {
         return Meaning::ClaimsChallenge(claims);
     }
@@ -205,21 +383,43 @@ fn meaning(status: StatusCode, wait: Option<Duration>, body: Option<&Body>) -> M
         "consent_required" => return Meaning::ConsentRequired,
         "bad_token" | "token_expired" => return Meaning::AssertionRefused,
         "basic_action" | "additional_action" | "user_password_expired" => return Meaning::InteractionRequired,
-        "message_only" | "client_mismatch" | "protection_policy_required" => return Meaning::AccessDenied,
+        "client_mismatch" | "protection_policy_required" => return Meaning::AccessDenied,
         _ => {}
+    }
+    // With one directory, the one that has no such API is the operator's own.
+    let of_several = |meaning| match asked.tenancy {
+        Tenancy::Several { .. } => meaning,
+        Tenancy::Single(_) => Meaning::OperatorFault,
+    };
+    match code {
+        Some(Code::Consent) => return Meaning::ConsentRequired,
+        Some(Code::TokenOrConsent) if asked.tenant_id == PERSONAL_ACCOUNTS => return Meaning::ConsentRequired,
+        Some(Code::Absent) => return of_several(Meaning::ConsentRequired),
+        Some(Code::Disabled) => return of_several(Meaning::AccessDenied),
+        Some(Code::AppOnly) => return Meaning::AppOnly,
+        Some(Code::Denied) => return Meaning::AccessDenied,
+        Some(Code::SignIn) => return Meaning::InteractionRequired,
+        Some(Code::Token | Code::TokenOrConsent) => return Meaning::AssertionRefused,
+        Some(Code::Operator) => return Meaning::OperatorFault,
+        Some(Code::Throttled(_) | Code::Busy) | None => {}
     }
     match body.error.as_str() {
         "consent_required" => Meaning::ConsentRequired,
         "access_denied" => Meaning::AccessDenied,
-        "invalid_grant" | "interaction_required" | "login_required" if has(&CONSENT) => Meaning::ConsentRequired,
-        "invalid_grant" | "interaction_required" | "login_required" if has(&DENIED) => Meaning::AccessDenied,
         "interaction_required" | "login_required" => Meaning::InteractionRequired,
-        "invalid_grant" if has(&[ASSERTION_AUDIENCE]) => Meaning::OperatorFault,
         "invalid_grant" => Meaning::AssertionRefused,
         "invalid_client" => Meaning::CredentialRefused,
+        // Most often the application was not added to the caller's directory.
+        "unauthorized_client" => of_several(Meaning::ConsentRequired),
         "temporarily_unavailable" | "server_error" => Meaning::Unavailable(wait),
         _ => Meaning::OperatorFault,
     }
+}
+
+/// What the codes of an answer say, and why in a word.
+fn known_code(codes: &[u32]) -> Option<(Code, &'static str)> {
+    let row = CODES.iter().find(|(known, ..)| codes.iter().any(|code| known.contains(code)));
+    row.map(|(_, code, reason)| (*code, *reason))
 }
 
 /// The claims that a challenge asks for: a JSON object of a size that a header can carry.
@@ -243,6 +443,9 @@ fn summary(status: StatusCode, body: &Body) -> String {
     }
     for code in body.error_codes.iter().take(4) {
         summary = format!("{summary} AADSTS{code}");
+        if let Some((_, reason)) = known_code(std::slice::from_ref(code)) {
+            summary = format!("{summary} ({reason})");
+        }
     }
     summary
 }
@@ -259,15 +462,26 @@ mod tests {
 
     use http::{HeaderMap, HeaderValue, StatusCode, header::RETRY_AFTER};
     use serde_json::{Value, json};
+    use uuid::Uuid;
 
-    use super::{ExchangeRefusal, Meaning, Throttle};
-    use crate::host::UnixTime;
+    use super::{Asked, CODES, Code, ExchangeRefusal, Meaning, PERSONAL_ACCOUNTS, Throttle};
+    use crate::{host::UnixTime, settings::Tenancy};
 
     const CLAIMS: &str = r#"{"access_token":{"capolids":{"essential":true,"values":["c"]}}}"#;
+    const ORGANISATION: Uuid = Uuid::from_u128(1);
+    const SINGLE: Tenancy = Tenancy::Single(ORGANISATION);
+
+    fn several() -> Tenancy {
+        Tenancy::Several { authority: "common", allowed: vec![ORGANISATION, PERSONAL_ACCOUNTS] }
+    }
+
+    fn read_of(asked: Asked<'_>, status: u16, body: &Value) -> Meaning {
+        let status = StatusCode::from_u16(status).unwrap();
+        ExchangeRefusal::read(status, &HeaderMap::new(), body.to_string().as_bytes(), UnixTime(0), asked).meaning
+    }
 
     fn read(status: u16, body: &Value) -> Meaning {
-        let status = StatusCode::from_u16(status).unwrap();
-        ExchangeRefusal::read(status, &HeaderMap::new(), body.to_string().as_bytes(), UnixTime(0)).meaning
+        read_of(Asked { tenant_id: ORGANISATION, tenancy: &SINGLE }, status, body)
     }
 
     #[test]
@@ -295,88 +509,157 @@ mod tests {
     fn each_documented_refusal_has_its_meaning() {
         let challenge = || Meaning::ClaimsChallenge(CLAIMS.to_owned());
         let throttled = |throttle| Meaning::Throttled { retry_after: Duration::from_secs(60), throttle };
+        // (status, error, suberror, codes, claims)
         let cases = [
-            (
-                400,
-                json!({"error": "interaction_required", "suberror": "basic_action", "error_codes": [50076], "claims": CLAIMS}),
-                challenge(),
-            ),
-            (
-                400,
-                json!({"error": "invalid_grant", "suberror": "message_only", "error_codes": [53003], "claims": CLAIMS}),
-                challenge(),
-            ),
-            (
-                400,
-                json!({"error": "interaction_required", "suberror": "basic_action", "error_codes": [50076]}),
-                Meaning::InteractionRequired,
-            ),
-            (
-                400,
-                json!({"error": "interaction_required", "error_codes": [50079], "claims": "not json"}),
-                Meaning::InteractionRequired,
-            ),
-            (400, json!({"error": "interaction_required", "error_codes": [53003]}), Meaning::AccessDenied),
-            (
-                400,
-                json!({"error": "invalid_grant", "suberror": "message_only", "error_codes": [53003]}),
-                Meaning::AccessDenied,
-            ),
-            (
-                400,
-                json!({"error": "invalid_grant", "suberror": "consent_required", "error_codes": [65001]}),
-                Meaning::ConsentRequired,
-            ),
-            (400, json!({"error": "invalid_grant", "error_codes": [90094]}), Meaning::ConsentRequired),
-            (400, json!({"error": "consent_required"}), Meaning::ConsentRequired),
-            (400, json!({"error": "invalid_grant", "error_codes": [65004]}), Meaning::AccessDenied),
-            (400, json!({"error": "invalid_grant", "error_codes": [50105]}), Meaning::AccessDenied),
-            (400, json!({"error": "invalid_grant", "error_codes": [50057]}), Meaning::AccessDenied),
-            (400, json!({"error": "invalid_grant", "error_codes": [50013]}), Meaning::AssertionRefused),
-            (400, json!({"error": "invalid_grant", "error_codes": [500133]}), Meaning::AssertionRefused),
-            (
-                400,
-                json!({"error": "invalid_grant", "suberror": "bad_token", "error_codes": [50173]}),
-                Meaning::AssertionRefused,
-            ),
-            (
-                400,
-                json!({"error": "invalid_grant", "suberror": "token_expired", "error_codes": [70043]}),
-                Meaning::AssertionRefused,
-            ),
-            (400, json!({"error": "invalid_grant", "error_codes": [500131]}), Meaning::OperatorFault),
-            (400, json!({"error": "invalid_grant", "error_codes": [50196]}), throttled(Throttle::Token)),
-            (400, json!({"error": "invalid_request", "error_codes": [90055]}), throttled(Throttle::Directory)),
-            (429, json!({"error": "temporarily_unavailable"}), throttled(Throttle::Person)),
+            (400, "interaction_required", "basic_action", vec![50076], CLAIMS, challenge()),
+            (400, "invalid_grant", "basic_action", vec![50076], CLAIMS, challenge()),
+            (400, "interaction_required", "", vec![50079], CLAIMS, challenge()),
+            (400, "interaction_required", "", vec![53000], CLAIMS, challenge()),
+            (400, "interaction_required", "basic_action", vec![50076], "", Meaning::InteractionRequired),
+            (400, "interaction_required", "", vec![50079], "not json", Meaning::InteractionRequired),
+            // Blocked by Conditional Access, as recorded in 2025 and in 2023.
+            (400, "invalid_grant", "message_only", vec![53003], CLAIMS, Meaning::AccessDenied),
+            (400, "invalid_grant", "message_only", vec![53003], "", Meaning::AccessDenied),
+            (400, "interaction_required", "", vec![53003], "", Meaning::AccessDenied),
+            (400, "interaction_required", "message_only", vec![], "", Meaning::AccessDenied),
+            (400, "invalid_grant", "protection_policy_required", vec![], "", Meaning::AccessDenied),
+            (400, "invalid_grant", "client_mismatch", vec![], "", Meaning::AccessDenied),
+            (400, "access_denied", "", vec![], "", Meaning::AccessDenied),
+            (400, "invalid_grant", "consent_required", vec![65001], "", Meaning::ConsentRequired),
+            (400, "consent_required", "", vec![], "", Meaning::ConsentRequired),
+            (400, "invalid_grant", "bad_token", vec![50173], "", Meaning::AssertionRefused),
+            (400, "invalid_grant", "token_expired", vec![70043], "", Meaning::AssertionRefused),
+            (400, "invalid_grant", "", vec![], "", Meaning::AssertionRefused),
+            (400, "interaction_required", "", vec![], "", Meaning::InteractionRequired),
+            (400, "login_required", "", vec![], "", Meaning::InteractionRequired),
+            // Two codes, the first of which says nothing.
+            (400, "invalid_grant", "", vec![70002, 70008], "", Meaning::AssertionRefused),
+            (400, "invalid_grant", "", vec![50013, 50057], "", Meaning::AccessDenied),
+            (400, "invalid_grant", "", vec![50196], "", throttled(Throttle::Token)),
+            (400, "invalid_grant", "", vec![50196], CLAIMS, throttled(Throttle::Token)),
+            (400, "invalid_request", "", vec![90055], "", throttled(Throttle::Directory)),
+            (429, "temporarily_unavailable", "", vec![], "", throttled(Throttle::Person)),
+            (429, "temporarily_unavailable", "", vec![90055], "", throttled(Throttle::Directory)),
+            (401, "invalid_client", "", vec![7_000_215], "", Meaning::CredentialRefused),
+            (401, "invalid_client", "", vec![7_000_222], "", Meaning::CredentialRefused),
+            (400, "unauthorized_client", "", vec![700_016], "", Meaning::OperatorFault),
+            (400, "unauthorized_client", "", vec![], "", Meaning::OperatorFault),
+            (400, "invalid_scope", "", vec![70011], "", Meaning::OperatorFault),
+            (400, "never heard of", "", vec![], "", Meaning::OperatorFault),
+            (400, "invalid_request", "", vec![90033], "", Meaning::Unavailable(None)),
+            (503, "temporarily_unavailable", "", vec![], "", Meaning::Unavailable(None)),
+            (400, "server_error", "", vec![], "", Meaning::Unavailable(None)),
+        ];
+        for (status, error, suberror, codes, claims, meaning) in cases {
+            let body = json!({"error": error, "suberror": suberror, "error_codes": codes, "claims": claims});
+            assert_eq!(read(status, &body), meaning, "{status} {body}");
+        }
+        for (status, body, meaning) in [
             (429, json!("not an object"), throttled(Throttle::Person)),
-            (401, json!({"error": "invalid_client", "error_codes": [7000215]}), Meaning::CredentialRefused),
-            (401, json!({"error": "invalid_client", "error_codes": [7000222]}), Meaning::CredentialRefused),
-            (400, json!({"error": "unauthorized_client", "error_codes": [700016]}), Meaning::OperatorFault),
-            (400, json!({"error": "invalid_scope", "error_codes": [70011]}), Meaning::OperatorFault),
-            (400, json!({"error": "invalid_resource", "error_codes": [500011]}), Meaning::OperatorFault),
-            (400, json!({"error": "never heard of"}), Meaning::OperatorFault),
-            (400, json!({"error": "invalid_request", "error_codes": [90033]}), Meaning::Unavailable(None)),
-            (503, json!({"error": "temporarily_unavailable"}), Meaning::Unavailable(None)),
             (500, json!([]), Meaning::Unavailable(None)),
             (400, json!([]), Meaning::Unusable),
             (400, json!({"message": "?"}), Meaning::Unusable),
             (302, json!({}), Meaning::Unusable),
-        ];
-        for (status, body, meaning) in cases {
+        ] {
             assert_eq!(read(status, &body), meaning, "{status} {body}");
         }
     }
 
     #[test]
+    fn a_code_says_more_than_the_error_that_it_comes_under() {
+        let cases: [(Meaning, &[u32]); 6] = [
+            // Signing in again helps none of these.
+            (
+                Meaning::AccessDenied,
+                &[
+                    16000, 50014, 50020, 50034, 50053, 50057, 50105, 50131, 50177, 50178, 51004, 53000, 53001, 53002,
+                    53003, 53004, 53005, 53008, 53009, 53010, 53011, 54000, 65004, 90072, 500_021, 500_212, 500_213,
+                    500_571, 501_051, 530_003, 530_004, 530_021, 530_031, 530_032, 530_033, 530_034, 530_035, 530_084,
+                ],
+            ),
+            (Meaning::ConsentRequired, &[65001, 90008, 90094, 90095]),
+            (
+                Meaning::InteractionRequired,
+                &[50055, 50072, 50074, 50076, 50078, 50079, 50097, 50129, 50158, 50187, 700_020],
+            ),
+            (
+                Meaning::AssertionRefused,
+                &[50013, 50089, 50132, 50133, 50173, 70000, 70008, 70043, 240_002, 500_133, 700_082, 700_084],
+            ),
+            (Meaning::AppOnly, &[7_000_114]),
+            (
+                Meaning::OperatorFault,
+                &[
+                    50194, 65005, 70011, 90002, 500_011, 500_131, 501_461, 650_053, 650_057, 700_016, 700_022, 900_144,
+                    7_000_112, 9_001_023, 9_002_313,
+                ],
+            ),
+        ];
+        for (meaning, codes) in cases {
+            for code in codes {
+                for error in ["invalid_grant", "interaction_required", "invalid_request", "unauthorized_client"] {
+                    assert_eq!(read(400, &json!({"error": error, "error_codes": [code]})), meaning, "{error} {code}");
+                }
+            }
+        }
+        for code in [50033, 90006, 90012, 90024, 90033, 90090] {
+            let body = json!({"error": "invalid_grant", "error_codes": [code]});
+            assert_eq!(read(400, &body), Meaning::Unavailable(None), "{code}");
+        }
+    }
+
+    #[test]
+    fn a_directory_without_this_api_is_its_own_operators_matter() {
+        let tenancy = several();
+        for (error, code, of_several) in [
+            ("unauthorized_client", 700_016, Meaning::ConsentRequired),
+            ("unauthorized_client", 700_038, Meaning::ConsentRequired),
+            ("unauthorized_client", 700_011, Meaning::ConsentRequired),
+            ("unauthorized_client", 7_999_999, Meaning::ConsentRequired),
+            ("unauthorized_client", 7_000_112, Meaning::AccessDenied),
+            ("invalid_grant", 7_000_112, Meaning::AccessDenied),
+        ] {
+            let body = json!({"error": error, "error_codes": [code]});
+            let asked = Asked { tenant_id: ORGANISATION, tenancy: &tenancy };
+            assert_eq!(read_of(asked, 400, &body), of_several, "{code}");
+            assert_eq!(read(400, &body), Meaning::OperatorFault, "{code}");
+        }
+    }
+
+    #[test]
+    fn personal_accounts_lack_consent_where_the_grant_of_others_has_expired() {
+        let tenancy = several();
+        let body = json!({"error": "invalid_grant", "error_codes": [70000]});
+        for (tenant_id, meaning) in
+            [(PERSONAL_ACCOUNTS, Meaning::ConsentRequired), (ORGANISATION, Meaning::AssertionRefused)]
+        {
+            assert_eq!(read_of(Asked { tenant_id, tenancy: &tenancy }, 400, &body), meaning, "{tenant_id}");
+        }
+    }
+
+    #[test]
+    fn no_code_is_listed_twice_and_each_has_a_reason() {
+        for (index, (codes, _, reason)) in CODES.iter().enumerate() {
+            assert!(!codes.is_empty() && reason.bytes().all(|byte| byte.is_ascii_lowercase()), "{codes:?} {reason}");
+            for (others, ..) in CODES.iter().skip(index + 1) {
+                assert!(codes.end() < others.start() || others.end() < codes.start(), "{codes:?} and {others:?}");
+            }
+        }
+        let last = CODES.iter().rposition(|(_, code, _)| matches!(code, Code::Throttled(_) | Code::Busy));
+        let first = CODES.iter().position(|(_, code, _)| !matches!(code, Code::Throttled(_) | Code::Busy));
+        assert!(last < first, "those that ask to come back later are first, since they decide first");
+    }
+
+    #[test]
     fn waits_and_ids_are_read_and_nothing_unprintable_is_kept() {
         let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static("7.5"))]);
-        let body = json!({"error": "invalid_request\r\nx: y", "error_codes": [90055], "error_description": "secret words",
-                          "correlation_id": "c-1", "trace_id": "t\r\n"});
-        let refusal =
-            ExchangeRefusal::read(StatusCode::BAD_REQUEST, &headers, body.to_string().as_bytes(), UnixTime(0));
+        let body = json!({"error": "invalid_request\r\nx: y", "error_codes": [90055, 4711],
+                          "error_description": "secret words", "correlation_id": "c-1", "trace_id": "t\r\n"});
+        let (status, asked) = (StatusCode::BAD_REQUEST, Asked { tenant_id: ORGANISATION, tenancy: &SINGLE });
+        let refusal = ExchangeRefusal::read(status, &headers, body.to_string().as_bytes(), UnixTime(0), asked);
         let retry_after = Duration::from_millis(7500);
         assert_eq!(refusal.meaning, Meaning::Throttled { retry_after, throttle: Throttle::Directory });
-        assert_eq!(refusal.summary, "status 400 AADSTS90055");
+        assert_eq!(refusal.summary, "status 400 AADSTS90055 (throttled) AADSTS4711");
         assert_eq!((refusal.correlation_id.as_deref(), refusal.trace_id), (Some("c-1"), None));
     }
 }

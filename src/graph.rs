@@ -63,7 +63,7 @@ pub struct GraphRefusal {
 /// What a refusal means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GraphMeaning {
-    /// The request is wrong; only `$select` can be.
+    /// The caller's `$select` is wrong.
     Rejected,
     /// The token is not accepted (any more).
     TokenRefused,
@@ -71,13 +71,15 @@ pub enum GraphMeaning {
     ClaimsChallenge(String),
     /// The person may not read this.
     Forbidden,
-    /// There is no such thing: no photo, say.
+    /// There is no such person, or nothing of what was selected.
     NotFound,
+    /// The person has no photo.
+    NoPhoto,
     /// Too many requests; when to come back.
     Throttled(Duration),
-    /// Out of order for now; when to come back.
+    /// Unavailable for now; when to come back.
     Unavailable(Duration),
-    /// Out of order, or an answer that Graph does not document.
+    /// Broken, or an answer that Graph does not document for what was asked.
     Unusable,
 }
 
@@ -124,6 +126,26 @@ pub fn is_answer(head: &Parts, reading: &Reading, resource: &Resource) -> bool {
     head.status == StatusCode::OK && is_expected && !is_empty && !head.headers.contains_key(header::CONTENT_ENCODING)
 }
 
+/// Codes by which Graph, or the mailbox service behind it, says that there is no mailbox to hold a photo: for guests,
+/// personal accounts, people without a licence and mailboxes on premises. They come with 401 and 403 as well.
+/// <https://learn.microsoft.com/graph/known-issues>, microsoftgraph/microsoft-graph-docs#8877, #11992,
+/// microsoftgraph/msgraph-sdk-dotnet#655, #688
+const NO_MAILBOX: [&str; 13] = [
+    "AuthenticationError",
+    "ErrorEntityNotFound",
+    "ErrorInvalidUser",
+    "ErrorItemNotFound",
+    "ErrorNonExistentMailbox",
+    "ImageNotFound",
+    "MailboxNotEnabledForRESTAPI",
+    "MailboxNotHostedInExchangeOnline",
+    "MailboxNotSupportedForRESTAPI",
+    "NoPermissionsInAccessToken",
+    "OrganizationFromTenantGuidNotFound",
+    "ResourceNotFound",
+    "UnknownError",
+];
+
 impl GraphRefusal {
     /// Whether another token might be accepted.
     #[must_use]
@@ -135,31 +157,45 @@ impl GraphRefusal {
     ///
     /// <https://learn.microsoft.com/graph/errors>
     #[must_use]
-    pub fn read(status: StatusCode, headers: &HeaderMap, body: &[u8], now: UnixTime) -> Self {
-        let wait = || upstream::retry_after(headers, now).unwrap_or(DEFAULT_WAIT);
-        let meaning = match status {
-            StatusCode::UNAUTHORIZED => {
-                requested_claims(headers).map_or(GraphMeaning::TokenRefused, GraphMeaning::ClaimsChallenge)
-            }
-            // Graph's pages also have claims challenges of this status.
-            StatusCode::FORBIDDEN => {
-                requested_claims(headers).map_or(GraphMeaning::Forbidden, GraphMeaning::ClaimsChallenge)
-            }
-            StatusCode::BAD_REQUEST => GraphMeaning::Rejected,
-            StatusCode::NOT_FOUND => GraphMeaning::NotFound,
-            StatusCode::TOO_MANY_REQUESTS => GraphMeaning::Throttled(wait()),
-            StatusCode::SERVICE_UNAVAILABLE => GraphMeaning::Unavailable(wait()),
-            _ if status.as_u16() == 509 => GraphMeaning::Unavailable(wait()),
-            _ => GraphMeaning::Unusable,
-        };
-        let code = serde_json::from_slice(body).ok().map(|body: Body| body.error.code);
+    pub fn read(resource: &Resource, status: StatusCode, headers: &HeaderMap, body: &[u8], now: UnixTime) -> Self {
+        let graph_code =
+            serde_json::from_slice(body).ok().map(|body: Body| body.error.code).filter(|code| is_word(code));
         let request_id = headers.get(GRAPH_REQUEST_ID).and_then(|id| id.to_str().ok());
         Self {
-            meaning,
+            meaning: meaning(resource, status, graph_code.as_deref(), headers, now),
             status,
-            graph_code: code.filter(|code| is_word(code)),
             graph_request_id: request_id.filter(|id| is_word(id)).map(str::to_owned),
+            graph_code,
         }
+    }
+}
+
+fn meaning(
+    resource: &Resource,
+    status: StatusCode,
+    code: Option<&str>,
+    headers: &HeaderMap,
+    now: UnixTime,
+) -> GraphMeaning {
+    let wait = || upstream::retry_after(headers, now).unwrap_or(DEFAULT_WAIT);
+    let is_photo = matches!(resource, Resource::Photo(_));
+    let has_no_mailbox = is_photo && code.is_some_and(|code| NO_MAILBOX.contains(&code));
+    match status {
+        // Graph's pages also have claims challenges with 403.
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => match requested_claims(headers) {
+            Some(claims) => GraphMeaning::ClaimsChallenge(claims),
+            None if has_no_mailbox => GraphMeaning::NoPhoto,
+            None if status == StatusCode::UNAUTHORIZED => GraphMeaning::TokenRefused,
+            None => GraphMeaning::Forbidden,
+        },
+        // The request for a photo is the same for everybody, so it is the person who has none.
+        StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND if is_photo => GraphMeaning::NoPhoto,
+        StatusCode::BAD_REQUEST if matches!(resource, Resource::Profile(Some(_))) => GraphMeaning::Rejected,
+        StatusCode::NOT_FOUND => GraphMeaning::NotFound,
+        StatusCode::TOO_MANY_REQUESTS => GraphMeaning::Throttled(wait()),
+        StatusCode::SERVICE_UNAVAILABLE => GraphMeaning::Unavailable(wait()),
+        _ if status.as_u16() == 509 => GraphMeaning::Unavailable(wait()),
+        _ => GraphMeaning::Unusable,
     }
 }
 
@@ -175,4 +211,56 @@ struct ErrorBody {
 
 fn is_word(text: &str) -> bool {
     (1..=100).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, StatusCode};
+    use serde_json::json;
+
+    use super::{GraphMeaning, GraphRefusal, Resource};
+    use crate::{host::UnixTime, query::Select};
+
+    #[test]
+    fn a_refusal_blames_what_was_asked_for() {
+        let photo = || Resource::Photo(None);
+        let profile = || Resource::Profile(None);
+        let selected = || Resource::Profile(Select::parse(Some("$select=shoeSize")).unwrap());
+        let cases = [
+            // People without a mailbox, guests, personal accounts.
+            (photo(), 404, "ImageNotFound", GraphMeaning::NoPhoto),
+            (photo(), 404, "ErrorEntityNotFound", GraphMeaning::NoPhoto),
+            (photo(), 404, "ErrorNonExistentMailbox", GraphMeaning::NoPhoto),
+            (photo(), 404, "ResourceNotFound", GraphMeaning::NoPhoto),
+            (photo(), 404, "MailboxNotHostedInExchangeOnline", GraphMeaning::NoPhoto),
+            (photo(), 404, "", GraphMeaning::NoPhoto),
+            (photo(), 400, "AuthenticationError", GraphMeaning::NoPhoto),
+            (photo(), 400, "Request_BadRequest", GraphMeaning::NoPhoto),
+            (photo(), 400, "", GraphMeaning::NoPhoto),
+            (photo(), 401, "UnknownError", GraphMeaning::NoPhoto),
+            (photo(), 401, "NoPermissionsInAccessToken", GraphMeaning::NoPhoto),
+            (photo(), 401, "OrganizationFromTenantGuidNotFound", GraphMeaning::NoPhoto),
+            (photo(), 403, "MailboxNotEnabledForRESTAPI", GraphMeaning::NoPhoto),
+            (photo(), 403, "ErrorAccessDenied", GraphMeaning::Forbidden),
+            (photo(), 401, "InvalidAuthenticationToken", GraphMeaning::TokenRefused),
+            (photo(), 401, "", GraphMeaning::TokenRefused),
+            (photo(), 500, "UnknownError", GraphMeaning::Unusable),
+            // Nothing of a plain request is the caller's.
+            (profile(), 400, "BadRequest", GraphMeaning::Unusable),
+            (profile(), 400, "AuthenticationError", GraphMeaning::Unusable),
+            (profile(), 404, "Request_ResourceNotFound", GraphMeaning::NotFound),
+            (profile(), 404, "ResourceNotFound", GraphMeaning::NotFound),
+            (profile(), 401, "UnknownError", GraphMeaning::TokenRefused),
+            (profile(), 403, "Authorization_RequestDenied", GraphMeaning::Forbidden),
+            (selected(), 400, "BadRequest", GraphMeaning::Rejected),
+            (selected(), 404, "MailboxNotEnabledForRESTAPI", GraphMeaning::NotFound),
+            (selected(), 403, "ErrorAccessDenied", GraphMeaning::Forbidden),
+        ];
+        for (resource, status, code, meaning) in cases {
+            let body = if code.is_empty() { "<html>".to_owned() } else { json!({"error": {"code": code}}).to_string() };
+            let status = StatusCode::from_u16(status).unwrap();
+            let refusal = GraphRefusal::read(&resource, status, &HeaderMap::new(), body.as_bytes(), UnixTime(0));
+            assert_eq!(refusal.meaning, meaning, "{resource:?} {status} {code}");
+        }
+    }
 }

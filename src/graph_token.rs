@@ -10,8 +10,13 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::{Value, json};
 
 use crate::{
-    caller::VerifiedCaller, client_credential::ClientCredential, correlation::Correlation,
-    exchange_refusal::ExchangeRefusal, host::UnixTime, settings::Settings, strict_json,
+    caller::VerifiedCaller,
+    client_credential::ClientCredential,
+    correlation::Correlation,
+    exchange_refusal::{Asked, ExchangeRefusal},
+    host::UnixTime,
+    settings::Settings,
+    strict_json,
 };
 
 /// A token is not used when it has less than this left: a request takes time, and clocks differ.
@@ -170,8 +175,13 @@ pub fn request(
 ///
 /// # Errors
 /// An [`ExchangeRefusal`] for everything that is not a token.
-pub fn parse(response: &Response<Bytes>, now: UnixTime, elapsed: Duration) -> Result<GraphToken, ExchangeRefusal> {
-    let refusal = || ExchangeRefusal::read(response.status(), response.headers(), response.body(), now);
+pub fn parse(
+    response: &Response<Bytes>,
+    now: UnixTime,
+    elapsed: Duration,
+    asked: Asked<'_>,
+) -> Result<GraphToken, ExchangeRefusal> {
+    let refusal = || ExchangeRefusal::read(response.status(), response.headers(), response.body(), now, asked);
     if response.status() != StatusCode::OK {
         return Err(refusal());
     }
@@ -235,10 +245,14 @@ mod tests {
     use bytes::Bytes;
     use http::Response;
 
-    use super::{GraphToken, parse, requested_claims};
     use std::time::Duration;
 
-    use crate::host::UnixTime;
+    use uuid::Uuid;
+
+    use super::{Asked, GraphToken, parse, requested_claims};
+    use crate::{host::UnixTime, settings::Tenancy};
+
+    const ASKED: Asked<'_> = Asked { tenant_id: Uuid::nil(), tenancy: &Tenancy::Single(Uuid::nil()) };
 
     const NOW: UnixTime = UnixTime(1_800_000_000);
     const ELAPSED: Duration = Duration::from_secs(1000);
@@ -259,7 +273,7 @@ mod tests {
             (r#"{"token_type":"Bearer","access_token":"t","expires_in":3600,"refresh_in":-1}"#, 4480, 4480),
         ];
         for (body, usable_until, refresh_at) in cases {
-            let token = parse(&answer(200, body), NOW, ELAPSED).unwrap();
+            let token = parse(&answer(200, body), NOW, ELAPSED, ASKED).unwrap();
             let seconds = (token.usable_until.as_secs(), token.refresh_at.as_secs());
             assert_eq!(seconds, (usable_until, refresh_at), "{body}");
         }
@@ -268,7 +282,7 @@ mod tests {
     #[test]
     fn a_stored_token_is_as_old_for_another_instance_and_one_from_the_future_is_not_believed() {
         let body = r#"{"token_type":"Bearer","access_token":"t","expires_in":3600,"refresh_in":1800}"#;
-        let content = parse(&answer(200, body), NOW, ELAPSED).unwrap().to_content(NOW, ELAPSED);
+        let content = parse(&answer(200, body), NOW, ELAPSED, ASKED).unwrap().to_content(NOW, ELAPSED);
         let load = |now: u64| GraphToken::from_content(&content, UnixTime(now), Duration::from_secs(5));
         let moments = |token: GraphToken| (token.usable_until.as_secs(), token.refresh_at.as_secs());
         assert_eq!(load(NOW.0).map(moments), Some((5 + 3480, 5 + 1800)));
@@ -292,10 +306,11 @@ mod tests {
             r#"{"token_type":"Bearer","access_token":"t"}"#,
             r#"{"token_type":"Bearer","access_token":"t","expires_in":-1}"#,
         ] {
-            assert!(parse(&answer(200, body), NOW, ELAPSED).is_err(), "{body}");
+            assert!(parse(&answer(200, body), NOW, ELAPSED, ASKED).is_err(), "{body}");
         }
         assert!(
-            parse(&answer(201, r#"{"token_type":"Bearer","access_token":"t","expires_in":1}"#), NOW, ELAPSED).is_err()
+            parse(&answer(201, r#"{"token_type":"Bearer","access_token":"t","expires_in":1}"#), NOW, ELAPSED, ASKED)
+                .is_err()
         );
     }
 

@@ -1,4 +1,4 @@
-//! The one table of errors: what the caller is told of each.
+//! The one table of errors: what the caller learns of each.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ pub struct Problem {
     more: More,
 }
 
-/// What only some problems tell.
+/// What only some problems have.
 #[derive(Debug, Default, Serialize)]
 struct More {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -77,46 +77,31 @@ impl Problem {
             Error::OriginNotAllowed => Self::new(
                 403,
                 "origin_not_allowed",
-                "Pages of this origin may not call this API. Its operator lists those that may.",
+                "Pages of this origin are not allowed to call this API. Its operator sets the origins that are.",
             ),
             Error::Query(fault) => Self::new(400, "invalid_request", query_words(*fault)),
-            Error::Bearer(BearerFault::Missing) => Self::new(
-                401,
-                "token_missing",
-                "Send an access token for this API in the header Authorization: Bearer <token>.",
-            )
-            .with_challenge(challenge()),
+            Error::Bearer(BearerFault::Missing) => {
+                Self::new(401, "token_missing", bearer_words(BearerFault::Missing)).with_challenge(challenge())
+            }
             Error::Bearer(BearerFault::Several) => {
-                let words = "Send one Authorization header, not several.";
-                Self::new(400, "invalid_request", words)
+                Self::new(400, "invalid_request", bearer_words(BearerFault::Several))
                     .with_challenge(challenge().map(|challenge| challenge.with("error", "invalid_request")))
             }
-            Error::Bearer(BearerFault::Malformed) => {
-                Self::invalid_token(challenge(), "The text after Bearer is not a token.")
-            }
-            Error::Bearer(BearerFault::TooLong) => Self::invalid_token(challenge(), "The token is too long."),
+            Error::Bearer(fault) => Self::invalid_token(challenge(), bearer_words(*fault)),
             Error::Caller(CallerRefusal::Token(fault)) => Self::invalid_token(challenge(), token_words(*fault)),
-            Error::Caller(CallerRefusal::AppOnly) => Self::new(
-                403,
-                "app_only_token",
-                "The token is an application's own. This API acts for a signed-in person: use a delegated token.",
-            )
-            .with_challenge(challenge().map(|challenge| challenge.with("error", "insufficient_scope"))),
+            Error::Caller(CallerRefusal::AppOnly) => Self::app_only(challenge()),
             Error::Caller(CallerRefusal::ScopeMissing) => {
                 let scope = settings.map(Settings::scopes_to_ask_for).unwrap_or_default();
-                let words = "The token holds none of the scopes that this API needs; ask Entra for one of them.";
-                Self::new(403, "insufficient_scope", words)
+                Self::new(403, "insufficient_scope", SCOPE_MISSING)
                     .with_challenge(
                         challenge()
                             .map(|challenge| challenge.with("error", "insufficient_scope").with("scope", &scope)),
                     )
                     .with(|more| more.scopes = Some(scope))
             }
-            Error::Caller(CallerRefusal::ClientNotAllowed) => Self::new(
-                403,
-                "client_not_allowed",
-                "The application that asks is not among those that may call this API.",
-            ),
+            Error::Caller(CallerRefusal::ClientNotAllowed(_)) => {
+                Self::new(403, "client_not_allowed", CLIENT_NOT_ALLOWED)
+            }
             Error::Settings(faults) if faults.may_pass() => Self::settings_unreadable(),
             Error::Settings(_) | Error::Credential(_) | Error::Internal(_) => Self::misconfigured(),
             Error::VariableUnavailable { .. } => Self::settings_unreadable(),
@@ -136,7 +121,7 @@ impl Problem {
             // Spin also says so while it cannot read a variable that the list of allowed hosts is made from.
             (_, FaultKind::Send(SendFault::Denied)) => Self::unavailable(
                 "server_unavailable",
-                "This API may not call the services it needs just now. Try again later.",
+                "This API cannot call the services that it needs at the moment. Try again later.",
                 OUTAGE_WAIT,
             ),
             (_, FaultKind::Send(SendFault::DeadlinePassed)) => Self::out_of_time(),
@@ -152,16 +137,12 @@ impl Problem {
             (Service::Graph, FaultKind::Send(SendFault::Broken(_))) => {
                 Self::new(502, "graph_unreachable", "Microsoft Graph could not be reached. Try again.")
             }
-            (Service::Entra, FaultKind::Unusable(_)) => {
-                Self::new(502, "entra_unusable_answer", "Microsoft Entra ID gave an answer that cannot be used.")
-            }
-            (Service::Graph, FaultKind::Unusable(_)) => {
-                Self::new(502, "graph_unusable_answer", "Microsoft Graph gave an answer that cannot be used.")
-            }
+            (Service::Entra, FaultKind::Unusable(_)) => Self::entra_unusable(),
+            (Service::Graph, FaultKind::Unusable(_)) => Self::graph_unusable(),
             (Service::Entra, FaultKind::Unavailable(status, wait)) => Self::entra_unavailable(*status, *wait),
             (Service::Graph, FaultKind::Unavailable(_, wait)) => Self::unavailable(
                 "graph_unavailable",
-                "Microsoft Graph is out of order for now. Try again later.",
+                "Microsoft Graph is unavailable at the moment. Try again later.",
                 wait.unwrap_or(OUTAGE_WAIT),
             ),
         }
@@ -174,7 +155,7 @@ impl Problem {
             Meaning::InteractionRequired => Self::new(
                 401,
                 "interaction_required",
-                "Microsoft Entra ID wants the person to sign in again. Let them, and send the new token.",
+                "Microsoft Entra ID requires the person to sign in again. Let them do so, and send the new token.",
             )
             .with_challenge(challenge().map(|challenge| {
                 challenge.with("error", "invalid_token").with("error_description", "The person must sign in again.")
@@ -182,24 +163,26 @@ impl Problem {
             Meaning::AssertionRefused => Self::new(
                 401,
                 "token_refused",
-                "Microsoft Entra ID no longer accepts this token: it is over, or was revoked. Get a new one.",
+                "Microsoft Entra ID no longer accepts this token: it has expired or was revoked. Get a new one.",
             )
             .with_challenge(challenge().map(|challenge| {
-                challenge.with("error", "invalid_token").with("error_description", "The token was revoked or is over.")
+                challenge
+                    .with("error", "invalid_token")
+                    .with("error_description", "The token has expired or was revoked.")
             })),
+            Meaning::AppOnly => Self::app_only(challenge()),
             Meaning::ConsentRequired => Self::consent_required(challenge(), tenant_id, settings),
             Meaning::AccessDenied => Self::new(
                 403,
                 "access_denied",
-                "Microsoft Entra ID does not let this person use this API: a policy, an assignment or their account \
-                 stands against it. Their administrator can look it up by the ids below.",
+                "Microsoft Entra ID does not let this person use this API, because of a policy, a missing assignment or \
+                 the state of their account. Signing in again does not help; their administrator can find the reason by \
+                 the ids below.",
             ),
             Meaning::CredentialRefused | Meaning::OperatorFault => Self::misconfigured(),
             Meaning::Throttled { retry_after, .. } => Self::entra_throttles(*retry_after),
             Meaning::Unavailable(wait) => Self::entra_unavailable(StatusCode::SERVICE_UNAVAILABLE, *wait),
-            Meaning::Unusable => {
-                Self::new(502, "entra_unusable_answer", "Microsoft Entra ID gave an answer that cannot be used.")
-            }
+            Meaning::Unusable => Self::entra_unusable(),
         };
         problem.with(|more| {
             more.entra_correlation_id.clone_from(&refusal.correlation_id);
@@ -214,30 +197,32 @@ impl Problem {
             GraphMeaning::Rejected => Self::new(
                 400,
                 "graph_rejected_request",
-                "Microsoft Graph does not understand the request; most likely $select names a property that a user \
-                 does not have.",
+                "Microsoft Graph rejected the request. Most likely $select names a property that users do not have, or \
+                 that Graph does not have for this person.",
             ),
             GraphMeaning::TokenRefused => Self::new(
                 502,
                 "graph_refused_token",
-                "Microsoft Graph does not accept the token that Microsoft Entra ID issued for it.",
+                "Microsoft Graph does not accept the token that Microsoft Entra ID issued for it. Try again later.",
             ),
             GraphMeaning::Forbidden => {
                 Self::new(403, "graph_forbidden", "Microsoft Graph does not let this person read this.")
             }
-            GraphMeaning::NotFound => Self::new(404, "graph_not_found", "Microsoft Graph has no such thing."),
+            GraphMeaning::NotFound => {
+                Self::new(404, "graph_not_found", "Microsoft Graph does not find this person, or what was asked for.")
+            }
+            GraphMeaning::NoPhoto => Self::new(404, "graph_not_found", "Microsoft Graph has no photo of this person."),
             GraphMeaning::Throttled(wait) => {
-                let words = "Microsoft Graph has had too many requests. Wait as Retry-After says, then try again.";
+                let words =
+                    "Microsoft Graph has received too many requests. Wait as long as Retry-After says, then try again.";
                 Self::new(429, "graph_throttled", words).with_retry_after(*wait)
             }
             GraphMeaning::Unavailable(wait) => Self::unavailable(
                 "graph_unavailable",
-                "Microsoft Graph is out of order for now. Try again later.",
+                "Microsoft Graph is unavailable at the moment. Try again later.",
                 *wait,
             ),
-            GraphMeaning::Unusable => {
-                Self::new(502, "graph_unusable_answer", "Microsoft Graph gave an answer that cannot be used.")
-            }
+            GraphMeaning::Unusable => Self::graph_unusable(),
         };
         problem.with(|more| {
             more.graph_error_code.clone_from(&refusal.graph_code);
@@ -268,15 +253,15 @@ impl Problem {
     }
 
     fn claims_challenge(challenge: Option<BearerChallenge>, claims: &str) -> Self {
-        let words = "Microsoft Entra ID wants the person to sign in in a way that satisfies these claims. Ask for a token \
-                     with them, and send the new one.";
+        let words = "Microsoft Entra ID requires a sign-in that satisfies these claims. Ask it for a token with them, and \
+                     send the new one.";
         Self::new(401, "claims_challenge", words)
             .with_challenge(challenge.map(|challenge| challenge.with_claims(claims)))
             .with(|more| more.claims = Some(claims.to_owned()))
     }
 
     fn consent_required(challenge: Option<BearerChallenge>, tenant_id: Uuid, settings: Option<&Settings>) -> Self {
-        let words = "Nobody has agreed yet that this API may read this person's profile. The person can at consent_url, \
+        let words = "Nobody has consented to this API reading this person's profile. The person can do so at consent_url, \
                      an administrator for everybody at admin_consent_url; then get a new token.";
         let problem = Self::new(403, "consent_required", words);
         let Some(settings) = settings else { return problem };
@@ -307,8 +292,21 @@ impl Problem {
         })
     }
 
+    fn app_only(challenge: Option<BearerChallenge>) -> Self {
+        Self::new(403, "app_only_token", APP_ONLY)
+            .with_challenge(challenge.map(|challenge| challenge.with("error", "insufficient_scope")))
+    }
+
+    fn entra_unusable() -> Self {
+        Self::new(502, "entra_unusable_answer", "Microsoft Entra ID gave an answer that this API does not understand.")
+    }
+
+    fn graph_unusable() -> Self {
+        Self::new(502, "graph_unusable_answer", "Microsoft Graph gave an answer that this API does not understand.")
+    }
+
     fn settings_unreadable() -> Self {
-        let words = "This API cannot read its own settings just now. Try again later.";
+        let words = "This API cannot read its own settings at the moment. Try again later.";
         Self::unavailable("server_unavailable", words, OUTAGE_WAIT)
     }
 
@@ -316,27 +314,27 @@ impl Problem {
         Self::new(
             500,
             "server_misconfigured",
-            "This API is not set up rightly. Its operator finds the cause in the log by the request id.",
+            "This API is misconfigured. Its operator can find the cause in the log by request_id.",
         )
     }
 
     fn entra_throttles(wait: Duration) -> Self {
         Self::unavailable(
             "entra_throttled",
-            "Microsoft Entra ID has had too many requests. Wait as Retry-After says, then try again.",
+            "Microsoft Entra ID has received too many requests. Wait as long as Retry-After says, then try again.",
             wait,
         )
     }
 
-    /// An error status that comes with no time to return at is a broken answer; one with, or one that says so by itself,
-    /// is an outage that passes.
+    /// An error status without a time to come back at is a broken answer; one with it, or one that means so by itself, is an
+    /// outage that passes.
     fn entra_unavailable(status: StatusCode, wait: Option<Duration>) -> Self {
         if wait.is_none() && !matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
-            return Self::new(502, "entra_unusable_answer", "Microsoft Entra ID gave an answer that cannot be used.");
+            return Self::entra_unusable();
         }
         Self::unavailable(
             "entra_unavailable",
-            "Microsoft Entra ID is out of order for now. Try again later.",
+            "Microsoft Entra ID is unavailable at the moment. Try again later.",
             wait.unwrap_or(OUTAGE_WAIT),
         )
     }
@@ -384,7 +382,7 @@ impl Problem {
         self.challenge.take()?.into_value()
     }
 
-    /// The value of `Retry-After`: whole seconds, rounded up, so that nobody comes too early.
+    /// The value of `Retry-After`: whole seconds, rounded up, so that nobody comes back too early.
     #[must_use]
     pub fn retry_after(&self) -> Option<HeaderValue> {
         let wait = self.retry_after?;
@@ -408,11 +406,39 @@ fn tenant_challenge(settings: &Settings, tenant: &str) -> BearerChallenge {
     BearerChallenge::new(tenant, &format!("{}/{tenant}/oauth2/authorize", settings.authority_host))
 }
 
-const fn query_words(fault: QueryFault) -> &'static str {
+const APP_ONLY: &str =
+    "The token is one of an application. This API acts for a signed-in person: use a delegated access token.";
+
+const SCOPE_MISSING: &str = "The token has none of the scopes that this API needs; ask Entra for one of them.";
+
+const CLIENT_NOT_ALLOWED: &str = "The calling application is not one of those that are allowed to call this API.";
+
+/// What is wrong with a query, for the caller and the log.
+pub(crate) const fn query_words(fault: QueryFault) -> &'static str {
     match fault {
-        QueryFault::Unknown => "The query may hold $select and nothing else, for a photo nothing at all.",
-        QueryFault::Repeated => "The query holds $select twice.",
+        QueryFault::Unknown => "The query may have $select and nothing else, and for a photo nothing at all.",
+        QueryFault::Repeated => "The query has $select twice.",
         QueryFault::Malformed => "$select is not a list of property names, separated by commas.",
+    }
+}
+
+/// What is wrong with the `Authorization` header, for the caller and the log.
+pub(crate) const fn bearer_words(fault: BearerFault) -> &'static str {
+    match fault {
+        BearerFault::Missing => "Send an access token for this API in the header Authorization: Bearer <token>.",
+        BearerFault::Several => "Send one Authorization header, not several.",
+        BearerFault::Malformed => "The text after Bearer is not a token.",
+        BearerFault::TooLong => "The token is too long.",
+    }
+}
+
+/// Why a caller is turned away, for the caller and the log.
+pub(crate) const fn caller_words(refusal: CallerRefusal) -> &'static str {
+    match refusal {
+        CallerRefusal::Token(fault) => token_words(fault),
+        CallerRefusal::AppOnly => APP_ONLY,
+        CallerRefusal::ScopeMissing => SCOPE_MISSING,
+        CallerRefusal::ClientNotAllowed(_) => CLIENT_NOT_ALLOWED,
     }
 }
 
@@ -420,20 +446,28 @@ const fn token_words(fault: TokenFault) -> &'static str {
     match fault {
         TokenFault::NotAJwt => "The token is not a signed JWT.",
         TokenFault::Encrypted => "The token is encrypted; this API takes signed tokens only.",
-        TokenFault::Algorithm => "The token is not signed by RS256.",
-        TokenFault::Header => "The token's header holds something that this API does not understand.",
+        TokenFault::Algorithm => "The token is not signed with RS256.",
+        TokenFault::Header => "The token's header has a member that this API does not understand.",
         TokenFault::KeyId => "The token does not name its signing key.",
+        TokenFault::KeyBound => {
+            "The token is bound to a key (proof of possession: cnf, PoP, DPoP), and this API cannot check the proof. Ask \
+             Entra for a bearer token."
+        }
         TokenFault::MeantForGraph => {
             "The token is meant for Microsoft Graph. Ask Entra for a scope of this API, like api://<client-id>/<scope>."
         }
-        TokenFault::Claim(_) => "A claim of the token is missing or not of its type.",
-        TokenFault::Tenant => "The token is of a directory that may not call this API.",
-        TokenFault::Audience => "The token is for another application; its aud is not this API's.",
-        TokenFault::Issuer => "The token's issuer is not the directory's.",
+        TokenFault::IdToken => {
+            "The token is an ID token. Send the access token that Entra issues for a scope of this API."
+        }
+        TokenFault::Claim(_) => "A claim of the token is missing or has the wrong type.",
+        TokenFault::Tenant(_) => "The token comes from a directory that is not allowed to call this API.",
+        TokenFault::Audience(_) => "The token is for another application; its aud is not this API.",
+        TokenFault::Issuer => "The token's issuer is not that of its directory.",
         TokenFault::NotYetValid => "The token is not valid yet.",
-        TokenFault::Expired => "The token is expired.",
+        TokenFault::Expired => "The token has expired.",
+        TokenFault::Lifetime => "The token is valid for longer than any token that Entra issues.",
         TokenFault::UnknownKey => "The token is signed by a key that the directory does not publish.",
-        TokenFault::KeyIssuer => "The token's signing key is not one for its issuer.",
-        TokenFault::Signature => "The token's signature is not right.",
+        TokenFault::KeyIssuer => "The token is signed by a key that is not meant for its issuer.",
+        TokenFault::Signature => "The token's signature is wrong.",
     }
 }

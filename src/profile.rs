@@ -130,7 +130,7 @@ async fn ask_graph<H: Host>(
         return Ok(Answer::Found(response::of_graph(head.status, &head.headers, reading, rest)));
     }
     let (Reading::Whole(bytes) | Reading::Begun(bytes)) = reading;
-    Ok(Answer::Refused(GraphRefusal::read(head.status, &head.headers, &bytes, host.now())))
+    Ok(Answer::Refused(GraphRefusal::read(resource, head.status, &head.headers, &bytes, host.now())))
 }
 
 /// Graph's claims challenge says more than an exchange that failed for want of the same: it goes on to the caller, who

@@ -12,7 +12,7 @@ use crate::{
     caller::{AssertionDigest, VerifiedCaller},
     client_credential::ClientCredential,
     error::Error,
-    exchange_refusal::{ExchangeRefusal, Meaning, Throttle},
+    exchange_refusal::{Asked, ExchangeRefusal, Meaning, Throttle},
     graph_token::{self, GraphToken},
     host::{Host, SendFault},
     instance::Context,
@@ -365,7 +365,8 @@ async fn exchange_by<H: Host>(
     let request = graph_token::request(caller, credential, settings, claims, correlation, host.now(), host.random())
         .map_err(|words| Error::Internal(format!("the token request could not be made: {words}")))?;
     let response: Response<Bytes> = upstream::fetch(host, *deadline, STEP, request).await?;
-    let mut outcome = graph_token::parse(&response, host.now(), host.elapsed());
+    let asked = Asked { tenant_id: caller.tenant_id(), tenancy: &settings.tenancy };
+    let mut outcome = graph_token::parse(&response, host.now(), host.elapsed(), asked);
     if let Err(refusal) = &mut outcome
         && refusal.meaning == Meaning::CredentialRefused
     {

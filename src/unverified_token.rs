@@ -10,7 +10,7 @@ use crate::{
     strict_json::{Member, Members},
 };
 
-/// Entra's key ids are 27 to 43 characters; the id is only ever compared.
+/// Entra's key ids have 27 to 43 characters; the id is only ever compared.
 const MAX_KEY_ID_BYTES: usize = 256;
 
 /// A decoded token. Whatever is read from it is the sender's word alone, hence the name.
@@ -44,8 +44,8 @@ pub struct UnverifiedClaims {
     pub object_id: Option<String>,
     /// `scp`, split at its spaces
     pub scopes: Vec<String>,
-    /// Whether `roles` or `idtyp` say that an application speaks for itself.
-    pub app_only: bool,
+    /// For whom the token was issued.
+    pub subject: Subject,
     /// `azp` of a v2 token, `appid` of a v1 token
     pub client: Option<String>,
 }
@@ -57,6 +57,15 @@ pub enum TokenVersion {
     V1,
     /// `2.0`
     V2,
+}
+
+/// For whom an access token was issued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// A person who signed in.
+    Person,
+    /// The calling application itself (client credentials).
+    Application,
 }
 
 impl UnverifiedToken {
@@ -118,12 +127,31 @@ fn members(json: &[u8]) -> Result<Members<'_>, TokenFault> {
     Members::of(json).map_err(|_| TokenFault::NotAJwt)
 }
 
+/// Types of JWTs that prove possession of a key.
+const PROOF_TYPES: [&str; 2] = ["pop", "dpop+jwt"];
+
+/// RFC 7515 section 4.1.9: `typ` is a media type whose `application/` may be left out, in any letter case.
+fn is_media_type(typ: &str, expected: &str) -> bool {
+    const PREFIX: &str = "application/";
+    let short = match typ.split_at_checked(PREFIX.len()) {
+        Some((prefix, rest)) if prefix.eq_ignore_ascii_case(PREFIX) => rest,
+        _ => typ,
+    };
+    short.eq_ignore_ascii_case(expected)
+}
+
 /// Judges the header and gives the key's id. Nothing that a header can point to (`jku`, `x5u`, `jwk`, `x5c`) is looked
 /// at: keys come from Entra alone.
 fn key_id(header: &Members<'_>) -> Result<String, TokenFault> {
     // The algorithm is ours, not the token's (RFC 8725 section 3.1): Entra signs access tokens by RS256.
     if !matches!(header.get("alg"), Some(Member::Text(alg)) if alg == "RS256") {
         return Err(TokenFault::Algorithm);
+    }
+    // A signed HTTP request (`pop`, as MSAL sends it) or a DPoP proof, which wrap or accompany a token that is bound to a key.
+    if header.get("cnf").is_some()
+        || matches!(header.get("typ"), Some(Member::Text(typ)) if PROOF_TYPES.iter().any(|proof| is_media_type(typ, proof)))
+    {
+        return Err(TokenFault::KeyBound);
     }
     // Graph's own tokens carry a nonce here and a signature that only Graph can check.
     if header.get("nonce").is_some() {
@@ -147,17 +175,17 @@ fn key_id(header: &Members<'_>) -> Result<String, TokenFault> {
 impl UnverifiedClaims {
     fn read(claims: &Members<'_>) -> Result<Self, TokenFault> {
         refuse_look_alikes(claims)?;
+        // RFC 7800: only the holder of this key may present the token, and the proof of that cannot be checked here.
+        if claims.get("cnf").is_some() {
+            return Err(TokenFault::KeyBound);
+        }
         let version = match text(claims, "ver")? {
             Some("1.0") => TokenVersion::V1,
             Some("2.0") => TokenVersion::V2,
             _ => return Err(TokenFault::Claim("ver")),
         };
         let scopes = text(claims, "scp")?.unwrap_or_default();
-        let app_only = match text(claims, "idtyp")? {
-            Some("app") => true,
-            Some(_) => false,
-            None => scopes.is_empty() && claims.get("roles").is_some(),
-        };
+        let subject = subject(claims, scopes)?;
         let client = match version {
             TokenVersion::V1 => owned(claims, "appid")?,
             TokenVersion::V2 => owned(claims, "azp")?,
@@ -171,15 +199,54 @@ impl UnverifiedClaims {
             tenant_id: owned(claims, "tid")?.ok_or(TokenFault::Claim("tid"))?,
             object_id: owned(claims, "oid")?,
             scopes: scopes.split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect(),
-            app_only,
+            subject,
             client,
         })
     }
 }
 
+/// For whom the token was issued, if it is an access token.
+///
+/// `scp` is in the access tokens of people and in no other token, and `idtyp` in access tokens alone, but only where the
+/// API asks for it. Without both, what else Entra puts into each kind of token decides:
+///
+/// | | access token of a person | access token of an application | ID token |
+/// |---|---|---|---|
+/// | the calling client: `azp` and `azpacr`, or `appid` and `appidacr` | yes | yes | no |
+/// | the sign-in it belongs to: `nonce`, `at_hash`, `c_hash` | no | no | some of them |
+/// | `roles` | at times | at times | at times |
+/// | a person's names | as the client asked for | no | as the client asked for |
+///
+/// <https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference#payload-claims>,
+/// <https://learn.microsoft.com/entra/identity-platform/id-token-claims-reference#payload-claims>,
+/// <https://learn.microsoft.com/entra/identity-platform/optional-claims-reference>
+fn subject(claims: &Members<'_>, scopes: &str) -> Result<Subject, TokenFault> {
+    let has = |names: &[&str]| names.iter().any(|name| claims.get(name).is_some());
+    match text(claims, "idtyp")? {
+        Some("app") => return Ok(Subject::Application),
+        Some(_) => return Ok(Subject::Person),
+        None => {}
+    }
+    if !scopes.is_empty() {
+        return Ok(Subject::Person);
+    }
+    if has(&["nonce", "at_hash", "c_hash"]) || !has(&["azp", "azpacr", "appid", "appidacr"]) {
+        return Err(TokenFault::IdToken);
+    }
+    if has(&["roles"]) || !has(&NAMES_OF_PEOPLE) {
+        return Ok(Subject::Application);
+    }
+    Ok(Subject::Person)
+}
+
+/// Claims that name a person.
+const NAMES_OF_PEOPLE: [&str; 7] =
+    ["name", "preferred_username", "unique_name", "upn", "email", "given_name", "family_name"];
+
 /// The claims that are judged. A member that differs from one of them only in its letters' case is an attack on
 /// parsers that do not mind the case, so it is refused.
-const JUDGED: [&str; 12] = ["ver", "iss", "aud", "exp", "nbf", "tid", "oid", "scp", "roles", "idtyp", "azp", "appid"];
+const JUDGED: [&str; 13] =
+    ["ver", "iss", "aud", "exp", "nbf", "tid", "oid", "scp", "roles", "idtyp", "azp", "appid", "cnf"];
 
 fn refuse_look_alikes(claims: &Members<'_>) -> Result<(), TokenFault> {
     for name in claims.names() {
@@ -220,7 +287,7 @@ mod tests {
     use serde_json::{Value, json};
     use sha2::{Digest, Sha256};
 
-    use super::{TokenVersion, UnverifiedToken};
+    use super::{Subject, TokenVersion, UnverifiedToken};
     use crate::{bearer_token::BearerToken, caller::TokenFault};
 
     fn header() -> Value {
@@ -257,7 +324,7 @@ mod tests {
         assert_eq!(claims.version, TokenVersion::V2);
         assert_eq!(claims.scopes, ["a", "b"]);
         assert_eq!(claims.client.as_deref(), Some("client"));
-        assert!(!claims.app_only);
+        assert_eq!(claims.subject, Subject::Person);
     }
 
     #[test]
@@ -278,6 +345,12 @@ mod tests {
             ("zip", json!("DEF"), TokenFault::Header),
             ("cty", json!("JWT"), TokenFault::Header),
             ("typ", json!("at+jwt"), TokenFault::Header),
+            ("typ", json!("pop"), TokenFault::KeyBound),
+            ("typ", json!("PoP"), TokenFault::KeyBound),
+            ("typ", json!("dpop+jwt"), TokenFault::KeyBound),
+            ("typ", json!("application/dpop+jwt"), TokenFault::KeyBound),
+            ("typ", json!("Application/POP"), TokenFault::KeyBound),
+            ("cnf", json!({"kid": "k"}), TokenFault::KeyBound),
             ("typ", json!(1), TokenFault::Header),
             ("kid", json!(1), TokenFault::KeyId),
             ("kid", json!(""), TokenFault::KeyId),
@@ -317,7 +390,7 @@ mod tests {
             claims.as_object_mut().unwrap().remove(name);
             assert_eq!(decode_parts(&header(), &claims).unwrap_err(), TokenFault::Claim(name), "without {name}");
         }
-        for (other, name) in [("TID", "tid"), ("Aud", "aud"), ("ISS", "iss"), ("Scp", "scp")] {
+        for (other, name) in [("TID", "tid"), ("Aud", "aud"), ("ISS", "iss"), ("Scp", "scp"), ("CNF", "cnf")] {
             let mut claims = claims();
             claims[other] = json!("x");
             assert_eq!(decode_parts(&header(), &claims).unwrap_err(), TokenFault::Claim(name), "with {other}");
@@ -351,16 +424,57 @@ mod tests {
     }
 
     #[test]
-    fn an_application_that_speaks_for_itself_is_told_apart() {
+    fn a_token_that_is_bound_to_a_key_is_refused_in_whatever_form() {
+        for confirmation in [
+            json!({"kid": "k", "xms_ksl": "sw"}),
+            json!({"jwk": {"kty": "RSA"}}),
+            json!({"jkt": "thumbprint"}),
+            json!({"x5t#S256": "thumbprint"}),
+            json!({"tbh": "hash"}),
+            json!({}),
+            json!("text"),
+            json!([]),
+            json!(0),
+            json!(false),
+            Value::Null,
+        ] {
+            let mut claims = claims();
+            claims["cnf"] = confirmation.clone();
+            assert_eq!(decode_parts(&header(), &claims).unwrap_err(), TokenFault::KeyBound, "{confirmation}");
+        }
+    }
+
+    #[test]
+    fn each_kind_of_token_is_recognised() {
+        use Subject::{Application, Person};
+        // What differs from a v2 access token of a person; null takes a claim out.
         let cases = [
-            (json!({"roles": ["Reader"], "scp": null}), true),
-            (json!({"idtyp": "app"}), true),
-            (json!({"idtyp": "app", "roles": ["Reader"]}), true),
-            (json!({"roles": ["Reader"]}), false),
-            (json!({"idtyp": "user", "roles": ["Reader"], "scp": null}), false),
-            (json!({"scp": null}), false),
+            (json!({}), Ok(Person)),
+            (json!({"roles": ["Reader"]}), Ok(Person)),
+            // An access token of a person that holds no scope.
+            (json!({"scp": null, "name": "Ada"}), Ok(Person)),
+            (json!({"scp": "", "preferred_username": "ada@example.com"}), Ok(Person)),
+            (json!({"scp": null, "azp": null, "appid": "client", "unique_name": "ada@example.com"}), Ok(Person)),
+            (json!({"scp": null, "idtyp": "user"}), Ok(Person)),
+            (json!({"scp": null, "idtyp": "user", "roles": ["Reader"]}), Ok(Person)),
+            // Client credentials.
+            (json!({"scp": null, "roles": ["Reader"]}), Ok(Application)),
+            (json!({"scp": null}), Ok(Application)),
+            (json!({"scp": null, "azp": null, "azpacr": "1"}), Ok(Application)),
+            (json!({"scp": null, "azp": null, "appid": "client", "appidacr": "2"}), Ok(Application)),
+            (json!({"idtyp": "app"}), Ok(Application)),
+            (json!({"scp": null, "azp": null, "idtyp": "app"}), Ok(Application)),
+            (json!({"idtyp": "app", "roles": ["Reader"]}), Ok(Application)),
+            // ID tokens of v2 and v1, from the token endpoint and the authorization endpoint.
+            (json!({"scp": null, "azp": null, "name": "Ada", "rh": "1.", "uti": "u"}), Err(TokenFault::IdToken)),
+            (json!({"scp": null, "azp": null, "roles": ["Reader"]}), Err(TokenFault::IdToken)),
+            (json!({"scp": null, "azp": null, "ver": "1.0", "unique_name": "Ada"}), Err(TokenFault::IdToken)),
+            (json!({"scp": null, "azp": null, "nonce": "n"}), Err(TokenFault::IdToken)),
+            (json!({"scp": null, "nonce": "n", "name": "Ada"}), Err(TokenFault::IdToken)),
+            (json!({"scp": null, "at_hash": "h", "roles": ["Reader"]}), Err(TokenFault::IdToken)),
+            (json!({"scp": null, "c_hash": "h"}), Err(TokenFault::IdToken)),
         ];
-        for (change, app_only) in cases {
+        for (change, subject) in cases {
             let mut claims = claims();
             for (name, value) in change.as_object().unwrap() {
                 if value.is_null() {
@@ -369,8 +483,8 @@ mod tests {
                     claims[name] = value.clone();
                 }
             }
-            let token = decode_parts(&header(), &claims).unwrap();
-            assert_eq!(token.unverified_claims().app_only, app_only, "{change}");
+            let token = decode_parts(&header(), &claims);
+            assert_eq!(token.map(|token| token.unverified_claims().subject), subject, "{change}");
         }
     }
 }

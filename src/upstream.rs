@@ -1,6 +1,6 @@
 //! Calls to Entra and Graph: time limits, size limits, one retry.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http::{
@@ -73,6 +73,26 @@ pub enum FaultKind {
     Unusable(String),
     /// The service says that it cannot answer now, and when to come back if it says so.
     Unavailable(StatusCode, Option<Duration>),
+}
+
+/// In words for the log.
+impl fmt::Display for FaultKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Send(SendFault::Denied) => formatter.write_str(
+                "the host denied the call: allowed_outbound_hosts does not list the address, or a variable in it could not \
+                 be read",
+            ),
+            Self::Send(SendFault::TimedOut) => formatter.write_str("no answer in time"),
+            Self::Send(SendFault::DeadlinePassed) => formatter.write_str("the request ran out of time first"),
+            Self::Send(SendFault::Broken(reason)) => write!(formatter, "no connection, or one that broke ({reason})"),
+            Self::Unusable(words) => formatter.write_str(words),
+            Self::Unavailable(status, None) => write!(formatter, "status {}", status.as_u16()),
+            Self::Unavailable(status, Some(wait)) => {
+                write!(formatter, "status {}, to be asked again in {} s", status.as_u16(), wait.as_secs())
+            }
+        }
+    }
 }
 
 impl UpstreamFault {

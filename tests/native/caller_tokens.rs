@@ -35,8 +35,30 @@ impl Plan {
         self.claims.insert(name.to_owned(), value.into());
     }
 
+    /// Valid for an hour from then on.
+    pub(crate) fn valid_from(&mut self, then: u64) {
+        self.claim("nbf", then);
+        self.claim("exp", then + 3600);
+    }
+
     pub(crate) fn without(&mut self, name: &str) {
         self.claims.remove(name);
+    }
+
+    /// What client credentials bring: no person, and neither roles nor the optional claim `idtyp`.
+    pub(crate) fn app_only(&mut self) {
+        for name in ["scp", "name"] {
+            self.without(name);
+        }
+        self.claim("sub", PERSON);
+    }
+
+    /// What tells a client who signed in; its audience is the API where both are one registration.
+    pub(crate) fn id_token(&mut self) {
+        for name in ["azp", "scp"] {
+            self.without(name);
+        }
+        self.claim("preferred_username", "ada@example.com");
     }
 
     /// The same person's token in the v1 form.

@@ -55,7 +55,18 @@ fn what_the_caller_can_act_on_reaches_it() {
         (json!({"error": "invalid_grant", "error_codes": [500133]}), 401, "token_refused"),
         (json!({"error": "invalid_grant", "error_codes": [50173], "suberror": "bad_token"}), 401, "token_refused"),
         (json!({"error": "invalid_grant", "error_codes": [53003], "suberror": "message_only"}), 403, "access_denied"),
+        (
+            json!({"error": "invalid_grant", "error_codes": [53003], "suberror": "message_only", "claims": CLAIMS}),
+            403,
+            "access_denied",
+        ),
         (json!({"error": "invalid_grant", "error_codes": [50105]}), 403, "access_denied"),
+        (json!({"error": "interaction_required", "error_codes": [90072]}), 403, "access_denied"),
+        (json!({"error": "invalid_grant", "error_codes": [500571]}), 403, "access_denied"),
+        (json!({"error": "invalid_grant", "error_codes": [53011]}), 403, "access_denied"),
+        (json!({"error": "invalid_grant", "error_codes": [530084]}), 403, "access_denied"),
+        (json!({"error": "invalid_grant", "error_codes": [50158]}), 401, "interaction_required"),
+        (json!({"error": "unauthorized_client", "error_codes": [7000114]}), 403, "app_only_token"),
         (
             json!({"error": "invalid_grant", "error_codes": [65001], "suberror": "consent_required"}),
             403,
@@ -66,6 +77,7 @@ fn what_the_caller_can_act_on_reaches_it() {
         let (_, answer) = refused(&body);
         assert_eq!((answer.status, answer.code().as_str()), (status, code), "{body}");
         assert_eq!(answer.status == 401, answer.header("www-authenticate").contains("invalid_token"), "{body}");
+        assert_eq!(answer.json().get("claims"), None, "{body}");
     }
 }
 
@@ -106,6 +118,18 @@ fn token_of(person: u64, number: u64) -> String {
         plan.claim("oid", format!("33333333-3333-4333-8333-{person:012}"));
         plan.claim("uti", number);
     })
+}
+
+#[test]
+fn a_directory_without_this_api_learns_how_to_add_it() {
+    for (code, status, meaning) in [(700_016, 403, "consent_required"), (7_000_112, 403, "access_denied")] {
+        let world = World::new();
+        world.set("tenant_id", "organizations").set("allowed_tenants", TENANT);
+        world.next("token", [Reply::json(400, &json!({"error": "unauthorized_client", "error_codes": [code]}))]);
+        let answer = world.get(&token());
+        answer.is(status, meaning);
+        assert_eq!(answer.json().get("admin_consent_url").is_some(), meaning == "consent_required");
+    }
 }
 
 #[test]

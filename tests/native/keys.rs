@@ -173,11 +173,11 @@ fn a_wall_clock_that_is_wrong_for_a_while_changes_nothing_afterwards() {
         let world = World::new();
         world.set("token_store_slots", with_store);
         world.script.now.set(now() + ahead);
-        let of_then = token_with(|plan| plan.claim("exp", now() + ahead + 3600));
+        let of_then = token_with(|plan| plan.valid_from(now() + ahead));
         assert_eq!(world.get(&of_then).status, 200);
         world.next("token", [Reply::json(429, &json!({})).header("retry-after", "600")]);
         let throttled = token_with(|plan| {
-            plan.claim("exp", now() + ahead + 3600);
+            plan.valid_from(now() + ahead);
             plan.claim("uti", "throttled");
         });
         assert_eq!(world.get(&throttled).header("retry-after"), "600");
@@ -203,7 +203,7 @@ fn a_wall_clock_that_is_wrong_for_a_while_changes_nothing_afterwards() {
     }
     let world = World::new();
     world.script.now.set(now() + ahead);
-    assert_eq!(world.get(&token_with(|plan| plan.claim("exp", now() + ahead + 3600))).status, 200);
+    assert_eq!(world.get(&token_with(|plan| plan.valid_from(now() + ahead))).status, 200);
     world.script.now.set(now());
     assert_eq!(world.another_instance().get(&token()).status, 200);
     assert_eq!(world.calls("keys"), 2, "a record from the future is fetched again");
@@ -296,13 +296,7 @@ fn stale_keys_are_renewed_beside_the_request() {
 fn last_known_good_keys_serve_for_a_day() {
     let world = World::new();
     world.set("token_store_slots", "0");
-    let current = || {
-        let now = world.script.now.get();
-        token_with(|plan| {
-            plan.claim("nbf", now);
-            plan.claim("exp", now + 3600);
-        })
-    };
+    let current = || token_with(|plan| plan.valid_from(world.script.now.get()));
     assert_eq!(world.get(&current()).status, 200);
     let outage = || Reply::fault(SendFault::Broken("refused".into()));
     for _ in 0..11 {

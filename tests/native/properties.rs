@@ -28,7 +28,7 @@ proptest! {
         status in 200_u16..600,
         body in prop::collection::vec(any::<u8>(), 0..200),
         retry_after in "[ -~]{0,20}",
-        challenge in "[ -~]{0,80}",
+        challenge in "(Bearer )?[ -~]{0,80}",
     ) {
         let world = World::new();
         let reply = || {

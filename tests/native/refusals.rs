@@ -14,7 +14,7 @@ type Break = fn(&mut Plan);
 #[test]
 fn a_token_with_one_thing_wrong_is_refused_and_nothing_is_called_in_its_name() {
     // (what, how, whether keys are asked for)
-    let cases: [(&str, Break, bool); 22] = [
+    let cases: [(&str, Break, bool); 31] = [
         ("another audience", |plan| plan.claim("aud", PERSON), false),
         ("two audiences", |plan| plan.claim("aud", json!([CLIENT])), false),
         ("Graph's audience", |plan| plan.claim("aud", "00000003-0000-0000-c000-000000000000"), false),
@@ -32,6 +32,15 @@ fn a_token_with_one_thing_wrong_is_refused_and_nothing_is_called_in_its_name() {
         ("no algorithm", |plan| _ = plan.header.insert("alg".into(), "none".into()), false),
         ("critical extensions", |plan| _ = plan.header.insert("crit".into(), json!(["exp"])), false),
         ("no key id", |plan| _ = plan.header.remove("kid"), false),
+        ("bound to a key of its client", |plan| plan.claim("cnf", json!({"kid": "k", "xms_ksl": "sw"})), false),
+        ("bound to a certificate", |plan| plan.claim("cnf", json!({"x5t#S256": "thumbprint"})), false),
+        ("bound to nothing", |plan| plan.claim("cnf", Value::Null), false),
+        ("a signed request around a token", |plan| _ = plan.header.insert("typ".into(), "pop".into()), false),
+        ("a proof of DPoP", |plan| _ = plan.header.insert("typ".into(), "dpop+jwt".into()), false),
+        ("valid for ten years", |plan| plan.claim("exp", NOW + 315_360_000), false),
+        ("valid for a day and more", |plan| plan.claim("exp", NOW + 28 * 3600 + 301), false),
+        ("valid since ever", |plan| plan.claim("nbf", 0), false),
+        ("an ID token", Plan::id_token, false),
         ("another issuer", |plan| plan.claim("iss", format!("{AUTHORITY}.evil/{TENANT}/v2.0")), true),
         ("the other form's issuer", |plan| plan.claim("iss", format!("https://sts.windows.net/{TENANT}/")), true),
         ("another tenant's issuer", |plan| plan.claim("iss", format!("{AUTHORITY}/{OTHER_TENANT}/v2.0")), true),
@@ -48,6 +57,44 @@ fn a_token_with_one_thing_wrong_is_refused_and_nothing_is_called_in_its_name() {
         let line: Value = serde_json::from_str(&world.script.log.borrow()[0]).unwrap();
         assert_eq!(line.get("tenant_id"), None, "{what}: ids of an unproven token are nobody's");
     }
+}
+
+#[test]
+fn what_is_wrong_is_named_to_the_caller_and_the_operator() {
+    let cases: [(Break, &str); 6] = [
+        (|plan| plan.claim("cnf", json!({"jkt": "thumbprint"})), "bound to a key"),
+        (|plan| _ = plan.header.insert("typ".into(), "pop".into()), "bound to a key"),
+        (|plan| plan.claim("exp", NOW + 2_000_000), "valid for longer than any token that Entra issues"),
+        (Plan::id_token, "is an ID token"),
+        (
+            |plan| {
+                plan.id_token();
+                plan.claim("roles", json!(["Reader"]));
+            },
+            "is an ID token",
+        ),
+        (|plan| plan.claim("aud", PERSON), "its aud is not this API"),
+    ];
+    for (change, words) in cases {
+        let world = World::new();
+        let answer = world.get(&token_with(change));
+        answer.is(401, "invalid_token");
+        assert!(answer.json()["detail"].as_str().unwrap().contains(words), "{words} in {answer:?}");
+        assert!(answer.header("www-authenticate").contains(words), "{words} in {answer:?}");
+        let log = world.script.log.borrow();
+        assert!(log[0].contains(words), "{words} in {log:?}");
+        assert!(words != "its aud is not this API" || log[0].contains(PERSON), "{log:?}");
+    }
+    // A token for something that is not a GUID: the log does not repeat what it says.
+    let world = World::new();
+    world.get(&token_with(|plan| plan.claim("aud", "chosen-by-the-caller"))).is(401, "invalid_token");
+    assert!(!world.script.log.borrow()[0].contains("chosen"));
+}
+
+#[test]
+fn a_token_may_live_for_28_hours() {
+    let world = World::new();
+    assert_eq!(world.get(&token_with(|plan| plan.claim("exp", NOW + 28 * 3600))).status, 200);
 }
 
 #[test]
@@ -80,7 +127,7 @@ fn any_change_of_a_single_character_is_refused() {
 
 #[test]
 fn who_may_not_is_told_so_after_the_signature_has_proven_who_it_is() {
-    let cases: [(&str, Break, &str); 5] = [
+    let cases: [(&str, Break, &str); 8] = [
         ("no scope", |plan| plan.without("scp"), "insufficient_scope"),
         ("another scope", |plan| plan.claim("scp", "User.Read openid"), "insufficient_scope"),
         ("the scope's beginning", |plan| plan.claim("scp", "user_impersonation2"), "insufficient_scope"),
@@ -93,6 +140,23 @@ fn who_may_not_is_told_so_after_the_signature_has_proven_who_it_is() {
             "app_only_token",
         ),
         ("an application by its type", |plan| plan.claim("idtyp", "app"), "app_only_token"),
+        ("an application by what it has not", Plan::app_only, "app_only_token"),
+        (
+            "an application's v1 token",
+            |plan| {
+                plan.version_1();
+                plan.app_only();
+            },
+            "app_only_token",
+        ),
+        (
+            "no scope, and said to be a person's",
+            |plan| {
+                plan.app_only();
+                plan.claim("idtyp", "user");
+            },
+            "insufficient_scope",
+        ),
     ];
     for (what, change, code) in cases {
         let world = World::new();

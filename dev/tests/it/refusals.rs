@@ -53,7 +53,26 @@ async fn other_kinds_of_tokens_are_told_apart() {
     let answer = harness.get(&tenant.app_only_token(|_| {})).await;
     answer.is(403, "app_only_token");
     insta::assert_snapshot!("app_only_token", harness.snapshot(&answer));
-    harness.get(&tenant.id_token(ada, |_| {})).await.is(403, "insufficient_scope");
+    // The token that Entra issues where nobody asked for roles and the optional claim.
+    let plain = tenant.app_only_token(|plan| {
+        plan.remove("idtyp");
+        plan.remove("roles");
+    });
+    harness.get(&plain).await.is(403, "app_only_token");
+    for roles in [None, Some(["Reader"])] {
+        let id_token = tenant.id_token(ada, |plan| {
+            if let Some(roles) = roles {
+                plan.set("roles", serde_json::json!(roles));
+            }
+        });
+        let answer = harness.get(&id_token).await;
+        answer.is(401, "invalid_token");
+        assert!(answer.json()["detail"].as_str().unwrap().contains("ID token"), "{answer:?}");
+    }
+    let bound = harness.token_with("ada", |plan| plan.set("cnf", serde_json::json!({"kid": "k"})));
+    let answer = harness.get(&bound).await;
+    answer.is(401, "invalid_token");
+    assert!(answer.json()["detail"].as_str().unwrap().contains("bound to a key"), "{answer:?}");
     let answer = harness.get(&tenant.graph_token(ada)).await;
     answer.is(401, "invalid_token");
     assert!(answer.json()["detail"].as_str().unwrap().contains("meant for Microsoft Graph"));
