@@ -72,7 +72,7 @@ impl From<UpstreamFault> for Error {
 }
 
 impl Error {
-    /// Whether the time of one request alone was over.
+    /// Whether one request alone ran out of time.
     #[must_use]
     pub fn is_deadline(&self) -> bool {
         match self {
@@ -137,7 +137,7 @@ impl Error {
                 refusal.status.as_u16(),
                 refusal.graph_code.as_deref().unwrap_or("without a code")
             ),
-            Self::DeadlinePassed => "the request's time was over".to_owned(),
+            Self::DeadlinePassed => "the request ran out of time".to_owned(),
             Self::Internal(words) => words.clone(),
         }
     }

@@ -119,6 +119,20 @@ async fn people_of_several_directories_get_their_own_profile() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn v1_keys_sign_for_several_directories_as_the_v2_keys_say() {
+    let harness = Harness::for_both_directories().await;
+    for name in ["ada", "otto"] {
+        let token = harness.token_with(name, |plan| plan.version_1());
+        assert_eq!(harness.get(&token).await.status, 200, "{name}");
+    }
+    // The v1 set names no issuers, so the v2 set was asked for once as well.
+    let requests = harness.application.tenant.requests();
+    let key_sets = requests.iter().filter(|request| request.endpoint == Endpoint::KeySet);
+    let paths: Vec<&str> = key_sets.map(|request| request.path_and_query.as_str()).collect();
+    assert_eq!(paths, ["/common/discovery/keys", "/organizations/discovery/v2.0/keys"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_directory_that_is_not_on_the_list_is_refused() {
     let harness = Harness::with_variables(&[
         ("tenant_id", "common"),
