@@ -5,22 +5,26 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Response, StatusCode, header::RETRY_AFTER};
 use profile_get::{
-    exchange_refusal::{ExchangeRefusal, Meaning},
+    exchange_refusal::{Asked, ExchangeRefusal, Meaning},
     graph_token,
     host::UnixTime,
+    settings::Tenancy,
     upstream,
 };
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use crate::{NOW, headers, lines};
 
 /// No longer life is believed.
 const LONGEST_LIFE: Duration = Duration::from_secs(28 * 3600);
 
+const ASKED: Asked<'_> = Asked { tenant_id: Uuid::nil(), tenancy: &Tenancy::Single(Uuid::nil()) };
+
 /// A body with status 200.
 pub(crate) fn token_answer(data: &[u8]) {
     let (now, response) = (Duration::from_secs(1000), Response::new(Bytes::copy_from_slice(data)));
-    let Ok(token) = graph_token::parse(&response, UnixTime(NOW), now) else { return };
+    let Ok(token) = graph_token::parse(&response, UnixTime(NOW), now, ASKED) else { return };
     let text = token.authorization().to_str().unwrap().strip_prefix("Bearer ").unwrap();
     assert!(text.bytes().all(|byte| byte.is_ascii_graphic()) && (1..=32 * 1024).contains(&text.len()));
     let body: Value = serde_json::from_slice(data).unwrap();
@@ -34,8 +38,8 @@ pub(crate) fn token_answer(data: &[u8]) {
 pub(crate) fn token_error(data: &[u8]) {
     let [status, wait, body] = lines(data);
     let Ok(status) = StatusCode::from_bytes(status) else { return };
-    let refusal = ExchangeRefusal::read(status, &headers(&RETRY_AFTER, wait), body, UnixTime(NOW));
-    assert!(refusal.summary.len() <= 256 && refusal.summary.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
+    let refusal = ExchangeRefusal::read(status, &headers(&RETRY_AFTER, wait), body, UnixTime(NOW), ASKED);
+    assert!(refusal.summary.len() <= 320 && refusal.summary.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
     for id in [&refusal.correlation_id, &refusal.trace_id].into_iter().flatten() {
         assert!(id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'), "{id}");
     }

@@ -8,7 +8,7 @@ use base64::{
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::RETRY_AFTER, header::WWW_AUTHENTICATE};
 use profile_get::{
     challenge::{BearerChallenge, requested_claims},
-    graph::{GraphMeaning, GraphRefusal},
+    graph::{GraphMeaning, GraphRefusal, Resource},
     host::UnixTime,
 };
 use serde_json::{Map, Value};
@@ -51,10 +51,7 @@ fn claims_by_another_parser(line: &str) -> Option<Option<Value>> {
             let value = values.next().map(|(_, value)| value.to_unescaped());
             if values.next().is_some() { Err(()) } else { Ok(value) }
         };
-        let (error, claims) = (parameter("error").ok()?, parameter("claims").ok()?);
-        if error.as_deref() != Some("insufficient_claims") {
-            continue;
-        }
+        let claims = parameter("claims").ok()?.map(|claims| claims.replace('-', "+").replace('_', "/"));
         let Some(bytes) = claims.and_then(|claims| LENIENT.decode(claims).ok()) else { continue };
         if profile_get::strict_json::object(&bytes)
             .is_ok_and(|object| serde_json::to_vec(&object).unwrap().len() <= 4096)
@@ -73,7 +70,12 @@ pub(crate) fn error(data: &[u8]) {
     let mut all = headers(&WWW_AUTHENTICATE, challenge);
     all.extend(headers(&RETRY_AFTER, wait));
     add(&mut all, "request-id", id);
-    let refusal = GraphRefusal::read(status, &all, body, UnixTime(NOW));
+    for resource in [Resource::Profile(None), Resource::Photo(None)] {
+        refusal(&GraphRefusal::read(&resource, status, &all, body, UnixTime(NOW)), body);
+    }
+}
+
+fn refusal(refusal: &GraphRefusal, body: &[u8]) {
     for word in [&refusal.graph_code, &refusal.graph_request_id].into_iter().flatten() {
         assert!((1..=100).contains(&word.len()));
         assert!(word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte)), "{word}");

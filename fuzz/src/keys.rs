@@ -31,8 +31,10 @@ pub(crate) fn openid_configuration(data: &[u8]) {
 
 /// A key set.
 pub(crate) fn key_set(data: &[u8]) {
-    let issuer = IssuerTemplate::new(format!("{AUTHORITY}/{{tenantid}}/v2.0"));
-    let Ok(keys) = SigningKeys::parse(data, issuer, TokenVersion::V2) else { return };
+    let of_one = IssuerTemplate::new(format!("{AUTHORITY}/{TENANT}/v2.0"));
+    let of_several = IssuerTemplate::new(format!("{AUTHORITY}/{{tenantid}}/v2.0"));
+    let Ok(keys) = SigningKeys::parse(data, of_one, TokenVersion::V2) else { return };
+    let keys_of_several = SigningKeys::parse(data, of_several, TokenVersion::V2).unwrap();
     let set: Value = serde_json::from_slice(data).unwrap();
     let published = set["keys"].as_array().unwrap();
     let ids: Vec<&str> = published.iter().filter_map(|key| key["kid"].as_str()).collect();
@@ -44,6 +46,9 @@ pub(crate) fn key_set(data: &[u8]) {
             assert!(published.iter().any(|key| key["kid"] == *id && can_sign(key)), "{id}");
         }
         assert_eq!(keys.contains(id), keys.with_id(id).next().is_some());
+        // Where there are several tenants, a key that names no issuer is none.
+        let names_issuer = |key: &&Value| key["kid"] == *id && key["issuer"].is_string();
+        assert!(!keys_of_several.contains(id) || published.iter().any(|key| names_issuer(&key)), "{id}");
     }
     assert!(usable > 0);
     assert!(!keys.contains("a key that nobody published"));
