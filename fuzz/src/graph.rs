@@ -13,7 +13,7 @@ use profile_get::{
 };
 use serde_json::{Map, Value};
 
-use crate::{NOW, exchange::is_claims, headers, lines};
+use crate::{NOW, exchange::is_claims, headers, json, lines};
 
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
@@ -80,8 +80,8 @@ fn refusal(refusal: &GraphRefusal, body: &[u8]) {
         assert!((1..=100).contains(&word.len()));
         assert!(word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte)), "{word}");
     }
-    if let Some(code) = &refusal.graph_code {
-        assert_eq!(serde_json::from_slice::<Value>(body).unwrap()["error"]["code"], code.as_str());
+    if let (Some(code), Some(body)) = (&refusal.graph_code, json(body)) {
+        assert_eq!(body["error"]["code"], code.as_str());
     }
     if let GraphMeaning::ClaimsChallenge(claims) = &refusal.meaning {
         is_claims(claims);

@@ -9,12 +9,12 @@ use profile_get::{
 };
 use serde_json::Value;
 
-use crate::{AUTHORITY, CLIENT, TENANT};
+use crate::{AUTHORITY, CLIENT, TENANT, json};
 
 /// A metadata document.
 pub(crate) fn openid_configuration(data: &[u8]) {
     let Ok(configuration) = OpenIdConfiguration::parse(data, AUTHORITY) else { return };
-    let document: Value = serde_json::from_slice(data).unwrap();
+    let Some(document) = json(data) else { return };
     assert_eq!(document["issuer"], configuration.issuer.as_str());
     assert_eq!(document["jwks_uri"], configuration.keys_address.as_str());
     // Whatever reads the address, it leads to the authority.
@@ -35,7 +35,7 @@ pub(crate) fn key_set(data: &[u8]) {
     let of_several = IssuerTemplate::new(format!("{AUTHORITY}/{{tenantid}}/v2.0"));
     let Ok(keys) = SigningKeys::parse(data, of_one, TokenVersion::V2) else { return };
     let keys_of_several = SigningKeys::parse(data, of_several, TokenVersion::V2).unwrap();
-    let set: Value = serde_json::from_slice(data).unwrap();
+    let Some(set) = json(data) else { return };
     let published = set["keys"].as_array().unwrap();
     let ids: Vec<&str> = published.iter().filter_map(|key| key["kid"].as_str()).collect();
     let mut usable = 0;

@@ -62,6 +62,12 @@ fn lines<const COUNT: usize>(data: &[u8]) -> [&[u8]; COUNT] {
     std::array::from_fn(|_| lines.next().unwrap_or_default())
 }
 
+/// JSON read whole. A parser that looks for some members checks neither UTF-8 nor nesting in the others, so what it takes
+/// can still be none for this one.
+fn json(data: &[u8]) -> Option<serde_json::Value> {
+    serde_json::from_slice(data).ok()
+}
+
 /// Headers of one name, a line each; lines that no header can hold are left out.
 fn headers(name: &HeaderName, lines: &[u8]) -> HeaderMap {
     let values = lines.split(|byte| *byte == b'\n').filter_map(|line| HeaderValue::from_bytes(line).ok());

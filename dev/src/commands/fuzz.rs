@@ -36,6 +36,9 @@ const INPUT_SECONDS: u64 = 10;
 
 const MEMORY_LIMIT_MB: u64 = 1024;
 
+/// Where it panicked, and what with: two values that differ take two more lines.
+const LINES_OF_A_PANIC: usize = 4;
+
 /// Let libFuzzer look for bytes that break what must hold, in everything that strangers and upstreams can reach.
 ///
 /// Begins with the inputs in fuzz/corpus, keeps what else it learns in target/fuzz, and fails when it finds a fault.
@@ -146,9 +149,19 @@ async fn fuzz(program: &PathBuf, target: String, seconds: u64) -> Result<Outcome
     Ok(Outcome {
         executions: last_number(&printed, "stat::number_of_executed_units:").unwrap_or_default(),
         covered: last_number(&printed, " cov:").unwrap_or_default(),
-        fault: (!output.status.success()).then(|| last_lines(&printed)),
+        fault: (!output.status.success()).then(|| the_fault(&printed)),
         target,
     })
+}
+
+/// What a target said when it panicked, and where its input is; all else that libFuzzer prints then helps nobody.
+fn the_fault(printed: &str) -> String {
+    let lines: Vec<&str> = printed.lines().collect();
+    let panicked = lines.iter().position(|line| line.contains("panicked at "));
+    let words = panicked.map(|at| lines.iter().skip(at).take(LINES_OF_A_PANIC)).into_iter().flatten();
+    let written = lines.iter().filter(|line| line.contains("Test unit written to "));
+    let fault: Vec<&str> = words.chain(written).copied().collect();
+    if fault.is_empty() { last_lines(printed) } else { fault.join("\n") }
 }
 
 /// The number that follows the last `label`.
@@ -174,7 +187,17 @@ fn print(outcomes: &[Outcome], seconds: u64) {
 
 #[cfg(test)]
 mod tests {
-    use super::last_number;
+    use super::{last_number, the_fault};
+
+    #[test]
+    fn a_fault_is_what_was_said_and_where_its_input_is() {
+        let printed = "INFO: Seed: 1\nthread '<unnamed>' panicked at fuzz/src/caller.rs:20:5:\nassertion failed\n  left: 1\n \
+                       right: 2\nSUMMARY: libFuzzer: deadly signal\nartifact_prefix='x'; Test unit written to x/crash-1\n";
+        let fault = the_fault(printed);
+        assert!(fault.starts_with("thread") && fault.contains("assertion failed") && fault.ends_with("x/crash-1"));
+        assert!(!fault.contains("Seed"), "{fault}");
+        assert_eq!(the_fault("no C++ library\n"), "no C++ library");
+    }
 
     #[test]
     fn libfuzzers_figures_are_read() {
