@@ -28,7 +28,7 @@ pub(crate) enum Platform {
 
 struct Credentials {
     secret: String,
-    expired: bool,
+    expired_secrets: Vec<String>,
     certificates: Vec<RegisteredCertificate>,
 }
 
@@ -42,7 +42,8 @@ pub(crate) enum SecretCheck {
 
 impl Application {
     pub(crate) fn register(display_name: &'static str, platform: Platform) -> Self {
-        let credentials = Credentials { secret: random::client_secret(), expired: false, certificates: Vec::new() };
+        let credentials =
+            Credentials { secret: random::client_secret(), expired_secrets: Vec::new(), certificates: Vec::new() };
         Self {
             client_id: random::guid(),
             display_name,
@@ -64,6 +65,11 @@ impl Application {
     /// The Application ID URI that the portal proposes.
     pub(crate) fn id_uri(&self) -> String {
         format!("api://{}", self.client_id)
+    }
+
+    /// Whether `name` names it as a resource: its client id or its Application ID URI.
+    pub(crate) fn is_called(&self, name: &str) -> bool {
+        name == self.client_id || name == self.id_uri()
     }
 
     pub(crate) fn register_redirect_uri(&self, uri: &str) -> Result<()> {
@@ -95,20 +101,28 @@ impl Application {
     /// Accepts this secret, and no other, from now on.
     pub(crate) fn set_secret(&self, secret: String) {
         let mut credentials = self.credentials.write();
+        credentials.expired_secrets.retain(|expired| *expired != secret);
         credentials.secret = secret;
-        credentials.expired = false;
     }
 
     pub(crate) fn expire_secret(&self) {
-        self.credentials.write().expired = true;
+        let secret = self.secret();
+        self.add_expired_secret(secret);
+    }
+
+    /// One more secret, which has expired.
+    pub(crate) fn add_expired_secret(&self, secret: String) {
+        self.credentials.write().expired_secrets.push(secret);
     }
 
     pub(crate) fn check_secret(&self, secret: &str) -> SecretCheck {
         let credentials = self.credentials.read();
-        match (secret == credentials.secret, credentials.expired) {
-            (false, _) => SecretCheck::Wrong,
-            (true, true) => SecretCheck::Expired,
-            (true, false) => SecretCheck::Right,
+        if credentials.expired_secrets.iter().any(|expired| expired == secret) {
+            SecretCheck::Expired
+        } else if secret == credentials.secret {
+            SecretCheck::Right
+        } else {
+            SecretCheck::Wrong
         }
     }
 

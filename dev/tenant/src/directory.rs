@@ -25,6 +25,9 @@ use crate::{
 /// The directory that personal Microsoft accounts live in, the same for all of Entra.
 pub(crate) const MICROSOFT_ACCOUNT_TENANT: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
 
+/// What this cloud is called in metadata and key sets.
+pub(crate) const CLOUD: &str = "microsoftonline.com";
+
 /// The name of the vault's secret that holds the API's client secret.
 pub(crate) const CLIENT_SECRET_NAME: &str = "clientsecret";
 /// The name of the vault's secret that holds the web application's client secret.
@@ -51,6 +54,8 @@ pub(crate) struct Directory {
     pub(crate) spa_client: Application,
     /// The Conditional Access policy that asks for a second factor.
     pub(crate) policy_id: String,
+    /// The Conditional Access policy that blocks.
+    blocking_policy_id: String,
     /// The named people.
     pub(crate) people: Vec<Person>,
     /// Everybody by object id: the named people and the members added later.
@@ -88,6 +93,7 @@ impl Directory {
             web_client,
             spa_client: Application::register("Profile single-page application", Platform::SinglePage),
             policy_id: random::guid(),
+            blocking_policy_id: random::guid(),
             keys: KeyRing::generate()?,
             vault,
             sessions: Sessions::default(),
@@ -138,13 +144,22 @@ impl Directory {
 
     /// What a token must show once its person passed the second factor that the policy asks for.
     pub(crate) fn second_factor_challenge(&self) -> Value {
-        json!({"access_token": {"capolids": {"essential": true, "values": [self.policy_id]}}})
+        policy_challenge(&self.policy_id)
+    }
+
+    /// What comes with the refusal for a person whom a policy blocks. No token shows it.
+    pub(crate) fn blocking_challenge(&self) -> Value {
+        policy_challenge(&self.blocking_policy_id)
     }
 
     /// The issuer of v2 tokens. Its host is the authority's, which MSAL clients insist on.
     pub(crate) fn v2_issuer(&self, tenant_id: &str) -> String {
         format!("{}/{tenant_id}/v2.0", self.urls.authority)
     }
+}
+
+fn policy_challenge(policy_id: &str) -> Value {
+    json!({"access_token": {"capolids": {"essential": true, "values": [policy_id]}}})
 }
 
 fn entry(person: &Person) -> (String, Arc<Person>) {

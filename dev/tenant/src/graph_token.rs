@@ -118,7 +118,7 @@ impl GraphToken {
         values.is_some_and(|values| values.iter().any(|value| value == "cp1"))
     }
 
-    fn serial(&self) -> u64 {
+    pub(crate) fn serial(&self) -> u64 {
         let bytes = URL_SAFE_NO_PAD.decode(self.claim("aio")).ok();
         bytes.and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_be_bytes)
     }

@@ -65,6 +65,7 @@ pub use connection_faults::ConnectionFault;
 pub use faults::{Fault, Faults, ResetCode};
 pub use http2_frames::EndlessFrames;
 pub use journal::{Endpoint, RecordedRequest, Service};
+pub use key_vault::CertificateFormat;
 pub use person::Person;
 pub use signing::Signing;
 pub use tenant::{ClientCredentials, Tenant, TenantOptions, Wire};

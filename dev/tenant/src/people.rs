@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::{
+    directory::MICROSOFT_ACCOUNT_TENANT,
     jwt::Object,
     person::{ExchangeRule, GraphRule, Person},
     random,
@@ -13,10 +14,14 @@ pub(crate) const DOMAIN: &str = "emulated-tenant.example";
 /// The domain of the second directory.
 pub(crate) const OTHER_DOMAIN: &str = "other-tenant.example";
 
+/// The domain of personal Microsoft accounts.
+const PERSONAL_DOMAIN: &str = "personal-account.example";
+
 /// Everybody, with new object ids.
 pub(crate) fn people(tenant_id: &str, other_tenant_id: &str) -> Vec<Person> {
     let mut people: Vec<Person> = MEMBERS.iter().map(|member| member.person(tenant_id, DOMAIN)).collect();
     people.push(STRANGER.person(other_tenant_id, OTHER_DOMAIN));
+    people.push(CUSTOMER.person(MICROSOFT_ACCOUNT_TENANT, PERSONAL_DOMAIN));
     people
 }
 
@@ -148,12 +153,19 @@ const MEMBERS: &[Entry] = &[
     .exchanged(ExchangeRule::Throttled),
     member("gil", "Gil", "Throssel", "Graph throttles: 429 with a fractional Retry-After.")
         .answered(GraphRule::Throttled),
+    member("gus", "Gus", "Verhoeven", "Graph throttles: 429 that neither names the cause nor says for how long.")
+        .answered(GraphRule::ThrottledWithoutRetryAfter),
     member("uma", "Uma", "Petit", "Graph is unavailable: 503 with Retry-After.").answered(GraphRule::Unavailable),
     member("fay", "Fay", "Denholm", "Graph forbids: 403 Authorization_RequestDenied.").answered(GraphRule::Forbidden),
     member("noel", "Noel", "Absalom", "Graph does not find the account: 404 Request_ResourceNotFound.")
         .answered(GraphRule::NotFound),
-    member("rex", "Rex", "Calloway", "The first Graph token for each sign-in is revoked; the next one works.")
-        .exchanged(ExchangeRule::GrantedThenRevoked),
+    member(
+        "rex",
+        "Rex",
+        "Calloway",
+        "Is signed out everywhere after the first exchange: Graph challenges, and only another sign-in helps.",
+    )
+    .exchanged(ExchangeRule::SignedOutAfterExchange),
     member(
         "cleo",
         "Cleo",
@@ -179,6 +191,13 @@ const MEMBERS: &[Entry] = &[
 const FURTHER_MEMBER: Entry = member("member", "Further", "Member", "An ordinary member: one of many.");
 const STRANGER: Entry =
     member("otto", "Otto", "Reyes", "An ordinary member of another directory (no sign-in page lists him).");
+const CUSTOMER: Entry = member(
+    "paula",
+    "Paula",
+    "Ivers",
+    "Has a personal Microsoft account, and never consented to the API calling Graph (no sign-in page lists her).",
+)
+.exchanged(ExchangeRule::NeverConsented);
 
 #[cfg(test)]
 mod tests {

@@ -52,8 +52,9 @@ pub(crate) enum ExchangeRule {
     Granted,
     /// With a Graph token of short life that asks to be refreshed early.
     GrantedBriefly,
-    /// With a Graph token, but the first one for each assertion is revoked at once.
-    GrantedThenRevoked,
+    /// With a Graph token, but then the person is signed out everywhere: Graph challenges that token, and Entra grants
+    /// the assertion no other. Another sign-in works.
+    SignedOutAfterExchange,
     /// With a claims challenge, until the assertion shows that it was met.
     NeedsSecondFactor,
     /// With a Graph token, until Graph's challenge is passed on: then with a challenge of its own.
@@ -85,6 +86,8 @@ pub(crate) enum GraphRule {
     ChallengesLocation,
     /// 429 with a fractional `Retry-After`
     Throttled,
+    /// 429 under another code and without `Retry-After`
+    ThrottledWithoutRetryAfter,
     /// 503 with `Retry-After`
     Unavailable,
     /// 403 `Authorization_RequestDenied`

@@ -11,9 +11,10 @@ pub(crate) struct Sessions(Mutex<State>);
 #[derive(Default)]
 struct State {
     issued: u64,
-    /// The `uti` of assertions that were exchanged for someone whose first Graph token is revoked.
-    exchanged_assertions: HashSet<String>,
-    revoked: HashSet<u64>,
+    /// Sessions that were ended, by their person's object id.
+    ended: HashMap<String, String>,
+    /// The serials of tokens issued in those sessions.
+    issued_in_ended: HashSet<u64>,
     /// For each object id: tokens with this serial or a lower one no longer count.
     revoked_up_to: HashMap<String, u64>,
 }
@@ -31,12 +32,23 @@ impl Sessions {
         self.0.lock().issued
     }
 
-    /// Revokes the token `serial` if it is the first one for this assertion.
-    pub(crate) fn revoke_if_first(&self, assertion_id: &str, serial: u64) {
+    /// Ends the first of this person's sessions in which a Graph token is issued. `serial` is that token's.
+    pub(crate) fn end_first(&self, object_id: &str, session: &str, serial: u64) {
         let mut state = self.0.lock();
-        if state.exchanged_assertions.insert(assertion_id.to_owned()) {
-            state.revoked.insert(serial);
+        let first = state.ended.entry(object_id.to_owned()).or_insert_with(|| session.to_owned());
+        if first == session {
+            state.issued_in_ended.insert(serial);
         }
+    }
+
+    /// Whether this session was ended.
+    pub(crate) fn is_over(&self, object_id: &str, session: &str) -> bool {
+        self.0.lock().ended.get(object_id).is_some_and(|ended| ended == session)
+    }
+
+    /// Whether the session in which this token was issued was ended.
+    pub(crate) fn was_issued_in_ended(&self, serial: u64) -> bool {
+        self.0.lock().issued_in_ended.contains(&serial)
     }
 
     /// Revokes the Graph tokens that were issued for this person so far.
@@ -47,8 +59,7 @@ impl Sessions {
     }
 
     pub(crate) fn is_revoked(&self, object_id: &str, serial: u64) -> bool {
-        let state = self.0.lock();
-        state.revoked.contains(&serial) || state.revoked_up_to.get(object_id).is_some_and(|last| serial <= *last)
+        self.0.lock().revoked_up_to.get(object_id).is_some_and(|last| serial <= *last)
     }
 }
 
@@ -57,15 +68,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_first_token_of_an_assertion_is_revoked() {
+    fn only_the_first_session_of_a_person_is_ended() {
         let sessions = Sessions::default();
-        let (first, second, other) = (sessions.issue(), sessions.issue(), sessions.issue());
-        sessions.revoke_if_first("a", first);
-        sessions.revoke_if_first("a", second);
-        sessions.revoke_if_first("b", other);
-        assert!(sessions.is_revoked("x", first));
-        assert!(!sessions.is_revoked("x", second));
-        assert!(sessions.is_revoked("x", other));
+        let (first, other) = (sessions.issue(), sessions.issue());
+        assert!(!sessions.is_over("x", "a"));
+        sessions.end_first("x", "a", first);
+        sessions.end_first("x", "b", other);
+        assert!(sessions.is_over("x", "a") && !sessions.is_over("x", "b") && !sessions.is_over("y", "a"));
+        assert!(sessions.was_issued_in_ended(first) && !sessions.was_issued_in_ended(other));
     }
 
     #[test]

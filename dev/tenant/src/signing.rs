@@ -13,6 +13,8 @@ pub enum Signing {
     Right,
     /// RS256 with the key that Entra publishes for personal Microsoft accounts, under its own `kid`.
     MicrosoftAccountKey,
+    /// RS256 with the key of another cloud that the key set of `common` holds, under its own `kid`.
+    OtherCloudKey,
     /// RS256 with a key that was never published, under its own `kid`.
     UnknownKey,
     /// RS256 with a key that was never published, under the `kid` of the right one.
@@ -36,6 +38,7 @@ impl TokenPlan {
         let current = keys.current();
         match self.signing {
             Signing::MicrosoftAccountKey => self.rename_key(current.key_id(), keys.microsoft_account.key_id()),
+            Signing::OtherCloudKey => self.rename_key(current.key_id(), keys.other_cloud.key_id()),
             Signing::UnknownKey => self.rename_key(current.key_id(), keys.stranger.key_id()),
             _ => (),
         }
@@ -51,6 +54,7 @@ impl TokenPlan {
         let signature = match self.signing {
             Signing::Right => current.sign_rs256(message),
             Signing::MicrosoftAccountKey => keys.microsoft_account.sign_rs256(message),
+            Signing::OtherCloudKey => keys.other_cloud.sign_rs256(message),
             Signing::UnknownKey | Signing::ForgedKey => keys.stranger.sign_rs256(message),
             Signing::Ps256 => current.sign_ps256(message),
             Signing::Hs256WithPublicKey => sign_hs256(&current, message),
@@ -77,6 +81,7 @@ impl Signing {
             Self::NoneAlgorithm => "none",
             Self::Right
             | Self::MicrosoftAccountKey
+            | Self::OtherCloudKey
             | Self::UnknownKey
             | Self::ForgedKey
             | Self::Missing

@@ -118,6 +118,8 @@ pub(crate) struct KeyRing {
     published: RwLock<Published>,
     /// Published for personal Microsoft accounts, whose issuer is another one.
     pub(crate) microsoft_account: LazyLock<SigningKey>,
+    /// Published in the set of `common` as a key of another cloud. Nothing in this cloud is signed with it.
+    pub(crate) other_cloud: LazyLock<SigningKey>,
     /// Never published: what a forger would sign with.
     pub(crate) stranger: LazyLock<SigningKey>,
 }
@@ -152,6 +154,7 @@ impl KeyRing {
         Ok(Self {
             published: RwLock::new(Published::generate()?),
             microsoft_account: LazyLock::new(seldom_used_key),
+            other_cloud: LazyLock::new(seldom_used_key),
             stranger: LazyLock::new(seldom_used_key),
         })
     }

@@ -1,4 +1,4 @@
-//! The clock, and the three ways in which the services write a moment.
+//! The clock, and the four ways in which the services write a moment.
 
 use jiff::Timestamp;
 
@@ -10,6 +10,12 @@ pub(crate) fn now() -> i64 {
 /// As in Entra's error bodies: `2026-01-31 12:00:00Z`.
 pub(crate) fn entra_timestamp() -> String {
     Timestamp::now().strftime("%F %TZ").to_string()
+}
+
+/// As in HTTP headers (RFC 9110, section 5.6.7), `seconds` from now: `Sat, 31 Jan 2026 12:00:00 GMT`.
+pub(crate) fn http_date(seconds: i64) -> String {
+    let moment = Timestamp::from_second(now() + seconds).unwrap_or_else(|_| Timestamp::now());
+    moment.strftime("%a, %d %b %Y %T GMT").to_string()
 }
 
 /// As in Graph's error bodies: `2026-01-31T12:00:00`.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     claims_request::ClaimsRequest,
-    directory::{Directory, v1_issuer},
+    directory::{Directory, MICROSOFT_ACCOUNT_TENANT, v1_issuer},
     jwt::{Object, object},
     person::Person,
     random,
@@ -56,11 +56,15 @@ impl TokenPlan {
             "tid": person.tenant_id,
             "ver": "2.0",
         }));
+        if person.tenant_id == MICROSOFT_ACCOUNT_TENANT {
+            plan.signing = Signing::MicrosoftAccountKey;
+        }
         plan.add_technical_claims();
         plan
     }
 
-    /// A v2 token for the API that a daemon gets by client credentials: no user and no scope.
+    /// A v2 token for the API that a daemon gets by client credentials: no user and no scope. Its application has no
+    /// roles, and the API does not ask for the optional claim `idtyp`.
     pub(crate) fn app_only(directory: &Directory) -> Self {
         let mut plan = Self::empty(directory);
         let service_principal_id = random::guid();
@@ -69,12 +73,11 @@ impl TokenPlan {
             "iss": directory.v2_issuer(&directory.tenant_id),
             "azp": directory.spa_client.client_id,
             "azpacr": "1",
-            "idtyp": "app",
             "oid": service_principal_id,
-            "roles": ["Profile.Read.All"],
             "sub": service_principal_id,
             "tid": directory.tenant_id,
             "ver": "2.0",
+            "xms_ftd": random::opaque_token(),
         }));
         plan.add_technical_claims();
         plan

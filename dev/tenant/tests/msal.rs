@@ -79,7 +79,7 @@ async fn check(mut client: Command) {
             "profile": "Ada Marsh",
             "profile_after_refresh": "Ada Marsh",
             "token_was_renewed": true,
-            "challenge": {"error": "interaction_required", "suberror": "basic_action", "claims": null},
+            "challenge": {"error": "invalid_grant", "suberror": "basic_action", "claims": null},
             "profile_after_challenge": "Mona Farouk",
         })
     );

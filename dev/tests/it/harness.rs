@@ -1,6 +1,9 @@
 //! A running application and a caller of it.
 
-use std::{collections::BTreeMap, env};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env,
+};
 
 use emulated_tenant::{Endpoint, Person, Service, Tenant, TenantOptions, TokenPlan, Wire};
 use profile_get_dev::application::{Application, ApplicationOptions, Runner};
@@ -41,6 +44,15 @@ impl Harness {
         let tenant = Tenant::start(tenant_options()).await.unwrap();
         let both = format!("{} {}", tenant.tenant_id(), tenant.other_tenant_id());
         let variables = owned(&[("tenant_id", "organizations"), ("allowed_tenants", &both)]);
+        Self::with_tenant(tenant, ApplicationOptions { variables, ..ApplicationOptions::default() }).await
+    }
+
+    /// The API takes tokens of every directory that somebody lives in, by the keys of `common`.
+    pub(crate) async fn for_everybody() -> Self {
+        let tenant = Tenant::start(tenant_options()).await.unwrap();
+        let all: BTreeSet<&str> = tenant.people().iter().map(|person| person.tenant_id.as_str()).collect();
+        let all = all.into_iter().collect::<Vec<_>>().join(" ");
+        let variables = owned(&[("tenant_id", "common"), ("allowed_tenants", &all)]);
         Self::with_tenant(tenant, ApplicationOptions { variables, ..ApplicationOptions::default() }).await
     }
 

@@ -39,6 +39,15 @@ async fn a_token_with_one_thing_wrong_is_refused() {
     assert_eq!((harness.count(Endpoint::Token), harness.asked(Service::Graph).len()), (0, 0));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_another_cloud_signs_for_nobody() {
+    let harness = Harness::for_everybody().await;
+    let forged = harness.token_with("ada", |plan| plan.signing = Signing::OtherCloudKey);
+    harness.get(&forged).await.is(401, "invalid_token");
+    assert_eq!(harness.get_as("ada").await.status, 200);
+    assert_eq!(harness.count(Endpoint::Token), 1);
+}
+
 fn twice(name: &str, plan: &TokenPlan) -> String {
     let text = serde_json::to_string(&plan.claims).unwrap();
     let value = &plan.claims[name];
@@ -53,12 +62,12 @@ async fn other_kinds_of_tokens_are_told_apart() {
     let answer = harness.get(&tenant.app_only_token(|_| {})).await;
     answer.is(403, "app_only_token");
     insta::assert_snapshot!("app_only_token", harness.snapshot(&answer));
-    // The token that Entra issues where nobody asked for roles and the optional claim.
-    let plain = tenant.app_only_token(|plan| {
-        plan.remove("idtyp");
-        plan.remove("roles");
+    // The token that Entra issues where the application has roles, and the API asks for the optional claim.
+    let with_roles = tenant.app_only_token(|plan| {
+        plan.set("idtyp", "app");
+        plan.set("roles", serde_json::json!(["Reader"]));
     });
-    harness.get(&plain).await.is(403, "app_only_token");
+    harness.get(&with_roles).await.is(403, "app_only_token");
     for roles in [None, Some(["Reader"])] {
         let id_token = tenant.id_token(ada, |plan| {
             if let Some(roles) = roles {

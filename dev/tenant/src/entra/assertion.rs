@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Authority, failure::Failure};
 use crate::{
     application::Application,
-    directory::{Directory, v1_issuer},
+    directory::{Directory, MICROSOFT_ACCOUNT_TENANT, v1_issuer},
     jwt::{Object, UnverifiedJwt},
     person::Person,
     time,
@@ -40,6 +40,14 @@ impl Assertion {
         self.claims.get(name).and_then(|value| value.as_str()).unwrap_or_default()
     }
 
+    /// The session in which it was issued; a token of its own where nobody signed in on a page.
+    pub(super) fn session(&self) -> &str {
+        match self.claim("sid") {
+            "" => self.claim("uti"),
+            session => session,
+        }
+    }
+
     /// Whether the token was issued after its person met the challenge of the policy.
     pub(super) fn meets_policy(&self, policy_id: &str) -> bool {
         let policies = self.claims.get("capolids").and_then(|value| value.as_array());
@@ -55,7 +63,11 @@ fn verify_signature<'d>(directory: &'d Directory, jwt: &UnverifiedJwt<'_>) -> Re
             format!("The signature of the assertion is not valid. [Reason: {reason}; key of the client: '{key_id}'.]");
         Failure::new("invalid_grant", 50013, message)
     };
-    let key = jwt.header("kid").and_then(|key_id| directory.keys.find(key_id));
+    let key_id = jwt.header("kid").unwrap_or_default();
+    let is_personal = jwt.claim("tid") == Some(MICROSOFT_ACCOUNT_TENANT);
+    let of_accounts = || Some(&*directory.keys.microsoft_account).filter(|key| key.key_id() == key_id);
+    let of_organizations = directory.keys.find(key_id);
+    let key = if is_personal { of_accounts() } else { of_organizations.as_deref() };
     let key = key.ok_or_else(|| refuse("the key was not found"))?;
     if jwt.header("alg") != Some("RS256") || !key.verifies_rs256(jwt.signing_input.as_bytes(), &jwt.signature) {
         return Err(refuse("the key was found, but does not verify the signature"));
@@ -84,7 +96,7 @@ fn verify_life(jwt: &UnverifiedJwt<'_>) -> Result<(), Failure> {
 fn verify_audience(client: &Application, jwt: &UnverifiedJwt<'_>) -> Result<(), Failure> {
     let audience = jwt.claim("aud").unwrap_or_default();
     match audience.strip_suffix('/').unwrap_or(audience) {
-        own if own == client.client_id || own == client.id_uri() => Ok(()),
+        own if client.is_called(own) => Ok(()),
         _ => Err(Failure::new(
             "invalid_grant",
             500_131,

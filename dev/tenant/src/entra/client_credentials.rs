@@ -1,4 +1,5 @@
-//! The client credentials grant (RFC 6749, section 4.4): how the vault's reader gets its token.
+//! The client credentials grant (RFC 6749, section 4.4): how the vault's reader gets its token, and a daemon one for the
+//! API.
 
 use serde_json::{Value, json};
 
@@ -8,6 +9,7 @@ use crate::{
     directory::v1_issuer,
     jwt::{self, object},
     random, time,
+    token_plan::TokenPlan,
 };
 
 /// One hour, as Entra gives to daemons.
@@ -25,20 +27,30 @@ pub(super) fn grant(request: &TokenRequest<'_>) -> Result<Value, Failure> {
             format!("The scope '{scope}' is not valid: client credentials take one resource followed by /.default.");
         return Err(Failure::new("invalid_scope", 1_002_012, message));
     };
-    if !request.directory.vault_audiences().iter().any(|audience| audience == resource) {
+    let directory = request.directory;
+    let access_token = if directory.api.is_called(resource) {
+        let mut plan = TokenPlan::app_only(directory);
+        plan.set("azp", application.client_id.clone());
+        plan.set("oid", application.service_principal_id.clone());
+        plan.set("sub", application.service_principal_id.clone());
+        plan.lasts(LIFETIME);
+        plan.sign(directory)
+    } else if directory.vault_audiences().iter().any(|audience| audience == resource) {
+        vault_token(request, application, tenant_id, resource)
+    } else {
         let message = format!("There is no resource '{resource}' in the tenant '{tenant_id}'.");
         return Err(Failure::new("invalid_resource", 500_011, message));
-    }
+    };
     Ok(json!({
         "token_type": "Bearer",
         "expires_in": LIFETIME,
         "ext_expires_in": LIFETIME,
-        "access_token": access_token(request, application, tenant_id, resource),
+        "access_token": access_token,
     }))
 }
 
 /// An app-only v1 token.
-fn access_token(request: &TokenRequest<'_>, application: &Application, tenant_id: &str, resource: &str) -> String {
+fn vault_token(request: &TokenRequest<'_>, application: &Application, tenant_id: &str, resource: &str) -> String {
     let now = time::now();
     let key = request.directory.keys.current();
     let header = object(json!({"typ": "JWT", "alg": "RS256", "x5t": key.key_id(), "kid": key.key_id()}));

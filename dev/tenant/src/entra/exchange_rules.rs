@@ -10,27 +10,29 @@ pub(super) fn check(directory: &Directory, assertion: &Assertion, claims: &Claim
     let refuse = |code, message| Err(Failure::new("invalid_grant", code, message));
     let meets_policy = assertion.meets_policy(&directory.policy_id);
     match assertion.person.exchange {
-        ExchangeRule::Granted | ExchangeRule::GrantedBriefly | ExchangeRule::GrantedThenRevoked => Ok(()),
+        ExchangeRule::Granted | ExchangeRule::GrantedBriefly => Ok(()),
         // The scope was not granted without consent.
         ExchangeRule::NeverConsented | ExchangeRule::NeedsAdminConsent => Ok(()),
+        ExchangeRule::SignedOutAfterExchange
+            if directory.sessions.is_over(&assertion.person.object_id, assertion.session()) =>
+        {
+            Err(Failure::session_revoked())
+        }
+        ExchangeRule::SignedOutAfterExchange => Ok(()),
         ExchangeRule::NeedsSecondFactor if meets_policy => Ok(()),
-        ExchangeRule::NeedsSecondFactor => Err(needs_second_factor("interaction_required", directory)),
+        ExchangeRule::NeedsSecondFactor => Err(needs_second_factor("invalid_grant", directory)),
         ExchangeRule::NeedsSecondFactorAfterChallenge if claims.asks_for(LOCATION_CLAIM) && !meets_policy => {
-            Err(needs_second_factor("invalid_grant", directory))
+            Err(needs_second_factor("interaction_required", directory))
         }
         ExchangeRule::NeedsSecondFactorAfterChallenge => Ok(()),
         ExchangeRule::Blocked => Err(Failure::new(
-            "interaction_required",
+            "invalid_grant",
             53003,
             "Conditional Access policies block access and do not allow a token to be issued.",
         )
-        .suberror("message_only")),
-        ExchangeRule::SessionRevoked => Err(Failure::new(
-            "invalid_grant",
-            50173,
-            "The grant was revoked and a fresh token is needed. The person may have changed or reset the password.",
-        )
-        .suberror("bad_token")),
+        .suberror("message_only")
+        .claims(directory.blocking_challenge())),
+        ExchangeRule::SessionRevoked => Err(Failure::session_revoked()),
         ExchangeRule::Disabled => refuse(50057, "The account is disabled."),
         ExchangeRule::NotAssigned => {
             refuse(50105, "The person is not assigned to a role for the application, which demands an assignment.")

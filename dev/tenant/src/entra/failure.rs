@@ -1,13 +1,17 @@
 //! Errors of the login host: <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>.
 
-use http::{HeaderName, Response, StatusCode, header};
+use http::{Response, StatusCode, header};
 use serde_json::{Value, json};
 
+use super::answer_headers;
 use crate::{
     jwt::object,
     random, time,
     wire::{self, Body, Incoming},
 };
+
+/// Codes that come without `error_uri`: nothing more is said about them on the page that it names.
+const WITHOUT_PAGE: [u32; 3] = [65001, 70003, 700_038];
 
 /// Why a request is refused.
 pub(super) struct Failure {
@@ -62,8 +66,18 @@ impl Failure {
     }
 
     pub(super) fn unknown_application(client_id: &str) -> Self {
+        if uuid::Uuid::parse_str(client_id).is_ok_and(|id| id.is_nil()) {
+            let message = format!("{client_id} cannot be the identifier of an application.");
+            return Self::new("unauthorized_client", 700_038, message);
+        }
         let message = format!("There is no application with the identifier '{client_id}' in this directory.");
         Self::new("unauthorized_client", 700_016, message)
+    }
+
+    pub(super) fn session_revoked() -> Self {
+        let message =
+            "The grant was revoked and a fresh token is needed. The person may have changed or reset the password.";
+        Self::new("invalid_grant", 50173, message).suberror("bad_token")
     }
 
     pub(super) fn missing_parameter(name: &str) -> Self {
@@ -80,8 +94,10 @@ impl Failure {
             "timestamp": ids.timestamp,
             "trace_id": ids.trace_id,
             "correlation_id": ids.correlation_id,
-            "error_uri": self.uri(),
         }));
+        if let Some(uri) = self.uri() {
+            body.insert("error_uri".into(), uri.into());
+        }
         if let Some(suberror) = self.suberror {
             body.insert("suberror".into(), suberror.into());
         }
@@ -89,9 +105,7 @@ impl Failure {
             body.insert("claims".into(), claims.to_string().into());
         }
         let mut answer = wire::json_answer(self.status, &Value::Object(body));
-        ids.add_headers(&mut answer, incoming);
-        let telemetry = format!("1,{},0,,", self.code);
-        wire::set_header(&mut answer, HeaderName::from_static("x-ms-clitelem"), &telemetry);
+        answer_headers::add_for_token(&mut answer, incoming, &ids, self.code);
         if let Some(seconds) = self.retry_after {
             wire::set_header(&mut answer, header::RETRY_AFTER, seconds);
         }
@@ -102,11 +116,9 @@ impl Failure {
 impl Failure {
     /// The parameters by which a redirect tells a client of this (RFC 6749, section 4.1.2.1).
     pub(super) fn parameters(&self, incoming: &Incoming) -> Vec<(&'static str, String)> {
-        let mut parameters = vec![
-            ("error", self.error.to_owned()),
-            ("error_description", self.description(&RequestIds::of(incoming))),
-            ("error_uri", self.uri()),
-        ];
+        let mut parameters =
+            vec![("error", self.error.to_owned()), ("error_description", self.description(&RequestIds::of(incoming)))];
+        parameters.extend(self.uri().map(|uri| ("error_uri", uri)));
         parameters.extend(self.suberror.map(|suberror| ("suberror", suberror.to_owned())));
         parameters.extend(self.claims.as_ref().map(|claims| ("claims", claims.to_string())));
         parameters
@@ -119,13 +131,14 @@ impl Failure {
 
     fn description(&self, ids: &RequestIds) -> String {
         format!(
-            "AADSTS{}: {}\r\nTrace ID: {}\r\nCorrelation ID: {}\r\nTimestamp: {}",
+            "AADSTS{}: {} Trace ID: {} Correlation ID: {} Timestamp: {}",
             self.code, self.message, ids.trace_id, ids.correlation_id, ids.timestamp
         )
     }
 
-    fn uri(&self) -> String {
-        format!("https://login.microsoftonline.com/error?code={}", self.code)
+    fn uri(&self) -> Option<String> {
+        let has_page = !WITHOUT_PAGE.contains(&self.code);
+        has_page.then(|| format!("https://login.microsoftonline.com/error?code={}", self.code))
     }
 }
 
@@ -147,17 +160,6 @@ impl RequestIds {
             trace_id: random::guid(),
             correlation_id: sent.map_or_else(random::guid, |id| id.to_string()),
             timestamp: time::entra_timestamp(),
-        }
-    }
-
-    pub(super) fn add_headers(&self, answer: &mut Response<Body>, incoming: &Incoming) {
-        wire::set_header(answer, header::CACHE_CONTROL, "no-store, no-cache");
-        wire::set_header(answer, header::PRAGMA, "no-cache");
-        wire::set_header(answer, header::EXPIRES, "-1");
-        wire::set_header(answer, HeaderName::from_static("x-ms-request-id"), &self.trace_id);
-        let echo = incoming.header("return-client-request-id").is_some_and(|value| value.eq_ignore_ascii_case("true"));
-        if echo {
-            wire::set_header(answer, HeaderName::from_static("client-request-id"), &self.correlation_id);
         }
     }
 }

@@ -4,7 +4,7 @@ use http::{Response, StatusCode, header};
 use serde_json::json;
 use url::Url;
 
-use super::{failure::Failure, parameters::Parameters};
+use super::{answer_headers, failure::Failure, parameters::Parameters};
 use crate::{
     directory::Directory,
     wire::{self, Body, Incoming},
@@ -36,5 +36,7 @@ fn discover(directory: &Directory, incoming: &Incoming) -> Result<Response<Body>
             {"preferred_network": authority, "preferred_cache": authority, "aliases": [authority, host]},
         ],
     });
-    Ok(wire::json_answer(StatusCode::OK, &body))
+    let mut answer = wire::json_answer(StatusCode::OK, &body);
+    answer_headers::add_for_document(&mut answer);
+    Ok(answer)
 }

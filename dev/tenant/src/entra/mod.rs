@@ -1,6 +1,7 @@
 //! The Entra login host: discovery, the browser's side of a sign-in, the token endpoint, and the emulator's own pages.
 
 mod admin_consent;
+mod answer_headers;
 mod assertion;
 mod authorization_code;
 mod authorize;

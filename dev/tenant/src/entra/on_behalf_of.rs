@@ -1,5 +1,7 @@
 //! The on-behalf-of grant: <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-on-behalf-of-flow>.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::{
@@ -8,20 +10,23 @@ use super::{
     client_info::client_info,
     exchange_rules,
     failure::Failure,
+    refresh_token,
     scope::{RequestedScopes, Scope},
     token::TokenRequest,
 };
 use crate::{
     claims_request::ClaimsRequest,
+    grants::{Grant, RefreshToken},
     graph::{self, LOCATION_CLAIM},
     graph_token,
     jwt::object,
     person::ExchangeRule,
+    time,
     token_plan::{LIFETIME, TokenPlan},
 };
 
-/// 28 hours: what Entra gives at most to clients that can handle claims challenges.
-const LONG_LIFETIME: i64 = 28 * 3600 - 1;
+/// Entra gives 20 to 28 hours to clients that can handle claims challenges; here it is always 24.
+const LONG_LIFETIME: i64 = 24 * 3600 - 1;
 /// Long enough to outlast a cache's safety margin of five minutes, short enough to be unusual.
 const BRIEF_LIFETIME: i64 = 600;
 
@@ -54,7 +59,7 @@ fn tokens(
     let person = &*assertion.person;
     let (lifetime, refresh_in) = match person.exchange {
         ExchangeRule::GrantedBriefly => (BRIEF_LIFETIME, Some(2)),
-        _ if claims.declares_cp1() => (LONG_LIFETIME, Some(LONG_LIFETIME / 2)),
+        _ if claims.declares_cp1() => (LONG_LIFETIME, None),
         _ => (LIFETIME, None),
     };
     let mut tokens = object(json!({
@@ -66,6 +71,19 @@ fn tokens(
     }));
     if let Some(seconds) = refresh_in {
         tokens.insert("refresh_in".into(), seconds.into());
+    }
+    if requested.has("offline_access") {
+        let grant = Grant {
+            client_id: request.directory.api.client_id.clone(),
+            person: Arc::clone(&assertion.person),
+            scope: scope.granted.clone(),
+            claims: claims.clone().without_capabilities(),
+            passed_second_factor: assertion.meets_policy(&request.directory.policy_id),
+            session_id: assertion.session().to_owned(),
+        };
+        let expires = time::now() + refresh_token::lifetime(&request.directory.api);
+        let token = RefreshToken { grant, expires };
+        tokens.insert("refresh_token".into(), request.directory.grants.issue_refresh_token(token).into());
     }
     if requested.has("openid") {
         let audience = &request.directory.api.client_id;
@@ -94,8 +112,8 @@ fn access_token(
         // Whoever passed the second factor has been seen at the place that Graph would ask about.
         token.insert(LOCATION_CLAIM.into(), graph::CALLER_LOCATION.into());
     }
-    if person.exchange == ExchangeRule::GrantedThenRevoked {
-        directory.sessions.revoke_if_first(assertion.claim("uti"), serial);
+    if person.exchange == ExchangeRule::SignedOutAfterExchange {
+        directory.sessions.end_first(&person.object_id, assertion.session(), serial);
     }
     graph_token::sign(directory, &token)
 }

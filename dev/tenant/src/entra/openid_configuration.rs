@@ -1,11 +1,12 @@
 //! OpenID provider metadata (OpenID Connect Discovery 1.0, section 3) in Entra's two versions.
 
-use http::{Response, StatusCode, header};
+use http::{Response, StatusCode};
 use serde_json::{Value, json};
 
-use super::{Authority, Version};
+use super::{Authority, Version, answer_headers};
 use crate::{
-    directory::{Directory, v1_issuer},
+    directory::{CLOUD, Directory, v1_issuer},
+    jwt::object,
     wire::{self, Body, Incoming},
 };
 
@@ -15,8 +16,7 @@ pub(super) fn answer(directory: &Directory, incoming: &Incoming, tenant: &str, v
         Err(failure) => return failure.into_answer(incoming),
     };
     let mut answer = wire::json_answer(StatusCode::OK, &metadata(directory, &authority, tenant, version));
-    wire::set_header(&mut answer, header::CACHE_CONTROL, "max-age=86400, private");
-    wire::set_header(&mut answer, header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
+    answer_headers::add_for_document(&mut answer);
     answer
 }
 
@@ -36,35 +36,59 @@ fn metadata(directory: &Directory, authority: &Authority<'_>, tenant: &str, vers
         Version::One => ("oauth2", "common/discovery/keys".to_owned()),
         Version::Two => ("oauth2/v2.0", format!("{name}/discovery/v2.0/keys")),
     };
-    json!({
+    let mut metadata = object(json!({
         "token_endpoint": format!("{host}/{name}/{oauth2}/token"),
-        "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt", "client_secret_basic"],
+        "token_endpoint_auth_methods_supported": [
+            "client_secret_post", "private_key_jwt", "client_secret_basic", "self_signed_tls_client_auth",
+        ],
         "jwks_uri": format!("{host}/{keys}"),
         "response_modes_supported": ["query", "fragment", "form_post"],
         "subject_types_supported": ["pairwise"],
         "id_token_signing_alg_values_supported": ["RS256"],
-        "response_types_supported": ["code", "id_token", "code id_token", "id_token token"],
-        "scopes_supported": ["openid", "profile", "email", "offline_access"],
         "issuer": issuer,
-        "request_uri_parameter_supported": false,
-        "userinfo_endpoint": format!("{}/oidc/userinfo", directory.urls.graph),
         "authorization_endpoint": format!("{host}/{name}/{oauth2}/authorize"),
         "device_authorization_endpoint": format!("{host}/{name}/{oauth2}/devicecode"),
         "http_logout_supported": true,
         "frontchannel_logout_supported": true,
         "end_session_endpoint": format!("{host}/{name}/{oauth2}/logout"),
-        "claims_supported": [
-            "sub", "iss", "cloud_instance_name", "cloud_instance_host_name", "cloud_graph_host_name", "msgraph_host",
-            "aud", "exp", "iat", "auth_time", "acr", "nonce", "preferred_username", "name", "tid", "ver", "at_hash",
-            "c_hash", "email",
-        ],
+        "kerberos_endpoint": format!("{host}/{name}/kerberos"),
+        "mtls_endpoint_aliases": {
+            "token_endpoint": format!("https://mtlsauth.microsoft.com/{name}/{oauth2}/token"),
+        },
+        "tls_client_certificate_bound_access_tokens": true,
         "tenant_region_scope": match authority {
             Authority::Single(_) => json!("EU"),
             Authority::Any => Value::Null,
         },
-        "cloud_instance_name": "microsoftonline.com",
+        "cloud_instance_name": CLOUD,
         "cloud_graph_host_name": "graph.windows.net",
         "msgraph_host": "graph.microsoft.com",
         "rbac_url": "https://pas.windows.net",
-    })
+    }));
+    metadata.extend(object(match version {
+        Version::One => json!({
+            "response_types_supported": ["code", "id_token", "code id_token", "token id_token", "token"],
+            "scopes_supported": ["openid"],
+            "microsoft_multi_refresh_token": true,
+            "check_session_iframe": format!("{host}/{name}/oauth2/checksession"),
+            "userinfo_endpoint": format!("{host}/{name}/openid/userinfo"),
+            "claims_supported": [
+                "sub", "iss", "cloud_instance_name", "cloud_instance_host_name", "cloud_graph_host_name",
+                "msgraph_host", "aud", "exp", "iat", "auth_time", "acr", "amr", "nonce", "email", "given_name",
+                "family_name", "nickname",
+            ],
+        }),
+        Version::Two => json!({
+            "response_types_supported": ["code", "id_token", "code id_token", "id_token token"],
+            "scopes_supported": ["openid", "profile", "email", "offline_access"],
+            "request_uri_parameter_supported": false,
+            "userinfo_endpoint": format!("{}/oidc/userinfo", directory.urls.graph),
+            "claims_supported": [
+                "sub", "iss", "cloud_instance_name", "cloud_instance_host_name", "cloud_graph_host_name",
+                "msgraph_host", "aud", "exp", "iat", "auth_time", "acr", "nonce", "preferred_username", "name",
+                "tid", "ver", "at_hash", "c_hash", "email",
+            ],
+        }),
+    }));
+    Value::Object(metadata)
 }

@@ -4,7 +4,7 @@ use super::failure::Failure;
 use crate::{
     application::Application,
     consents::GRANTED_BEFOREHAND,
-    directory::Directory,
+    directory::{Directory, MICROSOFT_ACCOUNT_TENANT},
     graph_token::{GRAPH, GRAPH_CLIENT_ID},
     person::{ExchangeRule, Person},
 };
@@ -37,7 +37,7 @@ impl Resource {
         let api = &directory.api;
         match name.map(|name| name.trim_end_matches('/')) {
             None | Some(GRAPH | GRAPH_CLIENT_ID) => Ok(Self::Graph),
-            Some(name) if name == api.client_id || name == api.id_uri() => Ok(Self::Api),
+            Some(name) if api.is_called(name) => Ok(Self::Api),
             Some(name) => {
                 let message = format!("There is no resource '{name}' in this tenant.");
                 Err(Failure::new("invalid_resource", 500_011, message))
@@ -144,10 +144,14 @@ impl<'t> Permission<'t> {
     }
 }
 
-/// AADSTS65001, or AADSTS90094 where the person may not consent alone.
+/// AADSTS65001, or AADSTS90094 where the person may not consent alone, or AADSTS70000 for personal accounts.
 fn consent_missing(client: &Application, person: &Person) -> Failure {
     if person.exchange == ExchangeRule::NeedsAdminConsent {
         return Failure::new("invalid_grant", 90094, "The grant needs the permission of an administrator.");
+    }
+    if person.tenant_id == MICROSOFT_ACCOUNT_TENANT {
+        let message = "A scope is not authorized, or no longer. The person has to sign in and grant the client access.";
+        return Failure::new("invalid_grant", 70000, message);
     }
     let message = format!(
         "Nobody consented to the application '{}' named '{}'. The person has to sign in interactively and consent.",

@@ -31,6 +31,9 @@ pub(super) fn grant(request: &TokenRequest<'_>) -> Result<Value, Failure> {
         return Err(refuse(70000, "The refresh token was issued to another application."));
     }
     request.check_tenant_of(&token.grant.person)?;
+    if request.directory.sessions.is_over(&token.grant.person.object_id, &token.grant.session_id) {
+        return Err(Failure::session_revoked());
+    }
     let now = time::now();
     let refresh_expires = match client.platform {
         Platform::SinglePage if token.expires <= now => {

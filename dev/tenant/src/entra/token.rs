@@ -4,7 +4,7 @@ use http::{Method, Response, StatusCode};
 use serde_json::Value;
 
 use super::{
-    Authority, authorization_code, client_credentials, cross_origin,
+    Authority, answer_headers, authorization_code, client_credentials, cross_origin,
     failure::{Failure, RequestIds},
     on_behalf_of,
     parameters::Parameters,
@@ -45,7 +45,7 @@ pub(super) fn answer(directory: &Directory, incoming: &Incoming, tenant: &str) -
     let mut answer = match grant(directory, incoming, tenant) {
         Ok(tokens) => {
             let mut answer = wire::json_answer(StatusCode::OK, &tokens);
-            RequestIds::of(incoming).add_headers(&mut answer, incoming);
+            answer_headers::add_for_token(&mut answer, incoming, &RequestIds::of(incoming), 0);
             answer
         }
         Err(failure) => failure.into_answer(incoming),

@@ -4,6 +4,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderName, Response, StatusCode, header};
 use serde_json::{Value, json};
 
+use super::{CALLER_LOCATION, LOCATION_CLAIM};
 use crate::{
     graph_token::GRAPH_CLIENT_ID,
     random, time,
@@ -29,20 +30,34 @@ impl GraphError {
     /// 401: the token is no good. The header names neither an error nor claims.
     pub(super) fn unauthenticated(message: &str) -> Self {
         Self {
-            authenticate: Some(bearer_challenge()),
+            authenticate: Some(format!("{}, {}", bearer_challenge(), pop_challenge())),
             ..Self::new(StatusCode::UNAUTHORIZED, "InvalidAuthenticationToken", message)
         }
     }
 
-    /// 401: the token would do if it met these claims. One header line holds two challenges.
-    pub(super) fn challenge(claims: &Value) -> Self {
-        let claims = STANDARD.encode(claims.to_string());
+    /// 401: the token would do if Entra had seen the client where it is now. One header line holds two challenges.
+    pub(super) fn location_challenge() -> Self {
         let message = "Continuous access evaluation asks where the client is before it lets this call pass.";
+        let claims = claims(&json!({
+            "nbf": {"essential": true, "value": time::now().to_string()},
+            LOCATION_CLAIM: {"value": CALLER_LOCATION},
+        }));
         let header = format!(
-            "{}, error_description=\"{message}\", error=\"insufficient_claims\", claims=\"{claims}\", \
-             PoP realm=\"\", authorization_uri=\"{AUTHORIZATION_URI}\", client_id=\"{GRAPH_CLIENT_ID}\", nonce=\"{}\"",
+            "{}, error_description=\"{message}\", error=\"insufficient_claims\", claims=\"{claims}\", {}",
             bearer_challenge(),
-            random::token_id()
+            pop_challenge()
+        );
+        Self { authenticate: Some(header), ..Self::unauthenticated(message) }
+    }
+
+    /// 401: the token was issued before its person was signed out everywhere. In the form of 2022, a parameter is not
+    /// quoted although it is no token (RFC 9110, section 11.2).
+    pub(super) fn session_revoked() -> Self {
+        let message = "Continuous access evaluation found that the token is older than the end of its session.";
+        let claims = claims(&json!({"nbf": {"essential": true, "value": time::now().to_string()}}));
+        let header = format!(
+            "Bearer realm=\"\", authorization_uri={AUTHORIZATION_URI}, client_id=\"{GRAPH_CLIENT_ID}\", \
+             error=\"insufficient_claims\", claims=\"{claims}\", errorDescription=\"{message}\""
         );
         Self { authenticate: Some(header), ..Self::unauthenticated(message) }
     }
@@ -90,6 +105,19 @@ fn bearer_challenge() -> String {
     format!("Bearer realm=\"\", authorization_uri=\"{AUTHORIZATION_URI}\", client_id=\"{GRAPH_CLIENT_ID}\"")
 }
 
+/// The challenge to prove possession of a key. Its nonce has some 450 characters.
+fn pop_challenge() -> String {
+    let nonce: String = (0..20).map(|_| random::token_id()).collect();
+    format!(
+        "PoP realm=\"\", authorization_uri=\"{AUTHORIZATION_URI}\", client_id=\"{GRAPH_CLIENT_ID}\", nonce=\"{nonce}\""
+    )
+}
+
+/// A claims request for the access token, as challenges carry it.
+fn claims(access_token: &Value) -> String {
+    STANDARD.encode(json!({"access_token": access_token}).to_string())
+}
+
 /// The id by which the client calls this request, if it sent a GUID.
 fn client_request_id(incoming: &Incoming) -> Option<&str> {
     incoming.header("client-request-id").filter(|id| uuid::Uuid::parse_str(id).is_ok())
@@ -108,7 +136,9 @@ pub(super) fn add_common_headers(answer: &mut Response<Body>, incoming: &Incomin
     wire::set_header(answer, HeaderName::from_static("request-id"), &request_id);
     wire::set_header(answer, HeaderName::from_static("x-ms-ags-diagnostic"), DIAGNOSTIC);
     wire::set_header(answer, header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
-    if !answer.headers().contains_key(header::CACHE_CONTROL) {
+    // Refusals of a token come without it.
+    let is_unauthorized = answer.status() == StatusCode::UNAUTHORIZED;
+    if !is_unauthorized && !answer.headers().contains_key(header::CACHE_CONTROL) {
         wire::set_header(answer, header::CACHE_CONTROL, "no-cache");
     }
 }

@@ -1,6 +1,6 @@
 //! `GET /v1.0/me`: <https://learn.microsoft.com/graph/api/user-get>.
 
-use http::{HeaderName, Response, StatusCode};
+use http::{HeaderName, Response, StatusCode, header};
 use serde_json::{Map, Value};
 
 use super::error::GraphError;
@@ -66,21 +66,26 @@ pub(super) fn answer(
     };
     let mut body = Map::new();
     body.insert("@odata.context".into(), format!("{}/v1.0/$metadata#{context}", directory.urls.graph).into());
-    for name in selected.as_deref().unwrap_or(&DEFAULT_PROPERTIES) {
-        body.insert((*name).to_owned(), person.property(name));
+    match &selected {
+        None => body.extend(DEFAULT_PROPERTIES.map(|name| (name.to_owned(), person.property(name)))),
+        // Names of no property are in the context, and nowhere else.
+        Some(names) => body.extend(
+            names.iter().filter_map(|name| find_property(name)).map(|name| (name.to_owned(), person.property(name))),
+        ),
     }
     let content_type =
         "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8";
     let mut answer = wire::answer(StatusCode::OK, content_type, "");
     *answer.body_mut() = wire::chunked(Value::Object(body).to_string());
     wire::set_header(&mut answer, HeaderName::from_static("odata-version"), "4.0");
+    wire::set_header(&mut answer, header::VARY, "Accept-Encoding");
     let cost = if selected.is_some() { "1" } else { "2" };
     wire::set_header(&mut answer, HeaderName::from_static("x-ms-resource-unit"), cost);
     Ok(answer)
 }
 
-/// The properties that `$select` names; `None` where it is absent or a lone `*`.
-fn selected_properties(incoming: &Incoming) -> Result<Option<Vec<&'static str>>, GraphError> {
+/// The names in `$select`, those of properties in the properties' own spelling; `None` where it is absent or a lone `*`.
+fn selected_properties(incoming: &Incoming) -> Result<Option<Vec<String>>, GraphError> {
     let refuse = |message| GraphError::new(StatusCode::BAD_REQUEST, "BadRequest", message);
     let mut selected = None;
     for (option, value) in incoming.query() {
@@ -98,11 +103,11 @@ fn selected_properties(incoming: &Incoming) -> Result<Option<Vec<&'static str>>,
     let Some(selected) = selected.filter(|selected| selected != "*") else { return Ok(None) };
     let mut names = Vec::new();
     for part in selected.split(',') {
-        let name = find_property(part.trim()).ok_or_else(|| {
-            refuse(format!(
-                "The query option '$select' is not valid: the type 'microsoft.graph.user' has no property '{part}'."
-            ))
-        })?;
+        let part = part.trim();
+        if part.is_empty() {
+            return Err(refuse("The query option '$select' has an empty name.".to_owned()));
+        }
+        let name = find_property(part).unwrap_or(part).to_owned();
         if !names.contains(&name) {
             names.push(name);
         }

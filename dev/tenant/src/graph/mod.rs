@@ -7,7 +7,6 @@ mod photo;
 use std::sync::Arc;
 
 use http::{Method, Response, StatusCode};
-use serde_json::json;
 
 use crate::{
     directory::Directory,
@@ -70,6 +69,10 @@ fn caller(directory: &Directory, incoming: &Incoming) -> Result<Arc<Person>, Gra
     if !token.has_scope("User.Read") {
         return Err(GraphError::forbidden());
     }
+    // A client that did not declare cp1 is never challenged.
+    if token.declares_cp1() && directory.sessions.was_issued_in_ended(token.serial()) {
+        return Err(GraphError::session_revoked());
+    }
     apply_rule(&person, &token)?;
     Ok(person)
 }
@@ -81,15 +84,13 @@ fn apply_rule(person: &Person, token: &GraphToken) -> Result<(), GraphError> {
         GraphRule::ChallengesLocation if !token.declares_cp1() || token.claim(LOCATION_CLAIM) == CALLER_LOCATION => {
             Ok(())
         }
-        GraphRule::ChallengesLocation => Err(GraphError::challenge(&json!({
-            "access_token": {
-                "nbf": {"essential": true, "value": crate::time::now().to_string()},
-                LOCATION_CLAIM: {"value": CALLER_LOCATION},
-            }
-        }))),
+        GraphRule::ChallengesLocation => Err(GraphError::location_challenge()),
         GraphRule::Throttled => {
             Err(GraphError::new(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", "There were too many requests.")
                 .retry_after("2.128"))
+        }
+        GraphRule::ThrottledWithoutRetryAfter => {
+            Err(GraphError::new(StatusCode::TOO_MANY_REQUESTS, "BadRequest", "There were too many requests."))
         }
         GraphRule::Unavailable => Err(GraphError::new(
             StatusCode::SERVICE_UNAVAILABLE,

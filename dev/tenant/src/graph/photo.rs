@@ -18,7 +18,8 @@ pub(super) fn answer(person: &Person) -> Result<Response<Body>, GraphError> {
     let photo = person.has_photo.then(|| photo(&person.name)).flatten().ok_or_else(not_found)?;
     let hash = digest::digest(&digest::SHA256, &photo);
     let tag: String = hash.as_ref().iter().take(4).map(|byte| format!("{byte:02X}")).collect();
-    let mut answer = wire::answer(StatusCode::OK, "image/jpeg", photo);
+    let mut answer = wire::answer(StatusCode::OK, "image/jpeg", "");
+    *answer.body_mut() = wire::chunked(photo);
     wire::set_header(&mut answer, header::ETAG, &format!("\"{tag}\""));
     wire::set_header(&mut answer, header::CACHE_CONTROL, "private");
     Ok(answer)

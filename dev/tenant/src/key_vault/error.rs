@@ -35,6 +35,11 @@ impl VaultError {
         Self::new(StatusCode::NOT_FOUND, "SecretNotFound", format!("There is no secret {name} in this key vault."))
     }
 
+    pub(super) fn disabled() -> Self {
+        let message = "A disabled secret cannot be read.";
+        Self { inner_code: Some("SecretDisabled"), ..Self::new(StatusCode::FORBIDDEN, "Forbidden", message) }
+    }
+
     pub(super) fn forbidden(client_id: &str) -> Self {
         let message = format!("The caller with the client id '{client_id}' may not read secrets of this vault.");
         Self { inner_code: Some("ForbiddenByRbac"), ..Self::new(StatusCode::FORBIDDEN, "Forbidden", message) }
@@ -48,8 +53,8 @@ impl VaultError {
         let mut answer = wire::json_answer(self.status, &json!({"error": error}));
         if self.status == StatusCode::UNAUTHORIZED {
             let challenge = format!(
-                "Bearer authorization=\"{}/{}\", resource=\"https://vault.azure.net\"",
-                directory.urls.authority, directory.tenant_id
+                "Bearer authorization=\"https://login.windows.net/{}\", resource=\"https://vault.azure.net\"",
+                directory.tenant_id
             );
             wire::set_header(&mut answer, header::WWW_AUTHENTICATE, &challenge);
         }

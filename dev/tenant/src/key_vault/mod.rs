@@ -3,6 +3,7 @@
 mod error;
 mod secret;
 
+pub use secret::CertificateFormat;
 pub(crate) use secret::Vault;
 
 use http::{HeaderName, Method, Response, StatusCode, header};
@@ -30,6 +31,13 @@ pub(crate) fn answer(directory: &Directory, incoming: &Incoming) -> Response<Bod
     wire::set_header(&mut answer, header::EXPIRES, "-1");
     wire::set_header(&mut answer, HeaderName::from_static("x-ms-keyvault-region"), "emulated");
     wire::set_header(&mut answer, HeaderName::from_static("x-ms-keyvault-service-version"), "1.9.0.0");
+    let network = "conn_type=Ipv4;addr=127.0.0.1;act_addr_fam=InterNetwork;";
+    wire::set_header(&mut answer, HeaderName::from_static("x-ms-keyvault-network-info"), network);
+    wire::set_header(&mut answer, header::STRICT_TRANSPORT_SECURITY, "max-age=31536000;includeSubDomains");
+    wire::set_header(&mut answer, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    if let Some(id) = incoming.header("x-ms-client-request-id") {
+        wire::set_header(&mut answer, HeaderName::from_static("x-ms-client-request-id"), id);
+    }
     wire::set_header(&mut answer, HeaderName::from_static("x-ms-request-id"), &random::guid());
     answer
 }
@@ -56,6 +64,9 @@ fn read(directory: &Directory, incoming: &Incoming) -> Result<Response<Body>, Va
         return Err(VaultError::bad_parameter("The name of a secret is 1 to 127 letters, digits and hyphens."));
     }
     let secret = directory.vault.get(name, version).ok_or_else(|| VaultError::not_found(name, version))?;
+    if !secret.is_enabled() {
+        return Err(VaultError::disabled());
+    }
     Ok(wire::json_answer(StatusCode::OK, &secret.to_json(&directory.urls.vault)))
 }
 

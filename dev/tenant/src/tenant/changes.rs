@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 
-use crate::{Person, Tenant, directory::CLIENT_SECRET_NAME, random};
+use crate::{CertificateFormat, Person, Tenant, directory::CLIENT_SECRET_NAME, random};
 
 impl Tenant {
     /// Entra signs with a new key from now on; the previous one stays published.
@@ -51,6 +51,16 @@ impl Tenant {
         self.directory.vault.set(name, value.into());
     }
 
+    /// Puts a new version of a certificate into the vault. `value` is its key and certificate as `format` says.
+    pub fn set_vault_certificate(&self, name: &str, value: impl Into<String>, format: CertificateFormat) {
+        self.directory.vault.set_certificate(name, value.into(), format);
+    }
+
+    /// Disables the current version of a secret in the vault.
+    pub fn disable_vault_secret(&self, name: &str) {
+        self.directory.vault.disable(name);
+    }
+
     /// Removes a secret from the vault.
     pub fn remove_vault_secret(&self, name: &str) {
         self.directory.vault.remove(name);
@@ -59,6 +69,13 @@ impl Tenant {
     /// The API's client secret has expired: Entra answers AADSTS7000222 until there is a new one.
     pub fn expire_client_secret(&self) {
         self.directory.api.expire_secret();
+    }
+
+    /// A second client secret of the API, which has expired.
+    pub fn add_expired_client_secret(&self) -> String {
+        let secret = random::client_secret();
+        self.directory.api.add_expired_secret(secret.clone());
+        secret
     }
 
     /// Registers a certificate of the API from a PEM text; whatever else the text holds is ignored.

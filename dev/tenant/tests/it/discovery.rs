@@ -29,7 +29,7 @@ async fn common_has_issuer_templates_and_a_key_for_microsoft_accounts() {
     let issuers = issuers(&get(&format!("{host}/common/discovery/v2.0/keys"), &[]).await.json());
     let template = format!("{host}/{{tenantid}}/v2.0");
     let consumers = format!("{host}/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0");
-    assert_eq!(issuers, [json!(template), json!(template), json!(consumers)]);
+    assert_eq!(issuers, [json!(template), json!(template), json!(template), json!(consumers)]);
 }
 
 #[tokio::test]

@@ -5,7 +5,9 @@ use emulated_tenant::{Signing, Tenant, TokenPlan};
 use serde_json::json;
 
 use crate::{
-    client::{Answer, JWT_BEARER, exchange_for, exchange_with, get, post_form, start, token, token_url},
+    client::{
+        Answer, JWT_BEARER, exchange_for, exchange_with, get, graph_token, me, post_form, start, token, token_url,
+    },
     tokens::decode,
 };
 
@@ -71,6 +73,7 @@ async fn assertions_that_are_not_a_live_token_for_the_api_are_refused() {
     check(&tenant, |plan| plan.signing = Signing::NoneAlgorithm, "invalid_grant", 50013).await;
     check(&tenant, |plan| plan.signing = Signing::Hs256WithPublicKey, "invalid_grant", 50013).await;
     check(&tenant, |plan| plan.signing = Signing::MicrosoftAccountKey, "invalid_grant", 50013).await;
+    check(&tenant, |plan| plan.signing = Signing::OtherCloudKey, "invalid_grant", 50013).await;
     check(&tenant, |plan| plan.set("iss", "https://sts.windows.net.example/"), "invalid_grant", 50013).await;
     check(&tenant, |plan| plan.expire(), "invalid_grant", 500_133).await;
     check(&tenant, |plan| plan.start_later(), "invalid_grant", 500_133).await;
@@ -157,7 +160,26 @@ async fn errors_carry_ids_and_echo_the_clients_own() {
     assert!(answer.header("x-ms-request-id").is_some());
     assert_eq!(answer.header("x-ms-clitelem"), Some("1,900144,0,,"));
     let description = body["error_description"].as_str().unwrap();
-    assert!(description.starts_with("AADSTS900144: ") && description.contains("\r\nTrace ID: "));
+    assert!(description.starts_with("AADSTS900144: ") && description.contains(" Trace ID: "), "{description}");
+    assert!(!description.contains(['\r', '\n']), "{description}");
+}
+
+#[tokio::test]
+async fn codes_about_which_there_is_nothing_to_read_come_without_a_page() {
+    let tenant = start().await;
+    let ada = token(&tenant, "ada", |_| ());
+    for (field, value, code, has_page) in [
+        ("client_secret", "wrong", 7_000_215, true),
+        ("client_id", "11111111-2222-3333-4444-555555555555", 700_016, true),
+        ("client_id", "00000000-0000-0000-0000-000000000000", 700_038, false),
+        ("grant_type", "password", 70003, false),
+        ("scope", "Mail.Read", 65001, false),
+    ] {
+        let body = exchange_with(&tenant, &ada, &[(field, value)]).await.json();
+        assert_eq!(body["error_codes"][0], code);
+        let page = format!("https://login.microsoftonline.com/error?code={code}");
+        assert_eq!(body["error_uri"].as_str(), has_page.then_some(page.as_str()), "{code}");
+    }
 }
 
 #[tokio::test]
@@ -203,8 +225,35 @@ async fn clients_that_can_handle_challenges_get_long_lived_tokens() {
     let ada = token(&tenant, "ada", |_| ());
     let claims = r#"{"access_token":{"xms_cc":{"values":["cp1"]}}}"#;
     let answer = exchange_with(&tenant, &ada, &[("claims", claims)]).await.json();
-    assert_eq!((&answer["expires_in"], &answer["refresh_in"]), (&json!(100_799), &json!(50_399)));
+    assert_eq!((&answer["expires_in"], answer.get("refresh_in")), (&json!(86_399), None));
     assert_eq!(decode(answer["access_token"].as_str().unwrap()).1["xms_cc"], json!(["cp1"]));
+}
+
+#[tokio::test]
+async fn a_refresh_token_of_an_exchange_gives_another_graph_token() {
+    let tenant = start().await;
+    let ada = token(&tenant, "ada", |_| ());
+    let scope = "https://graph.microsoft.com/User.Read offline_access";
+    let answer = exchange_with(&tenant, &ada, &[("scope", scope)]).await.json();
+    let secret = tenant.client_secret();
+    let fields = [
+        ("grant_type", "refresh_token"),
+        ("client_id", tenant.client_id()),
+        ("client_secret", &secret),
+        ("refresh_token", answer["refresh_token"].as_str().unwrap()),
+    ];
+    let refreshed = post_form(&token_url(&tenant), &[], &fields).await;
+    assert_eq!(me(&tenant, &graph_token(&refreshed)).await.status, 200);
+}
+
+#[tokio::test]
+async fn tokens_of_personal_accounts_are_signed_by_their_own_key() {
+    let tenant = start().await;
+    let at_accounts = format!("{}/consumers/oauth2/v2.0/token", tenant.authority_url());
+    let paula = token(&tenant, "paula", |_| ());
+    exchange_at(&tenant, &at_accounts, &paula).await.expect_failure(400, "invalid_grant", 70000);
+    let forged = token(&tenant, "paula", |plan| plan.signing = Signing::Right);
+    exchange_at(&tenant, &at_accounts, &forged).await.expect_failure(400, "invalid_grant", 50013);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-use emulated_tenant::{Endpoint, Service, Tenant};
+use emulated_tenant::{CertificateFormat, Endpoint, Service, Tenant};
 
 use crate::client::{Answer, get, get_with_token, post_form, start, token_url};
 
@@ -34,8 +34,7 @@ async fn a_request_without_a_good_token_is_challenged() {
     for answer in [get(&url, &[]).await, get_with_token(&url, "x").await, get_with_token(&url, &ada).await] {
         answer.expect_error(401, "Unauthorized");
         let expected = format!(
-            "Bearer authorization=\"{}/{}\", resource=\"https://vault.azure.net\"",
-            tenant.authority_url(),
+            "Bearer authorization=\"https://login.windows.net/{}\", resource=\"https://vault.azure.net\"",
             tenant.tenant_id()
         );
         assert_eq!(answer.header("www-authenticate"), Some(expected.as_str()));
@@ -50,6 +49,33 @@ async fn another_identity_is_forbidden() {
     let token = token.json()["access_token"].as_str().unwrap().to_owned();
     let body = read(&tenant, "clientsecret", &token).await.expect_error(403, "Forbidden");
     assert_eq!(body["error"]["innererror"]["code"], "ForbiddenByRbac");
+}
+
+#[tokio::test]
+async fn a_disabled_secret_is_forbidden() {
+    let tenant = start().await;
+    let token = reader_token(&tenant, "https://vault.azure.net/.default").await;
+    tenant.disable_vault_secret("clientsecret");
+    let body = read(&tenant, "clientsecret", &token).await.expect_error(403, "Forbidden");
+    assert_eq!(body["error"]["innererror"]["code"], "SecretDisabled");
+    tenant.set_vault_secret("clientsecret", "newer");
+    assert_eq!(read(&tenant, "clientsecret", &token).await.json()["value"], "newer");
+}
+
+#[tokio::test]
+async fn a_certificate_is_read_as_a_secret_of_its_content_type() {
+    let tenant = start().await;
+    let token = reader_token(&tenant, "https://vault.azure.net/.default").await;
+    for (format, content_type) in
+        [(CertificateFormat::Pkcs12, "application/x-pkcs12"), (CertificateFormat::Pem, "application/x-pem-file")]
+    {
+        tenant.set_vault_certificate("certificate", "key and certificate", format);
+        let body = read(&tenant, "certificate", &token).await.json();
+        assert_eq!((body["value"].as_str(), body["managed"].as_bool()), (Some("key and certificate"), Some(true)));
+        assert_eq!(body["contentType"], content_type);
+        assert!(body["kid"].as_str().unwrap().contains("/keys/certificate/"));
+        assert!(body["attributes"]["exp"].as_i64() > body["attributes"]["nbf"].as_i64());
+    }
 }
 
 #[tokio::test]

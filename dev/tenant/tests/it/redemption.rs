@@ -166,7 +166,7 @@ async fn a_sign_in_that_met_a_challenge_gives_tokens_that_show_it() {
     let tokens = sign_in(&tenant, "mona", &[]).await;
     let access_token = tokens["access_token"].as_str().unwrap();
     let refusal = exchange_with(&tenant, access_token, &[]).await;
-    let refusal = refusal.expect_failure(400, "interaction_required", 50076);
+    let refusal = refusal.expect_failure(400, "invalid_grant", 50076);
 
     let challenge = refusal["claims"].as_str().unwrap();
     let tokens = sign_in(&tenant, "mona", &[("claims", challenge)]).await;

@@ -56,6 +56,7 @@ async fn signings_name_their_algorithm_and_key() {
     let (right, _) = decode(&token(&tenant, "ada", |_| ()));
     for (signing, algorithm, same_key, signature_length) in [
         (Signing::MicrosoftAccountKey, "RS256", false, 256),
+        (Signing::OtherCloudKey, "RS256", false, 256),
         (Signing::UnknownKey, "RS256", false, 256),
         (Signing::ForgedKey, "RS256", true, 256),
         (Signing::Tampered, "RS256", true, 256),
@@ -78,7 +79,20 @@ async fn a_microsoft_account_token_carries_a_key_that_common_publishes() {
     let tenant = start().await;
     let (header, _) = decode(&token(&tenant, "ada", |plan| plan.signing = Signing::MicrosoftAccountKey));
     let keys = get(&format!("{}/common/discovery/v2.0/keys", tenant.authority_url()), &[]).await.json();
-    assert_eq!(keys["keys"][2]["kid"], header["kid"]);
+    assert_eq!(keys["keys"][3]["kid"], header["kid"]);
+}
+
+#[tokio::test]
+async fn common_publishes_a_key_of_another_cloud_under_this_clouds_issuer() {
+    let tenant = start().await;
+    let (header, _) = decode(&token(&tenant, "ada", |plan| plan.signing = Signing::OtherCloudKey));
+    let keys = |directory: &str| format!("{}/{directory}/discovery/v2.0/keys", tenant.authority_url());
+    let common = get(&keys("common"), &[]).await.json();
+    let key = common["keys"].as_array().unwrap().iter().find(|key| key["kid"] == header["kid"]).unwrap();
+    assert_eq!(key["cloud_instance_name"], "microsoftonline.us");
+    assert_eq!(key["issuer"], format!("{}/{{tenantid}}/v2.0", tenant.authority_url()));
+    let own = get(&keys(tenant.tenant_id()), &[]).await.json();
+    assert!(own["keys"].as_array().unwrap().iter().all(|key| key["kid"] != header["kid"]));
 }
 
 #[tokio::test]

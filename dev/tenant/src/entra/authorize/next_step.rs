@@ -102,7 +102,8 @@ fn signed_in(
     let asks_anew = matches!(request.prompt, Prompt::Login | Prompt::SelectAccount);
     session.filter(|session| {
         let hinted = request.login_hint.is_none_or(|hint| session.person.has_user_name(hint));
-        hinted && !asks_anew && request.admits(&session.person)
+        let is_over = request.directory.sessions.is_over(&session.person.object_id, &session.id);
+        hinted && !asks_anew && !is_over && request.admits(&session.person)
     })
 }
 
