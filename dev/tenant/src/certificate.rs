@@ -6,6 +6,7 @@ use aws_lc_rs::{
     signature::{self, UnparsedPublicKey},
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::json;
 use x509_cert::{
     Certificate,
     der::{
@@ -14,7 +15,12 @@ use x509_cert::{
     },
 };
 
-use crate::signing_key::SigningKey;
+use crate::{
+    jwt::{self, object},
+    random,
+    signing_key::SigningKey,
+    time,
+};
 
 /// A new client certificate with its private key.
 pub struct ClientCertificate {
@@ -35,6 +41,29 @@ impl ClientCertificate {
         let private_key_pem = pem("PRIVATE KEY", key.private_key_der()?.as_ref())?;
         Ok(Self { bundle_pem: format!("{private_key_pem}{certificate_pem}"), certificate_pem })
     }
+}
+
+/// A client assertion for `client_id`, signed by a certificate that nobody has registered:
+/// <https://learn.microsoft.com/entra/identity-platform/certificate-credentials>.
+pub(crate) fn unregistered_client_assertion(client_id: &str, audience: &str) -> Result<String> {
+    let key = SigningKey::generate()?;
+    let header = object(json!({
+        "alg": "PS256",
+        "typ": "JWT",
+        "x5t#S256": thumbprint(&digest::SHA256, key.certificate_der()),
+    }));
+    let now = time::now();
+    let claims = object(json!({
+        "aud": audience,
+        "iss": client_id,
+        "sub": client_id,
+        "jti": random::guid(),
+        "nbf": now,
+        "iat": now,
+        "exp": now + 600,
+    }));
+    let input = jwt::signing_input(&jwt::to_text(&header), &jwt::to_text(&claims));
+    Ok(jwt::token(&input, &key.sign_ps256(input.as_bytes())))
 }
 
 /// The textual encoding of RFC 7468.

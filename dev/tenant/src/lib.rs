@@ -48,6 +48,7 @@ mod people;
 mod person;
 mod proof_key;
 mod random;
+pub mod recording;
 mod redirect_uri;
 mod server;
 mod sessions;

@@ -16,6 +16,7 @@ mod faults;
 mod graph;
 mod key_vault;
 mod people;
+mod recordings;
 mod redemption;
 mod sign_in;
 mod sign_out;

@@ -1,0 +1,71 @@
+//! The files in `recordings/`.
+
+use anyhow::{Context as _, Result};
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// One answer of a real service. What its source does not show is absent, and is not compared.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recording {
+    /// Who recorded it, and where it can be read.
+    pub source: String,
+    /// The date, `2026-01-31`.
+    pub recorded: String,
+    /// The host that answered.
+    pub host: String,
+    /// The version that the host gave of itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
+    /// The source shows some members of the body, and there may have been others.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_partial: bool,
+    /// The status code.
+    pub status: u16,
+    /// `name: value`, sorted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub headers: Option<Vec<String>>,
+    /// The body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<Value>,
+}
+
+impl Recording {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// When it is not a recording.
+    pub fn from_json(text: &str) -> Result<Self> {
+        serde_json::from_str(text).context("this is not a recording as recordings/README.md describes it")
+    }
+
+    /// How many days ago it was recorded; where the day or the month is not known, their first.
+    ///
+    /// # Errors
+    /// When the date is none.
+    pub fn age_in_days(&self) -> Result<i64> {
+        let first = "-01-01";
+        let rest = first.get(self.recorded.len().saturating_sub(4)..).unwrap_or_default();
+        let date: Date =
+            format!("{}{rest}", self.recorded).parse().context("`recorded` is not a date like 2026-01-31")?;
+        Ok(i64::from(utc_date().since(date).context("`recorded` is out of range")?.get_days()))
+    }
+
+    /// The file's text.
+    ///
+    /// # Errors
+    /// Never: it holds nothing that JSON cannot.
+    pub fn to_json(&self) -> Result<String> {
+        Ok(serde_json::to_string_pretty(self)? + "\n")
+    }
+}
+
+/// The date, as recordings have it.
+pub fn today() -> String {
+    utc_date().to_string()
+}
+
+fn utc_date() -> Date {
+    TimeZone::UTC.to_datetime(Timestamp::now()).date()
+}

@@ -1,0 +1,24 @@
+//! Recordings of what the real services answered, and what makes an answer comparable with one.
+//!
+//! [`SCENARIOS`] lists the requests. Two drivers send them: `cargo dev record` to a real tenant, whose answers it writes
+//! to files in `recordings/`, and a test to the emulated one, whose answers must be those of the files. A
+//! [`Normaliser`] replaces what differs from tenant to tenant and from moment to moment by what it is, and [`leak`]
+//! finds what must not be published. `README.md` describes both for readers.
+
+mod compare;
+mod file;
+mod json_web_token;
+mod leak;
+mod normalise;
+mod scenario;
+mod scenarios;
+mod subject;
+mod text;
+
+pub use compare::Difference;
+pub use file::{Recording, today};
+pub use leak::leak;
+pub use normalise::{NormalAnswer, Normaliser};
+pub use scenario::{Answer, Before, Grade, Outcome, Request, Scenario};
+pub use scenarios::SCENARIOS;
+pub use subject::{Registration, Role, Subject, VaultSubject};
