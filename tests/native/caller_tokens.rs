@@ -102,6 +102,11 @@ pub(crate) fn rotated_key_set(key_id: &str) -> Value {
     json!({ "keys": [jwk(KEY_ID, &KEY), jwk(key_id, &FOREIGN_KEY)] })
 }
 
+/// A key that the tenant has nothing to do with.
+pub(crate) fn foreign_jwk(key_id: &str) -> Value {
+    jwk(key_id, &FOREIGN_KEY)
+}
+
 pub(crate) fn jwk(key_id: &str, key: &RS256KeyPair) -> Value {
     let components = key.public_key().to_components();
     json!({"kty": "RSA", "use": "sig", "kid": key_id, "n": URL_SAFE_NO_PAD.encode(components.n),

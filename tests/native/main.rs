@@ -18,5 +18,6 @@ mod flow;
 mod graph_answers;
 mod keys;
 mod properties;
+mod recordings;
 mod refusals;
 mod settings;
