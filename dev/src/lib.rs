@@ -9,6 +9,7 @@ pub mod host;
 mod loopback;
 pub mod progress;
 pub mod real_spin;
+pub mod record;
 mod run_configuration;
 mod run_directory;
 mod run_manifest;

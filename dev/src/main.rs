@@ -7,7 +7,8 @@ use clap::{Parser, Subcommand};
 use console::style;
 use profile_get_dev::{
     commands::{
-        bench::Bench, build::Build, call::Call, check::Check, fuzz::Fuzz, serve_host::ServeHost, token::Token, up::Up,
+        bench::Bench, build::Build, call::Call, check::Check, fuzz::Fuzz, record::Record, serve_host::ServeHost,
+        token::Token, up::Up,
     },
     progress::Progress,
 };
@@ -32,6 +33,7 @@ enum Command {
     Check(Check),
     Bench(Bench),
     Fuzz(Fuzz),
+    Record(Record),
     #[command(hide = true)]
     ServeHost(ServeHost),
 }
@@ -58,6 +60,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Check(check) => check.run(progress).await,
         Command::Bench(bench) => bench.run(progress).await,
         Command::Fuzz(fuzz) => fuzz.run(progress).await,
+        Command::Record(record) => record.run().await,
         Command::ServeHost(serve_host) => serve_host.run().await,
     }
 }

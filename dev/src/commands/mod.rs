@@ -5,6 +5,7 @@ pub mod build;
 pub mod call;
 pub mod check;
 pub mod fuzz;
+pub mod record;
 pub mod serve_host;
 pub mod token;
 pub mod up;

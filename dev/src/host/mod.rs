@@ -33,6 +33,7 @@ use anyhow::{Context, Result, ensure};
 use http::uri::Authority;
 pub use log::{LogLine, LogSink, LogSource};
 use serde::{Deserialize, Serialize};
+pub(crate) use tls::own_client_config;
 use tokio::{
     net::TcpListener,
     task::{JoinHandle, spawn_blocking},

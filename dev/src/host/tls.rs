@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    env,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -55,6 +56,12 @@ impl Roots {
         ensure!(!store.is_empty(), "no authority is trusted: there is no certificate to read");
         Ok(ClientConfig::builder().with_root_certificates(store).with_no_client_auth())
     }
+}
+
+/// A configuration that trusts what this process itself does: the system's authorities and Mozilla's.
+pub(crate) fn own_client_config() -> Result<ClientConfig> {
+    let environment = env::var(SYSTEM_ROOTS).into_iter().map(|file| (SYSTEM_ROOTS.to_owned(), file)).collect();
+    Roots::DEFAULT.client_config(&environment)
 }
 
 /// What the outbound calls of components trust: by component and host where `[[client_tls]]` says so.

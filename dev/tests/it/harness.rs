@@ -56,6 +56,11 @@ impl Harness {
         Self::with_tenant(tenant, ApplicationOptions { variables, ..ApplicationOptions::default() }).await
     }
 
+    /// The tenant is served in clear and as it is, for a test that asks it by itself.
+    pub(crate) async fn in_clear() -> Self {
+        Self::with_tenant(Tenant::start(TenantOptions::default()).await.unwrap(), ApplicationOptions::default()).await
+    }
+
     async fn with(options: ApplicationOptions) -> Self {
         Self::with_tenant(Tenant::start(tenant_options()).await.unwrap(), options).await
     }

@@ -18,6 +18,7 @@ mod bench;
 mod embedded_host;
 mod host_variables;
 mod outages;
+mod recorded_requests;
 mod refusals;
 mod rsa_signature;
 mod sign_in_app;

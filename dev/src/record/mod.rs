@@ -1,0 +1,167 @@
+//! Recording the answers of a real tenant, so that the emulated one can be compared with them.
+//!
+//! The scenarios and the form of recordings are `emulated_tenant::recording`'s; here is what sends them.
+
+mod azure_cli;
+mod client;
+mod settings;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use emulated_tenant::{
+    Service,
+    recording::{Answer, Difference, Grade, Normaliser, Outcome, Recording, Request, SCENARIOS, Scenario, leak, today},
+};
+use serde_json::Value;
+
+use crate::workspace;
+use client::Client;
+pub use settings::Settings;
+
+/// Older recordings may no longer be what the services answer.
+const FRESH_DAYS: i64 = 180;
+
+/// The folder of the recordings.
+pub fn folder() -> PathBuf {
+    workspace::root().join("dev/tenant/recordings")
+}
+
+/// What recording did.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// What was written: the scenario, and where it differs from the recording before; `None` where there was none.
+    pub written: Vec<(&'static str, Option<Vec<Difference>>)>,
+    /// What was not asked, and what it lacks.
+    pub lacking: Vec<(&'static str, String)>,
+    /// What failed, and why.
+    pub failed: Vec<(&'static str, String)>,
+}
+
+/// Records what `settings` allow, into `folder`. `wait` tells somebody what to do, and waits until it is done.
+///
+/// # Errors
+/// When the domain is not the tenant's own: nothing was sent then but the question whose it is. When a person's token
+/// cannot be had, or a file cannot be written.
+pub async fn record(
+    settings: &Settings,
+    folder: &Path,
+    with_disruptive: bool,
+    wait: &impl AsyncFn(&str) -> Result<()>,
+) -> Result<Report> {
+    let client = Client::new()?;
+    let send = async |request: Request| client.send(request).await;
+    expect_own_domain(settings, &client).await?;
+    let subject = settings.subject().await?;
+    let normaliser = Normaliser::new(&subject);
+    let mut secrets = subject.secrets();
+    secrets.extend([settings.tenant_id.clone(), settings.domain.clone()]);
+
+    let mut report = Report::default();
+    for scenario in SCENARIOS.iter().filter(|scenario| is_wanted(scenario.grade, with_disruptive)) {
+        match scenario.run(&subject, &send, wait).await {
+            Ok(Outcome::Lacks(what)) => report.lacking.push((scenario.name, what)),
+            Ok(Outcome::Answered { answer, tokens, url }) => {
+                let known = [secrets.as_slice(), tokens.as_slice()].concat();
+                match write(scenario, &normaliser, &answer, &url, &known, folder)? {
+                    Ok(changes) => report.written.push((scenario.name, changes)),
+                    Err(leak) => report.failed.push((scenario.name, format!("not written, since {leak}"))),
+                }
+            }
+            Err(error) => report.failed.push((scenario.name, format!("{error:#}"))),
+        }
+    }
+    Ok(report)
+}
+
+const fn is_wanted(grade: Grade, with_disruptive: bool) -> bool {
+    match grade {
+        Grade::Anonymous | Grade::Registration | Grade::People => true,
+        Grade::Disruptive => with_disruptive,
+        Grade::Chance => false,
+    }
+}
+
+/// Asks the login host whose the domain is, which needs no account and names nothing but the domain.
+async fn expect_own_domain(settings: &Settings, client: &Client) -> Result<()> {
+    let Settings { domain, tenant_id, .. } = settings;
+    let url = format!("{}/{domain}/v2.0/.well-known/openid-configuration", settings.authority_host);
+    let request = Request { service: Service::Entra, url, headers: Vec::new(), form: None };
+    let answer = client.send(request).await?;
+    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let Some(issuer) = body.get("issuer").and_then(Value::as_str) else {
+        bail!("{} knows no directory with the domain {domain:?}; nothing else was sent", settings.authority_host);
+    };
+    ensure!(
+        issuer.split('/').any(|part| part.eq_ignore_ascii_case(tenant_id)),
+        "the domain {domain:?} is not one of the tenant {tenant_id}: its issuer is {issuer}; nothing else was sent"
+    );
+    Ok(())
+}
+
+/// Writes a recording. The inner error is what must not be published.
+fn write(
+    scenario: &Scenario,
+    normaliser: &Normaliser,
+    answer: &Answer,
+    url: &str,
+    secrets: &[String],
+    folder: &Path,
+) -> Result<Result<Option<Vec<Difference>>, String>> {
+    let normal = normaliser.answer(answer);
+    let file = folder.join(format!("{}.json", scenario.name));
+    let before = fs::read_to_string(&file).ok().and_then(|text| Recording::from_json(&text).ok());
+    let changes = before.map(|before| before.differences(&normal).into_iter().collect());
+    let recording = Recording {
+        source: "cargo dev record".to_owned(),
+        recorded: today(),
+        host: host(url)?,
+        server: normal.server,
+        is_partial: false,
+        status: normal.status,
+        headers: Some(normal.headers),
+        body: Some(normal.body),
+    };
+    if let Some(leak) = leak(&recording, secrets) {
+        return Ok(Err(leak));
+    }
+    fs::write(&file, recording.to_json()?).with_context(|| format!("cannot write {}", file.display()))?;
+    Ok(Ok(changes))
+}
+
+/// The host, without the name that a vault has of its own.
+fn host(url: &str) -> Result<String> {
+    let url = url::Url::parse(url).context("a scenario's address is no URL")?;
+    let host = url.host_str().unwrap_or_default();
+    Ok(match host.split_once('.') {
+        Some((_, domain)) if domain.starts_with("vault.") => format!("*.{domain}"),
+        _ => host.to_owned(),
+    })
+}
+
+/// The scenarios that nobody has recorded, and those whose recording is old, with its age in days.
+///
+/// # Errors
+/// When a file in `folder` is not a recording.
+pub fn missing_and_stale(folder: &Path) -> Result<(Vec<&'static str>, Vec<(&'static str, i64)>)> {
+    let (mut missing, mut stale) = (Vec::new(), Vec::new());
+    for scenario in SCENARIOS {
+        let file = folder.join(format!("{}.json", scenario.name));
+        let Ok(text) = fs::read_to_string(&file) else {
+            missing.push(scenario.name);
+            continue;
+        };
+        let recording = Recording::from_json(&text).with_context(|| file.display().to_string())?;
+        let age = recording.age_in_days().with_context(|| file.display().to_string())?;
+        if age > FRESH_DAYS {
+            stale.push((scenario.name, age));
+        }
+    }
+    Ok((missing, stale))
+}
+
+#[cfg(test)]
+mod tests;

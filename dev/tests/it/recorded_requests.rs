@@ -1,0 +1,94 @@
+//! What is recorded are the answers to the component's own requests: those of the scenarios are like them.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use emulated_tenant::{
+    Endpoint, RecordedRequest,
+    recording::{Answer, Registration, Request, Role, SCENARIOS, Subject},
+};
+use reqwest::{Client, Method};
+
+use crate::harness::Harness;
+
+/// Whatever carries a request adds these.
+const OF_THE_CONNECTION: [&str; 5] = ["connection", "content-length", "host", "transfer-encoding", "user-agent"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn scenarios_send_what_the_component_sends() {
+    let harness = Harness::in_clear().await;
+    let token = harness.token("ada");
+    for path in ["/api/profile-get", "/api/profile-get/photo"] {
+        assert_eq!(harness.send(harness.request(Method::GET, path).bearer_auth(&token)).await.status, 200);
+    }
+    let of_component = shapes(&harness);
+    harness.forget();
+    let subject = subject(&harness, token);
+    for name in ["metadata-tenant-v2", "keys-tenant-v2", "exchange-cp1", "graph-me", "graph-photo"] {
+        let scenario = SCENARIOS.iter().find(|scenario| scenario.name == name).unwrap();
+        scenario.run(&subject, &send, &async |_: &str| Ok(())).await.unwrap();
+    }
+    let of_scenarios = shapes(&harness);
+    assert_eq!(of_scenarios.len(), 5, "{of_scenarios:#?}");
+    for (endpoint, shape) in of_scenarios {
+        assert_eq!(Some(&shape), of_component.get(&endpoint), "{endpoint}");
+    }
+}
+
+/// What a request is like: names of headers and fields, and the values that are the same for everybody.
+type Shape = (String, BTreeSet<String>, BTreeSet<String>);
+
+/// By what the requests are for; the vault's are the host's.
+fn shapes(harness: &Harness) -> BTreeMap<String, Shape> {
+    let requests = harness.application.tenant.requests();
+    let own = requests.iter().filter(|request| {
+        !matches!(request.endpoint, Endpoint::VaultToken | Endpoint::VaultSecret | Endpoint::Unknown)
+    });
+    own.map(|request| (format!("{:?}", request.endpoint), shape(request))).collect()
+}
+
+fn shape(request: &RecordedRequest) -> Shape {
+    let headers = request.headers.iter().filter(|(name, _)| !OF_THE_CONNECTION.contains(&name.as_str()));
+    let headers = headers.map(|(name, value)| match name.as_str() {
+        "accept" | "accept-encoding" | "content-type" | "return-client-request-id" | "x-anchormailbox" => {
+            format!("{name}: {value}")
+        }
+        _ => name.clone(),
+    });
+    let fields = request.form.iter().map(|(name, value)| match name.as_str() {
+        "assertion" | "client_secret" => name.clone(),
+        _ => format!("{name}={value}"),
+    });
+    (format!("{} {}", request.method, request.path_and_query), headers.collect(), fields.collect())
+}
+
+fn subject(harness: &Harness, token: String) -> Subject {
+    let tenant = &harness.application.tenant;
+    Subject {
+        authority_url: tenant.authority_url().to_owned(),
+        graph_url: tenant.graph_url().to_owned(),
+        tenant_id: tenant.tenant_id().to_owned(),
+        domain: "emulated-tenant.example".to_owned(),
+        registration: Some(Registration {
+            client_id: tenant.client_id().to_owned(),
+            secret: Some(tenant.client_secret()),
+            expired_secret: None,
+        }),
+        vault: None,
+        people: HashMap::from([(Role::Ordinary, token)]),
+    }
+}
+
+async fn send(request: Request) -> anyhow::Result<Answer> {
+    let client = Client::builder().no_proxy().build()?;
+    let mut sent = match &request.form {
+        None => client.get(&request.url),
+        Some(form) => client
+            .post(&request.url)
+            .body(url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish()),
+    };
+    for (name, value) in request.headers {
+        sent = sent.header(name, value);
+    }
+    let response = sent.send().await?;
+    Ok(Answer { status: response.status().as_u16(), headers: Vec::new(), body: response.bytes().await?.to_vec() })
+}
