@@ -44,6 +44,20 @@ pub struct VerifiedCaller {
     expires: UnixTime,
 }
 
+/// Whose requests are counted together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Person {
+    /// One person of one directory.
+    Known {
+        /// `tid`
+        tenant_id: Uuid,
+        /// `oid`
+        object_id: Uuid,
+    },
+    /// The bearers of one token that does not name its person.
+    Bearer(AssertionDigest),
+}
+
 /// SHA-256 of the part of a token that is signed, for which there is but one signature of a key.
 pub type AssertionDigest = [u8; 32];
 
@@ -195,6 +209,13 @@ impl VerifiedCaller {
     #[must_use]
     pub const fn object_id(&self) -> Option<Uuid> {
         self.object_id
+    }
+
+    /// The person, for counting requests.
+    #[must_use]
+    pub fn person(&self) -> Person {
+        let Self { tenant_id, object_id, digest, .. } = *self;
+        object_id.map_or(Person::Bearer(digest), |object_id| Person::Known { tenant_id, object_id })
     }
 
     /// `azp` or `appid`: the application that calls.

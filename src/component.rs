@@ -44,6 +44,9 @@ const YIELDS_BEFORE_SENDING: usize = 2;
 const STREAM_TIMEOUT: Duration = Duration::from_secs(120);
 const MAX_STREAM_BYTES: usize = 64 * 1024 * 1024;
 
+/// A reader that takes nothing for this long has stalled. What it holds is needed by others.
+const STALL_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// How much of a body is read at once.
 const READ_BYTES: usize = 16 * 1024;
 
@@ -116,7 +119,10 @@ fn into_wasi(response: Response<Body<IncomingBody>>, is_head: bool) -> Result<ty
     match body {
         None => {}
         Some(Body::Whole(bytes)) => wit_bindgen::spawn(outgoing.write(bytes)),
-        Some(Body::Streamed(begun, rest)) => wit_bindgen::spawn(outgoing.stream(begun, rest)),
+        Some(Body::Streamed(begun, rest, permit)) => wit_bindgen::spawn(async move {
+            outgoing.stream(begun, rest).await;
+            drop(permit);
+        }),
     }
     Ok(answer)
 }
@@ -172,10 +178,14 @@ impl OutgoingBody {
         (Self { contents, end }, contents_reader, end_reader)
     }
 
-    /// Writes `bytes`; there is nobody to tell if they are not wanted any more.
+    /// Writes `bytes`; nobody minds if they are no longer wanted.
     async fn write(self, bytes: Bytes) {
-        if let Some(mut contents) = self.contents {
+        let Self { contents: Some(mut contents), .. } = self else { return };
+        // What fits into the host's own buffers is taken at once, and a timer costs as much as verifying a signature.
+        if bytes.len() <= READ_BYTES {
             contents.write_all(bytes.into()).await;
+        } else {
+            let _ = upstream::within(&Spin, STREAM_TIMEOUT, contents.write_all(bytes.into())).await;
         }
     }
 
@@ -189,7 +199,8 @@ impl OutgoingBody {
             while let Some(piece) = next {
                 let piece = piece?;
                 allowance = allowance.checked_sub(piece.len()).ok_or(ErrorCode::HttpResponseBodySize(None))?;
-                if !contents.write_all(piece.into()).await.is_empty() {
+                let written = upstream::within(&Spin, STALL_TIMEOUT, contents.write_all(piece.into())).await;
+                if !written.map_err(|_| ErrorCode::HttpResponseTimeout)?.is_empty() {
                     break;
                 }
                 next = rest.read().await;

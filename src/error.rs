@@ -14,6 +14,7 @@ use crate::{
     problem::{bearer_words, caller_words, query_words},
     query::QueryFault,
     settings::{self, SettingsFaults},
+    streams::TooManyStreams,
     upstream::{Service, UpstreamFault},
 };
 
@@ -59,6 +60,8 @@ pub enum Error {
         /// Its refusal.
         refusal: GraphRefusal,
     },
+    /// The answer would have to be streamed beside too many others.
+    TooManyStreams(TooManyStreams),
     /// The request has no time left.
     DeadlinePassed,
     /// Something that cannot be, and yet must not be a panic.
@@ -137,6 +140,12 @@ impl Error {
                 refusal.status.as_u16(),
                 refusal.graph_code.as_deref().unwrap_or("without a code")
             ),
+            Self::TooManyStreams(TooManyStreams::OfPerson) => {
+                "this person has not read the answers that are being streamed to them".to_owned()
+            }
+            Self::TooManyStreams(TooManyStreams::OfInstance) => {
+                "the instance streams as many answers as it can".to_owned()
+            }
             Self::DeadlinePassed => "the request ran out of time".to_owned(),
             Self::Internal(words) => words.clone(),
         }

@@ -13,13 +13,19 @@ use crate::{
     host::UnixTime,
     query::Select,
     settings::Settings,
+    strict_json::Members,
     upstream::{self, Reading, Service, Step},
 };
 
-/// The call. Bodies up to the limit are read whole and sent with their length, which costs the caller one packet; larger
-/// ones stream through.
-pub const STEP: Step =
-    Step { service: Service::Graph, name: "request", timeout: Duration::from_secs(10), max_body: 64 * 1024 };
+/// How long Graph may take.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A profile is a few kilobytes, and read whole: it is passed on only if it is one.
+const MAX_PROFILE_BYTES: usize = 1024 * 1024;
+
+/// Photos up to this size are read whole and sent with their length, which costs the caller one packet; larger ones are
+/// streamed.
+const MAX_WHOLE_PHOTO_BYTES: usize = 64 * 1024;
 
 /// What a throttled caller is told to wait if Graph does not say.
 const DEFAULT_WAIT: Duration = Duration::from_secs(10);
@@ -44,6 +50,16 @@ impl Resource {
     pub fn photo(headers: &HeaderMap) -> Self {
         let tag = headers.get(header::IF_NONE_MATCH).filter(|tag| tag.len() <= MAX_ENTITY_TAG_BYTES);
         Self::Photo(tag.cloned())
+    }
+
+    /// The call that asks for it.
+    #[must_use]
+    pub const fn step(&self) -> Step {
+        let max_body = match self {
+            Self::Profile(_) => MAX_PROFILE_BYTES,
+            Self::Photo(_) => MAX_WHOLE_PHOTO_BYTES,
+        };
+        Step { service: Service::Graph, name: "request", timeout: TIMEOUT, max_body }
     }
 }
 
@@ -120,10 +136,16 @@ pub fn is_answer(head: &Parts, reading: &Reading, resource: &Resource) -> bool {
         Resource::Photo(Some(_)) if head.status == StatusCode::NOT_MODIFIED => return true,
         // SVG would be a document of this API's origin, with scripts.
         Resource::Photo(_) => media_type.starts_with("image/") && media_type != "image/svg+xml",
-        Resource::Profile(_) => media_type == "application/json",
+        Resource::Profile(_) => media_type == "application/json" && is_object(reading),
     };
     let is_empty = matches!(reading, Reading::Whole(bytes) if bytes.is_empty());
     head.status == StatusCode::OK && is_expected && !is_empty && !head.headers.contains_key(header::CONTENT_ENCODING)
+}
+
+/// Whether a body is one whole JSON object, and not an error that was sent with a status of success.
+fn is_object(reading: &Reading) -> bool {
+    let Reading::Whole(bytes) = reading else { return false };
+    Members::of(bytes).is_ok_and(|members| members.get("error").is_none())
 }
 
 /// Codes by which Graph, or the mailbox service behind it, says that there is no mailbox to hold a photo: for guests,

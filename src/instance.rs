@@ -12,6 +12,7 @@ use crate::{
     settings::Settings,
     settings_source::SettingsSource,
     shared_store::SharedStore,
+    streams::Streams,
     token_source::TokenSource,
     upstream::Deadline,
 };
@@ -22,6 +23,7 @@ pub struct Instance {
     pub(crate) settings: SettingsSource,
     pub(crate) credential: Rc<CredentialSource>,
     pub(crate) store: SharedStore,
+    pub(crate) streams: Rc<Streams>,
     caches: RefCell<Option<Rc<Caches>>>,
 }
 

@@ -54,4 +54,5 @@ pub mod back_off;
 pub mod sealed_entry;
 pub mod shared_store;
 pub mod single_flight;
+pub mod streams;
 pub mod upstream;

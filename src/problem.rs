@@ -16,6 +16,7 @@ use crate::{
     host::SendFault,
     query::QueryFault,
     settings::{Settings, Tenancy},
+    streams::TooManyStreams,
     upstream::{FaultKind, Service, UpstreamFault},
 };
 
@@ -108,6 +109,17 @@ impl Problem {
             Error::Upstream(fault) => Self::of_upstream(fault),
             Error::Exchange { tenant_id, refusal } => Self::of_exchange(*tenant_id, refusal, settings),
             Error::Graph { tenant_id, refusal } => Self::of_graph(*tenant_id, refusal, settings),
+            Error::TooManyStreams(TooManyStreams::OfPerson) => Self::new(
+                429,
+                "too_many_downloads",
+                "Several photos are being sent to this person already. Read those to their end, then try again.",
+            )
+            .with_retry_after(OUTAGE_WAIT),
+            Error::TooManyStreams(TooManyStreams::OfInstance) => Self::unavailable(
+                "server_unavailable",
+                "This API is sending as many photos as it can. Try again later.",
+                OUTAGE_WAIT,
+            ),
             Error::DeadlinePassed => Self::out_of_time(),
         }
     }

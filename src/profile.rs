@@ -41,7 +41,7 @@ pub async fn get<H: Host>(
 
     // 2. A token for Graph in their name, 3. and Graph's answer to it.
     let token = token(context, notes, &caller, &Need::Any).await?;
-    let refusal = match ask_graph(context, notes, resource, &token).await? {
+    let refusal = match ask_graph(context, notes, &caller, resource, &token).await? {
         Answer::Found(response) => return Ok(response),
         Answer::Refused(refusal) => refusal,
     };
@@ -54,7 +54,7 @@ pub async fn get<H: Host>(
         _ => return Err(Error::Graph { tenant_id: caller.tenant_id(), refusal }),
     };
     let (refused, error) = match self::token(context, notes, &caller, &need).await {
-        Ok(token) => match ask_graph(context, notes, resource, &token).await? {
+        Ok(token) => match ask_graph(context, notes, &caller, resource, &token).await? {
             Answer::Found(response) => return Ok(response),
             Answer::Refused(refusal) if refusal.is_of_token() => {
                 (token, Error::Graph { tenant_id: caller.tenant_id(), refusal })
@@ -117,17 +117,20 @@ enum Answer<B> {
 async fn ask_graph<H: Host>(
     context: &Context<H>,
     notes: &RequestNotes,
+    caller: &VerifiedCaller,
     resource: &Resource,
     token: &GraphToken,
 ) -> Result<Answer<H::Body>, Error> {
     let Context { host, settings, correlation, deadline, .. } = context;
     let request = graph::request(resource, token, settings, correlation)
         .ok_or_else(|| Error::Internal("the request to Graph could not be made".to_owned()))?;
-    let upstream::Answer { head, reading, rest } = upstream::call(host, *deadline, graph::STEP, request).await?;
+    let upstream::Answer { head, reading, rest } = upstream::call(host, *deadline, resource.step(), request).await?;
     notes.graph_answered(host.elapsed());
 
     if graph::is_answer(&head, &reading, resource) {
-        return Ok(Answer::Found(response::of_graph(head.status, &head.headers, reading, rest)));
+        let permit = || context.instance.streams.permit(caller.person());
+        let response = response::of_graph(head.status, &head.headers, reading, rest, permit);
+        return response.map(Answer::Found).map_err(Error::TooManyStreams);
     }
     let (Reading::Whole(bytes) | Reading::Begun(bytes)) = reading;
     Ok(Answer::Refused(GraphRefusal::read(resource, head.status, &head.headers, &bytes, host.now())))

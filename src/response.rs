@@ -3,15 +3,21 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
-use crate::{error::Error, problem::Problem, settings::Settings, upstream::Reading};
+use crate::{
+    error::Error,
+    problem::Problem,
+    settings::Settings,
+    streams::{StreamPermit, TooManyStreams},
+    upstream::Reading,
+};
 
 /// A body: whole, or begun and going on as the upstream sends it.
 #[derive(Debug)]
 pub enum Body<B> {
     /// All of it.
     Whole(Bytes),
-    /// Its beginning, and where the rest comes from.
-    Streamed(Bytes, B),
+    /// Its beginning, where the rest comes from, and the permission to stream it, which is held until its end.
+    Streamed(Bytes, B, StreamPermit),
 }
 
 /// Headers of Graph's that mean something to the caller.
@@ -21,11 +27,19 @@ const PASSED_ON: [HeaderName; 2] = [header::CONTENT_TYPE, header::ETAG];
 const MAX_PASSED_ON_BYTES: usize = 1024;
 
 /// Graph's answer, as it came. Nobody may keep it: it is one person's.
-#[must_use]
-pub fn of_graph<B>(status: StatusCode, graph: &HeaderMap, reading: Reading, rest: B) -> Response<Body<B>> {
+///
+/// # Errors
+/// If it is to be streamed and `permit` does not allow that.
+pub fn of_graph<B>(
+    status: StatusCode,
+    graph: &HeaderMap,
+    reading: Reading,
+    rest: B,
+    permit: impl FnOnce() -> Result<StreamPermit, TooManyStreams>,
+) -> Result<Response<Body<B>>, TooManyStreams> {
     let body = match reading {
         Reading::Whole(bytes) => Body::Whole(bytes),
-        Reading::Begun(bytes) => Body::Streamed(bytes, rest),
+        Reading::Begun(bytes) => Body::Streamed(bytes, rest, permit()?),
     };
     let mut response = new(status, body);
     let headers = response.headers_mut();
@@ -42,7 +56,7 @@ pub fn of_graph<B>(status: StatusCode, graph: &HeaderMap, reading: Reading, rest
         // Of a streamed body; that of a whole one is counted.
         headers.entry(header::CONTENT_LENGTH).or_insert_with(|| length.clone());
     }
-    response
+    Ok(response)
 }
 
 /// A problem document.

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     back_off::{BackOff, LONGEST_SILENCE},
-    caller::{AssertionDigest, VerifiedCaller},
+    caller::{AssertionDigest, Person, VerifiedCaller},
     client_credential::ClientCredential,
     error::Error,
     exchange_refusal::{Asked, ExchangeRefusal, Meaning, Throttle},
@@ -89,8 +89,8 @@ pub struct TokenSource {
 enum Whose {
     /// Those of one token.
     Token(AssertionDigest),
-    /// Those of one person of one directory.
-    Person(Uuid, Uuid),
+    /// Those of one person.
+    Person(Person),
     /// Those of everybody in one directory.
     Directory(Uuid),
 }
@@ -211,7 +211,7 @@ impl TokenSource {
     fn note_refusal(&self, caller: &VerifiedCaller, refusal: &ExchangeRefusal, error: &Error, now: Duration) {
         let whose = match &refusal.meaning {
             Meaning::Throttled { throttle: Throttle::Directory, .. } => Whose::Directory(caller.tenant_id()),
-            Meaning::Throttled { throttle: Throttle::Person, .. } => Whose::person(caller),
+            Meaning::Throttled { throttle: Throttle::Person, .. } => Whose::Person(caller.person()),
             _ => Whose::Token(*caller.digest()),
         };
         self.note(whose, error, now, refusal.meaning.pause());
@@ -219,13 +219,8 @@ impl TokenSource {
 }
 
 impl Whose {
-    fn person(caller: &VerifiedCaller) -> Self {
-        let token = || Self::Token(*caller.digest());
-        caller.object_id().map_or_else(token, |person| Self::Person(caller.tenant_id(), person))
-    }
-
     fn all(caller: &VerifiedCaller) -> impl Iterator<Item = Self> {
-        [Self::Token(*caller.digest()), Self::person(caller), Self::Directory(caller.tenant_id())].into_iter()
+        [Self::Token(*caller.digest()), Self::Person(caller.person()), Self::Directory(caller.tenant_id())].into_iter()
     }
 }
 

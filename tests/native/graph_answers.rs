@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use http::Method;
 use profile_get::host::SendFault;
 use serde_json::json;
 
 use crate::{
-    caller_tokens::token,
-    scripted_host::{Reply, World},
+    caller_tokens::{token, token_with},
+    scripted_host::{Reply, World, request_head},
 };
 
 const CLAIMS: &str = r#"{"access_token":{"nbf":{"essential":true,"value":"1752041837"}}}"#;
@@ -207,17 +208,84 @@ fn outages_have_their_own_answers() {
 }
 
 #[test]
-fn small_bodies_are_sent_whole_and_large_ones_stream() {
+fn profiles_and_small_photos_are_sent_whole_and_large_photos_are_streamed() {
+    let in_pieces = |mut reply: Reply, body: &[u8]| {
+        reply.pieces = body.chunks(10_000).map(|piece| piece.to_vec().into()).collect();
+        reply
+    };
     for (length, streamed) in [(10, false), (64 * 1024, false), (64 * 1024 + 1, true), (1_000_000, true)] {
         let world = World::new();
-        let body = vec![b'x'; length];
-        let mut reply = Reply::new(200, "").header("content-type", "application/json");
-        reply.pieces = body.chunks(10_000).map(|piece| piece.to_vec().into()).collect();
-        world.next("me", [reply]);
-        let answer = world.get(&token());
+        let reply = Reply::new(200, "").header("content-type", "image/jpeg");
+        world.next("photo", [in_pieces(reply, &vec![b'x'; length])]);
+        let answer = world.ask("/api/profile-get/photo", &[("authorization", &format!("Bearer {}", token()))]);
         assert_eq!((answer.status, answer.streamed, answer.body.len()), (200, streamed, length));
         assert_eq!(answer.headers.contains_key("content-length"), !streamed);
     }
+    for length in [100_000, 1_000_000] {
+        let world = World::new();
+        let profile = json!({"aboutMe": "x".repeat(length)}).to_string();
+        let reply = Reply::new(200, "").header("content-type", "application/json");
+        world.next("me", [in_pieces(reply, profile.as_bytes())]);
+        let answer = world.get(&token());
+        assert_eq!((answer.status, answer.streamed, answer.body.len()), (200, false, profile.len()));
+    }
+    let world = World::new();
+    world.next("me", [Reply::json(200, &json!({"aboutMe": "x".repeat(2_000_000)}))]);
+    world.get(&token()).is(502, "graph_unusable_answer");
+}
+
+#[test]
+fn a_profile_is_one_json_object() {
+    for body in [
+        "",
+        "null",
+        "[]",
+        "true",
+        "1",
+        "\"x\"",
+        "{",
+        "{\"id\":",
+        "{\"id\":\"a\"",
+        "{}{}",
+        "{\"id\":1}x",
+        "<html>",
+        "{\"error\":{\"code\":\"x\",\"message\":\"y\"}}",
+        "{\"id\":1,\"id\":2}",
+        "\u{feff}{}",
+    ] {
+        let world = World::new();
+        world.next("me", [Reply::new(200, body).header("content-type", "application/json")]);
+        world.get(&token()).is(502, "graph_unusable_answer");
+    }
+    for body in ["{}", " {\"displayName\":null,\"businessPhones\":[]} ", "{\"displayName\":\"\\u00c4da Ünlü 李\"}"] {
+        let world = World::new();
+        world.next("me", [Reply::new(200, body).header("content-type", "application/json; charset=utf-8")]);
+        let answer = world.get(&token());
+        assert_eq!((answer.status, answer.body.as_slice()), (200, body.as_bytes()));
+    }
+}
+
+#[test]
+fn one_person_does_not_hold_all_the_streams() {
+    let photo = |person: &str| {
+        let bearer = format!("Bearer {}", token_with(|plan| plan.claim("oid", person)));
+        request_head(Method::GET, "/api/profile-get/photo", &[("authorization", &bearer)])
+    };
+    let large = || {
+        Reply::new(200, vec![b'x'; 100_000]).header("content-type", "image/jpeg").dripping(4, Duration::from_secs(1))
+    };
+    let world = World::new();
+    assert_eq!(world.get(&token()).status, 200);
+    let (one, other) = ("33333333-3333-4333-8333-000000000001", "33333333-3333-4333-8333-000000000002");
+    world.next("photo", (0..8).map(|_| large()));
+    let answers = world.all([one, one, one, one, one, one, other, other].map(photo).into());
+    let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
+    assert_eq!(statuses, [200, 200, 200, 200, 429, 429, 200, 200]);
+    answers[4].is(429, "too_many_downloads");
+    assert_eq!(answers[4].header("retry-after"), "5");
+    // Streams that have ended make room.
+    world.next("photo", [large()]);
+    assert_eq!(world.all(vec![photo(one)])[0].status, 200);
 }
 
 #[test]

@@ -303,7 +303,7 @@ impl Answered {
         let streamed = matches!(body, Body::Streamed(..));
         let body = match body {
             Body::Whole(bytes) => bytes.to_vec(),
-            Body::Streamed(begun, mut rest) => {
+            Body::Streamed(begun, mut rest, _permit) => {
                 let mut bytes = begun.to_vec();
                 while let Some(Ok(piece)) = rest.next().await {
                     bytes.extend_from_slice(&piece);
