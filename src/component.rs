@@ -39,6 +39,14 @@ use crate::{
 /// acknowledge the head.
 const YIELDS_BEFORE_SENDING: usize = 2;
 
+/// How often the host is let go on before an instance stops taking requests.
+///
+/// A host starts no request in an instance with backpressure, and drops the instance when the last one has ended. A request
+/// that it has accepted before and not started yet would wait for ever. A task that has yielded goes on only when the host
+/// has nothing else to do, so by then each accepted request has started. A yield in vain, because another event of the
+/// same task was ready, happens less often than this: a task waits for fewer things.
+const YIELDS_BEFORE_RETIRING: usize = 32;
+
 /// A streamed answer ends after this time and this many bytes, whatever is still to come: its upstream connection is
 /// held all the while. Graph's largest photos have 4 MB.
 const STREAM_TIMEOUT: Duration = Duration::from_secs(120);
@@ -323,10 +331,15 @@ impl Host for Spin {
         thread_local! {
             static RETIRED: Cell<bool> = const { Cell::new(false) };
         }
-        // A host starts no request in an instance with backpressure, and drops it when the last one has ended.
-        if !RETIRED.replace(true) {
-            wit_bindgen::backpressure_inc();
+        if RETIRED.replace(true) {
+            return;
         }
+        wit_bindgen::spawn(async {
+            for _ in 0..YIELDS_BEFORE_RETIRING {
+                wit_bindgen::yield_async().await;
+            }
+            wit_bindgen::backpressure_inc();
+        });
     }
 
     fn log(&self, line: &str) {
