@@ -151,7 +151,7 @@ impl Problem {
             }
             (Service::Entra, FaultKind::Unusable(_)) => Self::entra_unusable(),
             (Service::Graph, FaultKind::Unusable(_)) => Self::graph_unusable(),
-            (Service::Entra, FaultKind::Unavailable(status, wait)) => Self::entra_unavailable(*status, *wait),
+            (Service::Entra, FaultKind::Unavailable(_, wait)) => Self::entra_unavailable(*wait),
             (Service::Graph, FaultKind::Unavailable(_, wait)) => Self::unavailable(
                 "graph_unavailable",
                 "Microsoft Graph is unavailable at the moment. Try again later.",
@@ -193,7 +193,7 @@ impl Problem {
             ),
             Meaning::CredentialRefused | Meaning::OperatorFault => Self::misconfigured(),
             Meaning::Throttled { retry_after, .. } => Self::entra_throttles(*retry_after),
-            Meaning::Unavailable(wait) => Self::entra_unavailable(StatusCode::SERVICE_UNAVAILABLE, *wait),
+            Meaning::Unavailable(wait) => Self::entra_unavailable(*wait),
             Meaning::Unusable => Self::entra_unusable(),
         };
         problem.with(|more| {
@@ -338,12 +338,8 @@ impl Problem {
         )
     }
 
-    /// An error status without a time to come back at is a broken answer; one with it, or one that means so by itself, is an
-    /// outage that passes.
-    fn entra_unavailable(status: StatusCode, wait: Option<Duration>) -> Self {
-        if wait.is_none() && !matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
-            return Self::entra_unusable();
-        }
+    /// The same for each of Entra's endpoints and for each status that means an outage.
+    fn entra_unavailable(wait: Option<Duration>) -> Self {
         Self::unavailable(
             "entra_unavailable",
             "Microsoft Entra ID is unavailable at the moment. Try again later.",

@@ -10,10 +10,10 @@ use std::{
 
 use crate::{host::Host, upstream::Deadline};
 
-/// How often those who wait look, at first and at the longest. They cannot be woken instead: each request is a task of
-/// its own to the host, and no task of a component can wake another.
-const FIRST_LOOK: Duration = Duration::from_millis(1);
-const LAST_LOOK: Duration = Duration::from_millis(16);
+/// How often those who wait check, at first and at the longest. Each request is a task of its own to the host; waking one
+/// from another costs more than it gains (see "Waiting for the same thing" in ARCHITECTURE.md).
+const FIRST_CHECK: Duration = Duration::from_millis(1);
+const LAST_CHECK: Duration = Duration::from_millis(16);
 
 /// Work under way, by what it is for.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl<K: Hash + Eq + Clone, T: Clone> SingleFlight<K, T> {
     ///
     /// `None` if the deadline passed while waiting. If the one who works is dropped, one of those who wait takes over.
     pub async fn run<H: Host>(&self, host: &H, deadline: Deadline, key: K, work: impl AsyncFnOnce() -> T) -> Option<T> {
-        let mut look = FIRST_LOOK;
+        let mut pause = FIRST_CHECK;
         loop {
             let Some(flight) = self.join(&key) else { break };
             if flight.given_up.get() {
@@ -57,8 +57,8 @@ impl<K: Hash + Eq + Clone, T: Clone> SingleFlight<K, T> {
             if deadline.remaining(host).is_zero() {
                 return None;
             }
-            host.sleep(look).await;
-            look = LAST_LOOK.min(look.saturating_mul(2));
+            host.sleep(pause).await;
+            pause = LAST_CHECK.min(pause.saturating_mul(2));
             // The flight may have landed meanwhile and have left the list; its outcome is still held here.
             if let Some(outcome) = flight.outcome.borrow().as_ref().filter(|outcome| (self.is_shared)(outcome)) {
                 return Some(outcome.clone());

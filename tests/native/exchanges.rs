@@ -147,8 +147,9 @@ fn throttling_holds_back_those_whom_it_is_about_and_nobody_else() {
     ] {
         let world = World::new();
         world.next("token", [Reply::json(status, &body).header("retry-after", "6.2")]);
+        let bearer = token_of(1, 1);
         for _ in 0..20 {
-            let answer = world.get(&token_of(1, 1));
+            let answer = world.get(&bearer);
             answer.is(503, "entra_throttled");
             assert_eq!(answer.header("retry-after"), "7");
         }
@@ -179,9 +180,10 @@ fn a_refusal_that_a_repetition_cannot_change_is_not_asked_for_again_for_a_while(
     ] {
         let world = World::new();
         world.next("token", [Reply::json(status, &body).header("retry-after", "40")]);
-        let first = world.get(&token());
+        let bearer = token();
+        let first = world.get(&bearer);
         for _ in 0..100 {
-            let again = world.get(&token());
+            let again = world.get(&bearer);
             assert_eq!((again.status, again.code()), (first.status, first.code()), "{body}");
             assert_eq!(again.header("www-authenticate"), first.header("www-authenticate"), "{body}");
         }
@@ -195,8 +197,9 @@ fn a_refusal_that_a_repetition_cannot_change_is_not_asked_for_again_for_a_while(
     // A token that Graph does not accept, however new.
     let world = World::new();
     world.next("me", (0..4).map(|_| graph_refuses()));
+    let bearer = token();
     for _ in 0..50 {
-        world.get(&token()).is(502, "graph_refused_token");
+        world.get(&bearer).is(502, "graph_refused_token");
     }
     assert_eq!(world.calls("token"), 2);
     world.pass(15);
@@ -220,8 +223,9 @@ fn a_refusal_that_a_repetition_cannot_change_is_not_asked_for_again_for_a_while(
 fn an_outage_of_exchanges_is_probed_every_few_seconds_by_those_who_met_it() {
     let world = World::new();
     world.next("token", (0..1000).map(|_| Reply::new(500, "")));
+    let bearer = token();
     for _ in 0..100 {
-        world.get(&token()).is(503, "entra_unavailable");
+        world.get(&bearer).is(503, "entra_unavailable");
         world.pass(1);
     }
     // Each attempt tries twice.
@@ -264,6 +268,20 @@ fn outages_have_their_own_answers() {
         assert!(world.elapsed() <= Duration::from_secs(20), "{what}");
         world.pass(if what.contains("retry-after") { 30 } else { 0 });
         assert_eq!(world.get(&token()).status, 200, "{what}, then well");
+    }
+}
+
+#[test]
+fn an_outage_of_entra_has_the_same_answer_at_each_endpoint() {
+    for endpoint in ["metadata", "keys", "token"] {
+        for status in [500, 502, 503, 504, 509] {
+            let world = World::new();
+            world.next(endpoint, vec![Reply::new(status, "<html>"); 2]);
+            let answer = world.get(&token());
+            answer.is(503, "entra_unavailable");
+            assert_eq!(answer.header("retry-after"), "5", "{endpoint} {status}");
+            assert_eq!(world.get(&token()).status, 200, "{endpoint} {status}, then well");
+        }
     }
 }
 

@@ -102,40 +102,61 @@ pub struct Faults {
 
 struct Dialled<F> {
     fault: F,
-    /// `None`: until it is cleared.
-    times: Option<usize>,
+    when: When,
+}
+
+enum When {
+    /// Until it is cleared.
+    Always,
+    /// For so many more.
+    Times(usize),
+    /// For each one of this number; the second value counts them.
+    Every(usize, usize),
 }
 
 impl<F: Clone> Dialled<F> {
     fn take(&mut self) -> Option<F> {
-        if let Some(times) = &mut self.times {
-            *times = times.checked_sub(1)?;
-        }
-        Some(self.fault.clone())
+        let is_met = match &mut self.when {
+            When::Always => true,
+            When::Times(times) => {
+                *times = times.checked_sub(1)?;
+                true
+            }
+            When::Every(nth, count) => {
+                *count += 1;
+                *count % *nth == 0
+            }
+        };
+        is_met.then(|| self.fault.clone())
     }
 }
 
 impl Faults {
     /// Every request to `endpoint` meets `fault`, until this is changed or cleared.
     pub fn set(&self, endpoint: Endpoint, fault: Fault) {
-        self.endpoints.lock().insert(endpoint, Dialled { fault, times: None });
+        self.endpoints.lock().insert(endpoint, Dialled { fault, when: When::Always });
     }
 
     /// The next `times` requests to `endpoint` meet `fault`; later ones are answered normally.
     pub fn set_times(&self, endpoint: Endpoint, fault: Fault, times: usize) {
-        self.endpoints.lock().insert(endpoint, Dialled { fault, times: Some(times) });
+        self.endpoints.lock().insert(endpoint, Dialled { fault, when: When::Times(times) });
+    }
+
+    /// Each `nth` request to `endpoint` meets `fault`, until this is changed or cleared.
+    pub fn set_every(&self, endpoint: Endpoint, fault: Fault, nth: usize) {
+        self.endpoints.lock().insert(endpoint, Dialled { fault, when: When::Every(nth, 0) });
     }
 
     /// Every connection to `service` meets `fault`, until this is changed or cleared. Connections that are open are
     /// closed.
     pub fn set_connections(&self, service: Service, fault: ConnectionFault) {
-        self.dial_connections(service, Dialled { fault, times: None });
+        self.dial_connections(service, Dialled { fault, when: When::Always });
     }
 
     /// The next `times` connections to `service` meet `fault`; later ones are normal. Connections that are open are
     /// closed.
     pub fn set_connections_times(&self, service: Service, fault: ConnectionFault, times: usize) {
-        self.dial_connections(service, Dialled { fault, times: Some(times) });
+        self.dial_connections(service, Dialled { fault, when: When::Times(times) });
     }
 
     fn dial_connections(&self, service: Service, dialled: Dialled<ConnectionFault>) {

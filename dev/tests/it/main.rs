@@ -24,4 +24,5 @@ mod rsa_signature;
 mod sign_in_app;
 mod steady_state;
 mod sunny_day;
+mod vault_outages;
 mod wire_faults;

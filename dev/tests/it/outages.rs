@@ -12,7 +12,9 @@ async fn every_broken_answer_has_its_own_and_passes() {
     let cases = [
         (OpenIdConfiguration, Fault::Garbage, 502, "entra_unusable_answer"),
         (OpenIdConfiguration, Fault::HangUp, 502, "entra_unreachable"),
-        (KeySet, Fault::status(500), 502, "entra_unusable_answer"),
+        (OpenIdConfiguration, Fault::status(500), 503, "entra_unavailable"),
+        (KeySet, Fault::status(500), 503, "entra_unavailable"),
+        (Token, Fault::status(500), 503, "entra_unavailable"),
         (KeySet, Fault::HugeBody(4 << 20), 502, "entra_unusable_answer"),
         (Token, Fault::Garbage, 502, "entra_unusable_answer"),
         (Token, Fault::HangUp, 502, "entra_unreachable"),
