@@ -42,7 +42,8 @@ pub(super) struct Certificate {
     key: PS256KeyPair,
     not_before: UnixTime,
     not_after: UnixTime,
-    assertions: RefCell<LruCache<String, (String, UnixTime)>>,
+    /// By audience and application, with the time at which they expire.
+    assertions: RefCell<LruCache<(String, Uuid), (String, UnixTime)>>,
 }
 
 impl Certificate {
@@ -115,7 +116,8 @@ impl Certificate {
         now: UnixTime,
         random: [u8; 16],
     ) -> Result<String, String> {
-        if let Some((assertion, expires)) = self.assertions.borrow_mut().get(audience)
+        let purpose = (audience.to_owned(), client_id);
+        if let Some((assertion, expires)) = self.assertions.borrow_mut().get(&purpose)
             && now.plus(ASSERTION_MARGIN_SECONDS) < *expires
         {
             return Ok(assertion.clone());
@@ -130,7 +132,7 @@ impl Certificate {
         claims.invalid_before = Some(Duration::from_secs(now.0));
         claims.expires_at = Some(Duration::from_secs(expires.0));
         let assertion = self.key.sign(claims).map_err(|error| error.to_string())?;
-        self.assertions.borrow_mut().put(audience.to_owned(), (assertion.clone(), expires));
+        self.assertions.borrow_mut().put(purpose, (assertion.clone(), expires));
         Ok(assertion)
     }
 }
