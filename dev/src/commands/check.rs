@@ -27,7 +27,7 @@ pub struct Check {}
 ///
 /// Components and harness are checked apart: in one command, cargo would unify what they ask of their dependencies, and
 /// so compile wasmtime once more than `cargo dev` has already.
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 11] = [
     Step::new("format", "fmt --all --check"),
     Step::new("dependencies", "deny --workspace check").needing("cargo-deny"),
     Step::new("components, lints", "clippy {components} --all-targets -- --deny=warnings"),
@@ -38,7 +38,13 @@ const STEPS: [Step; 9] = [
     Step::new("harness, documentation", "doc {harness} --no-deps --document-private-items"),
     Step::new("components, tests", "test {components}"),
     Step::new("harness and end-to-end tests", "test {harness}"),
+    Step::new("end-to-end tests, varied answers over HTTP", END_TO_END_RING)
+        .with(&[("PROFILE_GET_WIRE", "http"), ("PROFILE_GET_VARIETY", "1")]),
+    Step::new("end-to-end tests, varied answers over TLS", END_TO_END_RING).with(&[("PROFILE_GET_VARIETY", "2")]),
 ];
+
+/// The tests that say what happens where nothing is wrong but the caller.
+const END_TO_END_RING: &str = "test {harness} --test=it -- sunny_day refusals steady_state";
 
 const HARNESS: &str = "--package=profile-get-dev --package=emulated-tenant";
 /// All but the harness, so that a new component is checked too.
@@ -51,6 +57,7 @@ struct Step {
     for_wasm: bool,
     /// A program that is not part of Rust: the step is skipped where it is missing.
     needs: Option<&'static str>,
+    environment: &'static [(&'static str, &'static str)],
 }
 
 enum Outcome {
@@ -69,7 +76,8 @@ impl Check {
         for step in &STEPS {
             let target = if step.for_wasm { format!(" ({TARGET})") } else { String::new() };
             let heading = style(format!("{}:", step.name)).for_stderr().bold();
-            eprintln!("\n{heading} cargo {}{target}", step.command_line());
+            let variables: String = step.environment.iter().map(|(name, value)| format!("{name}={value} ")).collect();
+            eprintln!("\n{heading} {variables}cargo {}{target}", step.command_line());
             let outcome = step.run(progress).await?;
             match &outcome {
                 Outcome::Passed(_) => {}
@@ -86,11 +94,16 @@ impl Check {
 
 impl Step {
     const fn new(name: &'static str, cargo: &'static str) -> Self {
-        Self { name, cargo, for_wasm: false, needs: None }
+        Self { name, cargo, for_wasm: false, needs: None, environment: &[] }
     }
 
     const fn for_wasm(mut self) -> Self {
         self.for_wasm = true;
+        self
+    }
+
+    const fn with(mut self, environment: &'static [(&'static str, &'static str)]) -> Self {
+        self.environment = environment;
         self
     }
 
@@ -134,7 +147,7 @@ impl Step {
             command.arg(subcommand).current_dir(workspace::root());
             command
         };
-        command.args(arguments).env("RUSTDOCFLAGS", "--deny=warnings");
+        command.args(arguments).env("RUSTDOCFLAGS", "--deny=warnings").envs(self.environment.iter().copied());
         Ok(command)
     }
 }

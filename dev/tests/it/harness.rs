@@ -71,6 +71,11 @@ impl Harness {
         Self { application, client: Client::builder().no_proxy().build().unwrap() }
     }
 
+    /// Whether two answers of the tenant to the same question differ in form.
+    pub(crate) fn varies() -> bool {
+        variety().is_some()
+    }
+
     pub(crate) fn person(&self, name: &str) -> &Person {
         self.application.tenant.person(name).unwrap()
     }
@@ -179,9 +184,12 @@ fn tenant_options() -> TenantOptions {
         "http" => Wire::Http,
         other => panic!("PROFILE_GET_WIRE is {other:?}: set it to http or https, or unset it"),
     };
-    let variety = env::var("PROFILE_GET_VARIETY").ok().filter(|seed| !seed.is_empty());
-    let variety = variety.map(|seed| seed.parse().expect("PROFILE_GET_VARIETY is a number, or not set"));
-    TenantOptions { wire, variety, ..TenantOptions::default() }
+    TenantOptions { wire, variety: variety(), ..TenantOptions::default() }
+}
+
+fn variety() -> Option<u64> {
+    let seed = env::var("PROFILE_GET_VARIETY").ok().filter(|seed| !seed.is_empty())?;
+    Some(seed.parse().expect("PROFILE_GET_VARIETY is a number, or not set"))
 }
 
 fn owned(variables: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -220,6 +228,11 @@ fn url_encoded(text: &str) -> String {
 impl Answer {
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map(String::as_str).unwrap_or_default()
+    }
+
+    /// Without parameters, in lower case: Graph's spelling is passed on, and may be any.
+    pub(crate) fn media_type(&self) -> String {
+        self.header("content-type").split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
     }
 
     pub(crate) fn json(&self) -> Value {

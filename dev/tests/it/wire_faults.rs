@@ -50,7 +50,7 @@ const CONNECTIONS: [(ConnectionFault, Outcome); 22] = [
     (SlowHandshake(Duration::from_secs(60)), Late),
     (GoAway(ResetCode::NoError), Unreachable),
     (GoAway(ResetCode::EnhanceYourCalm), Unreachable),
-    (Endless(EmptyData, SLOWLY), Late),
+    (Endless(EmptyData, Duration::from_millis(400)), Late),
     (Endless(InterimAnswers, SLOWLY), UnreachableOrLate),
     (Endless(EmptyContinuation, SLOWLY), UnreachableOrLate),
     (Endless(Pings, SLOWLY), Late),
