@@ -11,7 +11,7 @@ use clap::Args;
 use console::style;
 
 use crate::{
-    record::{self, Report, Settings},
+    record::{self, Gaps, Report, Settings},
     workspace,
 };
 
@@ -49,7 +49,7 @@ impl Record {
                 code = ExitCode::FAILURE;
             }
         }
-        let (missing, stale) = record::missing_and_stale(&folder)?;
+        let Gaps { missing, stale } = Gaps::find(&folder)?;
         if !missing.is_empty() {
             println!("{} {}", style("Without a recording:").yellow(), missing.join(", "));
         }

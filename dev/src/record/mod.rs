@@ -142,25 +142,36 @@ fn host(url: &str) -> Result<String> {
     })
 }
 
-/// The scenarios that nobody has recorded, and those whose recording is old, with its age in days.
-///
-/// # Errors
-/// When a file in `folder` is not a recording.
-pub fn missing_and_stale(folder: &Path) -> Result<(Vec<&'static str>, Vec<(&'static str, i64)>)> {
-    let (mut missing, mut stale) = (Vec::new(), Vec::new());
-    for scenario in SCENARIOS {
-        let file = folder.join(format!("{}.json", scenario.name));
-        let Ok(text) = fs::read_to_string(&file) else {
-            missing.push(scenario.name);
-            continue;
-        };
-        let recording = Recording::from_json(&text).with_context(|| file.display().to_string())?;
-        let age = recording.age_in_days().with_context(|| file.display().to_string())?;
-        if age > FRESH_DAYS {
-            stale.push((scenario.name, age));
+/// What is left to record.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Gaps {
+    /// The scenarios that nobody has recorded.
+    pub missing: Vec<&'static str>,
+    /// Those whose recording is old, with its age in days.
+    pub stale: Vec<(&'static str, i64)>,
+}
+
+impl Gaps {
+    /// Looks at the recordings in `folder`.
+    ///
+    /// # Errors
+    /// When a file in it is not a recording.
+    pub fn find(folder: &Path) -> Result<Self> {
+        let mut gaps = Self::default();
+        for scenario in SCENARIOS {
+            let file = folder.join(format!("{}.json", scenario.name));
+            let Ok(text) = fs::read_to_string(&file) else {
+                gaps.missing.push(scenario.name);
+                continue;
+            };
+            let age = Recording::from_json(&text).and_then(|recording| recording.age_in_days());
+            let age = age.with_context(|| file.display().to_string())?;
+            if age > FRESH_DAYS {
+                gaps.stale.push((scenario.name, age));
+            }
         }
+        Ok(gaps)
     }
-    Ok((missing, stale))
 }
 
 #[cfg(test)]

@@ -155,7 +155,7 @@ impl Settings {
         let mut people = HashMap::new();
         for role in Role::ALL {
             if let Some(configuration) = self.people.get(role.name()) {
-                let program = self.environment.az.as_deref().unwrap_or("az".as_ref());
+                let program = self.environment.az.as_deref().unwrap_or_else(|| "az".as_ref());
                 let token = azure_cli::access_token(program, configuration, &self.tenant_id, &scope).await;
                 people.insert(role, token.with_context(|| format!("the person `{}` of [people]", role.name()))?);
             }

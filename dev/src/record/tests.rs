@@ -100,8 +100,7 @@ async fn a_tenant_is_recorded_and_then_is_as_before() {
     let report = record(&settings, &folder, true, &nobody_waits).await.unwrap();
     assert!(report.failed.is_empty() && report.lacking.is_empty(), "{report:?}");
     assert!(report.written.iter().all(|(_, changes)| changes.is_none()));
-    let (missing, stale) = missing_and_stale(&folder).unwrap();
-    assert_eq!((missing, stale), (vec!["graph-throttled"], vec![]));
+    assert_eq!(Gaps::find(&folder).unwrap(), Gaps { missing: vec!["graph-throttled"], stale: vec![] });
 
     let texts: String =
         fs::read_dir(&folder).unwrap().map(|file| fs::read_to_string(file.unwrap().path()).unwrap()).collect();

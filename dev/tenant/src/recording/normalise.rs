@@ -226,9 +226,7 @@ impl Normaliser {
                 Err(_) => "<text>".into(),
             },
             ("error_description" | "message", Value::String(words)) => text::without_words(words).into(),
-            ("expires_in" | "ext_expires_in" | "refresh_in", Value::Number(seconds)) => {
-                lifetime(seconds.as_u64()).into()
-            }
+            ("expires_in" | "ext_expires_in" | "refresh_in", Value::Number(seconds)) => lifetime(seconds.as_u64()),
             (_, Value::String(text)) => {
                 let text = self.text(text);
                 // What is nothing but a placeholder says what it is.

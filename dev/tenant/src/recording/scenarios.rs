@@ -183,7 +183,8 @@ fn exchange_of(
     claims: Option<&str>,
 ) -> Result<Request, String> {
     let (client_id, secret) = subject.known_credential()?;
-    let claim = |name| Subject::unverified_claim(person, name).ok_or(format!("the claim `{name}` in a person's token"));
+    let claim =
+        |name| Subject::unverified_claim(person, name).ok_or_else(|| format!("the claim `{name}` in a person's token"));
     let (object_id, tenant_id) = (claim("oid")?, claim("tid")?);
     let mut form = vec![
         ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer".to_owned()),
