@@ -1,6 +1,6 @@
 //! One connection, which its requests can end.
 
-use std::pin::pin;
+use std::{os::fd::OwnedFd, pin::pin, sync::Arc, time::Duration};
 
 use http::{Request, Response};
 use hyper::{body, service::service_fn};
@@ -8,6 +8,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto::Builder,
 };
+use rustix::net::sockopt::set_socket_linger;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::watch,
@@ -15,9 +16,12 @@ use tokio::{
 
 use crate::wire::{Body, Broken};
 
-/// The end of a connection, as far as it is decided.
+/// The end of a connection, as far as it is decided, and its socket, for faults that HTTP cannot express.
 #[derive(Clone)]
-pub(crate) struct Connection(watch::Sender<Ending>);
+pub(crate) struct Connection {
+    ending: watch::Sender<Ending>,
+    socket: Arc<OwnedFd>,
+}
 
 #[derive(Clone, Copy)]
 enum Ending {
@@ -32,25 +36,39 @@ enum Ending {
 impl Connection {
     /// Takes no further requests.
     pub(crate) fn retire(&self) {
-        self.0.send_replace(Ending::Soon);
+        self.ending.send_replace(Ending::Soon);
     }
 
     /// Ends at once, whatever is under way.
     pub(crate) fn close(&self) {
-        self.0.send_replace(Ending::Now);
+        self.ending.send_replace(Ending::Now);
+    }
+
+    /// Ends at once by a reset (TCP RST), in the place of an orderly end.
+    pub(crate) fn reset(&self) {
+        // A socket that cannot be told so is gone already.
+        let _ = set_socket_linger(&self.socket, Some(Duration::ZERO));
+        self.close();
+    }
+
+    /// Writes past HTTP, and TLS where there is any.
+    pub(crate) fn write(&self, bytes: &[u8]) {
+        // A few bytes fit into the socket's buffer, or the other side has left.
+        let _ = rustix::io::write(&self.socket, bytes);
     }
 }
 
 /// Speaks HTTP/1.1, with names of headers in title case or in lower case, or HTTP/2, whichever the client begins with, until either side ends it.
 pub(crate) async fn serve<A>(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    socket: Arc<OwnedFd>,
     has_title_case: bool,
     answer: impl Fn(Request<body::Incoming>, Connection) -> A,
 ) where
     A: Future<Output = Result<Response<Body>, Broken>> + Send + 'static,
 {
-    let connection = Connection(watch::Sender::new(Ending::Open));
-    let mut endings = connection.0.subscribe();
+    let connection = Connection { ending: watch::Sender::new(Ending::Open), socket };
+    let mut endings = connection.ending.subscribe();
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).title_case_headers(has_title_case);
     let service = service_fn(|request| answer(request, connection.clone()));

@@ -1,11 +1,14 @@
 //! The dial for what goes wrong at an endpoint, or on the connections of a service.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use futures_util::{StreamExt as _, stream};
 use h2::Reason;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
-use http_body_util::{BodyExt as _, StreamBody};
+use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::body::{Bytes, Frame};
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -52,6 +55,18 @@ pub enum Fault {
     LastOnConnection,
     /// Answers as it would have, and closes the connection this long after that, whatever else arrives.
     CloseAfter(Duration),
+    /// Answers as it would have; from then on the service refuses connections, as after [`Faults::refuse`].
+    LastAnswer,
+    /// Resets the connection (TCP RST) without an answer.
+    ResetConnection,
+    /// Answers as it would have, but resets the connection (TCP RST) half-way through the body.
+    ResetConnectionInBody,
+    /// Answers in a protocol that is not HTTP, below TLS where there is any, then closes the connection.
+    NotHttp,
+    /// Answers as it would have, but the body is whole for HTTP and ends half-way through its text.
+    Truncated,
+    /// Sends the head of the answer that it would have given, then nothing more.
+    HeadThenSilence,
 }
 
 /// Codes of HTTP/2 (RFC 9113 section 7) by which a server ends a stream or a connection.
@@ -89,7 +104,19 @@ impl Fault {
     pub fn status(status: u16) -> Self {
         Self::Status(status, Vec::new(), String::new())
     }
+
+    /// 503 with `Retry-After`, in seconds.
+    pub fn unavailable(retry_after: u64) -> Self {
+        Self::Status(503, vec![("retry-after".to_owned(), retry_after.to_string())], String::new())
+    }
+
+    /// A redirection to `location`, which nobody should follow.
+    pub fn redirect(location: &str) -> Self {
+        Self::Status(302, vec![("location".to_owned(), location.to_owned())], String::new())
+    }
 }
+
+const NOT_HTTP: &[u8] = b"SSH-2.0-OpenSSH_9.9\r\n";
 
 /// The faults dialled at the moment: at most one for each endpoint, and one for the connections of each service.
 #[derive(Default)]
@@ -98,6 +125,8 @@ pub struct Faults {
     connections: Mutex<HashMap<Service, Dialled<ConnectionFault>>>,
     /// How often all connections of a service were closed.
     closed: watch::Sender<HashMap<Service, u64>>,
+    /// Services that refuse connections.
+    refusing: watch::Sender<HashSet<Service>>,
 }
 
 struct Dialled<F> {
@@ -169,8 +198,25 @@ impl Faults {
         self.closed.send_modify(|times| *times.entry(service).or_default() += 1);
     }
 
-    /// All endpoints answer normally again, on normal connections.
+    /// `service` refuses connections until faults are cleared; those that are open are closed.
+    pub fn refuse(&self, service: Service) {
+        self.refuse_further(service);
+        self.close_connections(service);
+    }
+
+    /// `service` refuses connections until faults are cleared; those that are open go on.
+    pub(crate) fn refuse_further(&self, service: Service) {
+        self.refusing.send_modify(|services| _ = services.insert(service));
+    }
+
+    /// The services that refuse connections, now and whenever that changes.
+    pub(crate) fn refusing(&self) -> watch::Receiver<HashSet<Service>> {
+        self.refusing.subscribe()
+    }
+
+    /// All endpoints answer normally again, on normal connections, which every service takes.
     pub fn clear(&self) {
+        self.refusing.send_modify(HashSet::clear);
         self.endpoints.lock().clear();
         let met: Vec<Service> = self.connections.lock().drain().map(|(service, _)| service).collect();
         met.into_iter().for_each(|service| self.close_connections(service));
@@ -232,9 +278,36 @@ pub(crate) async fn answer_with(
         }
         Fault::Reset(code) => Err(Broken::stream(code.reason())),
         Fault::ResetInBody(code) => Ok(half(answer(), move || Broken::stream(code.reason())).await),
-        Fault::LastOnConnection => {
+        Fault::LastOnConnection | Fault::LastAnswer => {
             connection.retire();
             Ok(answer())
+        }
+        Fault::ResetConnection => {
+            connection.reset();
+            Err(Broken::connection())
+        }
+        Fault::ResetConnectionInBody => {
+            let connection = connection.clone();
+            Ok(half(answer(), move || {
+                connection.reset();
+                Broken::connection()
+            })
+            .await)
+        }
+        Fault::NotHttp => {
+            connection.write(NOT_HTTP);
+            connection.close();
+            Err(Broken::connection())
+        }
+        Fault::Truncated => {
+            let (mut head, mut body) = into_bytes(answer()).await;
+            head.headers.remove(header::CONTENT_LENGTH);
+            let half = body.split_to(body.len() / 2);
+            Ok(Response::from_parts(head, Full::new(half).map_err(|never| match never {}).boxed_unsync()))
+        }
+        Fault::HeadThenSilence => {
+            let (head, _) = answer().into_parts();
+            Ok(Response::from_parts(head, StreamBody::new(stream::pending()).boxed_unsync()))
         }
         Fault::CloseAfter(time) => {
             let connection = connection.clone();

@@ -134,6 +134,10 @@ impl Journal {
         self.0.lock().requests.clone()
     }
 
+    pub(crate) fn take(&self) -> Vec<RecordedRequest> {
+        std::mem::take(&mut self.0.lock().requests)
+    }
+
     pub(crate) fn counts(&self) -> HashMap<Endpoint, u64> {
         self.0.lock().counts.clone()
     }

@@ -1,13 +1,20 @@
 //! One server: accepts connections, and for each request keeps the order receive, record, fault, answer.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    os::fd::{AsFd as _, OwnedFd},
+    sync::Arc,
+    time::Duration,
+};
 
+use anyhow::{Context as _, Result};
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     task::JoinSet,
 };
 
@@ -15,7 +22,9 @@ use crate::{
     connection::{self, Connection},
     connection_faults::{self, Opened},
     directory::Directory,
-    entra, faults, graph,
+    entra,
+    faults::{self, Fault},
+    graph,
     journal::{Endpoint, Service},
     key_vault,
     tls::Tls,
@@ -25,6 +34,49 @@ use crate::{
 
 /// Far above any legitimate request: tokens are a few kilobytes.
 const LONGEST_BODY: usize = 1024 * 1024;
+
+/// Before the next try, where the system lets nobody listen or connect.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// How many connections may wait to be accepted: more than any test opens at once.
+const BACKLOG: u32 = 1024;
+
+/// A port of ours, also while nobody listens there: then the system refuses connections, and nobody else gets the port.
+pub(crate) struct Port {
+    address: SocketAddr,
+    /// Bound, and never listens.
+    _holder: TcpSocket,
+}
+
+impl Port {
+    /// Takes a port on loopback; 0 takes a free one.
+    ///
+    /// # Errors
+    /// When another program has it.
+    pub(crate) fn take(port: u16) -> Result<Self> {
+        let holder = bound((Ipv4Addr::LOCALHOST, port).into())?;
+        let address = holder.local_addr().context("the socket has no address")?;
+        Ok(Self { address, _holder: holder })
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// # Errors
+    /// When another program listens there.
+    pub(crate) fn listen(&self) -> Result<TcpListener> {
+        Ok(bound(self.address)?.listen(BACKLOG)?)
+    }
+}
+
+fn bound(address: SocketAddr) -> Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    // Two sockets of ours share the port, of which one listens.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
+}
 
 /// What a server answers with.
 #[derive(Clone)]
@@ -37,15 +89,35 @@ pub(crate) struct Server {
 
 impl Server {
     /// Serves until the task that runs this is aborted, which also ends all its connections.
-    pub(crate) async fn serve(self, listener: TcpListener) {
+    ///
+    /// `listener` is the first one at `port`; while the service refuses connections there is none.
+    pub(crate) async fn serve(self, port: Port, listener: TcpListener) {
+        let mut refusing = self.directory.faults.refusing();
         let mut connections = JoinSet::new();
+        let mut listener = Some(listener);
+        loop {
+            let Some(listening) = listener.take().or_else(|| port.listen().ok()) else {
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            };
+            tokio::select! {
+                () = self.accept(&listening, &mut connections) => {}
+                // The dial lives as long as the directory does.
+                _ = refusing.wait_for(|services| services.contains(&self.service)) => {}
+            }
+            drop(listening);
+            let _ = refusing.wait_for(|services| !services.contains(&self.service)).await;
+        }
+    }
+
+    async fn accept(&self, listener: &TcpListener, connections: &mut JoinSet<io::Result<()>>) {
         loop {
             match listener.accept().await {
                 Ok((stream, _)) => {
                     connections.spawn(self.clone().serve_connection(stream));
                 }
                 // Out of file descriptors, most likely: give the connections time to end.
-                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+                Err(_) => tokio::time::sleep(PAUSE).await,
             }
             while connections.try_join_next().is_some() {}
         }
@@ -55,13 +127,14 @@ impl Server {
     async fn serve_connection(self, stream: TcpStream) -> io::Result<()> {
         // Without this, an answer written in two pieces waits for the client's delayed acknowledgement.
         stream.set_nodelay(true)?;
+        let socket = Arc::new(stream.as_fd().try_clone_to_owned()?);
         let directory = Arc::clone(&self.directory);
         let closed = directory.faults.connections_closed(self.service);
         let fault = directory.faults.take_connection(self.service);
         let serving = async {
             match connection_faults::open(stream, self.tls.as_deref(), fault).await? {
-                Some(Opened::Plain(stream)) => self.serve_http(stream).await,
-                Some(Opened::Tls(stream)) => self.serve_http(stream).await,
+                Some(Opened::Plain(stream)) => self.serve_http(stream, socket).await,
+                Some(Opened::Tls(stream)) => self.serve_http(stream, socket).await,
                 None => {}
             }
             Ok(())
@@ -72,11 +145,11 @@ impl Server {
         }
     }
 
-    async fn serve_http(&self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
+    async fn serve_http(&self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, socket: Arc<OwnedFd>) {
         // Names of headers are case-insensitive (RFC 9110 section 5.1), in HTTP/1.1.
         let has_title_case = self.directory.variety.as_ref().is_some_and(Variety::chance);
         let answer = |request, connection| self.clone().answer(request, connection);
-        connection::serve(stream, has_title_case, answer).await;
+        connection::serve(stream, socket, has_title_case, answer).await;
     }
 
     async fn answer(self, request: Request<body::Incoming>, connection: Connection) -> Result<Response<Body>, Broken> {
@@ -103,8 +176,13 @@ impl Server {
             }
         };
         match directory.faults.take(endpoint) {
-            Some(fault) => faults::answer_with(fault, &connection, answer).await,
             None => Ok(answer()),
+            Some(fault) => {
+                if matches!(fault, Fault::LastAnswer) {
+                    directory.faults.refuse_further(*service);
+                }
+                faults::answer_with(fault, &connection, answer).await
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use aws_lc_rs::hmac;
 use serde_json::Value;
 
-use crate::{certificate, directory::Directory, jwt, signing_key::SigningKey, token_plan::TokenPlan};
+use crate::{certificate, directory::Directory, forgery::Forgery, jwt, signing_key::SigningKey, token_plan::TokenPlan};
 
 /// How a token is signed. `header.alg` follows it unless it was changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,6 +51,9 @@ impl TokenPlan {
         let claims = self.claims_text.take().unwrap_or_else(|| text(&self.claims));
         let input = jwt::signing_input(&header, &claims);
         let message = input.as_bytes();
+        if let Some(forger) = self.forger.take() {
+            return jwt::token(&input, &forger(&Forgery::new(message, &current)));
+        }
         let signature = match self.signing {
             Signing::Right => current.sign_rs256(message),
             Signing::MicrosoftAccountKey => keys.microsoft_account.sign_rs256(message),

@@ -2,7 +2,7 @@
 
 mod changes;
 
-use std::{collections::HashMap, fmt, net::Ipv4Addr, sync::Arc};
+use std::{collections::HashMap, fmt, sync::Arc};
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
@@ -15,7 +15,7 @@ use crate::{
     graph_token,
     journal::{Endpoint, RecordedRequest, Service},
     person::Person,
-    server::Server,
+    server::{Port, Server},
     tls::Tls,
     token_plan::{LIFETIME, TokenPlan},
     variety::Variety,
@@ -81,10 +81,11 @@ impl Tenant {
     /// When a port is taken.
     pub async fn start(options: TenantOptions) -> Result<Self> {
         let scheme = options.wire.scheme();
-        let (entra, authority) = listen("the Entra login host", scheme, options.entra_port).await?;
-        let (graph_listener, graph) = listen("Microsoft Graph", scheme, options.graph_port).await?;
-        let (vault_listener, vault) = listen("the key vault", scheme, options.vault_port).await?;
-        let urls = Urls { authority, graph, vault };
+        let entra = listen("the Entra login host", options.entra_port)?;
+        let graph = listen("Microsoft Graph", options.graph_port)?;
+        let vault = listen("the key vault", options.vault_port)?;
+        let url = |(port, _): &(Port, TcpListener)| format!("{scheme}://{}", port.address());
+        let urls = Urls { authority: url(&entra), graph: url(&graph), vault: url(&vault) };
         let tls = (options.wire == Wire::Https).then(Tls::generate).transpose()?.map(Arc::new);
         if let Some(seed) = options.variety {
             eprintln!("the emulated tenant varies its answers by the seed {seed}");
@@ -95,11 +96,11 @@ impl Tenant {
             .context("the preparation of the emulated tenant panicked")??;
         let directory = Arc::new(directory);
         let mut servers = JoinSet::new();
-        for (listener, service) in
-            [(entra, Service::Entra), (graph_listener, Service::Graph), (vault_listener, Service::KeyVault)]
+        for ((port, listener), service) in
+            [(entra, Service::Entra), (graph, Service::Graph), (vault, Service::KeyVault)]
         {
             let server = Server { service, directory: Arc::clone(&directory), tls: tls.clone() };
-            servers.spawn(server.serve(listener));
+            servers.spawn(server.serve(port, listener));
         }
         Ok(Self { directory, tls, _servers: servers })
     }
@@ -228,6 +229,11 @@ impl Tenant {
         self.directory.journal.requests()
     }
 
+    /// Every request received since the last time, which are then forgotten.
+    pub fn take_requests(&self) -> Vec<RecordedRequest> {
+        self.directory.journal.take()
+    }
+
     /// Forgets the requests received so far.
     pub fn clear_requests(&self) {
         self.directory.journal.clear();
@@ -268,10 +274,8 @@ fn credentials(application: &Application) -> ClientCredentials {
     ClientCredentials { client_id: application.client_id.clone(), client_secret: application.secret() }
 }
 
-async fn listen(name: &str, scheme: &str, port: u16) -> Result<(TcpListener, String)> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.with_context(|| {
+fn listen(name: &str, port: u16) -> Result<(Port, TcpListener)> {
+    Port::take(port).and_then(|port| port.listen().map(|listener| (port, listener))).with_context(|| {
         format!("cannot listen on port {port} for {name}; stop what uses that port or choose another one")
-    })?;
-    let address = listener.local_addr().context("the listener has no address")?;
-    Ok((listener, format!("{scheme}://{address}")))
+    })
 }

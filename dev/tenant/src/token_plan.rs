@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::{
     claims_request::ClaimsRequest,
     directory::{Directory, MICROSOFT_ACCOUNT_TENANT, v1_issuer},
+    forgery::Forger,
     jwt::{Object, object},
     person::Person,
     random,
@@ -28,6 +29,8 @@ pub struct TokenPlan {
     pub claims: Object,
     /// How it is signed.
     pub signing: Signing,
+    /// Makes the signature in place of [`signing`](Self::signing), under the header as it is.
+    pub forger: Option<Forger>,
     /// Signed as the header in place of [`header`](Self::header), to the byte.
     pub header_text: Option<String>,
     /// Signed as the claims in place of [`claims`](Self::claims), to the byte.
@@ -100,6 +103,7 @@ impl TokenPlan {
             header: object(json!({"typ": "JWT", "alg": "RS256", "kid": key.key_id()})),
             claims: Object::new(),
             signing: Signing::Right,
+            forger: None,
             header_text: None,
             claims_text: None,
             authority_url: directory.urls.authority.clone(),
