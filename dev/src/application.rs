@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use anyhow::{Context, Error, Result};
@@ -13,7 +14,7 @@ use tokio::fs;
 pub use crate::server::Runner;
 use crate::{
     component_build::Component,
-    host::{HostOptions, InstanceReuse, LogSink},
+    host::{HostOptions, InstanceReuse, LogSink, MemoryMeter, WallClock},
     progress::Progress,
     run_configuration::{self, Endpoints},
     run_directory::RunDirectory,
@@ -42,6 +43,10 @@ pub struct ApplicationOptions {
     pub reuse: InstanceReuse,
     /// Where the component's log lines go.
     pub log: LogSink,
+    /// The URL of the Redis that is the key-value store; a SQLite file is where there is none.
+    pub redis: Option<String>,
+    /// The wall clock that the component sees; the real Spin knows only the machine's.
+    pub clock: WallClock,
     /// Where the derived configuration and the key-value store are kept; a temporary folder when there is none.
     pub directory: Option<PathBuf>,
     /// How long steps are shown.
@@ -58,6 +63,8 @@ impl Default for ApplicationOptions {
             tenant: TenantOptions::default(),
             reuse: InstanceReuse::default(),
             log: LogSink::Collect,
+            redis: None,
+            clock: WallClock::default(),
             directory: None,
             progress: Progress::default(),
         }
@@ -67,7 +74,7 @@ impl Default for ApplicationOptions {
 /// A running application. Dropping it ends everything that it started.
 pub struct Application {
     /// The tenant that the API believes in.
-    pub tenant: Tenant,
+    pub tenant: Arc<Tenant>,
     server: Server,
     _directory: RunDirectory,
 }
@@ -86,11 +93,12 @@ impl Application {
         Self::start_for(tenant, options).await
     }
 
-    /// The same for a tenant that runs already: its ids may stand in the options' variables.
+    /// The same for a tenant that runs already: its ids may stand in the options' variables, and it may outlive the API.
     ///
     /// # Errors
     /// As [`Self::start`].
-    pub async fn start_for(tenant: Tenant, options: ApplicationOptions) -> Result<Self> {
+    pub async fn start_for(tenant: impl Into<Arc<Tenant>>, options: ApplicationOptions) -> Result<Self> {
+        let tenant = tenant.into();
         let host = options.runner.find().await?;
         Component::Api.build(options.progress).await?;
         let step = options.progress.step("Starting the API");
@@ -99,13 +107,14 @@ impl Application {
         let server = host
             .serve(HostOptions {
                 manifest: manifest(&directory, &options.component_variables).await?,
-                runtime_config: Some(runtime_config(&directory, &tenant, authority.as_deref()).await?),
+                runtime_config: Some(runtime_config(&directory, &tenant, authority.as_deref(), options.redis).await?),
                 listen: options.listen,
                 environment: run_configuration::vault_environment(&tenant, authority.as_deref()),
                 variables: options.variables,
                 log: options.log,
                 reuse: options.reuse,
                 state_dir: directory.path().join(host.state_folder()),
+                clock: options.clock,
             })
             .await?;
         step.done("Started the API");
@@ -124,12 +133,24 @@ impl Application {
         self.server.log_lines()
     }
 
+    /// What counts the memory of the embedded host's instances.
+    #[must_use]
+    pub fn memory_meter(&self) -> Option<MemoryMeter> {
+        self.server.memory()
+    }
+
+    /// The process of the real Spin.
+    #[must_use]
+    pub fn spin_process(&self) -> Option<u32> {
+        self.server.spin_process()
+    }
+
     /// Waits until the API ends by itself, which only the real Spin can do.
     pub async fn ended(&mut self) -> Error {
         self.server.ended().await
     }
 
-    /// Ends the API after the requests under way, then the tenant.
+    /// Ends the API after the requests under way, then the tenant unless others hold it.
     pub async fn stop(self) {
         self.server.stop().await;
     }
@@ -153,11 +174,16 @@ async fn authority_file(directory: &RunDirectory, tenant: &Tenant) -> Result<Opt
     Ok(Some(fs::canonicalize(file).await?))
 }
 
-async fn runtime_config(directory: &RunDirectory, tenant: &Tenant, authority: Option<&Path>) -> Result<PathBuf> {
+async fn runtime_config(
+    directory: &RunDirectory,
+    tenant: &Tenant,
+    authority: Option<&Path>,
+    redis: Option<String>,
+) -> Result<PathBuf> {
     let production = read(workspace::runtime_config()).await?;
     let manifest = read(workspace::manifest()).await?;
     let client_tls = authority.map(|file| run_configuration::client_tls(COMPONENT, file));
-    let endpoints = Endpoints { client_tls, ..Endpoints::of(tenant) };
+    let endpoints = Endpoints { client_tls, redis, ..Endpoints::of(tenant) };
     let derived = run_configuration::derive(&production, &manifest, &endpoints)?;
     directory.write("runtime-config.toml", derived).await
 }

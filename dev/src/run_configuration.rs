@@ -18,6 +18,8 @@ pub(crate) struct Endpoints {
     pub(crate) vault_url: String,
     /// What the component trusts for them, where they speak TLS.
     pub(crate) client_tls: Option<Value>,
+    /// The URL of the Redis that is the key-value store; a file is where there is none.
+    pub(crate) redis: Option<String>,
 }
 
 impl Endpoints {
@@ -32,6 +34,7 @@ impl Endpoints {
             ]),
             vault_url: tenant.vault_url().to_owned(),
             client_tls: None,
+            redis: None,
         }
     }
 }
@@ -64,7 +67,8 @@ pub(crate) fn vault_environment(tenant: &Tenant, authority_file: Option<&Path>) 
 /// The `production` configuration made to work with `endpoints`.
 ///
 /// The static values become the defaults of the application's `manifest` and those of `endpoints`, the vault that of
-/// `endpoints`, what is trusted theirs, and the key-value store a local one: a developer who has filled in a real tenant's settings runs
+/// `endpoints`, what is trusted theirs, and the key-value store a file or the `redis` of `endpoints`: a developer who has
+/// filled in a real tenant's settings runs
 /// locally all the same, and touches nothing real.
 ///
 /// # Errors
@@ -87,6 +91,13 @@ pub(crate) fn derive(production: &str, manifest: &str, endpoints: &Endpoints) ->
     configuration.remove("key_value_store");
     configuration.remove("client_tls");
     configuration.extend(endpoints.client_tls.clone().map(|entries| ("client_tls".to_owned(), entries)));
+    if let Some(url) = &endpoints.redis {
+        let store = Table::from_iter(
+            [("type", "redis"), ("url", url.as_str())].map(|(key, value)| (key.to_owned(), value.into())),
+        );
+        let stores = Table::from_iter([("default".to_owned(), Value::Table(store))]);
+        configuration.insert("key_value_store".to_owned(), Value::Table(stores));
+    }
     toml::to_string(&configuration).context("the derived runtime configuration")
 }
 
@@ -155,7 +166,17 @@ required_scope = { default = "user_impersonation" }
             ]),
             vault_url: "http://127.0.0.1:3".to_owned(),
             client_tls: Some(client_tls("one", Path::new("/run/authority.pem"))),
+            redis: None,
         }
+    }
+
+    #[test]
+    fn a_redis_of_ours_is_the_default_store() {
+        let endpoints = Endpoints { redis: Some("redis://127.0.0.1:4".to_owned()), ..endpoints() };
+        let derived = derive(PRODUCTION, MANIFEST, &endpoints).unwrap();
+        let derived: Table = derived.parse().unwrap();
+        assert_eq!(derived["key_value_store"]["default"]["type"].as_str(), Some("redis"));
+        assert_eq!(derived["key_value_store"]["default"]["url"].as_str(), Some("redis://127.0.0.1:4"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::future;
 use anyhow::{Error, Result, bail};
 
 use crate::{
-    host::{HostOptions, RunningHost},
+    host::{HostOptions, MemoryMeter, RunningHost},
     real_spin::{RealSpin, SpinProgram},
 };
 
@@ -92,6 +92,22 @@ impl Server {
         match self {
             Self::Embedded(host) => host.logs().iter().map(ToString::to_string).collect(),
             Self::Spin(spin) => spin.log_lines(),
+        }
+    }
+
+    /// What counts the memory of the embedded host's instances.
+    pub(crate) fn memory(&self) -> Option<MemoryMeter> {
+        match self {
+            Self::Embedded(host) => Some(host.memory()),
+            Self::Spin(_) => None,
+        }
+    }
+
+    /// The process of the real Spin.
+    pub(crate) fn spin_process(&self) -> Option<u32> {
+        match self {
+            Self::Embedded(_) => None,
+            Self::Spin(spin) => spin.process_id(),
         }
     }
 

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::{
     application::{Application, Runner},
     component_build::Component,
-    host::{HostOptions, InstanceReuse, LogSink},
+    host::{HostOptions, InstanceReuse, LogSink, WallClock},
     progress::Progress,
     run_directory::RunDirectory,
     server::Server,
@@ -111,6 +111,7 @@ impl SignInApp {
                 log: options.log,
                 reuse: options.reuse,
                 state_dir: directory.path().join(host.state_folder()),
+                clock: WallClock::default(),
             })
             .await?;
         step.done("Started the sign-in app");

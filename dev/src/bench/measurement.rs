@@ -16,8 +16,8 @@ use super::{
     load::{self, Caller, Load, Target, Until},
     stage::{Served, Stage},
     subject::Subject,
-    usage::Usage,
 };
+use crate::usage::Usage;
 
 /// The longest wait for everybody to have called once, which fills what a process or its store remembers.
 const FIRST_ROUND_LIMIT: Duration = Duration::from_secs(120);

@@ -13,12 +13,10 @@ mod node_peer;
 mod optimised;
 mod plot;
 mod process;
-mod redis;
 mod report;
 mod rs256;
 mod stage;
 mod subject;
-mod usage;
 
 use std::{path::PathBuf, sync::Arc, thread, time::Duration};
 

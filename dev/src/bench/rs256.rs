@@ -6,11 +6,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use super::{
-    stage::{Served, Stage},
-    usage::Usage,
-};
-use crate::{captured::output_of, component_build::Component, loopback, progress::Progress};
+use super::stage::{Served, Stage};
+use crate::{captured::output_of, component_build::Component, loopback, progress::Progress, usage::Usage};
 
 /// Microseconds for one verification of RSA-2048.
 #[derive(Clone, Debug, Serialize)]

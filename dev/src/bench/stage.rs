@@ -9,14 +9,14 @@ use tokio::{fs, process::Command};
 use super::{
     node_peer::NodePeer,
     process::ServingProcess,
-    redis::Redis,
     subject::{Reuse, Store, Subject},
 };
 use crate::{
     component_build::Component,
-    host::{HostOptions, InstanceReuse, LogSink},
+    host::{HostOptions, InstanceReuse, LogSink, WallClock},
     progress::Progress,
     real_spin::{RealSpin, SpinProgram},
+    redis::Redis,
     run_configuration::{self, Endpoints},
     run_directory::RunDirectory,
     run_manifest,
@@ -139,10 +139,8 @@ impl Stage {
 
     async fn runtime_config(&self, directory: &RunDirectory, redis: Option<&Redis>) -> Result<PathBuf> {
         let (production, manifest) = (read(workspace::runtime_config()).await?, read(workspace::manifest()).await?);
-        let mut derived = run_configuration::derive(&production, &manifest, &Endpoints::of(&self.tenant))?;
-        if let Some(redis) = redis {
-            derived.push_str(&format!("\n[key_value_store.default]\ntype = \"redis\"\nurl = \"{}\"\n", redis.url()));
-        }
+        let endpoints = Endpoints { redis: redis.map(Redis::url), ..Endpoints::of(&self.tenant) };
+        let derived = run_configuration::derive(&production, &manifest, &endpoints)?;
         directory.write("runtime-config.toml", derived).await
     }
 }
@@ -158,6 +156,7 @@ fn options(directory: &RunDirectory, manifest: PathBuf, reuse: InstanceReuse) ->
         log: LogSink::File(directory.path().join("component.log")),
         reuse,
         state_dir: directory.path().join("state"),
+        clock: WallClock::default(),
     }
 }
 

@@ -11,8 +11,10 @@ use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::{
+    clock::WallClock,
     key_value::Stores,
     log::{Log, LogSource},
+    memory::{InstanceMemory, MemoryMeter},
     outbound::{OutboundClient, OutboundHttp},
     template::Template,
     tls::ClientTls,
@@ -32,6 +34,8 @@ pub(super) struct ComponentContext {
     pub(super) client_tls: Arc<ClientTls>,
     pub(super) own_authority: Authority,
     pub(super) log: Log,
+    pub(super) clock: WallClock,
+    pub(super) memory: MemoryMeter,
 }
 
 /// What one instance holds.
@@ -44,6 +48,7 @@ pub(super) struct InstanceState {
     pub(super) open_stores: usize,
     pub(super) log: Log,
     pub(super) table: ResourceTable,
+    pub(super) memory: InstanceMemory,
     wasi: WasiCtx,
     http: WasiHttpCtx,
     outbound: OutboundHttp,
@@ -53,6 +58,7 @@ impl ComponentContext {
     pub(super) fn new_instance(&self) -> InstanceState {
         let mut wasi = WasiCtxBuilder::new();
         wasi.stdout(self.log.stream(&self.id, LogSource::Stdout)).stderr(self.log.stream(&self.id, LogSource::Stderr));
+        wasi.wall_clock(self.clock.clone());
         for (name, value) in &self.environment {
             wasi.env(name, value);
         }
@@ -65,6 +71,7 @@ impl ComponentContext {
             open_stores: 0,
             log: self.log.clone(),
             table: ResourceTable::new(),
+            memory: self.memory.new_instance(),
             wasi: wasi.build(),
             http: WasiHttpCtx::new(),
             outbound: OutboundHttp::new(

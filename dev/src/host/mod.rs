@@ -10,6 +10,7 @@
 
 mod allowed_hosts;
 mod bindings;
+mod clock;
 mod engine;
 mod http_client;
 mod instance;
@@ -17,6 +18,7 @@ mod key_value;
 mod listener;
 mod log;
 mod manifest;
+mod memory;
 mod outbound;
 mod pool;
 mod request;
@@ -30,8 +32,10 @@ mod variables;
 use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, ensure};
+pub use clock::WallClock;
 use http::uri::Authority;
 pub use log::{LogLine, LogSink, LogSource};
+pub use memory::{Memory, MemoryMeter};
 use serde::{Deserialize, Serialize};
 pub(crate) use tls::own_client_config;
 use tokio::{
@@ -74,6 +78,9 @@ pub struct HostOptions {
     pub reuse: InstanceReuse,
     /// Holds the default key-value store.
     pub state_dir: PathBuf,
+    /// The wall clock that components see; the real Spin knows only the machine's.
+    #[serde(skip)]
+    pub clock: WallClock,
 }
 
 impl fmt::Debug for HostOptions {
@@ -89,6 +96,7 @@ impl fmt::Debug for HostOptions {
             .field("log", &self.log)
             .field("reuse", &self.reuse)
             .field("state_dir", &self.state_dir)
+            .field("clock", &self.clock)
             .finish()
     }
 }
@@ -115,6 +123,7 @@ impl Default for InstanceReuse {
 pub struct RunningHost {
     url: String,
     log: Log,
+    memory: MemoryMeter,
     serving: JoinHandle<()>,
     stopping: CancellationToken,
     stopped: CancellationToken,
@@ -143,6 +152,7 @@ impl RunningHost {
         let own_authority: Authority = listener.local_addr()?.to_string().parse()?;
 
         let stopped = CancellationToken::new();
+        let memory = MemoryMeter::default();
         let assembly = Assembly {
             variables: Arc::new(variables),
             stores: Arc::new(stores),
@@ -150,6 +160,8 @@ impl RunningHost {
             client_tls: Arc::new(runtime_config.client_tls),
             own_authority: own_authority.clone(),
             log: log.clone(),
+            clock: options.clock,
+            memory: memory.clone(),
             reuse: options.reuse,
             cache_dir: workspace::target().join("compiled"),
             stopped: stopped.clone(),
@@ -164,7 +176,8 @@ impl RunningHost {
         };
         let stopping = CancellationToken::new();
         let serving = listener::serve(listener, Arc::new(application), stopping.clone());
-        Ok(Self { url: format!("http://{own_authority}"), log, serving: tokio::spawn(serving), stopping, stopped })
+        let url = format!("http://{own_authority}");
+        Ok(Self { url, log, memory, serving: tokio::spawn(serving), stopping, stopped })
     }
 
     /// The base URL, without a trailing slash.
@@ -177,6 +190,12 @@ impl RunningHost {
     #[must_use]
     pub fn logs(&self) -> Vec<LogLine> {
         self.log.lines()
+    }
+
+    /// What counts the memory of instances.
+    #[must_use]
+    pub fn memory(&self) -> MemoryMeter {
+        self.memory.clone()
     }
 
     /// Accepts no more requests, lets those under way finish (for five seconds at most) and ends.
@@ -202,6 +221,8 @@ struct Assembly {
     client_tls: Arc<ClientTls>,
     own_authority: Authority,
     log: Log,
+    clock: WallClock,
+    memory: MemoryMeter,
     reuse: InstanceReuse,
     /// Shared by all hosts: what is in it is found by the hash of the component.
     cache_dir: PathBuf,
@@ -234,6 +255,8 @@ impl Assembly {
                         client_tls: Arc::clone(&self.client_tls),
                         own_authority: self.own_authority.clone(),
                         log: self.log.clone(),
+                        clock: self.clock.clone(),
+                        memory: self.memory.clone(),
                     },
                     reuse: self.reuse,
                     stopped: self.stopped.clone(),
@@ -272,6 +295,7 @@ mod tests {
             log: LogSink::Collect,
             reuse: InstanceReuse::default(),
             state_dir: "state".into(),
+            clock: WallClock::default(),
         };
         let printed = format!("{options:?}");
         assert!(printed.contains("NAME") && !printed.contains("hidden"), "{printed}");

@@ -132,7 +132,7 @@ mod tests {
     use std::{collections::BTreeMap, ffi::OsStr};
 
     use super::*;
-    use crate::host::{InstanceReuse, LogSink};
+    use crate::host::{InstanceReuse, LogSink, WallClock};
 
     #[test]
     fn spin_is_given_what_the_embedded_host_would_be() {
@@ -145,6 +145,7 @@ mod tests {
             log: LogSink::Collect,
             reuse: InstanceReuse::default(),
             state_dir: "/s".into(),
+            clock: WallClock::default(),
         };
         let arguments = arguments(&options);
         assert_eq!(

@@ -4,7 +4,7 @@ use std::{fs, net::SocketAddr, path::Path};
 
 use profile_get_dev::{
     component_build::Component,
-    host::{HostOptions, InstanceReuse, LogSink, RunningHost},
+    host::{HostOptions, InstanceReuse, LogSink, RunningHost, WallClock},
     progress::Progress,
     workspace,
 };
@@ -24,6 +24,7 @@ fn options(directory: &TempDir) -> HostOptions {
         log: LogSink::Collect,
         reuse: InstanceReuse::default(),
         state_dir: directory.path().to_owned(),
+        clock: WallClock::default(),
     }
 }
 

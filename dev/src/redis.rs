@@ -1,4 +1,4 @@
-//! A Redis server of the measurement's own, where there is one to run.
+//! A Redis server of our own, where there is one to run.
 
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
@@ -22,17 +22,17 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// A server on loopback that keeps nothing on disk. Killed when dropped.
 #[derive(Debug)]
-pub(super) struct Redis {
+pub(crate) struct Redis {
     address: SocketAddr,
     _child: Child,
 }
 
 impl Redis {
-    pub(super) async fn is_installed() -> bool {
+    pub(crate) async fn is_installed() -> bool {
         output_of(Command::new(PROGRAM).arg("--version")).await.is_ok()
     }
 
-    pub(super) async fn start(directory: &Path) -> Result<Self> {
+    pub(crate) async fn start(directory: &Path) -> Result<Self> {
         // Redis cannot be asked for a free port; this one was free a moment ago.
         let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
         let child = Command::new(PROGRAM)
@@ -54,7 +54,11 @@ impl Redis {
         bail!("redis-server does not listen on {address}")
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn url(&self) -> String {
         format!("redis://{}", self.address)
     }
 }

@@ -1,0 +1,55 @@
+//! The wall clock that components see.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use wasmtime_wasi::HostWallClock;
+
+/// This machine's clock, moved. Clones are the same clock, so a test can move it while components run.
+#[derive(Clone, Debug, Default)]
+pub struct WallClock {
+    seconds_ahead: Arc<AtomicI64>,
+}
+
+impl WallClock {
+    /// Moves it to `seconds` ahead of this machine's clock, or behind it where they are negative; 0 corrects it.
+    pub fn set_ahead(&self, seconds: i64) {
+        self.seconds_ahead.store(seconds, Ordering::Relaxed);
+    }
+}
+
+impl HostWallClock for WallClock {
+    fn resolution(&self) -> Duration {
+        Duration::from_nanos(1)
+    }
+
+    fn now(&self) -> Duration {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let ahead = self.seconds_ahead.load(Ordering::Relaxed);
+        let distance = Duration::from_secs(ahead.unsigned_abs());
+        if ahead < 0 { now.saturating_sub(distance) } else { now.saturating_add(distance) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_clone_moves() {
+        let clock = WallClock::default();
+        let seen = clock.clone();
+        let before = seen.now();
+        clock.set_ahead(86_400);
+        assert!(seen.now() - before >= Duration::from_secs(86_400));
+        clock.set_ahead(-86_400);
+        assert!(before - seen.now() >= Duration::from_secs(86_000));
+        clock.set_ahead(0);
+        assert!(seen.now() - before < Duration::from_secs(60));
+    }
+}
