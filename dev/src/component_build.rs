@@ -54,6 +54,12 @@ impl Component {
         built.get_or_try_init(|| build(self, progress)).await.cloned()
     }
 
+    /// What `cargo rustc` is given. Of a library that tests link as well, `cargo build` would make both kinds at once, and
+    /// then leave out the optimisation of the whole.
+    pub(crate) fn build_arguments(self) -> [&'static str; 5] {
+        ["--release", "--package", self.package(), "--lib", "--crate-type=cdylib"]
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Api => "component",
@@ -80,10 +86,8 @@ impl Component {
 async fn build(component: Component, progress: Progress) -> Result<PathBuf> {
     let toolchain = WasmToolchain::provide(progress).await?;
     let step = progress.step(&format!("Building the {}", component.name()));
-    // Of a library that tests link as well, cargo would make both kinds at once, and then leaves out the optimisation of
-    // the whole.
     let mut cargo = toolchain.cargo("rustc")?;
-    cargo.args(["--release", "--package", component.package(), "--lib", "--crate-type=cdylib"]);
+    cargo.args(component.build_arguments());
     cargo.arg("--message-format=json-render-diagnostics");
     let artifact = run_cargo(component, &mut cargo, progress, &step).await?;
     let file = put_in_place(&component.file(), artifact).await?;

@@ -7,8 +7,8 @@ use clap::{Parser, Subcommand};
 use console::style;
 use profile_get_dev::{
     commands::{
-        bench::Bench, build::Build, call::Call, check::Check, fuzz::Fuzz, record::Record, serve_host::ServeHost,
-        token::Token, up::Up,
+        bench::Bench, build::Build, call::Call, check::Check, deep::Deep, fuzz::Fuzz, record::Record,
+        reproduce::Reproduce, sbom::Sbom, serve_host::ServeHost, token::Token, up::Up,
     },
     progress::Progress,
 };
@@ -34,6 +34,9 @@ enum Command {
     Bench(Bench),
     Fuzz(Fuzz),
     Record(Record),
+    Deep(Deep),
+    Reproduce(Reproduce),
+    Sbom(Sbom),
     #[command(hide = true)]
     ServeHost(ServeHost),
 }
@@ -61,6 +64,9 @@ async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Bench(bench) => bench.run(progress).await,
         Command::Fuzz(fuzz) => fuzz.run(progress).await,
         Command::Record(record) => record.run().await,
+        Command::Deep(deep) => deep.run(progress).await,
+        Command::Reproduce(reproduce) => reproduce.run(progress).await,
+        Command::Sbom(sbom) => sbom.run().await,
         Command::ServeHost(serve_host) => serve_host.run().await,
     }
 }

@@ -13,6 +13,7 @@ use tokio::process::Command;
 use crate::{
     captured::output_of,
     progress::Progress,
+    redis::Redis,
     toolchain::{TARGET, WasmToolchain},
     workspace,
 };
@@ -21,15 +22,22 @@ use crate::{
 ///
 /// Runs all checks even when one fails, lists the outcomes at the end, and exits with 1 when any failed.
 #[derive(Args, Debug)]
-pub struct Check {}
+pub struct Check {
+    /// Attack the API, break everything around it and soak it, whole and not by samples; build the component twice; print
+    /// the figures. Takes some minutes more.
+    #[arg(long)]
+    deep: bool,
+}
 
 /// The checks, the quick ones first and the tests last.
 ///
 /// Components and harness are checked apart: in one command, cargo would unify what they ask of their dependencies, and
 /// so compile wasmtime once more than `cargo dev` has already.
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 12] = [
     Step::new("format", "fmt --all --check"),
-    Step::new("dependencies", "deny --workspace check").needing("cargo-deny"),
+    Step::new("dependencies", "deny --workspace check bans licenses sources").needing("cargo-deny", "deny --version"),
+    // Needs the database of advisories besides, which is fetched from its repository.
+    Step::new("dependencies, advisories", "deny --workspace check advisories").needing("cargo-deny", "deny fetch db"),
     Step::new("components, lints", "clippy {components} --all-targets -- --deny=warnings"),
     // In the release profile, what the components' build has compiled is used again.
     Step::new("components, lints of the Wasm", "clippy {components} --release -- --deny=warnings").for_wasm(),
@@ -46,6 +54,14 @@ const STEPS: [Step; 11] = [
 /// The tests that say what happens where nothing is wrong but the caller.
 const END_TO_END_RING: &str = "test {harness} --test=it -- sunny_day refusals steady_state";
 
+/// What takes minutes, and runs as a command of its own too.
+const DEEP_STEPS: [Step; 4] = [
+    Step::new("fuzzing", "dev fuzz --seconds 10"),
+    Step::new("attacks, faults, soak, search for secrets", "dev deep"),
+    Step::new("two builds of the component", "dev reproduce"),
+    Step::new("bill of materials", "dev sbom --output target/profile-get.cdx.json"),
+];
+
 const HARNESS: &str = "--package=profile-get-dev --package=emulated-tenant";
 /// All but the harness, so that a new component is checked too.
 const COMPONENTS: &str = "--workspace --exclude=profile-get-dev --exclude=emulated-tenant";
@@ -55,8 +71,9 @@ struct Step {
     name: &'static str,
     cargo: &'static str,
     for_wasm: bool,
-    /// A program that is not part of Rust: the step is skipped where it is missing.
-    needs: Option<&'static str>,
+    /// A program that is not part of Rust, and a command of cargo's that shows whether it can do its work here: the step
+    /// is skipped where it cannot.
+    needs: Option<(&'static str, &'static str)>,
     environment: &'static [(&'static str, &'static str)],
 }
 
@@ -73,7 +90,8 @@ impl Check {
     /// When cargo cannot be started.
     pub async fn run(self, progress: Progress) -> Result<ExitCode> {
         let mut outcomes = Vec::new();
-        for step in &STEPS {
+        let deep = if self.deep { DEEP_STEPS.as_slice() } else { &[] };
+        for step in STEPS.iter().chain(deep) {
             let target = if step.for_wasm { format!(" ({TARGET})") } else { String::new() };
             let heading = style(format!("{}:", step.name)).for_stderr().bold();
             let variables: String = step.environment.iter().map(|(name, value)| format!("{name}={value} ")).collect();
@@ -85,6 +103,10 @@ impl Check {
                 Outcome::Skipped(reason) => eprintln!("{} {reason}", style("skipped:").for_stderr().yellow().bold()),
             }
             outcomes.push((step.name, outcome));
+        }
+        if !Redis::is_installed().await {
+            let reason = "redis-server is not installed; the store was a SQLite file".to_owned();
+            outcomes.push(("faults of the store", Outcome::Skipped(reason)));
         }
         summarize(&outcomes);
         let failed = outcomes.iter().any(|(_, outcome)| matches!(outcome, Outcome::Failed(_)));
@@ -107,8 +129,8 @@ impl Step {
         self
     }
 
-    const fn needing(mut self, program: &'static str) -> Self {
-        self.needs = Some(program);
+    const fn needing(mut self, program: &'static str, probe: &'static str) -> Self {
+        self.needs = Some((program, probe));
         self
     }
 
@@ -117,10 +139,15 @@ impl Step {
     }
 
     async fn run(&self, progress: Progress) -> Result<Outcome> {
-        if let Some(program) = self.needs
-            && output_of(Command::new(program).arg("--version")).await.is_err()
-        {
-            return Ok(Outcome::Skipped(format!("{program} is not installed (cargo install --locked {program})")));
+        if let Some((program, probe)) = self.needs {
+            if output_of(Command::new(program).arg("--version")).await.is_err() {
+                return Ok(Outcome::Skipped(format!("{program} is not installed (cargo install --locked {program})")));
+            }
+            let mut cargo = Command::new(workspace::cargo());
+            cargo.args(probe.split_whitespace()).current_dir(workspace::root());
+            if output_of(&mut cargo).await.is_err() {
+                return Ok(Outcome::Skipped(format!("`cargo {probe}` fails here")));
+            }
         }
         let mut command = match self.command(progress).await {
             Ok(command) => command,

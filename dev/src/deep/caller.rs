@@ -1,0 +1,154 @@
+//! A client of the API that reads each answer whole and waits no longer than it is told.
+
+use std::{fmt, net::SocketAddr, time::Duration};
+
+use anyhow::{Context, Result};
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderValue, Request,
+    header::{AUTHORIZATION, HOST},
+};
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::{
+    net::TcpStream,
+    time::{Instant, timeout},
+};
+
+/// Where the profile is.
+pub(super) const PROFILE: &str = "/api/profile-get";
+
+/// A client with one connection, which is opened when it is needed.
+pub(super) struct Caller {
+    address: SocketAddr,
+    connection: Option<SendRequest<Full<Bytes>>>,
+}
+
+/// An answer, read whole.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+    pub(super) took: Duration,
+}
+
+/// Why there is none.
+#[derive(Debug)]
+pub(super) enum NoAnswer {
+    /// Not within the time given.
+    InTime(Duration),
+    /// The connection broke.
+    Broken(String),
+}
+
+impl Caller {
+    /// # Errors
+    /// When `url` is not `http://` and an address.
+    pub(super) fn of(url: &str) -> Result<Self> {
+        let address = url.strip_prefix("http://").and_then(|address| address.parse().ok());
+        let address = address.with_context(|| format!("{url} is no address on this machine"))?;
+        Ok(Self { address, connection: None })
+    }
+
+    /// Asks for the profile of the bearer of `token`.
+    pub(super) async fn profile(&mut self, token: &str, limit: Duration) -> Result<Answer, NoAnswer> {
+        let mut request = Request::new(Full::default());
+        *request.uri_mut() = PROFILE.try_into().map_err(NoAnswer::broken)?;
+        let value = HeaderValue::try_from(format!("Bearer {token}")).map_err(NoAnswer::broken)?;
+        request.headers_mut().insert(AUTHORIZATION, value);
+        self.send(request, limit).await
+    }
+
+    /// Sends `request`, with a `Host` where it has none.
+    pub(super) async fn send(
+        &mut self,
+        mut request: Request<Full<Bytes>>,
+        limit: Duration,
+    ) -> Result<Answer, NoAnswer> {
+        let host = HeaderValue::try_from(self.address.to_string()).map_err(NoAnswer::broken)?;
+        request.headers_mut().entry(HOST).or_insert(host);
+        let started = Instant::now();
+        match timeout(limit, self.exchange(request)).await {
+            Err(_) => {
+                self.connection = None;
+                Err(NoAnswer::InTime(limit))
+            }
+            Ok(Err(error)) => {
+                self.connection = None;
+                Err(NoAnswer::broken(format!("{error:#}")))
+            }
+            Ok(Ok((status, headers, body))) => Ok(Answer { status, headers, body, took: started.elapsed() }),
+        }
+    }
+
+    async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Result<(u16, HeaderMap, Bytes)> {
+        let (head, body) = self.connection().await?.send_request(request).await?.into_parts();
+        Ok((
+            head.status.as_u16(),
+            head.headers,
+            body.collect().await.context("the answer's body broke off")?.to_bytes(),
+        ))
+    }
+
+    async fn connection(&mut self) -> Result<&mut SendRequest<Full<Bytes>>> {
+        let mut open = self.connection.take();
+        if let Some(connection) = &mut open
+            && connection.ready().await.is_err()
+        {
+            open = None;
+        }
+        let connection = match open {
+            Some(connection) => connection,
+            None => {
+                let stream = TcpStream::connect(self.address).await.context("the API takes no connection")?;
+                stream.set_nodelay(true)?;
+                let (sender, connection) = handshake(TokioIo::new(stream)).await?;
+                // Ends when the sender is dropped; a failure shows at the sender too.
+                tokio::spawn(connection);
+                sender
+            }
+        };
+        Ok(self.connection.insert(connection))
+    }
+}
+
+impl Answer {
+    /// `code` of a problem, or what the answer is where it is none.
+    pub(super) fn code(&self) -> String {
+        let json = serde_json::from_slice::<Value>(&self.body).unwrap_or_default();
+        match json.get("code").and_then(Value::as_str) {
+            Some(code) => code.to_owned(),
+            None if self.status == 200 && json.get("id").is_some_and(Value::is_string) => "profile".to_owned(),
+            None => format!("{} without a code", self.status),
+        }
+    }
+
+    /// Whose profile it is.
+    pub(super) fn profile_id(&self) -> Option<String> {
+        let json = serde_json::from_slice::<Value>(&self.body).ok()?;
+        Some(json.get("id")?.as_str()?.to_owned())
+    }
+
+    /// A header's value, where there is one.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+impl NoAnswer {
+    fn broken(error: impl fmt::Display) -> Self {
+        Self::Broken(error.to_string())
+    }
+}
+
+impl fmt::Display for NoAnswer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InTime(limit) => write!(formatter, "no answer within {:.1} s", limit.as_secs_f64()),
+            Self::Broken(reason) => write!(formatter, "the connection broke: {reason}"),
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! A hostile request, and the answer that it must get.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use bytes::Bytes;
+use emulated_tenant::{Person, Tenant, TokenPlan};
+use http::{HeaderName, HeaderValue, Method, Request, header::AUTHORIZATION};
+use http_body_util::Full;
+use serde_json::{Map, Value};
+
+use crate::deep::caller::{Answer, PROFILE};
+
+/// One request of the corpus.
+#[derive(Clone)]
+pub(super) struct Case {
+    /// The row of the table that its expected answer comes from.
+    pub(super) kind: &'static str,
+    /// What is special about it, among those of its kind.
+    pub(super) name: String,
+    pub(super) request: Request<Full<Bytes>>,
+    pub(super) expected: Expected,
+    /// The token that it carries, so that an upstream call made with it can be traced back.
+    pub(super) token: String,
+}
+
+/// An answer, as far as it is the same for a kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Expected {
+    status: u16,
+    /// One of these; `any` where the host itself answers, or where an answer has no body.
+    codes: &'static [&'static str],
+    challenge: Challenge,
+}
+
+/// What `WWW-Authenticate` holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Challenge {
+    /// There is none.
+    None,
+    /// A Bearer challenge without `error`: RFC 6750, section 3.1, of requests that hold no token.
+    Bearer,
+    /// A Bearer challenge with this `error`.
+    Error(&'static str),
+}
+
+impl Expected {
+    pub(super) const INVALID_TOKEN: Self =
+        Self { status: 401, codes: &["invalid_token"], challenge: Challenge::Error("invalid_token") };
+    pub(super) const TOKEN_MISSING: Self =
+        Self { status: 401, codes: &["token_missing"], challenge: Challenge::Bearer };
+    pub(super) const SEVERAL_TOKENS: Self =
+        Self { status: 400, codes: &["invalid_request"], challenge: Challenge::Error("invalid_request") };
+    pub(super) const INVALID_REQUEST: Self =
+        Self { status: 400, codes: &["invalid_request"], challenge: Challenge::None };
+    pub(super) const INSUFFICIENT_SCOPE: Self =
+        Self { status: 403, codes: &["insufficient_scope"], challenge: Challenge::Error("insufficient_scope") };
+    pub(super) const APP_ONLY: Self =
+        Self { status: 403, codes: &["app_only_token"], challenge: Challenge::Error("insufficient_scope") };
+    pub(super) const METHOD_NOT_ALLOWED: Self =
+        Self { status: 405, codes: &["method_not_allowed"], challenge: Challenge::None };
+    pub(super) const NOT_FOUND: Self = Self { status: 404, codes: &["not_found", "any"], challenge: Challenge::None };
+    /// The same answers to HEAD, which has no body.
+    pub(super) const INVALID_TOKEN_TO_HEAD: Self = Self { codes: &["any"], ..Self::INVALID_TOKEN };
+    pub(super) const TOKEN_MISSING_TO_HEAD: Self = Self { codes: &["any"], ..Self::TOKEN_MISSING };
+
+    /// What is wrong with an answer.
+    pub(super) fn compare(&self, answer: &Answer) -> Option<String> {
+        let code = answer.code();
+        let is_fitting = self.codes.contains(&code.as_str()) || (self.codes.contains(&"any") && answer.body.is_empty());
+        if answer.status != self.status || !is_fitting {
+            return Some(format!("answered {} {code}, wanted {} {:?}", answer.status, self.status, self.codes));
+        }
+        let challenge = answer.header("www-authenticate");
+        let is_right = match self.challenge {
+            Challenge::None => challenge.is_none(),
+            Challenge::Bearer => challenge.is_some_and(|value| is_bearer(value) && !value.contains("error=")),
+            Challenge::Error(error) => {
+                challenge.is_some_and(|value| is_bearer(value) && value.contains(&format!("error=\"{error}\"")))
+            }
+        };
+        (!is_right).then(|| format!("challenged by {challenge:?}, wanted {:?}", self.challenge))
+    }
+}
+
+fn is_bearer(challenge: &str) -> bool {
+    challenge.starts_with("Bearer realm=\"") && challenge.contains("authorization_uri=\"")
+}
+
+/// A JSON object.
+pub(super) type Object = Map<String, Value>;
+
+/// The header and the claims of a token.
+#[derive(Clone)]
+pub(super) struct Parts {
+    pub(super) header: Object,
+    pub(super) claims: Object,
+}
+
+impl Parts {
+    pub(super) fn header_text(&self) -> String {
+        Value::Object(self.header.clone()).to_string()
+    }
+
+    pub(super) fn claims_text(&self) -> String {
+        Value::Object(self.claims.clone()).to_string()
+    }
+}
+
+/// The corpus under construction.
+pub(super) struct Cases<'a> {
+    pub(super) tenant: &'a Tenant,
+    pub(super) person: &'a Person,
+    pub(super) list: Vec<Case>,
+    kind: &'static str,
+    expected: Expected,
+}
+
+impl<'a> Cases<'a> {
+    pub(super) fn new(tenant: &'a Tenant, person: &'a Person) -> Self {
+        Self { tenant, person, list: Vec::new(), kind: "", expected: Expected::INVALID_TOKEN }
+    }
+
+    /// Cases from here on are of `kind`, and are all answered by `expected`.
+    pub(super) fn kind(&mut self, kind: &'static str, expected: Expected) {
+        (self.kind, self.expected) = (kind, expected);
+    }
+
+    /// A token planned otherwise than Entra's.
+    pub(super) fn planned(&mut self, name: impl Into<String>, change: impl FnOnce(&mut TokenPlan)) {
+        let token = self.tenant.access_token(self.person, change);
+        self.token(name, &token);
+    }
+
+    /// A token with these parts, signed by the right key.
+    pub(super) fn signed(&mut self, name: impl Into<String>, header: &[u8], claims: &[u8]) {
+        let token = self.sign(&format!("{}.{}", encoded(header), encoded(claims)));
+        self.token(name, &token);
+    }
+
+    /// A bearer token, as it is.
+    pub(super) fn token(&mut self, name: impl Into<String>, token: &str) {
+        match HeaderValue::from_bytes(format!("Bearer {token}").as_bytes()) {
+            Ok(value) => self.headers(name, &[(AUTHORIZATION, value)], token),
+            // What no header can hold never reaches anybody.
+            Err(_) => debug_assert!(false, "a token that is no header value: {token:?}"),
+        }
+    }
+
+    /// A request for the profile with these headers.
+    pub(super) fn headers(&mut self, name: impl Into<String>, headers: &[(HeaderName, HeaderValue)], token: &str) {
+        let mut request = Request::new(Full::default());
+        *request.uri_mut() = http::Uri::from_static(PROFILE);
+        for (header, value) in headers {
+            request.headers_mut().append(header, value.clone());
+        }
+        self.request(name, request, token);
+    }
+
+    /// A request of `method` for `target`, with `token` unless that is empty; left out if the target is no URI.
+    pub(super) fn target(&mut self, name: impl Into<String>, method: Method, target: &str, token: &str) {
+        let builder = Request::builder().method(method).uri(target);
+        let builder = if token.is_empty() { builder } else { builder.header(AUTHORIZATION, format!("Bearer {token}")) };
+        if let Ok(request) = builder.body(Full::default()) {
+            self.request(name, request, token);
+        }
+    }
+
+    pub(super) fn request(&mut self, name: impl Into<String>, request: Request<Full<Bytes>>, token: &str) {
+        let (kind, expected) = (self.kind, self.expected);
+        self.list.push(Case { kind, name: name.into(), request, expected, token: token.to_owned() });
+    }
+
+    /// What Entra would sign for the person: a v2 token or, if `version` is 1, a v1 token.
+    pub(super) fn parts(&self, version: u8) -> Parts {
+        let mut parts = Parts { header: Object::new(), claims: Object::new() };
+        let _ = self.tenant.access_token(self.person, |plan| {
+            if version == 1 {
+                plan.version_1();
+            }
+            parts = Parts { header: plan.header.clone(), claims: plan.claims.clone() };
+        });
+        parts
+    }
+
+    /// `message` and the right key's signature of it.
+    pub(super) fn sign(&self, message: &str) -> String {
+        let signed = message.to_owned();
+        let token = self.tenant.access_token(self.person, |plan| {
+            plan.forger = Some(Box::new(move |forgery| forgery.right_for(signed.as_bytes())));
+        });
+        format!("{message}.{}", token.rsplit('.').next().unwrap_or_default())
+    }
+
+    /// A token that is right.
+    pub(super) fn right_token(&self) -> String {
+        self.tenant.access_token(self.person, |_| ())
+    }
+}
+
+/// Base64url without padding.
+pub(super) fn encoded(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}

@@ -1,0 +1,193 @@
+//! Hostile requests and tokens, made by kinds. Each kind has one right answer; none of its requests may reach an upstream.
+//!
+//! Tokens are signed by the emulated tenant, and answers are compared with the table of kinds: nothing here knows how the
+//! component verifies. The `controls`, which differ from what must be refused in nothing but the fault, must get in.
+
+mod algorithms;
+mod case;
+mod claims;
+mod encodings;
+mod header_members;
+mod requests;
+mod signatures;
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::{Result, ensure};
+use emulated_tenant::{Endpoint, Person, Service, Tenant, TenantOptions, TokenPlan};
+use http::{HeaderValue, Request, header::AUTHORIZATION};
+use http_body_util::Full;
+use tokio::{sync::Mutex, task::JoinSet};
+
+use self::case::{Case, Cases};
+use super::{
+    caller::{Caller, PROFILE},
+    evidence::Evidence,
+};
+use crate::{
+    application::{Application, ApplicationOptions},
+    server::Runner,
+};
+
+/// As many as one instance serves at the same time.
+const CONNECTIONS: usize = 8;
+/// More than anything takes that calls nobody, on a busy machine.
+const LIMIT: Duration = Duration::from_secs(10);
+/// Keys of unknown ids are looked for once a minute by all instances that share a store; instances that look at the same
+/// moment each count.
+const MOST_KEY_LOOKUPS: usize = 2 * CONNECTIONS;
+/// The component documents this many bytes as the longest token, and no kind may be smaller than its table says.
+const FEWEST_CASES: usize = 1000;
+
+/// What the corpus showed.
+#[derive(Debug, Default)]
+pub(super) struct CorpusReport {
+    /// Distinct requests by kind.
+    pub(super) kinds: BTreeMap<&'static str, usize>,
+    pub(super) controls: usize,
+    pub(super) key_lookups: usize,
+    pub(super) wrong: Vec<String>,
+}
+
+impl CorpusReport {
+    pub(super) fn requests(&self) -> usize {
+        self.kinds.values().sum()
+    }
+}
+
+/// Sends the whole corpus.
+///
+/// # Errors
+/// When the tenant or the API does not start, or the corpus is smaller than it must be.
+pub(super) async fn run(runner: Runner, evidence: &Evidence) -> Result<CorpusReport> {
+    let tenant = Arc::new(Tenant::start(TenantOptions::default()).await?);
+    let options = ApplicationOptions { runner, ..evidence.application_options() };
+    let application = Application::start_for(Arc::clone(&tenant), options).await?;
+    let mut report = CorpusReport::default();
+
+    let person = tenant.person("ada")?.clone();
+    control(&tenant, &person, application.url(), evidence, &mut report).await?;
+    let cases = generate(Arc::clone(&tenant), person.clone()).await?;
+    for case in &cases {
+        *report.kinds.entry(case.kind).or_default() += 1;
+        evidence.token("a caller's token", &case.token);
+    }
+    ensure!(report.requests() >= FEWEST_CASES, "the corpus has only {} requests", report.requests());
+
+    evidence.upstream(&tenant.take_requests());
+    report.wrong.extend(send(application.url(), cases.clone(), evidence).await?);
+    let upstream = tenant.take_requests();
+    evidence.upstream(&upstream);
+    let tokens: HashMap<&str, &Case> = cases.iter().map(|case| (case.token.as_str(), case)).collect();
+    for request in &upstream {
+        match (request.service, request.endpoint) {
+            (_, Endpoint::OpenIdConfiguration | Endpoint::KeySet) => report.key_lookups += 1,
+            // How the host reads the credential from the vault.
+            (Service::KeyVault, _) | (_, Endpoint::VaultToken) => {}
+            (service, endpoint) => {
+                let case = request.field("assertion").and_then(|assertion| tokens.get(assertion));
+                let whose = case.map(|case| format!(" by {}, {}", case.kind, case.name)).unwrap_or_default();
+                report.wrong.push(format!("{service:?} was asked for {endpoint:?}{whose}"));
+            }
+        }
+    }
+    if report.key_lookups > MOST_KEY_LOOKUPS {
+        report.wrong.push(format!("{} key lookups, wanted {MOST_KEY_LOOKUPS} at most", report.key_lookups));
+    }
+    // All is well after all that.
+    control(&tenant, &person, application.url(), evidence, &mut report).await?;
+    evidence.upstream(&tenant.take_requests());
+    application.stop().await;
+    Ok(report)
+}
+
+/// The cases, each of which differs from all others. Signing them takes a second or two.
+async fn generate(tenant: Arc<Tenant>, person: Person) -> Result<Vec<Case>> {
+    tokio::task::spawn_blocking(move || {
+        let mut cases = Cases::new(&tenant, &person);
+        algorithms::add(&mut cases);
+        header_members::add(&mut cases);
+        signatures::add(&mut cases);
+        claims::add(&mut cases);
+        encodings::add(&mut cases);
+        requests::add(&mut cases);
+        let mut names: Vec<_> = cases.list.iter().map(|case| (case.kind, case.name.as_str())).collect();
+        names.sort_unstable();
+        let twice: Vec<_> = names.windows(2).filter(|pair| pair.first() == pair.last()).collect();
+        ensure!(twice.is_empty(), "cases have the same name: {twice:?}");
+        Ok(cases.list)
+    })
+    .await?
+}
+
+/// Sends every case once, and tells which answers are wrong.
+async fn send(url: &str, cases: Vec<Case>, evidence: &Evidence) -> Result<Vec<String>> {
+    let queue = Arc::new(Mutex::new(VecDeque::from(cases)));
+    let mut clients = JoinSet::new();
+    for _ in 0..CONNECTIONS {
+        let (queue, evidence) = (Arc::clone(&queue), evidence.clone());
+        let mut caller = Caller::of(url)?;
+        clients.spawn(async move {
+            let mut wrong = Vec::new();
+            loop {
+                let Some(case) = queue.lock().await.pop_front() else { return wrong };
+                let fault = match caller.send(case.request, LIMIT).await {
+                    Err(no_answer) => Some(no_answer.to_string()),
+                    Ok(answer) => {
+                        evidence.answer(&answer);
+                        case.expected.compare(&answer)
+                    }
+                };
+                wrong.extend(fault.map(|fault| format!("{}, {}: {fault}", case.kind, case.name)));
+            }
+        });
+    }
+    let mut wrong = Vec::new();
+    while let Some(of_one) = clients.join_next().await {
+        wrong.append(&mut of_one?);
+    }
+    Ok(wrong)
+}
+
+type Plan = fn(&mut TokenPlan);
+
+/// What must get in: each is what some kind of the corpus is, but for the fault.
+const CONTROLS: [(&str, Plan); 5] = [
+    ("a v2 token", |_| ()),
+    ("a v1 token", TokenPlan::version_1),
+    ("signed by the forger's means, rightly", |plan| plan.forger = Some(Box::new(|forgery| forgery.right()))),
+    ("the algorithm set again", |plan| _ = plan.header.insert("alg".into(), "RS256".into())),
+    ("its texts given", |plan| {
+        plan.header_text = Some(serde_json::Value::Object(plan.header.clone()).to_string());
+        plan.claims_text = Some(serde_json::Value::Object(plan.claims.clone()).to_string());
+    }),
+];
+
+async fn control(
+    tenant: &Tenant,
+    person: &Person,
+    url: &str,
+    evidence: &Evidence,
+    report: &mut CorpusReport,
+) -> Result<()> {
+    let mut caller = Caller::of(url)?;
+    for (name, plan) in CONTROLS {
+        let token = tenant.access_token(person, plan);
+        evidence.token("a caller's token", &token);
+        for scheme in ["Bearer", "bEARER"] {
+            let mut request = Request::get(PROFILE).body(Full::default())?;
+            request.headers_mut().insert(AUTHORIZATION, HeaderValue::try_from(format!("{scheme} {token}"))?);
+            report.controls += 1;
+            match caller.send(request, LIMIT * 3).await {
+                Ok(answer) if answer.profile_id().as_deref() == Some(&person.object_id) => evidence.answer(&answer),
+                Ok(answer) => report.wrong.push(format!("control, {name}: {} {}", answer.status, answer.code())),
+                Err(no_answer) => report.wrong.push(format!("control, {name}: {no_answer}")),
+            }
+        }
+    }
+    Ok(())
+}

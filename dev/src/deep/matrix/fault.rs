@@ -1,0 +1,120 @@
+//! The ways in which an upstream breaks, as an HTTP server does and as Redis does.
+
+use std::{fmt, time::Duration};
+
+use emulated_tenant::Fault;
+
+use crate::deep::store_proxy::StoreFault;
+
+/// A way to break.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::deep) enum FaultKind {
+    Refused,
+    ResetBeforeHead,
+    Silence,
+    HeadThenSilence,
+    Drip,
+    ResetMidBody,
+    Error,
+    Unavailable,
+    NotFound,
+    NotHttp,
+    Html,
+    Truncated,
+    Empty,
+    TenMegabytes,
+    Redirect,
+}
+
+/// Short enough that recovery within [`RECOVERY_LIMIT`](super::cell::RECOVERY_LIMIT) respects it.
+const RETRY_AFTER_SECONDS: u64 = 2;
+const TEN_MEGABYTES: usize = 10 << 20;
+/// A whole answer takes minutes at this pace.
+const DRIP: (usize, Duration) = (1, Duration::from_millis(300));
+/// Nothing listens there.
+const NOWHERE: &str = "http://127.0.0.1:1/";
+const HTML: &str = "<!DOCTYPE html><title>Proxy</title><p>Please sign in to the network.";
+
+impl FaultKind {
+    pub(in crate::deep) const ALL: [Self; 15] = [
+        Self::Refused,
+        Self::ResetBeforeHead,
+        Self::Silence,
+        Self::HeadThenSilence,
+        Self::Drip,
+        Self::ResetMidBody,
+        Self::Error,
+        Self::Unavailable,
+        Self::NotFound,
+        Self::NotHttp,
+        Self::Html,
+        Self::Truncated,
+        Self::Empty,
+        Self::TenMegabytes,
+        Self::Redirect,
+    ];
+
+    /// Nothing where the service as a whole refuses connections.
+    pub(in crate::deep) fn of_http(self) -> Option<Fault> {
+        Some(match self {
+            Self::Refused => return None,
+            Self::ResetBeforeHead => Fault::ResetConnection,
+            Self::Silence => Fault::Silence,
+            Self::HeadThenSilence => Fault::HeadThenSilence,
+            Self::Drip => Fault::DripBody { bytes: DRIP.0, pause: DRIP.1 },
+            Self::ResetMidBody => Fault::ResetConnectionInBody,
+            Self::Error => Fault::status(500),
+            Self::Unavailable => Fault::unavailable(RETRY_AFTER_SECONDS),
+            Self::NotFound => Fault::status(404),
+            Self::NotHttp => Fault::NotHttp,
+            Self::Html => Fault::Garbage,
+            Self::Truncated => Fault::Truncated,
+            Self::Empty => Fault::status(200),
+            Self::TenMegabytes => Fault::HugeBody(TEN_MEGABYTES),
+            Self::Redirect => Fault::redirect(NOWHERE),
+        })
+    }
+
+    /// The nearest that Redis can do.
+    pub(in crate::deep) const fn of_store(self) -> StoreFault {
+        match self {
+            Self::Refused => StoreFault::Refused,
+            Self::ResetBeforeHead => StoreFault::Reset,
+            Self::Silence => StoreFault::Silence,
+            Self::HeadThenSilence => StoreFault::HeadThenSilence,
+            Self::Drip => StoreFault::Drip,
+            Self::ResetMidBody => StoreFault::ResetHalfWay,
+            Self::Error => StoreFault::Says("-ERR internal error\r\n"),
+            Self::Unavailable => StoreFault::Says("-LOADING Redis is loading the dataset in memory\r\n"),
+            Self::NotFound => StoreFault::Says("-ERR unknown command\r\n"),
+            Self::NotHttp => StoreFault::Says("SSH-2.0-OpenSSH_9.9\r\n"),
+            Self::Html => StoreFault::Says(HTML),
+            Self::Truncated => StoreFault::Truncated,
+            Self::Empty => StoreFault::Empty,
+            Self::TenMegabytes => StoreFault::Huge(TEN_MEGABYTES),
+            Self::Redirect => StoreFault::Says("-MOVED 3999 127.0.0.1:1\r\n"),
+        }
+    }
+}
+
+impl fmt::Display for FaultKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(match self {
+            Self::Refused => "refused",
+            Self::ResetBeforeHead => "reset before head",
+            Self::Silence => "silence",
+            Self::HeadThenSilence => "head then silence",
+            Self::Drip => "slow drip",
+            Self::ResetMidBody => "reset mid-body",
+            Self::Error => "500",
+            Self::Unavailable => "503 with Retry-After",
+            Self::NotFound => "404",
+            Self::NotHttp => "not HTTP",
+            Self::Html => "HTML",
+            Self::Truncated => "truncated",
+            Self::Empty => "empty",
+            Self::TenMegabytes => "10 MB",
+            Self::Redirect => "redirect",
+        })
+    }
+}

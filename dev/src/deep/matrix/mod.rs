@@ -1,0 +1,139 @@
+//! The fault matrix: every upstream broken in every way, and what callers get meanwhile and after.
+//!
+//! A `cell` is one `upstream` with one `fault`; `fitting` is the table of what callers may be told.
+
+mod cell;
+mod fault;
+mod fitting;
+mod upstream;
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use anyhow::{Context, Result};
+use emulated_tenant::{Tenant, TenantOptions};
+use tokio::{sync::Mutex, task::JoinSet};
+
+use self::fitting::Token;
+pub(super) use self::{cell::CellReport, fault::FaultKind, upstream::Upstream};
+use super::{Scale, evidence::Evidence};
+use crate::{redis::Redis, server::Runner};
+
+/// Cells that run at the same time. They wait most of the time; more would make a machine with two processors late.
+const AT_ONCE: usize = 6;
+
+/// What the whole matrix showed.
+#[derive(Debug, Default)]
+pub(super) struct MatrixReport {
+    pub(super) cells: Vec<CellReport>,
+    /// Why cells were left out.
+    pub(super) skipped: Option<String>,
+}
+
+impl MatrixReport {
+    /// What is wrong, a line for each.
+    pub(super) fn problems(&self) -> Vec<String> {
+        self.cells.iter().flat_map(CellReport::problems).collect()
+    }
+
+    pub(super) fn answers(&self) -> usize {
+        self.cells.iter().map(CellReport::answered).sum()
+    }
+
+    /// Cells in which anything is wrong.
+    pub(super) fn faulty_cells(&self) -> usize {
+        self.cells.iter().filter(|cell| !cell.problems().is_empty()).count()
+    }
+
+    pub(super) fn slowest_answer(&self) -> Duration {
+        self.cells.iter().map(|cell| cell.slowest).max().unwrap_or_default()
+    }
+
+    pub(super) fn unanswered(&self) -> usize {
+        self.cells.iter().map(|cell| cell.unanswered).sum()
+    }
+
+    /// The longest that recovery took.
+    pub(super) fn slowest_recovery(&self) -> Duration {
+        self.cells.iter().filter_map(|cell| cell.recovery).max().unwrap_or_default()
+    }
+}
+
+/// The cells of a run: all of them, or for the sample one of each kind of fault and each upstream.
+pub(super) fn cells(scale: Scale) -> Vec<(Upstream, FaultKind)> {
+    match scale {
+        Scale::Whole => {
+            Upstream::ALL.iter().flat_map(|upstream| FaultKind::ALL.iter().map(|fault| (*upstream, *fault))).collect()
+        }
+        Scale::Sample => vec![
+            (Upstream::Vault, FaultKind::Refused),
+            (Upstream::Vault, FaultKind::Html),
+            (Upstream::Configuration, FaultKind::NotHttp),
+            (Upstream::Keys, FaultKind::HeadThenSilence),
+            (Upstream::Token, FaultKind::ResetMidBody),
+            (Upstream::Token, FaultKind::Unavailable),
+            (Upstream::Graph, FaultKind::Drip),
+            (Upstream::Graph, FaultKind::Truncated),
+            (Upstream::Store, FaultKind::Silence),
+            (Upstream::Store, FaultKind::ResetBeforeHead),
+        ],
+    }
+}
+
+/// What any caller may be told while `upstream` has `fault`.
+pub(super) fn fitting_codes(upstream: Upstream, fault: FaultKind) -> Vec<&'static str> {
+    [Token::Valid, Token::Forged].iter().flat_map(|token| fitting::codes(upstream, fault, *token)).copied().collect()
+}
+
+/// Runs `cells`, several at the same time, each with an API and a store of its own.
+///
+/// # Errors
+/// When a tenant or the API does not start.
+pub(super) async fn run(
+    runner: Runner,
+    cells: Vec<(Upstream, FaultKind)>,
+    evidence: &Evidence,
+) -> Result<MatrixReport> {
+    let mut report = MatrixReport::default();
+    let mut queue: VecDeque<_> = cells.into();
+    if !Redis::is_installed().await {
+        let before = queue.len();
+        queue.retain(|(upstream, _)| *upstream != Upstream::Store);
+        if queue.len() < before {
+            report.skipped =
+                Some(format!("{} cells of the store: redis-server is not installed", before - queue.len()));
+        }
+    }
+    let queue = Arc::new(Mutex::new(queue));
+    let mut workers = JoinSet::new();
+    for _ in 0..AT_ONCE.min(queue.lock().await.len()) {
+        let (queue, evidence) = (Arc::clone(&queue), evidence.clone());
+        workers.spawn(async move {
+            // Making a tenant's keys costs more than a cell does, so each worker keeps one.
+            let tenant = Arc::new(Tenant::start(TenantOptions::default()).await?);
+            evidence.credentials(&tenant);
+            let mut reports = Vec::new();
+            loop {
+                let Some((upstream, fault)) = queue.lock().await.pop_front() else { return anyhow::Ok(reports) };
+                let cell = cell::run(runner, &tenant, &evidence, upstream, fault).await;
+                reports.push(cell.with_context(|| format!("the cell {upstream}, {fault}"))?);
+            }
+        });
+    }
+    while let Some(reports) = workers.join_next().await {
+        report.cells.append(&mut reports??);
+    }
+    report.cells.sort_by_key(|cell| (cell.upstream, cell.fault));
+    Ok(report)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_whole_matrix_has_every_upstream_with_every_fault() {
+        let cells = cells(Scale::Whole);
+        assert_eq!(cells.len(), 6 * 15);
+        assert!(super::cells(Scale::Sample).iter().all(|cell| cells.contains(cell)));
+    }
+}

@@ -1,0 +1,200 @@
+//! The deep check: what nobody should have to believe, measured.
+//!
+//! - `corpus`: hostile requests and tokens, none of which may get in or reach an upstream;
+//! - `matrix`: every upstream broken in every way;
+//! - `soak`: many people for a while, with faults that come and go;
+//! - `certificate`: a run with a private key that must stay in the vault;
+//! - `evidence`, `leaks`: the search for tokens and secrets in all that was logged, answered and stored;
+//! - `figures`: what was found, as a table.
+
+mod caller;
+mod certificate;
+mod corpus;
+mod evidence;
+mod figures;
+mod leaks;
+mod matrix;
+mod soak;
+mod store_proxy;
+
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::ValueEnum;
+
+use self::{corpus::CorpusReport, evidence::Evidence, figures::grouped, leaks::LeakReport, matrix::MatrixReport};
+pub use self::{
+    figures::{Figures, ROWS},
+    soak::SoakPlan,
+};
+use crate::{component_build::Component, progress::Progress, server::Runner};
+
+/// How much to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scale {
+    /// A little of each kind, for every check.
+    Sample,
+    /// Everything.
+    Whole,
+}
+
+/// A part of the deep check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// Hostile requests and tokens.
+    Corpus,
+    /// The fault matrix.
+    Matrix,
+    /// Many people, with faults that come and go.
+    Soak,
+}
+
+/// What to check.
+#[derive(Clone, Debug)]
+pub struct DeepPlan {
+    /// What runs the component.
+    pub runner: Runner,
+    /// How much of the matrix.
+    pub scale: Scale,
+    /// Which parts; what they leave behind is always searched for secrets.
+    pub parts: Vec<Part>,
+    /// Only cells of the matrix with this in their name.
+    pub cells: String,
+    /// How long and how many.
+    pub soak: SoakPlan,
+    /// How long steps are shown.
+    pub progress: Progress,
+}
+
+impl DeepPlan {
+    /// All parts, at this scale.
+    #[must_use]
+    pub fn of(runner: Runner, scale: Scale, progress: Progress) -> Self {
+        let soak = match scale {
+            Scale::Sample => SoakPlan { length: Duration::from_secs(12), connections: 16, people: 200, seed: 1 },
+            Scale::Whole => SoakPlan { length: Duration::from_secs(60), connections: 64, people: 10_000, seed: 1 },
+        };
+        Self { runner, scale, parts: Part::value_variants().to_vec(), cells: String::new(), soak, progress }
+    }
+}
+
+/// What a deep check found.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// For the table.
+    pub figures: Figures,
+    /// Whatever is wrong, a line for each.
+    pub problems: Vec<String>,
+    /// What could not be checked here, and why.
+    pub skipped: Vec<String>,
+}
+
+/// Checks what the plan says.
+///
+/// # Errors
+/// When the component does not build, or a host or a tenant does not start.
+pub async fn run(plan: DeepPlan) -> Result<Findings> {
+    let DeepPlan { runner, progress, .. } = plan;
+    Component::Api.build(progress).await?;
+    let evidence = Evidence::new()?;
+    let mut findings = Findings::default();
+    if plan.parts.contains(&Part::Corpus) {
+        let step = progress.step("Sending hostile requests");
+        let report = corpus::run(runner, &evidence).await?;
+        step.done("Sent hostile requests");
+        findings.add_corpus(report);
+    }
+    if plan.parts.contains(&Part::Matrix) {
+        let step = progress.step("Breaking each upstream in each way");
+        let mut cells = matrix::cells(plan.scale);
+        cells.retain(|(upstream, fault)| format!("{upstream}, {fault}").contains(&plan.cells));
+        let report = matrix::run(runner, cells, &evidence).await?;
+        step.done("Broke each upstream in each way");
+        findings.add_matrix(report);
+    }
+    if plan.parts.contains(&Part::Soak) {
+        let step = progress.step(&format!("Soaking for {} s, seed {}", plan.soak.length.as_secs(), plan.soak.seed));
+        let report = soak::run(runner, plan.soak, &evidence).await?;
+        step.done("Soaked");
+        findings.add_soak(plan.soak, report);
+    }
+    certificate::run(runner, &evidence).await?;
+    let step = progress.step("Searching logs, answers and stores for secrets");
+    let report = evidence.search().await?;
+    step.done("Searched logs, answers and stores for secrets");
+    findings.add_leaks(report);
+    Ok(findings)
+}
+
+impl Findings {
+    fn add_corpus(&mut self, report: CorpusReport) {
+        let CorpusReport { controls, key_lookups, .. } = report;
+        let (requests, kinds) = (grouped(report.requests()), report.kinds.len());
+        let wrong = report.wrong.len();
+        self.figures.add(
+            ROWS[0],
+            format!("{requests} in {kinds} kinds: {wrong} wrong, no call to the token endpoint or Graph, {key_lookups} key lookups"),
+        );
+        self.figures.add(ROWS[1], format!("{controls} of {controls}"));
+        self.problems.extend(report.wrong.into_iter().map(|wrong| format!("corpus: {wrong}")));
+    }
+
+    fn add_matrix(&mut self, report: MatrixReport) {
+        let (problems, cells) = (report.problems(), report.cells.len());
+        let (answers, unanswered) = (grouped(report.answers()), report.unanswered());
+        let faulty = report.faulty_cells();
+        self.figures.add(ROWS[2], format!("{cells} cells: in {faulty} an answer was missing, late or unfitting"));
+        let slowest = report.slowest_answer().as_secs_f64();
+        self.figures.add(
+            ROWS[3],
+            format!("{answers}, the slowest after {slowest:.1} s of 2 s allowed; {unanswered} requests unanswered"),
+        );
+        self.figures.add(ROWS[4], format!("{:.1} s at most", report.slowest_recovery().as_secs_f64()));
+        self.problems.extend(problems.into_iter().map(|problem| format!("matrix: {problem}")));
+        self.skipped.extend(report.skipped);
+    }
+
+    fn add_soak(&mut self, plan: SoakPlan, report: soak::SoakReport) {
+        let SoakPlan { length, connections, people, seed } = plan;
+        let (requests, people, explained) = (grouped(report.requests()), grouped(people), grouped(report.explained));
+        self.figures.add(
+            ROWS[5],
+            format!(
+                "{} s, {connections} connections, {people} people, seed {seed}: {requests} requests, {explained} failures \
+                 explained by a fault, {} not",
+                length.as_secs(),
+                report.wrong.len()
+            ),
+        );
+        let events = report.events.iter().map(|(word, count)| format!("{count} {word}")).collect::<Vec<_>>();
+        self.figures.add(ROWS[6], events.join(", "));
+        self.figures.add(ROWS[7], report.memory);
+        self.problems.extend(report.wrong.into_iter().map(|wrong| format!("soak, seed {seed}: {wrong}")));
+        self.skipped.extend(report.skipped);
+    }
+
+    fn add_leaks(&mut self, report: LeakReport) {
+        let LeakReport { secrets, bytes, planted: (found, planted), leaks } = report;
+        let megabytes = bytes.div_ceil(1_000_000);
+        self.figures.add(
+            ROWS[8],
+            format!(
+                "{} secrets in {megabytes} MB: {} found; {found} of {planted} planted forms found",
+                grouped(secrets),
+                leaks.len()
+            ),
+        );
+        if found < planted {
+            self.problems.push("the search does not find what was planted for it".to_owned());
+        }
+        self.problems.extend(leaks.into_iter().map(|leak| format!("leak: {leak}")));
+    }
+}
+
+/// Lines of a log that say that an instance trapped or failed.
+fn traps(log: &[String]) -> Vec<String> {
+    let signs = ["an instance failed", "wasm trap", "panicked at"];
+    let is_trap = |line: &&String| signs.iter().any(|sign| line.contains(sign));
+    let shortened = |line: &String| format!("the log says: {}", line.chars().take(300).collect::<String>());
+    log.iter().filter(is_trap).map(shortened).collect()
+}

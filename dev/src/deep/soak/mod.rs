@@ -1,0 +1,369 @@
+//! Many people for a while, with faults that come and go by a seeded schedule.
+//!
+//! Every profile must be its caller's own, and every failure explained by a fault that was active at the time.
+
+mod people;
+mod random;
+mod schedule;
+mod timeline;
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use anyhow::{Context, Result};
+use emulated_tenant::{Tenant, TenantOptions};
+use tokio::{
+    task::{JoinHandle, JoinSet},
+    time::{Instant, sleep, timeout},
+};
+
+use self::{people::People, random::Random, schedule::Event, timeline::Timeline};
+use super::{
+    caller::Caller,
+    evidence::Evidence,
+    matrix::fitting_codes,
+    store_proxy::{StoreFault, StoreProxy},
+    traps,
+};
+use crate::{
+    application::{Application, ApplicationOptions},
+    host::{Memory, WallClock},
+    redis::Redis,
+    server::Runner,
+    usage::Usage,
+};
+
+/// How long, how many, and by which seed.
+#[derive(Clone, Copy, Debug)]
+pub struct SoakPlan {
+    /// How long there is load.
+    pub length: Duration,
+    /// Connections that are kept alive.
+    pub connections: u64,
+    /// People, each with a token of their own.
+    pub people: usize,
+    /// What decides who calls when, and what breaks when.
+    pub seed: u64,
+}
+
+/// `request_timeout` of the API in a soak.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// For what is not the API's own time on a busy machine.
+const LIMIT: Duration = REQUEST_TIMEOUT.saturating_add(Duration::from_secs(5));
+/// An instance that nobody calls ends after a second; requests under way take no longer than they may.
+const END_LIMIT: Duration = Duration::from_secs(15);
+/// An instance serves 128 requests by default: more than this is a leak.
+const LARGEST_INSTANCE: usize = 16 << 20;
+/// The real Spin with all its instances.
+const LARGEST_SPIN: u64 = 2 << 30;
+const BETWEEN_SAMPLES: Duration = Duration::from_secs(1);
+/// Clocks may differ by five minutes; beyond that, tokens are of another time.
+const TOLERATED_CLOCK: u64 = 290;
+/// How many of the answers that nothing explains are reported.
+const REPORTED: usize = 20;
+
+/// What a soak showed.
+#[derive(Debug, Default)]
+pub(super) struct SoakReport {
+    /// Answers by code.
+    pub(super) codes: BTreeMap<String, usize>,
+    /// Events by kind.
+    pub(super) events: BTreeMap<&'static str, usize>,
+    pub(super) explained: usize,
+    pub(super) memory: String,
+    pub(super) wrong: Vec<String>,
+    /// What could not be done here.
+    pub(super) skipped: Vec<String>,
+}
+
+impl SoakReport {
+    pub(super) fn requests(&self) -> usize {
+        self.codes.values().sum()
+    }
+}
+
+/// Runs a soak.
+///
+/// # Errors
+/// When the tenant or the API does not start.
+pub(super) async fn run(runner: Runner, plan: SoakPlan, evidence: &Evidence) -> Result<SoakReport> {
+    let mut report = SoakReport::default();
+    let world = World::start(runner, plan, evidence, &mut report).await?;
+    let callers = world.callers()?;
+    let (stop, sampler) = world.sample_memory();
+    world.drain_journal_until(&stop);
+
+    let end = Instant::now() + plan.length;
+    let mut world = world;
+    for (quiet, event) in schedule::events(plan.seed, plan.length) {
+        sleep(quiet).await;
+        *report.events.entry(event.word()).or_default() += 1;
+        world.happen(event).await?;
+    }
+    tokio::time::sleep_until(end).await;
+    world.shared.stopping.store(true, Ordering::Relaxed);
+    for of_one in callers.join_all().await {
+        report.explained += of_one.explained;
+        report.wrong.extend(of_one.wrong);
+        for (code, count) in of_one.codes {
+            *report.codes.entry(code).or_default() += count;
+        }
+    }
+    world.check_memory(&mut report).await?;
+    stop.store(true, Ordering::Relaxed);
+    let most = sampler.await?;
+    report.memory.push_str(&most);
+    world.end(&mut report).await?;
+    if report.wrong.len() > REPORTED {
+        let more = report.wrong.len() - REPORTED;
+        report.wrong.truncate(REPORTED);
+        report.wrong.push(format!("and {more} more"));
+    }
+    Ok(report)
+}
+
+/// What callers share with the events.
+struct Shared {
+    tenant: Arc<Tenant>,
+    people: People,
+    timeline: Timeline,
+    stopping: AtomicBool,
+    evidence: Evidence,
+}
+
+struct World {
+    application: Application,
+    options: ApplicationOptions,
+    shared: Arc<Shared>,
+    clock: WallClock,
+    store: Option<(Redis, StoreProxy)>,
+    runner: Runner,
+    plan: SoakPlan,
+    random: Random,
+}
+
+#[derive(Default)]
+struct OfOneCaller {
+    codes: BTreeMap<String, usize>,
+    explained: usize,
+    wrong: Vec<String>,
+}
+
+impl World {
+    async fn start(runner: Runner, plan: SoakPlan, evidence: &Evidence, report: &mut SoakReport) -> Result<Self> {
+        let tenant = Arc::new(Tenant::start(TenantOptions::default()).await?);
+        let store = if Redis::is_installed().await {
+            let redis = Redis::start(&evidence.folder()).await?;
+            let proxy = StoreProxy::start(redis.address())?;
+            Some((redis, proxy))
+        } else {
+            report.skipped.push("store faults and restarts: redis-server is not installed".to_owned());
+            None
+        };
+        if runner == Runner::RealSpin {
+            report.skipped.push("clock moves: the real Spin knows only the machine's clock".to_owned());
+        }
+        let options = ApplicationOptions {
+            runner,
+            redis: store.as_ref().map(|(_, proxy)| proxy.url()),
+            component_variables: [("request_timeout".to_owned(), REQUEST_TIMEOUT.as_secs().to_string())].into(),
+            ..evidence.application_options()
+        };
+        evidence.credentials(&tenant);
+        let application = Application::start_for(Arc::clone(&tenant), options.clone()).await?;
+        let people = People::new(tenant.add_members(plan.people));
+        let shared = Shared {
+            tenant,
+            people,
+            timeline: Timeline::default(),
+            stopping: AtomicBool::new(false),
+            evidence: evidence.clone(),
+        };
+        let random = Random::from_seed(plan.seed);
+        let clock = options.clock.clone();
+        Ok(Self { application, options, shared: Arc::new(shared), clock, store, runner, plan, random })
+    }
+
+    fn callers(&self) -> Result<JoinSet<OfOneCaller>> {
+        let mut callers = JoinSet::new();
+        for number in 0..self.plan.connections {
+            let caller = Caller::of(self.application.url())?;
+            callers.spawn(call_until_stopped(Arc::clone(&self.shared), caller, self.random.stream(number)));
+        }
+        Ok(callers)
+    }
+
+    async fn happen(&mut self, event: Event) -> Result<()> {
+        let Shared { tenant, people, timeline, evidence, .. } = &*self.shared;
+        match event {
+            Event::Fault(upstream, kind, lasting) => {
+                let proxy = self.store.as_ref().map(|(_, proxy)| proxy);
+                timeline.begin(format!("{upstream}, {kind}"), fitting_codes(upstream, kind), Instant::now());
+                upstream.break_by(kind, tenant, proxy);
+                sleep(lasting).await;
+                tenant.faults().clear();
+                if let Some(proxy) = proxy {
+                    proxy.set(StoreFault::None);
+                }
+            }
+            Event::StoreRestarted(lasting) => {
+                if let Some((redis, proxy)) = self.store.take() {
+                    evidence.copy_redis(&redis.url()).await?;
+                    proxy.set(StoreFault::Refused);
+                    drop(redis);
+                    sleep(lasting).await;
+                    let redis = Redis::start(&evidence.folder()).await?;
+                    proxy.set_target(redis.address());
+                    proxy.set(StoreFault::None);
+                    self.store = Some((redis, proxy));
+                }
+            }
+            Event::SigningKeyRotated => {
+                tenant.rotate_signing_key()?;
+                people.keys_rotated();
+            }
+            Event::ClientSecretRotated => {
+                tenant.rotate_client_secret();
+                evidence.credentials(tenant);
+            }
+            Event::ClockMoved(seconds, lasting) => {
+                if self.runner == Runner::RealSpin {
+                    return Ok(());
+                }
+                let beyond = seconds.unsigned_abs() > TOLERATED_CLOCK;
+                let codes = if beyond { vec!["invalid_token"] } else { Vec::new() };
+                timeline.begin(format!("clock {seconds} s ahead"), codes, Instant::now());
+                self.clock.set_ahead(seconds);
+                sleep(lasting).await;
+                self.clock.set_ahead(0);
+            }
+            Event::GraphTokensRevoked => {
+                for person in people.some(&mut self.random, 100) {
+                    tenant.revoke_graph_tokens(person);
+                }
+            }
+        }
+        self.shared.timeline.end(Instant::now());
+        Ok(())
+    }
+
+    /// Notes the most that instances hold, or the real Spin, until it is stopped.
+    fn sample_memory(&self) -> (Arc<AtomicBool>, JoinHandle<String>) {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (stopped, meter, spin) =
+            (Arc::clone(&stop), self.application.memory_meter(), self.application.spin_process());
+        let sampler = tokio::spawn(async move {
+            let mut most = Memory::default();
+            while !stopped.load(Ordering::Relaxed) {
+                if let Some(now) = meter.as_ref().map(crate::host::MemoryMeter::read) {
+                    most.instances = most.instances.max(now.instances);
+                    most.bytes = most.bytes.max(now.bytes);
+                    most.largest_instance = now.largest_instance;
+                }
+                sleep(BETWEEN_SAMPLES).await;
+            }
+            match spin.and_then(|process| Usage::of_tree(process).ok()) {
+                Some(usage) => format!("Spin {} at most", mebibytes(usage.peak_memory)),
+                None => format!(
+                    "largest instance {}, all {} at most ({} instances)",
+                    mebibytes(most.largest_instance),
+                    mebibytes(most.bytes),
+                    most.instances
+                ),
+            }
+        });
+        (stop, sampler)
+    }
+
+    /// Takes tokens and secrets out of what upstreams were sent, so that the journal does not grow.
+    fn drain_journal_until(&self, stop: &Arc<AtomicBool>) {
+        let (shared, stop) = (Arc::clone(&self.shared), Arc::clone(stop));
+        tokio::spawn(async move {
+            while !stop.load(Ordering::Relaxed) {
+                sleep(BETWEEN_SAMPLES).await;
+                shared.evidence.upstream(&shared.tenant.take_requests());
+            }
+        });
+    }
+
+    /// Instances end when nobody calls them any more, and none has grown too large.
+    async fn check_memory(&self, report: &mut SoakReport) -> Result<()> {
+        if let Some(meter) = self.application.memory_meter() {
+            let all_ended = async {
+                while meter.read().instances > 0 {
+                    sleep(Duration::from_millis(100)).await;
+                }
+            };
+            if timeout(END_LIMIT, all_ended).await.is_err() {
+                let Memory { instances, bytes, .. } = meter.read();
+                report.wrong.push(format!("{instances} instances with {} still live without calls", mebibytes(bytes)));
+            }
+            let largest = meter.read().largest_instance;
+            if largest > LARGEST_INSTANCE {
+                report.wrong.push(format!("an instance grew to {}", mebibytes(largest)));
+            }
+        }
+        if let Some(process) = self.application.spin_process() {
+            let peak = Usage::of_tree(process)?.peak_memory;
+            if peak > LARGEST_SPIN {
+                report.wrong.push(format!("Spin grew to {}", mebibytes(peak)));
+            }
+        }
+        Ok(())
+    }
+
+    async fn end(self, report: &mut SoakReport) -> Result<()> {
+        self.shared.evidence.upstream(&self.shared.tenant.take_requests());
+        if let Some((redis, _)) = &self.store {
+            self.shared.evidence.copy_redis(&redis.url()).await.context("the store's entries")?;
+        }
+        self.application.stop().await;
+        report.wrong.extend(traps(&Evidence::log_of(&self.options)));
+        Ok(())
+    }
+}
+
+async fn call_until_stopped(shared: Arc<Shared>, mut caller: Caller, mut random: Random) -> OfOneCaller {
+    let mut seen = OfOneCaller::default();
+    while !shared.stopping.load(Ordering::Relaxed) {
+        let Some(call) = shared.people.call(&shared.tenant, &mut random) else { return seen };
+        shared.evidence.token("a caller's token", &call.token);
+        let begun = Instant::now();
+        let (code, profile) = match caller.profile(&call.token, LIMIT).await {
+            Ok(answer) => {
+                shared.evidence.answer(&answer);
+                (answer.code(), answer.profile_id().filter(|_| answer.status == 200))
+            }
+            Err(no_answer) => {
+                seen.wrong.push(format!("{no_answer}; {}", shared.timeline.latest(begun)));
+                ("no answer".to_owned(), None)
+            }
+        };
+        let is_right = match (&call.object_id, &profile) {
+            (Some(own), Some(profile)) => own == profile,
+            (None, None) => code == "invalid_token",
+            _ => false,
+        };
+        if profile.is_some() && !is_right {
+            seen.wrong.push("a caller got a profile that is not theirs".to_owned());
+        } else if !is_right && shared.timeline.explains(&code, begun) {
+            seen.explained += 1;
+        } else if !is_right && code != "no answer" {
+            let whose = if call.object_id.is_some() { "a valid" } else { "a forged" };
+            seen.wrong.push(format!("{code} to {whose} token; {}", shared.timeline.latest(begun)));
+        }
+        *seen.codes.entry(code).or_default() += 1;
+    }
+    seen
+}
+
+fn mebibytes(bytes: impl TryInto<u64>) -> String {
+    let tenths = bytes.try_into().unwrap_or_default().saturating_mul(10) >> 20;
+    format!("{}.{} MiB", tenths / 10, tenths % 10)
+}
