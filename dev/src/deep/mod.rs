@@ -128,12 +128,15 @@ pub async fn run(plan: DeepPlan) -> Result<Findings> {
 
 impl Findings {
     fn add_corpus(&mut self, report: CorpusReport) {
-        let CorpusReport { controls, key_lookups, .. } = report;
+        let CorpusReport { controls, key_lookups, upstream_calls, .. } = report;
         let (requests, kinds) = (grouped(report.requests()), report.kinds.len());
         let wrong = report.wrong.len();
         self.figures.add(
             ROWS[0],
-            format!("{requests} in {kinds} kinds: {wrong} wrong, no call to the token endpoint or Graph, {key_lookups} key lookups"),
+            format!(
+                "{requests} in {kinds} kinds: {wrong} wrong, {upstream_calls} calls of the token endpoint or Graph, \
+                 {key_lookups} key lookups"
+            ),
         );
         self.figures.add(ROWS[1], format!("{controls} of {controls}"));
         self.problems.extend(report.wrong.into_iter().map(|wrong| format!("corpus: {wrong}")));

@@ -44,21 +44,19 @@ impl Package {
     }
 
     fn component(&self, checksum: Option<&String>, kind: &str) -> Value {
-        let mut component = json!({
-            "type": kind,
-            "bom-ref": self.url(),
-            "name": self.name,
-            "version": self.version,
-            "purl": self.url(),
-        });
-        if !self.license.is_empty() {
-            // Older crates write a slash for OR.
-            component["licenses"] = json!([{"expression": self.license.replace('/', " OR ")}]);
-        }
-        if let Some(checksum) = checksum {
-            component["hashes"] = json!([{"alg": "SHA-256", "content": checksum}]);
-        }
-        component
+        // Older crates write a slash for OR.
+        let licenses = (!self.license.is_empty()).then(|| json!([{"expression": self.license.replace('/', " OR ")}]));
+        let hashes = checksum.map(|checksum| json!([{"alg": "SHA-256", "content": checksum}]));
+        let members = [
+            ("type", Some(kind.into())),
+            ("bom-ref", Some(self.url().into())),
+            ("name", Some(self.name.clone().into())),
+            ("version", Some(self.version.clone().into())),
+            ("purl", Some(self.url().into())),
+            ("licenses", licenses),
+            ("hashes", hashes),
+        ];
+        members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
     }
 }
 
@@ -146,7 +144,8 @@ mod tests {
         // Of the harness, and of tests alone.
         assert!(!urls.iter().any(|url| url.contains("wasmtime@") || url.contains("proptest@")), "{urls:?}");
         for component in components {
-            let is_ours = component["name"] == "rsa-signature";
+            let name = component["name"].as_str().unwrap();
+            let is_ours = workspace::root().join(name).join("Cargo.toml").is_file();
             assert!(is_ours || component["hashes"][0]["content"].is_string(), "{component}");
             assert!(component["licenses"][0]["expression"].is_string(), "{component}");
         }

@@ -40,7 +40,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// Keys of unknown ids are looked for once a minute by all instances that share a store; instances that look at the same
 /// moment each count.
 const MOST_KEY_LOOKUPS: usize = 2 * CONNECTIONS;
-/// The component documents this many bytes as the longest token, and no kind may be smaller than its table says.
+/// Fewer would be a generator that has lost a kind.
 const FEWEST_CASES: usize = 1000;
 
 /// What the corpus showed.
@@ -50,6 +50,8 @@ pub(super) struct CorpusReport {
     pub(super) kinds: BTreeMap<&'static str, usize>,
     pub(super) controls: usize,
     pub(super) key_lookups: usize,
+    /// Other calls of upstreams, of which there must be none.
+    pub(super) upstream_calls: usize,
     pub(super) wrong: Vec<String>,
 }
 
@@ -91,6 +93,7 @@ pub(super) async fn run(runner: Runner, evidence: &Evidence) -> Result<CorpusRep
             (service, endpoint) => {
                 let case = request.field("assertion").and_then(|assertion| tokens.get(assertion));
                 let whose = case.map(|case| format!(" by {}, {}", case.kind, case.name)).unwrap_or_default();
+                report.upstream_calls += 1;
                 report.wrong.push(format!("{service:?} was asked for {endpoint:?}{whose}"));
             }
         }

@@ -73,7 +73,7 @@ pub(super) fn cells(scale: Scale) -> Vec<(Upstream, FaultKind)> {
             (Upstream::Token, FaultKind::Unavailable),
             (Upstream::Graph, FaultKind::Drip),
             (Upstream::Graph, FaultKind::Truncated),
-            (Upstream::Store, FaultKind::Silence),
+            (Upstream::Store, FaultKind::Refused),
             (Upstream::Store, FaultKind::ResetBeforeHead),
         ],
     }

@@ -1,0 +1,19 @@
+//! The deep check by samples: a little of each kind, and the corpus whole, since it takes seconds.
+//!
+//! One test in a program of its own, so that nothing runs beside it: answers have deadlines.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+use profile_get_dev::{
+    application::Runner,
+    deep::{self, DeepPlan, Scale},
+    progress::Progress,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn attacks_faults_soak_and_search_find_nothing_wrong() {
+    let plan = DeepPlan::of(Runner::from_environment().unwrap(), Scale::Sample, Progress::default());
+    let findings = deep::run(plan).await.unwrap();
+    println!("{}{}", findings.figures, findings.skipped.join("\n"));
+    assert!(findings.problems.is_empty(), "{:#?}", findings.problems);
+}
