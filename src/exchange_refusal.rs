@@ -4,11 +4,11 @@
 //! for things that need different help: an `invalid_grant` may be an expired token, missing consent, a blocked account or
 //! a busy server. So the answer is judged in this order, and the first that says something decides:
 //!
-//! 1. the status, and the codes of [`CODES`] by which Entra asks to come back later, since they come under any `error`;
+//! 1. the status, and the codes of `CODES` by which Entra asks to come back later, since they come under any `error`;
 //! 2. `suberror` `message_only`, which says that nothing the person does will help, even where `claims` go with it;
 //! 3. `claims`, which say exactly what will help;
 //! 4. any other `suberror`;
-//! 5. the codes of [`CODES`];
+//! 5. the codes of `CODES`;
 //! 6. `error`.
 //!
 //! A code that is not listed, or that Entra replaces by another, falls through to `error`.
