@@ -197,3 +197,27 @@ async fn who_has_to_sign_in_again_is_told_so() {
     assert!(answer.header("www-authenticate").starts_with("Bearer "), "{answer:?}");
     insta::assert_snapshot!("interaction_required", harness.snapshot(&answer));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_who_does_not_read_their_photos_gets_no_more_of_them() {
+    // Over HTTP/1.1, where each photo has a connection of its own.
+    let harness = Harness::in_clear().await;
+    // Far more than the buffers of connections hold.
+    let headers = vec![("content-type".to_owned(), "image/jpeg".to_owned())];
+    let photo = Fault::Status(200, headers, "x".repeat(32 << 20));
+    harness.application.tenant.faults().set(Endpoint::GraphPhoto, photo);
+    let token = harness.token("ada");
+    let request = || harness.request(Method::GET, "/api/profile-get/photo").bearer_auth(&token);
+    let mut unread = Vec::new();
+    for _ in 0..4 {
+        let response = request().send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        unread.push(response);
+    }
+    let answer = harness.send(request()).await;
+    answer.is(429, "too_many_downloads");
+    insta::assert_snapshot!("too_many_downloads", harness.snapshot(&answer));
+    // Nobody else is affected.
+    let other = harness.request(Method::GET, "/api/profile-get/photo").bearer_auth(harness.token("kit"));
+    assert_eq!(other.send().await.unwrap().status(), 200);
+}
