@@ -1,4 +1,4 @@
-//! HTTP to the services, so that an answer is seen as it comes.
+//! HTTP to the services, so that an answer is seen as it was sent.
 
 use std::time::Duration;
 

@@ -132,7 +132,7 @@ fn look_alikes(cases: &mut Cases<'_>, version: u8, parts: &Parts) {
     }
 }
 
-/// Seconds by which a token is over, or too early: beyond the five minutes that clocks may differ.
+/// Seconds by which a token has expired, or is too early: beyond the five minutes that clocks may differ.
 const PAST: [i64; 6] = [310, 600, 3600, 86_400, 31_536_000, 1_000_000_000];
 /// Entra's longest tokens live 28 hours.
 const TOO_LONG: [i64; 6] = [40 * 3600, 2 * 86_400, 30 * 86_400, 31_536_000, 1_000_000_000, 100_000_000_000];

@@ -17,7 +17,7 @@ fn base64(cases: &mut Cases<'_>, parts: &Parts) {
     let right = [encoded(parts.header_text().as_bytes()), encoded(parts.claims_text().as_bytes())];
     for (place, name) in ["header", "claims", "signature"].into_iter().enumerate() {
         for (form, change) in FORMS {
-            // Blanks at the end of a header's value do not belong to it (RFC 9110, section 5.5).
+            // Spaces at the end of a header's value do not belong to it (RFC 9110, section 5.5).
             if (name, form) == ("signature", "a blank at the end") {
                 continue;
             }
