@@ -49,9 +49,12 @@ impl Record {
                 code = ExitCode::FAILURE;
             }
         }
-        let Gaps { missing, stale } = Gaps::find(&folder)?;
+        let Gaps { missing, second_hand, stale } = Gaps::find(&folder)?;
         if !missing.is_empty() {
             println!("{} {}", style("Without a recording:").yellow(), missing.join(", "));
+        }
+        if !second_hand.is_empty() {
+            println!("Known from public sources only: {}", second_hand.join(", "));
         }
         for (name, days) in stale {
             println!("{} {name}, {days} days ago", style("Recorded long ago:").yellow());

@@ -14,7 +14,7 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use emulated_tenant::{
     Service,
-    recording::{Answer, Difference, Grade, Normaliser, Outcome, Recording, Request, SCENARIOS, Scenario, leak, today},
+    recording::{Answer, Difference, Grade, Normaliser, Outcome, Recording, Request, SCENARIOS, Scenario, leak},
 };
 use serde_json::Value;
 
@@ -115,16 +115,7 @@ fn write(
     let file = folder.join(format!("{}.json", scenario.name));
     let before = fs::read_to_string(&file).ok().and_then(|text| Recording::from_json(&text).ok());
     let changes = before.map(|before| before.differences(&normal).into_iter().collect());
-    let recording = Recording {
-        source: "cargo dev record".to_owned(),
-        recorded: today(),
-        host: host(url)?,
-        server: normal.server,
-        is_partial: false,
-        status: normal.status,
-        headers: Some(normal.headers),
-        body: Some(normal.body),
-    };
+    let recording = Recording::new(host(url)?, normal);
     if let Some(leak) = leak(&recording, secrets) {
         return Ok(Err(leak));
     }
@@ -147,7 +138,9 @@ fn host(url: &str) -> Result<String> {
 pub struct Gaps {
     /// The scenarios that nobody has recorded.
     pub missing: Vec<&'static str>,
-    /// Those whose recording is old, with its age in days.
+    /// Those of which there is only what others recorded in public.
+    pub second_hand: Vec<&'static str>,
+    /// Those whose recording by this command is old, with its age in days.
     pub stale: Vec<(&'static str, i64)>,
 }
 
@@ -164,8 +157,12 @@ impl Gaps {
                 gaps.missing.push(scenario.name);
                 continue;
             };
-            let age = Recording::from_json(&text).and_then(|recording| recording.age_in_days());
-            let age = age.with_context(|| file.display().to_string())?;
+            let recording = Recording::from_json(&text).with_context(|| file.display().to_string())?;
+            if !recording.is_own() {
+                gaps.second_hand.push(scenario.name);
+                continue;
+            }
+            let age = recording.age_in_days().with_context(|| file.display().to_string())?;
             if age > FRESH_DAYS {
                 gaps.stale.push((scenario.name, age));
             }

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, os::unix::fs::PermissionsExt};
 
-use emulated_tenant::{CertificateFormat, Endpoint, Tenant, TenantOptions};
+use emulated_tenant::{CertificateFormat, Endpoint, Tenant, TenantOptions, recording::NormalAnswer};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -100,7 +100,7 @@ async fn a_tenant_is_recorded_and_then_is_as_before() {
     let report = record(&settings, &folder, true, &nobody_waits).await.unwrap();
     assert!(report.failed.is_empty() && report.lacking.is_empty(), "{report:?}");
     assert!(report.written.iter().all(|(_, changes)| changes.is_none()));
-    assert_eq!(Gaps::find(&folder).unwrap(), Gaps { missing: vec!["graph-throttled"], stale: vec![] });
+    assert_eq!(Gaps::find(&folder).unwrap(), Gaps { missing: vec!["graph-throttled"], ..Gaps::default() });
 
     let texts: String =
         fs::read_dir(&folder).unwrap().map(|file| fs::read_to_string(file.unwrap().path()).unwrap()).collect();
@@ -119,6 +119,22 @@ async fn a_tenant_is_recorded_and_then_is_as_before() {
     let report = record(&settings, &folder, false, &nobody_waits).await.unwrap();
     let changed: Vec<_> = report.written.iter().filter(|(_, changes)| changes.as_deref() != Some(&[])).collect();
     assert!(report.failed.is_empty() && changed.is_empty(), "{changed:?} {:?}", report.failed);
+}
+
+#[test]
+fn only_recordings_that_this_command_can_renew_grow_old() {
+    let folder = tempfile::tempdir().unwrap();
+    let normal = NormalAnswer { status: 200, headers: Vec::new(), body: json!({}), server: None };
+    let recording = Recording::new("graph.microsoft.com".to_owned(), normal);
+    let of_2020 = Recording { recorded: "2020".to_owned(), ..recording };
+    let public = Recording { source: "a public issue".to_owned(), ..of_2020.clone() };
+    for (name, recording) in [("graph-me", of_2020), ("graph-photo", public)] {
+        fs::write(folder.path().join(format!("{name}.json")), recording.to_json().unwrap()).unwrap();
+    }
+    let gaps = Gaps::find(folder.path()).unwrap();
+    assert_eq!(gaps.second_hand, ["graph-photo"]);
+    assert!(matches!(gaps.stale[..], [("graph-me", days)] if days > 2000), "{gaps:?}");
+    assert_eq!(gaps.missing.len(), SCENARIOS.len() - 2);
 }
 
 #[tokio::test]

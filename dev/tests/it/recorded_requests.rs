@@ -1,10 +1,10 @@
 //! What is recorded are the answers to the component's own requests: those of the scenarios are like them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use emulated_tenant::{
     Endpoint, RecordedRequest,
-    recording::{Answer, Registration, Request, Role, SCENARIOS, Subject},
+    recording::{Answer, Request, SCENARIOS, Subject},
 };
 use reqwest::{Client, Method};
 
@@ -22,7 +22,7 @@ async fn scenarios_send_what_the_component_sends() {
     }
     let of_component = shapes(&harness);
     harness.forget();
-    let subject = subject(&harness, token);
+    let subject = Subject::emulated(&harness.application.tenant).unwrap();
     for name in ["metadata-tenant-v2", "keys-tenant-v2", "exchange-cp1", "graph-me", "graph-photo"] {
         let scenario = SCENARIOS.iter().find(|scenario| scenario.name == name).unwrap();
         scenario.run(&subject, &send, &async |_: &str| Ok(())).await.unwrap();
@@ -59,23 +59,6 @@ fn shape(request: &RecordedRequest) -> Shape {
         _ => format!("{name}={value}"),
     });
     (format!("{} {}", request.method, request.path_and_query), headers.collect(), fields.collect())
-}
-
-fn subject(harness: &Harness, token: String) -> Subject {
-    let tenant = &harness.application.tenant;
-    Subject {
-        authority_url: tenant.authority_url().to_owned(),
-        graph_url: tenant.graph_url().to_owned(),
-        tenant_id: tenant.tenant_id().to_owned(),
-        domain: "emulated-tenant.example".to_owned(),
-        registration: Some(Registration {
-            client_id: tenant.client_id().to_owned(),
-            secret: Some(tenant.client_secret()),
-            expired_secret: None,
-        }),
-        vault: None,
-        people: HashMap::from([(Role::Ordinary, token)]),
-    }
 }
 
 async fn send(request: Request) -> anyhow::Result<Answer> {

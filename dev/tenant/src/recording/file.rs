@@ -5,6 +5,11 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::NormalAnswer;
+
+/// The source of the recordings that `cargo dev record` makes.
+const OWN_SOURCE: &str = "cargo dev record";
+
 /// One answer of a real service. What its source does not show is absent, and is not compared.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,6 +37,25 @@ pub struct Recording {
 }
 
 impl Recording {
+    /// What `cargo dev record` writes today of an answer of `host`.
+    pub fn new(host: String, answer: NormalAnswer) -> Self {
+        Self {
+            source: OWN_SOURCE.to_owned(),
+            recorded: utc_date().to_string(),
+            host,
+            server: answer.server,
+            is_partial: false,
+            status: answer.status,
+            headers: Some(answer.headers),
+            body: Some(answer.body),
+        }
+    }
+
+    /// Whether `cargo dev record` made this, and can make it again. The others were taken from public sources.
+    pub fn is_own(&self) -> bool {
+        self.source == OWN_SOURCE
+    }
+
     /// Reads a file.
     ///
     /// # Errors
@@ -59,11 +83,6 @@ impl Recording {
     pub fn to_json(&self) -> Result<String> {
         Ok(serde_json::to_string_pretty(self)? + "\n")
     }
-}
-
-/// The date, as recordings have it.
-pub fn today() -> String {
-    utc_date().to_string()
 }
 
 fn utc_date() -> Date {

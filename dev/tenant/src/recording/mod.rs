@@ -6,6 +6,7 @@
 //! finds what must not be published. `README.md` describes both for readers.
 
 mod compare;
+mod emulated;
 mod file;
 mod json_web_token;
 mod leak;
@@ -16,7 +17,7 @@ mod subject;
 mod text;
 
 pub use compare::Difference;
-pub use file::{Recording, today};
+pub use file::Recording;
 pub use leak::leak;
 pub use normalise::{NormalAnswer, Normaliser};
 pub use scenario::{Answer, Before, Grade, Outcome, Request, Scenario};

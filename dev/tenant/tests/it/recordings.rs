@@ -1,24 +1,20 @@
 //! The emulated tenant answers as the real services were recorded to, but for the differences that have a reason.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::PathBuf,
 };
 
-use emulated_tenant::{
-    CertificateFormat, Tenant,
-    recording::{
-        Answer, Difference, Normaliser, Outcome, Recording, Registration, Request, Role, SCENARIOS, Scenario, Subject,
-        VaultSubject, leak,
-    },
+use emulated_tenant::recording::{
+    Answer, Difference, Normaliser, Outcome, Recording, Request, SCENARIOS, Scenario, Subject, leak,
 };
 use http::Method;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
-use crate::client::{start, token, try_send};
+use crate::client::{start, try_send};
 
 #[tokio::test]
 async fn the_emulated_tenant_answers_as_recorded() {
@@ -179,7 +175,7 @@ impl Answers {
 
     async fn ask() -> Self {
         let tenant = start().await;
-        let subject = subject(&tenant);
+        let subject = Subject::emulated(&tenant).unwrap();
         let mut secrets = subject.secrets();
         secrets.extend([subject.tenant_id.clone(), subject.domain.clone()]);
         let mut by_name = BTreeMap::new();
@@ -211,55 +207,8 @@ async fn send(request: Request) -> anyhow::Result<Answer> {
     Ok(Answer { status: answer.status.as_u16(), headers: headers.collect(), body: answer.body.to_vec() })
 }
 
-fn subject(tenant: &Tenant) -> Subject {
-    tenant.set_vault_secret("disabled", "a secret of the vault");
-    tenant.disable_vault_secret("disabled");
-    tenant.set_vault_certificate("certificate", "a secret of the vault", CertificateFormat::Pkcs12);
-    let reader = tenant.vault_identity();
-    let named = |name: &str| token(tenant, name, |_| ());
-    Subject {
-        authority_url: tenant.authority_url().to_owned(),
-        graph_url: tenant.graph_url().to_owned(),
-        tenant_id: tenant.tenant_id().to_owned(),
-        domain: "emulated-tenant.example".to_owned(),
-        registration: Some(Registration {
-            client_id: tenant.client_id().to_owned(),
-            secret: Some(tenant.client_secret()),
-            expired_secret: Some(tenant.add_expired_client_secret()),
-        }),
-        vault: Some(VaultSubject {
-            url: tenant.vault_url().to_owned(),
-            reader: Some((reader.client_id, reader.client_secret)),
-            secret: Some("clientsecret".to_owned()),
-            disabled: Some("disabled".to_owned()),
-            certificate: Some("certificate".to_owned()),
-        }),
-        people: HashMap::from([
-            (Role::Ordinary, named("ada")),
-            (Role::WithoutPhoto, named("pia")),
-            (Role::Expired, token(tenant, "ada", |plan| plan.expire())),
-            (Role::Personal, named("paula")),
-            (Role::Blocked, named("blake")),
-            (Role::SecondFactor, named("mona")),
-            (Role::SignedOut, named("rex")),
-            (Role::Elsewhere, named("cleo")),
-            (Role::Throttled, named("gil")),
-        ]),
-    }
-}
-
 fn recording_of(normaliser: &Normaliser, answer: &Answer) -> Recording {
-    let normal = normaliser.answer(answer);
-    Recording {
-        source: "a test".to_owned(),
-        recorded: "2026-01-31".to_owned(),
-        host: "127.0.0.1".to_owned(),
-        server: normal.server,
-        is_partial: false,
-        status: normal.status,
-        headers: Some(normal.headers),
-        body: Some(normal.body),
-    }
+    Recording::new("127.0.0.1".to_owned(), normaliser.answer(answer))
 }
 
 fn folder() -> PathBuf {
