@@ -25,7 +25,7 @@ pub(super) enum Subject {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Reuse {
-    /// As the README recommends.
+    /// As `docs/performance.md` recommends.
     LongLived,
     /// As Spin does unless told otherwise.
     Default,

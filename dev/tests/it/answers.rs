@@ -1,4 +1,4 @@
-//! The errors table of the README, row by row: whole answers, as the emulated tenant's people provoke them.
+//! The table of `docs/errors.md`, row by row: whole answers, as the emulated tenant's people provoke them.
 //!
 //! The rows that only a broken service provokes are in `outages`.
 
@@ -15,7 +15,7 @@ use reqwest::Method;
 use crate::harness::Harness;
 
 #[test]
-fn each_row_of_the_readme_has_a_whole_answer_here() {
+fn each_documented_code_has_a_whole_answer_here() {
     let snapshots = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/snapshots");
     let mut answered: BTreeMap<String, BTreeSet<u16>> = BTreeMap::new();
     for file in fs::read_dir(snapshots).unwrap() {
@@ -30,8 +30,8 @@ fn each_row_of_the_readme_has_a_whole_answer_here() {
 
 /// The table's statuses by code.
 fn documented() -> BTreeMap<String, BTreeSet<u16>> {
-    let readme = fs::read_to_string(workspace::root().join("README.md")).unwrap();
-    let (_, table) = readme.split_once("\n## Errors\n").unwrap();
+    let page = fs::read_to_string(workspace::root().join("docs/errors.md")).unwrap();
+    let (_, table) = page.split_once("\n## Codes\n").unwrap();
     let (table, _) = table.split_once("\n## ").unwrap();
     let mut documented: BTreeMap<String, BTreeSet<u16>> = BTreeMap::new();
     for row in table.lines().filter(|line| line.starts_with("| ")).skip(1) {
