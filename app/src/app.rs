@@ -7,19 +7,19 @@ use http::{HeaderMap, HeaderValue, Method, Response, header};
 use uuid::{Builder, Uuid};
 
 use crate::{
-    callback,
-    cookies::Cookies,
     failure::Failure,
-    failure_page::FailurePage,
     home,
     host::Host,
     instance::Instance,
     log_line::{RequestNotes, Served},
-    pages::{FailureTemplate, Layout},
-    photo, response,
-    session::Session,
+    pages::{FailureTemplate, Layout, failure_page::FailurePage, response},
+    photo,
+    session::{Session, cookies::Cookies},
     settings::Settings,
-    sign_in::{PendingSignIn, Prompt, SignInRequest},
+    sign_in::{
+        callback,
+        pending::{PendingSignIn, Prompt, SignInRequest},
+    },
     sign_out,
 };
 

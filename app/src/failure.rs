@@ -3,10 +3,11 @@
 //! What the person is told of each stands in `failure_page`; what the operator is told is [`Failure::cause`].
 
 use crate::{
-    api_call::ApiFault,
-    api_problem::ApiProblem,
-    code_redemption::RedemptionFault,
-    entra_refusal::{EntraRefusal, Meaning},
+    api::{call::ApiFault, problem::ApiProblem},
+    entra::{
+        redemption::RedemptionFault,
+        refusal::{EntraRefusal, Meaning},
+    },
     host::SendFault,
     settings::SettingsFaults,
 };

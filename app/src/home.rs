@@ -4,18 +4,18 @@ use bytes::Bytes;
 use http::Response;
 
 use crate::{
-    api_call::{self, ApiFault, ApiProfile},
-    api_problem::ApiProblem,
+    api::{
+        call::{self, ApiFault, ApiProfile},
+        problem::ApiProblem,
+    },
     app::Context,
     failure::Failure,
     host::Host,
-    journey::Journey,
-    pages::{ProfilePage, Welcome},
-    profile_card::ProfileCard,
-    response,
+    pages::{
+        ProfilePage, Welcome, journey::Journey, profile_card::ProfileCard, response, token_claims::ExplainedToken,
+    },
     session::Session,
-    sign_in::{PendingSignIn, SignInRequest},
-    token_claims::ExplainedToken,
+    sign_in::pending::{PendingSignIn, SignInRequest},
 };
 
 /// The longest claims that go into the address of Entra's page: the API sends none longer.
@@ -41,7 +41,7 @@ pub async fn answer<H: Host>(context: &Context<'_, H>) -> Result<Response<Bytes>
         return Err(Failure::SessionOver);
     }
     let started = context.host.elapsed();
-    let profile = api_call::profile(context.host, &context.settings, &session.access_token, context.request_id).await;
+    let profile = call::profile(context.host, &context.settings, &session.access_token, context.request_id).await;
     context.notes.api_answered_in(context.host.elapsed().saturating_sub(started));
     match profile {
         Ok(profile) => succeeded(context, session, &profile),

@@ -6,7 +6,7 @@ use std::{cell::RefCell, rc::Rc};
 use crate::{
     host::{Host, UnixTime},
     settings::{Settings, SettingsFaults},
-    used_sign_ins::UsedSignIns,
+    sign_in::used_sign_ins::UsedSignIns,
 };
 
 /// How long settings are used before the variables are read again. Reading them costs a call to the host for each.

@@ -9,7 +9,7 @@ use http::StatusCode;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::{api_call::ApiFault, failure::Failure, host::Host};
+use crate::{api::call::ApiFault, failure::Failure, host::Host};
 
 /// What is noted about a request while it is served.
 #[derive(Debug, Default)]

@@ -7,8 +7,12 @@ use bytes::Bytes;
 use http::{HeaderMap, Response, header};
 
 use crate::{
-    app::Context, cookies::SealedCookie, failure::Failure, host::Host, pages::SignedOut, response, session::Session,
-    web_origin::WebOrigin,
+    app::Context,
+    failure::Failure,
+    host::Host,
+    pages::{SignedOut, response},
+    session::{Session, cookies::SealedCookie},
+    settings::web_origin::WebOrigin,
 };
 
 /// That this browser's session was ended here, until the person is back from Entra. If that takes longer than a quarter
@@ -60,7 +64,7 @@ mod tests {
     use http::{HeaderMap, HeaderName, HeaderValue};
 
     use super::is_of_this_app;
-    use crate::web_origin::WebOrigin;
+    use crate::settings::web_origin::WebOrigin;
 
     #[test]
     fn only_pages_of_this_app_may_ask() {

@@ -11,9 +11,9 @@ use futures::executor::block_on;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use profile_app::{
     app::{RequestHead, answer},
-    cookies::{Cookies, SealedCookie},
     host::{self, Limits, SendFault, StoreFault, UnixTime, VariableUnavailable},
     instance::Instance,
+    session::cookies::{Cookies, SealedCookie},
     settings::Settings,
 };
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use futures::{executor::block_on, future::join};
 use http::{Method, Response};
-use profile_app::{host::SendFault, settings::Settings, used_sign_ins::UsedSignIns};
+use profile_app::{host::SendFault, settings::Settings, sign_in::used_sign_ins::UsedSignIns};
 
 use crate::scripted_host::{SESSION_SECRET, World};
 

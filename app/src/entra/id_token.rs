@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::{host::UnixTime, jwt_claims::unverified_claims, settings::Settings};
+use crate::{entra::jwt_claims::unverified_claims, host::UnixTime, settings::Settings};
 
 /// How far Entra's clock and this machine's may be apart.
 const CLOCK_SKEW_SECONDS: u64 = 300;

@@ -1,7 +1,11 @@
 //! Pages about an API that gave no profile.
 
 use super::{FailurePage, unreachable_service};
-use crate::{api_call::ApiFault, api_problem::ApiProblem, settings::Settings, words::span};
+use crate::{
+    api::{call::ApiFault, problem::ApiProblem},
+    pages::words::span,
+    settings::Settings,
+};
 
 pub(super) fn no_profile(fault: &ApiFault, settings: Option<&Settings>) -> FailurePage {
     match fault {

@@ -4,7 +4,7 @@ use askama::Template;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 
-use crate::{failure::Failure, initials::Initials, settings::Settings};
+use crate::{failure::Failure, pages::initials::Initials, settings::Settings};
 
 /// How long a browser keeps the style sheet and the icon without asking.
 const ASSET_CACHING: &str = "public, max-age=300";

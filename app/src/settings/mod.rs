@@ -1,5 +1,7 @@
 //! Component variables to settings, every fault at once.
 
+pub mod web_origin;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
@@ -13,7 +15,7 @@ use uuid::Uuid;
 use crate::{
     host::{Host, VariableUnavailable},
     secret::Secret,
-    web_origin::WebOrigin,
+    settings::web_origin::WebOrigin,
 };
 
 /// The names of the variables, as the component has them, all of which `spin.toml` gives to it.

@@ -5,7 +5,7 @@ use std::{borrow::Cow, cell::RefCell, time::Duration};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderMap, HeaderValue, header};
 
-use crate::{host::Host, sealed, settings::Settings};
+use crate::{host::Host, session::sealed, settings::Settings};
 
 /// Characters of a cookie's value. A browser keeps 4096 bytes a cookie, name and attributes included (RFC 6265 section
 /// 6.1 asks for no more); what is longer is continued in numbered cookies, never cut.

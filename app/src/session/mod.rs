@@ -1,14 +1,17 @@
 //! Who is signed in, and with which token. All of it is in the browser's cookie; the app itself remembers nobody.
 
+pub mod cookies;
+pub mod sealed;
+
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    cookies::{Cookies, SealedCookie, TooLarge},
     host::{Host, UnixTime},
     secret::Secret,
+    session::cookies::{Cookies, SealedCookie, TooLarge},
     settings::Settings,
 };
 

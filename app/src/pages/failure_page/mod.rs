@@ -1,13 +1,13 @@
 //! The one table of failures: what the person is told of each, and what they can do.
 
-mod api;
-mod sign_in;
+mod api_failures;
+mod sign_in_failures;
 
 use http::StatusCode;
 
 use crate::{
-    api_problem::ApiProblem,
-    entra_refusal::{EntraRefusal, Meaning},
+    api::problem::ApiProblem,
+    entra::refusal::{EntraRefusal, Meaning},
     failure::Failure,
     host::SendFault,
     settings::Settings,
@@ -86,9 +86,9 @@ impl FailurePage {
             )
             .advise("Use the button “Sign out” at the top of this app’s pages.")
             .act("Go to the first page", "/"),
-            Failure::SignInOver => sign_in::over(settings),
-            Failure::SignInRefused(refusal) => sign_in::refused(refusal),
-            Failure::Redemption(fault) => sign_in::not_redeemed(fault),
+            Failure::SignInOver => sign_in_failures::over(settings),
+            Failure::SignInRefused(refusal) => sign_in_failures::refused(refusal),
+            Failure::Redemption(fault) => sign_in_failures::not_redeemed(fault),
             Failure::TokenTooLong => Self::new(
                 502,
                 "Your token is too long",
@@ -106,7 +106,7 @@ impl FailurePage {
                  asking you.",
             )
             .act("Sign in again", "/sign-in"),
-            Failure::Api(fault) => api::no_profile(fault, settings),
+            Failure::Api(fault) => api_failures::no_profile(fault, settings),
             Failure::ChallengeRepeated(problem) => Self::new(
                 403,
                 "Entra keeps asking for more",
@@ -209,7 +209,11 @@ fn unreachable_service(
 #[cfg(test)]
 mod tests {
     use super::FailurePage;
-    use crate::{api_call::ApiFault, api_problem::ApiProblem, failure::Failure, settings::tests::with};
+    use crate::{
+        api::{call::ApiFault, problem::ApiProblem},
+        failure::Failure,
+        settings::tests::with,
+    };
 
     #[test]
     fn a_link_from_the_api_is_shown_only_if_it_leads_to_entra() {

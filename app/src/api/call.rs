@@ -8,10 +8,12 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::{
-    api_problem::ApiProblem,
+    api::{
+        problem::ApiProblem,
+        server_timing::{Timing, timings},
+    },
     host::{Host, Limits, SendFault},
     secret::Secret,
-    server_timing::{Timing, timings},
     settings::Settings,
 };
 

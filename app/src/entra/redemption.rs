@@ -10,13 +10,15 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
-    entra_refusal::EntraRefusal,
+    entra::{
+        id_token::{self, IdTokenFault},
+        refusal::EntraRefusal,
+    },
     host::{Host, Limits, SendFault},
-    id_token::{self, IdTokenFault},
     secret::Secret,
     session::Session,
     settings::Settings,
-    sign_in::PendingSignIn,
+    sign_in::pending::PendingSignIn,
 };
 
 /// An answer holds two tokens of a few kB each.

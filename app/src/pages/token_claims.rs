@@ -7,9 +7,9 @@
 use serde_json::{Map, Value};
 
 use crate::{
+    entra::jwt_claims::unverified_claims,
     host::UnixTime,
-    jwt_claims::unverified_claims,
-    words::{date, relative},
+    pages::words::{date, relative},
 };
 
 /// A claim and what it means.

@@ -1,9 +1,19 @@
 //! The pages, each a template in `templates/` and what stands on it. Askama escapes every value.
 
+pub mod failure_page;
+pub mod initials;
+pub mod journey;
+pub mod profile_card;
+pub mod response;
+pub mod token_claims;
+pub mod words;
+
 use askama::Template;
 use uuid::Uuid;
 
-use crate::{failure_page::FailurePage, journey::Journey, profile_card::ProfileCard, token_claims::ExplainedToken};
+use crate::pages::{
+    failure_page::FailurePage, journey::Journey, profile_card::ProfileCard, token_claims::ExplainedToken,
+};
 
 /// What all pages show.
 #[derive(Debug)]

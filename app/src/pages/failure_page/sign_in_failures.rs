@@ -2,8 +2,10 @@
 
 use super::{FailurePage, unreachable_service};
 use crate::{
-    code_redemption::RedemptionFault,
-    entra_refusal::{EntraRefusal, Meaning},
+    entra::{
+        redemption::RedemptionFault,
+        refusal::{EntraRefusal, Meaning},
+    },
     settings::Settings,
 };
 

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    cookies::{Cookies, SealedCookie, TooLarge},
     host::{Host, UnixTime},
     secret::Secret,
+    session::cookies::{Cookies, SealedCookie, TooLarge},
     settings::Settings,
 };
 

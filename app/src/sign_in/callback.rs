@@ -4,8 +4,12 @@ use bytes::Bytes;
 use http::Response;
 
 use crate::{
-    app::Context, code_redemption::redeem, entra_refusal::EntraRefusal, failure::Failure, host::Host, response,
-    sign_in::PendingSignIn, used_sign_ins::UsedSignIns,
+    app::Context,
+    entra::{redemption::redeem, refusal::EntraRefusal},
+    failure::Failure,
+    host::Host,
+    pages::response,
+    sign_in::{pending::PendingSignIn, used_sign_ins::UsedSignIns},
 };
 
 /// Makes a session of what the person brings back, and sends them to the first page, out of an address that holds a code.
@@ -70,7 +74,7 @@ fn one(query: &str, name: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::AuthorizationResponse;
-    use crate::entra_refusal::Meaning;
+    use crate::entra::refusal::Meaning;
 
     #[test]
     fn a_response_holds_a_state_and_either_a_code_or_an_error() {

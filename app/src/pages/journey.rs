@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use crate::{
-    api_call::ApiProfile,
+    api::{call::ApiProfile, server_timing::Timing},
     host::UnixTime,
-    server_timing::Timing,
+    pages::words::{ago, milliseconds},
     session::Session,
-    words::{ago, milliseconds},
 };
 
 /// The way, step by step.
@@ -133,7 +132,12 @@ mod tests {
     use serde_json::Map;
 
     use super::Journey;
-    use crate::{api_call::ApiProfile, host::UnixTime, secret::Secret, server_timing::Timing, session::Session};
+    use crate::{
+        api::{call::ApiProfile, server_timing::Timing},
+        host::UnixTime,
+        secret::Secret,
+        session::Session,
+    };
 
     fn journey(timings: &[(&str, Option<&str>, f64)], challenge_met: bool) -> Journey {
         let session = Session {

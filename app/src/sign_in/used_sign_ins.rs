@@ -14,9 +14,10 @@ use std::{cell::RefCell, time::Duration};
 
 use crate::{
     host::{Host, StoreFault, UnixTime},
-    log_line, sealed,
+    log_line,
+    session::sealed,
     settings::Settings,
-    sign_in,
+    sign_in::pending,
 };
 
 /// How many sign-ins an instance remembers, the last ones: some kB, and more than one finishes in a quarter of an hour
@@ -83,7 +84,7 @@ struct Marks(Vec<(Mark, UnixTime)>);
 impl Marks {
     /// Adds a sign-in, unless it is among them. Those that have expired make room, then the earliest.
     fn add(&mut self, mark: Mark, now: UnixTime, most: usize) -> bool {
-        self.0.retain(|(_, used_at)| now.since(*used_at) < sign_in::LIFETIME.as_secs());
+        self.0.retain(|(_, used_at)| now.since(*used_at) < pending::LIFETIME.as_secs());
         if self.0.iter().any(|(own, _)| *own == mark) {
             return false;
         }
