@@ -11,7 +11,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use emulated_tenant::{RecordedRequest, Tenant};
+use emulated_tenant::{LoggedRequest, Tenant};
 use redis::AsyncCommands as _;
 use tempfile::TempDir;
 
@@ -89,7 +89,7 @@ impl Evidence {
     }
 
     /// Notes the tokens and secrets in what upstreams were sent.
-    pub(super) fn upstream(&self, requests: &[RecordedRequest]) {
+    pub(super) fn upstream(&self, requests: &[LoggedRequest]) {
         self.secrets(|secrets| {
             for request in requests {
                 if let Some(token) = request.header("authorization").and_then(|value| value.strip_prefix("Bearer ")) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
-use emulated_tenant::recording::{Answer, Request};
+use emulated_tenant::recording::{ScenarioRequest, ScenarioResponse};
 use http::{Method, header::CONTENT_LENGTH};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_rustls::HttpsConnector;
@@ -34,7 +34,7 @@ impl Client {
         Ok(Self(HyperClient::builder(TokioExecutor::new()).build(connector)))
     }
 
-    pub(super) async fn send(&self, request: Request) -> Result<Answer> {
+    pub(super) async fn send(&self, request: ScenarioRequest) -> Result<ScenarioResponse> {
         let place = place(&request.url);
         let exchange = async {
             let mut builder = http::Request::builder().uri(&request.url);
@@ -54,7 +54,7 @@ impl Client {
             let headers = head.headers.iter();
             let headers =
                 headers.map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into()));
-            Ok::<_, anyhow::Error>(Answer {
+            Ok::<_, anyhow::Error>(ScenarioResponse {
                 status: head.status.as_u16(),
                 headers: headers.collect(),
                 body: body.to_bytes().to_vec(),

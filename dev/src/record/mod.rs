@@ -14,7 +14,9 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use emulated_tenant::{
     Service,
-    recording::{Answer, Difference, Grade, Normaliser, Outcome, Recording, Request, SCENARIOS, Scenario, leak},
+    recording::{
+        Difference, Grade, Normaliser, Outcome, Recording, SCENARIOS, Scenario, ScenarioRequest, ScenarioResponse, leak,
+    },
 };
 use serde_json::Value;
 
@@ -53,20 +55,20 @@ pub async fn record(
     wait: &impl AsyncFn(&str) -> Result<()>,
 ) -> Result<Report> {
     let client = Client::new()?;
-    let send = async |request: Request| client.send(request).await;
+    let send = async |request: ScenarioRequest| client.send(request).await;
     expect_own_domain(settings, &client).await?;
-    let subject = settings.subject().await?;
-    let normaliser = Normaliser::new(&subject);
-    let mut secrets = subject.secrets();
+    let target = settings.target().await?;
+    let normaliser = Normaliser::new(&target);
+    let mut secrets = target.secrets();
     secrets.extend([settings.tenant_id.clone(), settings.domain.clone()]);
 
     let mut report = Report::default();
     for scenario in SCENARIOS.iter().filter(|scenario| is_wanted(scenario.grade, with_disruptive)) {
-        match scenario.run(&subject, &send, wait).await {
+        match scenario.run(&target, &send, wait).await {
             Ok(Outcome::Lacks(what)) => report.lacking.push((scenario.name, what)),
-            Ok(Outcome::Answered { answer, tokens, url }) => {
+            Ok(Outcome::Answered { response, tokens, url }) => {
                 let known = [secrets.as_slice(), tokens.as_slice()].concat();
-                match write(scenario, &normaliser, &answer, &url, &known, folder)? {
+                match write(scenario, &normaliser, &response, &url, &known, folder)? {
                     Ok(changes) => report.written.push((scenario.name, changes)),
                     Err(leak) => report.failed.push((scenario.name, format!("not written, since {leak}"))),
                 }
@@ -79,7 +81,7 @@ pub async fn record(
 
 const fn is_wanted(grade: Grade, with_disruptive: bool) -> bool {
     match grade {
-        Grade::Anonymous | Grade::Registration | Grade::People => true,
+        Grade::Anonymous | Grade::TargetApi | Grade::People => true,
         Grade::Disruptive => with_disruptive,
         Grade::Chance => false,
     }
@@ -89,9 +91,9 @@ const fn is_wanted(grade: Grade, with_disruptive: bool) -> bool {
 async fn expect_own_domain(settings: &Settings, client: &Client) -> Result<()> {
     let Settings { domain, tenant_id, .. } = settings;
     let url = format!("{}/{domain}/v2.0/.well-known/openid-configuration", settings.authority_host);
-    let request = Request { service: Service::Entra, url, headers: Vec::new(), form: None };
-    let answer = client.send(request).await?;
-    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let request = ScenarioRequest { service: Service::Entra, url, headers: Vec::new(), form: None };
+    let response = client.send(request).await?;
+    let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
     let Some(issuer) = body.get("issuer").and_then(Value::as_str) else {
         bail!("{} knows no directory with the domain {domain:?}; nothing else was sent", settings.authority_host);
     };
@@ -106,12 +108,12 @@ async fn expect_own_domain(settings: &Settings, client: &Client) -> Result<()> {
 fn write(
     scenario: &Scenario,
     normaliser: &Normaliser,
-    answer: &Answer,
+    response: &ScenarioResponse,
     url: &str,
     secrets: &[String],
     folder: &Path,
 ) -> Result<Result<Option<Vec<Difference>>, String>> {
-    let normal = normaliser.answer(answer);
+    let normal = normaliser.normalise(response);
     let file = folder.join(format!("{}.json", scenario.name));
     let before = fs::read_to_string(&file).ok().and_then(|text| Recording::from_json(&text).ok());
     let changes = before.map(|before| before.differences(&normal).into_iter().collect());

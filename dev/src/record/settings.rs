@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use emulated_tenant::recording::{Registration, Role, Subject, VaultSubject};
+use emulated_tenant::recording::{Role, TargetApi, TargetTenant, TargetVault};
 use serde::Deserialize;
 use url::{Host, Url};
 use uuid::Uuid;
@@ -143,7 +143,7 @@ impl Settings {
     }
 
     /// The tenant as the scenarios know it, with a token of each person.
-    pub(super) async fn subject(&self) -> Result<Subject> {
+    pub(super) async fn target(&self) -> Result<TargetTenant> {
         let scope = match (&self.scope, &self.client_id) {
             (Some(scope), _) => scope.clone(),
             (None, Some(client_id)) => format!("api://{client_id}/user_impersonation"),
@@ -161,17 +161,17 @@ impl Settings {
             }
         }
         people.extend(self.environment.expired_token.clone().map(|token| (Role::Expired, token)));
-        Ok(Subject {
+        Ok(TargetTenant {
             authority_url: self.authority_host.clone(),
             graph_url: self.graph_url.clone(),
             tenant_id: self.tenant_id.clone(),
             domain: self.domain.clone(),
-            registration: self.client_id.clone().map(|client_id| Registration {
+            registration: self.client_id.clone().map(|client_id| TargetApi {
                 client_id,
                 secret: self.environment.client_secret.clone(),
                 expired_secret: self.environment.expired_client_secret.clone(),
             }),
-            vault: self.vault.as_ref().map(|vault| VaultSubject {
+            vault: self.vault.as_ref().map(|vault| TargetVault {
                 url: vault.url.clone(),
                 reader: self.vault_reader(vault),
                 secret: vault.secret.clone(),

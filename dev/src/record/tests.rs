@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, os::unix::fs::PermissionsExt};
 
-use emulated_tenant::{CertificateFormat, Endpoint, Tenant, TenantOptions, recording::NormalAnswer};
+use emulated_tenant::{CertificateFormat, Endpoint, Tenant, TenantOptions, recording::NormalResponse};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -124,7 +124,7 @@ async fn a_tenant_is_recorded_and_then_is_as_before() {
 #[test]
 fn only_recordings_that_this_command_can_renew_grow_old() {
     let folder = tempfile::tempdir().unwrap();
-    let normal = NormalAnswer { status: 200, headers: Vec::new(), body: json!({}), server: None };
+    let normal = NormalResponse { status: 200, headers: Vec::new(), body: json!({}), server: None };
     let recording = Recording::new("graph.microsoft.com".to_owned(), normal);
     let of_2020 = Recording { recorded: "2020".to_owned(), ..recording };
     let public = Recording { source: "a public issue".to_owned(), ..of_2020.clone() };

@@ -27,49 +27,36 @@
 //! fault dialled for its endpoint if any, else answered by its service (`entra`, `graph`,
 //! `key_vault`), each of which reads the same directory of people, applications and keys.
 
-mod application;
-mod browser_sessions;
-mod certificate;
-mod claims_request;
-mod connection;
-mod connection_faults;
-mod consents;
-mod directory;
-mod entra;
-mod faults;
-mod forgery;
-mod grants;
-mod graph;
-mod graph_token;
-mod http2_frames;
-mod journal;
-mod jwt;
-mod key_vault;
-mod people;
-mod person;
-mod proof_key;
 mod random;
-pub mod recording;
-mod redirect_uri;
-mod server;
-mod sessions;
-mod signing;
-mod signing_key;
-mod tenant;
 mod time;
-mod tls;
-mod token_plan;
-mod variety;
+
+mod endpoint;
+mod jwt;
 mod wire;
 
-pub use certificate::ClientCertificate;
-pub use connection_faults::ConnectionFault;
-pub use faults::{Fault, Faults, ResetCode};
-pub use forgery::{Forger, Forgery};
-pub use http2_frames::EndlessFrames;
-pub use journal::{Endpoint, RecordedRequest, Service};
-pub use key_vault::CertificateFormat;
-pub use person::Person;
-pub use signing::Signing;
+mod claims_request;
+mod variety;
+
+mod directory;
+
+mod tokens;
+
+mod entra;
+mod graph;
+mod key_vault;
+
+mod server;
+
+mod tenant;
+
+pub mod recording;
+
+pub use directory::{certificate::ClientCertificate, person::Person, vault::CertificateFormat};
+pub use endpoint::{Endpoint, Service};
+pub use server::{
+    ConnectionFault, EndlessFrames, ResetCode,
+    faults::{Fault, Faults},
+    request_log::LoggedRequest,
+};
 pub use tenant::{ClientCredentials, Tenant, TenantOptions, Wire};
-pub use token_plan::TokenPlan;
+pub use tokens::{Forger, Forgery, Signing, TokenPlan};

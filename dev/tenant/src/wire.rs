@@ -9,7 +9,7 @@ use hyper::body::{Bytes, Frame};
 use serde_json::Value;
 
 /// The body of an answer. Its error ends the stream, or without HTTP/2 the connection, in the middle of the body.
-pub(crate) type Body = UnsyncBoxBody<Bytes, Broken>;
+pub(crate) type ResponseBody = UnsyncBoxBody<Bytes, Broken>;
 
 /// There is no answer, or no more of it. hyper ends a stream of HTTP/2 by the code of the source, if there is one.
 #[derive(Debug)]
@@ -38,14 +38,14 @@ impl error::Error for Broken {
 }
 
 /// A request that has been received whole.
-pub(crate) struct Incoming {
+pub(crate) struct IncomingRequest {
     pub(crate) method: Method,
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
 
-impl Incoming {
+impl IncomingRequest {
     /// The path without its leading slash, cut at each further slash.
     pub(crate) fn path_segments(&self) -> Vec<&str> {
         self.uri.path().trim_start_matches('/').split('/').collect()
@@ -83,7 +83,11 @@ fn decode_pairs(text: &[u8]) -> Vec<(String, String)> {
 }
 
 /// An answer whose body has a known length.
-pub(crate) fn answer(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response<Body> {
+pub(crate) fn response(
+    status: StatusCode,
+    content_type: &'static str,
+    body: impl Into<Bytes>,
+) -> Response<ResponseBody> {
     let mut response = Response::new(Full::new(body.into()).map_err(|never| match never {}).boxed_unsync());
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
@@ -91,18 +95,18 @@ pub(crate) fn answer(status: StatusCode, content_type: &'static str, body: impl 
 }
 
 /// A JSON answer whose body has a known length.
-pub(crate) fn json_answer(status: StatusCode, body: &Value) -> Response<Body> {
-    answer(status, "application/json; charset=utf-8", body.to_string())
+pub(crate) fn json_response(status: StatusCode, body: &Value) -> Response<ResponseBody> {
+    response(status, "application/json; charset=utf-8", body.to_string())
 }
 
 /// Sends the body in chunks of unknown total length.
-pub(crate) fn chunked(body: impl Into<Bytes>) -> Body {
+pub(crate) fn chunked(body: impl Into<Bytes>) -> ResponseBody {
     let frame = Ok(Frame::data(body.into()));
     StreamBody::new(futures_util::stream::iter([frame])).boxed_unsync()
 }
 
 /// Sets a header. A value that no header can hold is left out: every caller passes visible ASCII.
-pub(crate) fn set_header(response: &mut Response<Body>, name: HeaderName, value: &str) {
+pub(crate) fn set_header(response: &mut Response<ResponseBody>, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         response.headers_mut().insert(name, value);
     }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use emulated_tenant::{
-    Endpoint, RecordedRequest,
-    recording::{Answer, Request, SCENARIOS, Subject},
+    Endpoint, LoggedRequest,
+    recording::{SCENARIOS, ScenarioRequest, ScenarioResponse, TargetTenant},
 };
 use reqwest::{Client, Method};
 
@@ -22,10 +22,10 @@ async fn scenarios_send_what_the_component_sends() {
     }
     let of_component = shapes(&harness);
     harness.forget();
-    let subject = Subject::emulated(&harness.application.tenant).unwrap();
+    let target = TargetTenant::emulated(&harness.application.tenant).unwrap();
     for name in ["metadata-tenant-v2", "keys-tenant-v2", "exchange-cp1", "graph-me", "graph-photo"] {
         let scenario = SCENARIOS.iter().find(|scenario| scenario.name == name).unwrap();
-        scenario.run(&subject, &send, &async |_: &str| Ok(())).await.unwrap();
+        scenario.run(&target, &send, &async |_: &str| Ok(())).await.unwrap();
     }
     let of_scenarios = shapes(&harness);
     assert_eq!(of_scenarios.len(), 5, "{of_scenarios:#?}");
@@ -46,7 +46,7 @@ fn shapes(harness: &Harness) -> BTreeMap<String, Shape> {
     own.map(|request| (format!("{:?}", request.endpoint), shape(request))).collect()
 }
 
-fn shape(request: &RecordedRequest) -> Shape {
+fn shape(request: &LoggedRequest) -> Shape {
     let headers = request.headers.iter().filter(|(name, _)| !OF_THE_CONNECTION.contains(&name.as_str()));
     let headers = headers.map(|(name, value)| match name.as_str() {
         "accept" | "accept-encoding" | "content-type" | "return-client-request-id" | "x-anchormailbox" => {
@@ -61,7 +61,7 @@ fn shape(request: &RecordedRequest) -> Shape {
     (format!("{} {}", request.method, request.path_and_query), headers.collect(), fields.collect())
 }
 
-async fn send(request: Request) -> anyhow::Result<Answer> {
+async fn send(request: ScenarioRequest) -> anyhow::Result<ScenarioResponse> {
     let client = Client::builder().no_proxy().build()?;
     let mut sent = match &request.form {
         None => client.get(&request.url),
@@ -73,5 +73,9 @@ async fn send(request: Request) -> anyhow::Result<Answer> {
         sent = sent.header(name, value);
     }
     let response = sent.send().await?;
-    Ok(Answer { status: response.status().as_u16(), headers: Vec::new(), body: response.bytes().await?.to_vec() })
+    Ok(ScenarioResponse {
+        status: response.status().as_u16(),
+        headers: Vec::new(),
+        body: response.bytes().await?.to_vec(),
+    })
 }

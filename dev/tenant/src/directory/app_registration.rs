@@ -4,10 +4,11 @@ use anyhow::Result;
 use parking_lot::RwLock;
 use url::Url;
 
-use crate::{certificate::RegisteredCertificate, random, redirect_uri::RedirectUri};
+use super::{certificate::RegisteredCertificate, redirect_uri::RedirectUri};
+use crate::random;
 
 /// A client registered in the directory.
-pub(crate) struct Application {
+pub(crate) struct AppRegistration {
     pub(crate) client_id: String,
     pub(crate) display_name: &'static str,
     pub(crate) platform: Platform,
@@ -40,7 +41,7 @@ pub(crate) enum SecretCheck {
     Expired,
 }
 
-impl Application {
+impl AppRegistration {
     pub(crate) fn register(display_name: &'static str, platform: Platform) -> Self {
         let credentials =
             Credentials { secret: random::client_secret(), expired_secrets: Vec::new(), certificates: Vec::new() };

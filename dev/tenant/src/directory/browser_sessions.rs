@@ -4,7 +4,8 @@ use std::{collections::HashMap, sync::Arc};
 
 use parking_lot::Mutex;
 
-use crate::{person::Person, random};
+use super::person::Person;
+use crate::random;
 
 /// One person signed in in one browser.
 #[derive(Clone)]

@@ -15,11 +15,10 @@ use x509_cert::{
     },
 };
 
+use super::signing_key::SigningKey;
 use crate::{
     jwt::{self, object},
-    random,
-    signing_key::SigningKey,
-    time,
+    random, time,
 };
 
 /// A new client certificate with its private key.

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use parking_lot::RwLock;
 
-use crate::{
-    application::Application,
+use super::{
+    app_registration::AppRegistration,
     person::{ExchangeRule, Person},
 };
 
@@ -27,7 +27,7 @@ struct Consent {
 
 impl Consents {
     /// Records that the person, or the administrator of the directory, with the id `given_by` agreed.
-    pub(crate) fn give(&self, client: &Application, permission: &str, given_by: &str) {
+    pub(crate) fn give(&self, client: &AppRegistration, permission: &str, given_by: &str) {
         self.0.write().insert(Consent {
             client_id: client.client_id.clone(),
             permission: permission.to_owned(),
@@ -36,7 +36,7 @@ impl Consents {
     }
 
     /// Whether `client` may use `permission` on behalf of `person`.
-    pub(crate) fn covers(&self, client: &Application, permission: &str, person: &Person) -> bool {
+    pub(crate) fn covers(&self, client: &AppRegistration, permission: &str, person: &Person) -> bool {
         let beforehand = GRANTED_BEFOREHAND.contains(&permission)
             && !matches!(person.exchange, ExchangeRule::NeverConsented | ExchangeRule::NeedsAdminConsent);
         let given = |given_by: &str| {

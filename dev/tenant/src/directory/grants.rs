@@ -5,7 +5,8 @@ use std::{collections::HashMap, sync::Arc};
 use parking_lot::Mutex;
 use url::Url;
 
-use crate::{claims_request::ClaimsRequest, person::Person, proof_key::CodeChallenge, random};
+use super::{person::Person, proof_key::CodeChallenge};
+use crate::{claims_request::ClaimsRequest, random};
 
 /// Authorization codes live about ten minutes.
 const CODE_LIFETIME: i64 = 10 * 60;
@@ -102,7 +103,7 @@ impl Grants {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::people;
+    use crate::directory::people;
 
     #[test]
     fn a_code_is_redeemed_once_and_within_ten_minutes() {

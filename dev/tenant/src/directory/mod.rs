@@ -1,32 +1,36 @@
 //! Everything the three services know, shared by them and by [`Tenant`](crate::Tenant).
 
+pub(crate) mod app_registration;
+pub(crate) mod browser_sessions;
+pub(crate) mod certificate;
+pub(crate) mod consents;
+pub(crate) mod grants;
+pub(crate) mod people;
+pub(crate) mod person;
+pub(crate) mod proof_key;
+mod redirect_uri;
+mod sessions;
+pub(crate) mod signing_key;
+pub(crate) mod vault;
+pub(crate) mod well_known;
+
 use std::{collections::HashMap, sync::Arc};
 
 use anyhow::Result;
 use parking_lot::RwLock;
 use serde_json::{Value, json};
 
-use crate::{
-    application::{Application, Platform},
-    browser_sessions::BrowserSessions,
-    consents::Consents,
-    faults::Faults,
-    grants::Grants,
-    journal::Journal,
-    key_vault::Vault,
-    people::{self, DOMAIN, OTHER_DOMAIN},
-    person::Person,
-    random,
-    sessions::Sessions,
-    signing_key::KeyRing,
-    variety::Variety,
-};
-
-/// The directory that personal Microsoft accounts live in, the same for all of Entra.
-pub(crate) const MICROSOFT_ACCOUNT_TENANT: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
-
-/// What this cloud is called in metadata and key sets.
-pub(crate) const CLOUD: &str = "microsoftonline.com";
+use crate::{random, variety::Variety};
+use app_registration::{AppRegistration, Platform};
+use browser_sessions::BrowserSessions;
+use consents::Consents;
+use grants::Grants;
+use people::{DOMAIN, OTHER_DOMAIN};
+use person::Person;
+use sessions::Sessions;
+use signing_key::KeyRing;
+use vault::Vault;
+use well_known::MICROSOFT_ACCOUNT_TENANT;
 
 /// The name of the vault's secret that holds the API's client secret.
 pub(crate) const CLIENT_SECRET_NAME: &str = "clientsecret";
@@ -45,13 +49,13 @@ pub(crate) struct Directory {
     pub(crate) tenant_id: String,
     pub(crate) other_tenant_id: String,
     /// The middle-tier API. It is registered for several directories.
-    pub(crate) api: Application,
+    pub(crate) api: AppRegistration,
     /// The identity that reads the vault.
-    pub(crate) vault_reader: Application,
+    pub(crate) vault_reader: AppRegistration,
     /// The web application that signs people in and calls the API.
-    pub(crate) web_client: Application,
+    pub(crate) web_client: AppRegistration,
     /// The single-page application that does the same.
-    pub(crate) spa_client: Application,
+    pub(crate) spa_client: AppRegistration,
     /// The Conditional Access policy that asks for a second factor.
     pub(crate) policy_id: String,
     /// The Conditional Access policy that blocks.
@@ -66,8 +70,6 @@ pub(crate) struct Directory {
     pub(crate) browser_sessions: BrowserSessions,
     pub(crate) consents: Consents,
     pub(crate) grants: Grants,
-    pub(crate) faults: Faults,
-    pub(crate) journal: Journal,
     /// Without it, answers have the form that they have.
     pub(crate) variety: Option<Variety>,
 }
@@ -75,8 +77,8 @@ pub(crate) struct Directory {
 impl Directory {
     /// A new directory. It takes a second or less, most of it for RSA keys.
     pub(crate) fn new(urls: Urls, variety: Option<Variety>) -> Result<Self> {
-        let api = Application::register("profile-get", Platform::Web);
-        let web_client = Application::register("Profile web application", Platform::Web);
+        let api = AppRegistration::register("profile-get", Platform::Web);
+        let web_client = AppRegistration::register("Profile web application", Platform::Web);
         let vault = Vault::default();
         vault.set(CLIENT_SECRET_NAME, api.secret());
         vault.set(WEB_CLIENT_SECRET_NAME, web_client.secret());
@@ -89,9 +91,9 @@ impl Directory {
             tenant_id,
             other_tenant_id,
             api,
-            vault_reader: Application::register("vault-reader", Platform::Web),
+            vault_reader: AppRegistration::register("vault-reader", Platform::Web),
             web_client,
-            spa_client: Application::register("Profile single-page application", Platform::SinglePage),
+            spa_client: AppRegistration::register("Profile single-page application", Platform::SinglePage),
             policy_id: random::guid(),
             blocking_policy_id: random::guid(),
             keys: KeyRing::generate()?,
@@ -100,8 +102,6 @@ impl Directory {
             browser_sessions: BrowserSessions::default(),
             consents: Consents::default(),
             grants: Grants::default(),
-            faults: Faults::default(),
-            journal: Journal::default(),
             variety,
         })
     }
@@ -134,11 +134,11 @@ impl Directory {
         members
     }
 
-    pub(crate) fn applications(&self) -> [&Application; 4] {
+    pub(crate) fn applications(&self) -> [&AppRegistration; 4] {
         [&self.api, &self.vault_reader, &self.web_client, &self.spa_client]
     }
 
-    pub(crate) fn application(&self, client_id: &str) -> Option<&Application> {
+    pub(crate) fn application(&self, client_id: &str) -> Option<&AppRegistration> {
         self.applications().into_iter().find(|application| application.client_id.eq_ignore_ascii_case(client_id))
     }
 
@@ -150,6 +150,13 @@ impl Directory {
     /// What comes with the refusal for a person whom a policy blocks. No token shows it.
     pub(crate) fn blocking_challenge(&self) -> Value {
         policy_challenge(&self.blocking_policy_id)
+    }
+
+    /// The resources that tokens for the vault may be issued for: Key Vault's own, and what an Azure SDK
+    /// makes of this vault's address by dropping the first label of its host.
+    pub(crate) fn vault_audiences(&self) -> [String; 2] {
+        let scheme = self.urls.vault.split(':').next().unwrap_or_default();
+        ["https://vault.azure.net".to_owned(), format!("{scheme}://0.0.1")]
     }
 
     /// The issuer of v2 tokens. Its host is the authority's, which MSAL clients insist on.
@@ -164,9 +171,4 @@ fn policy_challenge(policy_id: &str) -> Value {
 
 fn entry(person: &Person) -> (String, Arc<Person>) {
     (person.object_id.clone(), Arc::new(person.clone()))
-}
-
-/// The issuer of v1 tokens, on a host of its own in the real Entra too.
-pub(crate) fn v1_issuer(tenant_id: &str) -> String {
-    format!("https://sts.windows.net/{tenant_id}/")
 }

@@ -2,12 +2,11 @@
 
 use serde_json::json;
 
-use crate::{
-    directory::MICROSOFT_ACCOUNT_TENANT,
-    jwt::Object,
+use super::{
     person::{ExchangeRule, GraphRule, Person},
-    random,
+    well_known::MICROSOFT_ACCOUNT_TENANT,
 };
+use crate::{jwt::Object, random};
 
 /// The domain of the directory.
 pub(crate) const DOMAIN: &str = "emulated-tenant.example";

@@ -42,7 +42,7 @@ impl Sessions {
     }
 
     /// Whether this session was ended.
-    pub(crate) fn is_over(&self, object_id: &str, session: &str) -> bool {
+    pub(crate) fn has_ended(&self, object_id: &str, session: &str) -> bool {
         self.0.lock().ended.get(object_id).is_some_and(|ended| ended == session)
     }
 
@@ -71,10 +71,10 @@ mod tests {
     fn only_the_first_session_of_a_person_is_ended() {
         let sessions = Sessions::default();
         let (first, other) = (sessions.issue(), sessions.issue());
-        assert!(!sessions.is_over("x", "a"));
+        assert!(!sessions.has_ended("x", "a"));
         sessions.end_first("x", "a", first);
         sessions.end_first("x", "b", other);
-        assert!(sessions.is_over("x", "a") && !sessions.is_over("x", "b") && !sessions.is_over("y", "a"));
+        assert!(sessions.has_ended("x", "a") && !sessions.has_ended("x", "b") && !sessions.has_ended("y", "a"));
         assert!(sessions.was_issued_in_ended(first) && !sessions.was_issued_in_ended(other));
     }
 

@@ -3,7 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::json;
 
-use crate::person::Person;
+use crate::directory::person::Person;
 
 pub(super) fn client_info(person: &Person) -> String {
     let info = json!({"uid": person.object_id, "utid": person.tenant_id});

@@ -3,18 +3,17 @@
 use http::{Response, StatusCode, header};
 use serde_json::{Value, json};
 
-use super::answer_headers;
+use super::{request_ids::RequestIds, response_headers};
 use crate::{
     jwt::object,
-    random, time,
-    wire::{self, Body, Incoming},
+    wire::{self, IncomingRequest, ResponseBody},
 };
 
 /// Codes that come without `error_uri`: nothing more is said about them on the page that it names.
 const WITHOUT_PAGE: [u32; 3] = [65001, 70003, 700_038];
 
 /// Why a request is refused.
-pub(super) struct Failure {
+pub(super) struct EntraError {
     status: StatusCode,
     /// The error of RFC 6749, section 5.2, or one of Entra's own.
     error: &'static str,
@@ -27,7 +26,7 @@ pub(super) struct Failure {
     retry_after: Option<&'static str>,
 }
 
-impl Failure {
+impl EntraError {
     /// Status 400, or 401 for `invalid_client`.
     pub(super) fn new(error: &'static str, code: u32, message: impl Into<String>) -> Self {
         let status = match error {
@@ -85,7 +84,7 @@ impl Failure {
     }
 
     /// The JSON answer, with this request's ids in body and headers.
-    pub(super) fn into_answer(self, incoming: &Incoming) -> Response<Body> {
+    pub(super) fn into_response(self, incoming: &IncomingRequest) -> Response<ResponseBody> {
         let ids = RequestIds::of(incoming);
         let mut body = object(json!({
             "error": self.error,
@@ -104,18 +103,18 @@ impl Failure {
         if let Some(claims) = self.claims {
             body.insert("claims".into(), claims.to_string().into());
         }
-        let mut answer = wire::json_answer(self.status, &Value::Object(body));
-        answer_headers::add_for_token(&mut answer, incoming, &ids, self.code);
+        let mut response = wire::json_response(self.status, &Value::Object(body));
+        response_headers::add_for_token(&mut response, incoming, &ids, self.code);
         if let Some(seconds) = self.retry_after {
-            wire::set_header(&mut answer, header::RETRY_AFTER, seconds);
+            wire::set_header(&mut response, header::RETRY_AFTER, seconds);
         }
-        answer
+        response
     }
 }
 
-impl Failure {
+impl EntraError {
     /// The parameters by which a redirect tells a client of this (RFC 6749, section 4.1.2.1).
-    pub(super) fn parameters(&self, incoming: &Incoming) -> Vec<(&'static str, String)> {
+    pub(super) fn parameters(&self, incoming: &IncomingRequest) -> Vec<(&'static str, String)> {
         let mut parameters =
             vec![("error", self.error.to_owned()), ("error_description", self.description(&RequestIds::of(incoming)))];
         parameters.extend(self.uri().map(|uri| ("error_uri", uri)));
@@ -139,27 +138,5 @@ impl Failure {
     fn uri(&self) -> Option<String> {
         let has_page = !WITHOUT_PAGE.contains(&self.code);
         has_page.then(|| format!("https://login.microsoftonline.com/error?code={}", self.code))
-    }
-}
-
-/// What identifies a request in Entra's answers and logs.
-pub(super) struct RequestIds {
-    pub(super) trace_id: String,
-    /// The client's own id where it sent one.
-    pub(super) correlation_id: String,
-    pub(super) timestamp: String,
-}
-
-impl RequestIds {
-    pub(super) fn of(incoming: &Incoming) -> Self {
-        // A browser that is redirected has no headers to send.
-        let parameter = || incoming.query().into_iter().find(|pair| pair.0 == "client-request-id").map(|pair| pair.1);
-        let sent = incoming.header("client-request-id").map(ToOwned::to_owned).or_else(parameter);
-        let sent = sent.and_then(|id| uuid::Uuid::parse_str(&id).ok());
-        Self {
-            trace_id: random::guid(),
-            correlation_id: sent.map_or_else(random::guid, |id| id.to_string()),
-            timestamp: time::entra_timestamp(),
-        }
     }
 }

@@ -8,18 +8,18 @@ use serde_json::json;
 
 use crate::{
     directory::Directory,
-    token_plan::TokenPlan,
-    wire::{self, Body, Incoming},
+    tokens::plan::TokenPlan,
+    wire::{self, IncomingRequest, ResponseBody},
 };
 
-pub(super) fn answer(directory: &Directory, incoming: &Incoming) -> Response<Body> {
+pub(super) fn respond(directory: &Directory, incoming: &IncomingRequest) -> Response<ResponseBody> {
     match mint(directory, incoming) {
-        Ok(token) => wire::json_answer(StatusCode::OK, &json!({"access_token": token})),
-        Err(problem) => wire::json_answer(StatusCode::BAD_REQUEST, &json!({"error": problem})),
+        Ok(token) => wire::json_response(StatusCode::OK, &json!({"access_token": token})),
+        Err(problem) => wire::json_response(StatusCode::BAD_REQUEST, &json!({"error": problem})),
     }
 }
 
-fn mint(directory: &Directory, incoming: &Incoming) -> Result<String, String> {
+fn mint(directory: &Directory, incoming: &IncomingRequest) -> Result<String, String> {
     let form = incoming.form().filter(|_| incoming.method == Method::POST);
     let form = form.ok_or("POST a form to this path")?;
     let field = |name| form.iter().find(|pair| pair.0 == name).map(|pair| pair.1.as_str());

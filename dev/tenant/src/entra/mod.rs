@@ -1,47 +1,28 @@
 //! The Entra login host: discovery, the browser's side of a sign-in, the token endpoint, and the emulator's own pages.
 
-mod admin_consent;
-mod answer_headers;
-mod assertion;
-mod authorization_code;
-mod authorize;
-mod browser_cookie;
-mod client_authentication;
-mod client_credentials;
+mod authority;
+mod browser;
 mod client_info;
-mod cross_origin;
-mod exchange_rules;
-mod failure;
-mod instance_discovery;
-mod key_set;
-mod logout;
+mod documents;
+mod error;
 mod mint;
-mod on_behalf_of;
-mod openid_configuration;
-mod pages;
 mod parameters;
 mod permission;
-mod recipient;
-mod refresh_token;
+mod request_ids;
+mod response_headers;
 mod scope;
-mod sign_in_tokens;
-mod token;
+mod token_endpoint;
 
 use http::{Response, StatusCode};
 
 use crate::{
-    directory::{Directory, MICROSOFT_ACCOUNT_TENANT},
-    journal::Endpoint,
-    wire::{self, Body, Incoming},
+    directory::Directory,
+    endpoint::Endpoint,
+    wire::{self, IncomingRequest, ResponseBody},
 };
-use failure::Failure;
-
-/// The two versions of Entra's endpoints, which differ in issuers and claims.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Version {
-    One,
-    Two,
-}
+use authority::Version;
+use browser::{admin_consent, authorize, logout, pages};
+use documents::{instance_discovery, key_set, openid_configuration};
 
 enum Route<'a> {
     OpenIdConfiguration {
@@ -75,7 +56,7 @@ enum Route<'a> {
 }
 
 impl<'a> Route<'a> {
-    fn of(incoming: &'a Incoming) -> Self {
+    fn of(incoming: &'a IncomingRequest) -> Self {
         match *incoming.path_segments() {
             [tenant, ".well-known", "openid-configuration"] => {
                 Self::OpenIdConfiguration { tenant, version: Version::One }
@@ -98,7 +79,7 @@ impl<'a> Route<'a> {
     }
 }
 
-pub(crate) fn endpoint(incoming: &Incoming) -> Endpoint {
+pub(crate) fn endpoint(incoming: &IncomingRequest) -> Endpoint {
     match Route::of(incoming) {
         Route::OpenIdConfiguration { .. } => Endpoint::OpenIdConfiguration,
         Route::KeySet { .. } => Endpoint::KeySet,
@@ -106,59 +87,29 @@ pub(crate) fn endpoint(incoming: &Incoming) -> Endpoint {
         Route::Authorize { .. } | Route::SignInForm { .. } => Endpoint::Authorize,
         Route::AdminConsent { .. } => Endpoint::AdminConsent,
         Route::Logout { .. } => Endpoint::Logout,
-        Route::Token { .. } if token::is_client_credentials(incoming) => Endpoint::VaultToken,
+        Route::Token { .. } if token_endpoint::is_client_credentials(incoming) => Endpoint::VaultToken,
         Route::Token { .. } => Endpoint::Token,
         Route::FrontPage | Route::Mint => Endpoint::Emulator,
         Route::Unknown => Endpoint::Unknown,
     }
 }
 
-pub(crate) fn answer(directory: &Directory, incoming: &Incoming) -> Response<Body> {
+pub(crate) fn respond(directory: &Directory, incoming: &IncomingRequest) -> Response<ResponseBody> {
     match Route::of(incoming) {
         Route::OpenIdConfiguration { tenant, version } => {
-            openid_configuration::answer(directory, incoming, tenant, version)
+            openid_configuration::respond(directory, incoming, tenant, version)
         }
-        Route::KeySet { tenant, version } => key_set::answer(directory, incoming, tenant, version),
-        Route::InstanceDiscovery => instance_discovery::answer(directory, incoming),
-        Route::Authorize { tenant } => authorize::answer(directory, incoming, tenant),
-        Route::SignInForm { tenant } => authorize::answer_form(directory, incoming, tenant),
-        Route::AdminConsent { tenant } => admin_consent::answer(directory, incoming, tenant),
-        Route::Logout { tenant } => logout::answer(directory, incoming, tenant),
-        Route::Token { tenant } => token::answer(directory, incoming, tenant),
-        Route::FrontPage => pages::answer(StatusCode::OK, &pages::FrontPage { people: &directory.people }, None),
-        Route::Mint => mint::answer(directory, incoming),
-        Route::Unknown => wire::answer(StatusCode::NOT_FOUND, "text/plain", "Not a path of the emulated login host.\n"),
-    }
-}
-
-/// What the first segment of a path stands for.
-#[derive(Debug, PartialEq, Eq)]
-enum Authority<'d> {
-    /// One directory, by its id.
-    Single(&'d str),
-    /// `common` or `organizations`: the account decides.
-    Any,
-}
-
-impl<'d> Authority<'d> {
-    /// Reads the segment: a GUID, a domain, or one of Entra's words.
-    fn of(directory: &'d Directory, segment: &str) -> Result<Self, Failure> {
-        match segment {
-            "common" | "organizations" => Ok(Self::Any),
-            _ => directory.tenant_id_of(segment).map(Self::Single).ok_or_else(|| Failure::unknown_tenant(segment)),
+        Route::KeySet { tenant, version } => key_set::respond(directory, incoming, tenant, version),
+        Route::InstanceDiscovery => instance_discovery::respond(directory, incoming),
+        Route::Authorize { tenant } => authorize::respond(directory, incoming, tenant),
+        Route::SignInForm { tenant } => authorize::respond_to_form(directory, incoming, tenant),
+        Route::AdminConsent { tenant } => admin_consent::respond(directory, incoming, tenant),
+        Route::Logout { tenant } => logout::respond(directory, incoming, tenant),
+        Route::Token { tenant } => token_endpoint::respond(directory, incoming, tenant),
+        Route::FrontPage => pages::response(StatusCode::OK, &pages::FrontPage { people: &directory.people }, None),
+        Route::Mint => mint::respond(directory, incoming),
+        Route::Unknown => {
+            wire::response(StatusCode::NOT_FOUND, "text/plain", "Not a path of the emulated login host.\n")
         }
-    }
-
-    /// How URLs and issuers of this authority name it.
-    fn placeholder(&self) -> &str {
-        match self {
-            Self::Single(tenant_id) => tenant_id,
-            Self::Any => "{tenantid}",
-        }
-    }
-
-    /// Whether keys of personal Microsoft accounts are among its keys.
-    fn has_microsoft_accounts(&self) -> bool {
-        matches!(self, Self::Any | Self::Single(MICROSOFT_ACCOUNT_TENANT))
     }
 }

@@ -1,7 +1,7 @@
 //! The parameters of a request, in its form body or its query.
 
-use super::failure::Failure;
-use crate::{claims_request::ClaimsRequest, wire::Incoming};
+use super::error::EntraError;
+use crate::{claims_request::ClaimsRequest, wire::IncomingRequest};
 
 /// Parameters, each at most once (RFC 6749, section 3.1 and 3.2).
 #[derive(Default)]
@@ -9,18 +9,18 @@ pub(super) struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
     /// Reads the body. A body of another type has no parameters, so that the first one asked for is missing.
-    pub(super) fn of_form(incoming: &Incoming) -> Result<Self, Failure> {
+    pub(super) fn of_form(incoming: &IncomingRequest) -> Result<Self, EntraError> {
         Self::of(incoming.form().unwrap_or_default())
     }
 
-    pub(super) fn of_query(incoming: &Incoming) -> Result<Self, Failure> {
+    pub(super) fn of_query(incoming: &IncomingRequest) -> Result<Self, EntraError> {
         Self::of(incoming.query())
     }
 
-    fn of(mut pairs: Vec<(String, String)>) -> Result<Self, Failure> {
+    fn of(mut pairs: Vec<(String, String)>) -> Result<Self, EntraError> {
         pairs.sort();
         match pairs.windows(2).find(|pair| matches!(pair, [one, other] if one.0 == other.0)) {
-            Some([(name, _), ..]) => Err(Failure::new(
+            Some([(name, _), ..]) => Err(EntraError::new(
                 "invalid_request",
                 9_000_411,
                 format!("The parameter '{name}' is there more than once."),
@@ -35,16 +35,16 @@ impl Parameters {
         Some(pair.1.as_str()).filter(|value| !value.is_empty())
     }
 
-    pub(super) fn required(&self, name: &str) -> Result<&str, Failure> {
-        self.optional(name).ok_or_else(|| Failure::missing_parameter(name))
+    pub(super) fn required(&self, name: &str) -> Result<&str, EntraError> {
+        self.optional(name).ok_or_else(|| EntraError::missing_parameter(name))
     }
 
     /// The parameter `claims` (OpenID Connect Core 1.0, section 5.5).
-    pub(super) fn claims(&self) -> Result<ClaimsRequest, Failure> {
+    pub(super) fn claims(&self) -> Result<ClaimsRequest, EntraError> {
         match self.optional("claims") {
             None => Ok(ClaimsRequest::default()),
             Some(text) => ClaimsRequest::parse(text).ok_or_else(|| {
-                Failure::new("invalid_request", 90023, "The parameter 'claims' is not a claims request in JSON.")
+                EntraError::new("invalid_request", 90023, "The parameter 'claims' is not a claims request in JSON.")
             }),
         }
     }

@@ -1,12 +1,12 @@
 //! The delegated permissions that the resources of this tenant have to give.
 
-use super::failure::Failure;
-use crate::{
-    application::Application,
+use super::error::EntraError;
+use crate::directory::{
+    Directory,
+    app_registration::AppRegistration,
     consents::GRANTED_BEFOREHAND,
-    directory::{Directory, MICROSOFT_ACCOUNT_TENANT},
-    graph_token::{GRAPH, GRAPH_CLIENT_ID},
     person::{ExchangeRule, Person},
+    well_known::{GRAPH, GRAPH_CLIENT_ID, MICROSOFT_ACCOUNT_TENANT},
 };
 
 /// All that a resource gives.
@@ -33,14 +33,14 @@ pub(super) enum Resource {
 
 impl Resource {
     /// The resource by its Application ID URI or client id; Graph where there is none.
-    pub(super) fn of(directory: &Directory, name: Option<&str>) -> Result<Self, Failure> {
+    pub(super) fn of(directory: &Directory, name: Option<&str>) -> Result<Self, EntraError> {
         let api = &directory.api;
         match name.map(|name| name.trim_end_matches('/')) {
             None | Some(GRAPH | GRAPH_CLIENT_ID) => Ok(Self::Graph),
             Some(name) if api.is_called(name) => Ok(Self::Api),
             Some(name) => {
                 let message = format!("There is no resource '{name}' in this tenant.");
-                Err(Failure::new("invalid_resource", 500_011, message))
+                Err(EntraError::new("invalid_resource", 500_011, message))
             }
         }
     }
@@ -64,13 +64,13 @@ pub(super) struct Permission<'t> {
 
 impl<'t> Permission<'t> {
     /// The permission that `name` is, in any letter case, of the resource that `prefix` is.
-    pub(super) fn of(directory: &Directory, prefix: Option<&'t str>, name: &str) -> Result<Self, Failure> {
+    pub(super) fn of(directory: &Directory, prefix: Option<&'t str>, name: &str) -> Result<Self, EntraError> {
         let resource = Resource::of(directory, prefix)?;
         let names = resource.permissions().iter().map(|(name, _)| *name).chain([DEFAULT]);
         let known = names.into_iter().find(|known| known.eq_ignore_ascii_case(name));
         let name = known.ok_or_else(|| {
             let message = format!("The scope '{name}' is not valid: the resource has no such permission.");
-            Failure::new("invalid_scope", 70011, message)
+            EntraError::new("invalid_scope", 70011, message)
         })?;
         Ok(Self { resource, prefix, name })
     }
@@ -83,13 +83,13 @@ impl<'t> Permission<'t> {
     pub(super) fn granted_names(
         &self,
         directory: &Directory,
-        client: &Application,
+        client: &AppRegistration,
         person: &Person,
-    ) -> Result<Vec<&'static str>, Failure> {
+    ) -> Result<Vec<&'static str>, EntraError> {
         if self.resource == Resource::Api {
             return match client.client_id == directory.api.client_id {
                 true => {
-                    Err(Failure::new("invalid_request", 90009, "An application cannot ask for a token for itself."))
+                    Err(EntraError::new("invalid_request", 90009, "An application cannot ask for a token for itself."))
                 }
                 false => Ok(OF_API.map(|(name, _)| name).to_vec()),
             };
@@ -117,8 +117,8 @@ impl<'t> Permission<'t> {
     pub(super) fn consents<'d>(
         &self,
         directory: &'d Directory,
-        client: &'d Application,
-    ) -> Vec<(&'d Application, &'static str)> {
+        client: &'d AppRegistration,
+    ) -> Vec<(&'d AppRegistration, &'static str)> {
         match (self.resource, self.is_default()) {
             (Resource::Api, true) => GRANTED_BEFOREHAND.map(|name| (&directory.api, name)).to_vec(),
             (Resource::Api, false) => Vec::new(),
@@ -145,17 +145,17 @@ impl<'t> Permission<'t> {
 }
 
 /// AADSTS65001, or AADSTS90094 where the person may not consent alone, or AADSTS70000 for personal accounts.
-fn consent_missing(client: &Application, person: &Person) -> Failure {
+fn consent_missing(client: &AppRegistration, person: &Person) -> EntraError {
     if person.exchange == ExchangeRule::NeedsAdminConsent {
-        return Failure::new("invalid_grant", 90094, "The grant needs the permission of an administrator.");
+        return EntraError::new("invalid_grant", 90094, "The grant needs the permission of an administrator.");
     }
     if person.tenant_id == MICROSOFT_ACCOUNT_TENANT {
         let message = "A scope is not authorized, or no longer. The person has to sign in and grant the client access.";
-        return Failure::new("invalid_grant", 70000, message);
+        return EntraError::new("invalid_grant", 70000, message);
     }
     let message = format!(
         "Nobody consented to the application '{}' named '{}'. The person has to sign in interactively and consent.",
         client.client_id, client.display_name
     );
-    Failure::new("invalid_grant", 65001, message).suberror("consent_required")
+    EntraError::new("invalid_grant", 65001, message).suberror("consent_required")
 }

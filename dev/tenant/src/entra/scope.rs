@@ -1,14 +1,14 @@
 //! Scopes: <https://learn.microsoft.com/entra/identity-platform/scopes-oidc>.
 
 use super::{
-    failure::Failure,
+    error::EntraError,
     permission::{Permission, Resource},
 };
-use crate::{
-    application::Application,
-    directory::Directory,
-    graph_token::{GRAPH, GRAPH_CLIENT_ID},
+use crate::directory::{
+    Directory,
+    app_registration::AppRegistration,
     person::Person,
+    well_known::{GRAPH, GRAPH_CLIENT_ID},
 };
 
 /// Scopes that belong to no resource.
@@ -38,28 +38,28 @@ impl<'t> RequestedScopes<'t> {
     }
 
     /// The permissions, each of which exists.
-    pub(super) fn permissions(&self, directory: &Directory) -> Result<Vec<Permission<'t>>, Failure> {
+    pub(super) fn permissions(&self, directory: &Directory) -> Result<Vec<Permission<'t>>, EntraError> {
         let permissions = self.others.iter().map(|(prefix, name)| Permission::of(directory, *prefix, name));
         let permissions = permissions.collect::<Result<Vec<_>, _>>()?;
         match permissions.len() > 1 && permissions.iter().any(Permission::is_default) {
             true => {
                 let message = "The scope .default cannot stand beside other scopes of a resource.";
-                Err(Failure::new("invalid_scope", 70011, message))
+                Err(EntraError::new("invalid_scope", 70011, message))
             }
             false => Ok(permissions),
         }
     }
 
     /// Refuses scopes without a resource: there is nothing to exchange a token for.
-    pub(super) fn expect_a_resource(&self) -> Result<(), Failure> {
+    pub(super) fn expect_a_resource(&self) -> Result<(), EntraError> {
         match self.others.is_empty() {
-            true => Err(Failure::new("invalid_scope", 28002, "The scope is not valid: it asks for no resource.")),
+            true => Err(EntraError::new("invalid_scope", 28002, "The scope is not valid: it asks for no resource.")),
             false => Ok(()),
         }
     }
 
     /// Refuses scopes of several resources: a token is for one.
-    pub(super) fn expect_one_resource(&self) -> Result<(), Failure> {
+    pub(super) fn expect_one_resource(&self) -> Result<(), EntraError> {
         let mut resources = self.others.iter().map(|(prefix, _)| match prefix.map(|name| name.trim_end_matches('/')) {
             None | Some(GRAPH_CLIENT_ID) => GRAPH,
             Some(name) => name,
@@ -67,7 +67,7 @@ impl<'t> RequestedScopes<'t> {
         let first = resources.next();
         match resources.all(|resource| Some(resource) == first) {
             true => Ok(()),
-            false => Err(Failure::new("invalid_scope", 700_022, "The scopes are of more than one resource.")),
+            false => Err(EntraError::new("invalid_scope", 700_022, "The scopes are of more than one resource.")),
         }
     }
 }
@@ -87,10 +87,10 @@ impl Scope {
     /// there is none.
     pub(super) fn grant(
         directory: &Directory,
-        client: &Application,
+        client: &AppRegistration,
         person: &Person,
         requested: &RequestedScopes<'_>,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, EntraError> {
         let permissions = requested.permissions(directory)?;
         let resource = permissions.first().map_or(Resource::Graph, |permission| permission.resource);
         let (mut names, mut granted) = (Vec::new(), Vec::new());

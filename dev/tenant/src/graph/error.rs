@@ -4,11 +4,11 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderName, Response, StatusCode, header};
 use serde_json::{Value, json};
 
-use super::{CALLER_LOCATION, LOCATION_CLAIM};
 use crate::{
-    graph_token::GRAPH_CLIENT_ID,
+    directory::well_known::GRAPH_CLIENT_ID,
     random, time,
-    wire::{self, Body, Incoming},
+    tokens::graph_token::{CALLER_LOCATION, LOCATION_CLAIM},
+    wire::{self, IncomingRequest, ResponseBody},
 };
 
 const AUTHORIZATION_URI: &str = "https://login.microsoftonline.com/common/oauth2/authorize";
@@ -75,7 +75,7 @@ impl GraphError {
         self
     }
 
-    pub(super) fn into_answer(self, incoming: &Incoming) -> Response<Body> {
+    pub(super) fn into_response(self, incoming: &IncomingRequest) -> Response<ResponseBody> {
         let request_id = random::guid();
         let body = json!({
             "error": {
@@ -88,16 +88,16 @@ impl GraphError {
                 },
             },
         });
-        let mut answer = wire::answer(self.status, "application/json", "");
-        *answer.body_mut() = wire::chunked(body.to_string());
-        wire::set_header(&mut answer, HeaderName::from_static("request-id"), &request_id);
+        let mut response = wire::response(self.status, "application/json", "");
+        *response.body_mut() = wire::chunked(body.to_string());
+        wire::set_header(&mut response, HeaderName::from_static("request-id"), &request_id);
         if let Some(challenge) = self.authenticate {
-            wire::set_header(&mut answer, header::WWW_AUTHENTICATE, &challenge);
+            wire::set_header(&mut response, header::WWW_AUTHENTICATE, &challenge);
         }
         if let Some(seconds) = self.retry_after {
-            wire::set_header(&mut answer, header::RETRY_AFTER, seconds);
+            wire::set_header(&mut response, header::RETRY_AFTER, seconds);
         }
-        answer
+        response
     }
 }
 
@@ -119,26 +119,26 @@ fn claims(access_token: &Value) -> String {
 }
 
 /// The id by which the client calls this request, if it sent a GUID.
-fn client_request_id(incoming: &Incoming) -> Option<&str> {
+fn client_request_id(incoming: &IncomingRequest) -> Option<&str> {
     incoming.header("client-request-id").filter(|id| uuid::Uuid::parse_str(id).is_ok())
 }
 
 /// The headers of every answer.
-pub(super) fn add_common_headers(answer: &mut Response<Body>, incoming: &Incoming) {
+pub(super) fn add_common_headers(response: &mut Response<ResponseBody>, incoming: &IncomingRequest) {
     const DIAGNOSTIC: &str =
         r#"{"ServerInfo":{"DataCenter":"Emulated","Slice":"E","Ring":"0","ScaleUnit":"0","RoleInstance":"EMULATED"}}"#;
-    let request_id = match answer.headers().get("request-id").and_then(|id| id.to_str().ok()) {
+    let request_id = match response.headers().get("request-id").and_then(|id| id.to_str().ok()) {
         Some(id) => id.to_owned(),
         None => random::guid(),
     };
     let client_id = client_request_id(incoming).unwrap_or(&request_id);
-    wire::set_header(answer, HeaderName::from_static("client-request-id"), client_id);
-    wire::set_header(answer, HeaderName::from_static("request-id"), &request_id);
-    wire::set_header(answer, HeaderName::from_static("x-ms-ags-diagnostic"), DIAGNOSTIC);
-    wire::set_header(answer, header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
+    wire::set_header(response, HeaderName::from_static("client-request-id"), client_id);
+    wire::set_header(response, HeaderName::from_static("request-id"), &request_id);
+    wire::set_header(response, HeaderName::from_static("x-ms-ags-diagnostic"), DIAGNOSTIC);
+    wire::set_header(response, header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
     // Refusals of a token come without it.
-    let is_unauthorized = answer.status() == StatusCode::UNAUTHORIZED;
-    if !is_unauthorized && !answer.headers().contains_key(header::CACHE_CONTROL) {
-        wire::set_header(answer, header::CACHE_CONTROL, "no-cache");
+    let is_unauthorized = response.status() == StatusCode::UNAUTHORIZED;
+    if !is_unauthorized && !response.headers().contains_key(header::CACHE_CONTROL) {
+        wire::set_header(response, header::CACHE_CONTROL, "no-cache");
     }
 }

@@ -5,9 +5,8 @@ use serde_json::{Map, Value};
 
 use super::error::GraphError;
 use crate::{
-    directory::Directory,
-    person::Person,
-    wire::{self, Body, Incoming},
+    directory::{Directory, person::Person},
+    wire::{self, IncomingRequest, ResponseBody},
 };
 
 /// What an answer without `$select` holds.
@@ -54,11 +53,11 @@ const FURTHER_PROPERTIES: [&str; 25] = [
     "userType",
 ];
 
-pub(super) fn answer(
+pub(super) fn respond(
     directory: &Directory,
     person: &Person,
-    incoming: &Incoming,
-) -> Result<Response<Body>, GraphError> {
+    incoming: &IncomingRequest,
+) -> Result<Response<ResponseBody>, GraphError> {
     let selected = selected_properties(incoming)?;
     let context = match &selected {
         None => "users/$entity".to_owned(),
@@ -75,17 +74,17 @@ pub(super) fn answer(
     }
     let content_type =
         "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8";
-    let mut answer = wire::answer(StatusCode::OK, content_type, "");
-    *answer.body_mut() = wire::chunked(Value::Object(body).to_string());
-    wire::set_header(&mut answer, HeaderName::from_static("odata-version"), "4.0");
-    wire::set_header(&mut answer, header::VARY, "Accept-Encoding");
+    let mut response = wire::response(StatusCode::OK, content_type, "");
+    *response.body_mut() = wire::chunked(Value::Object(body).to_string());
+    wire::set_header(&mut response, HeaderName::from_static("odata-version"), "4.0");
+    wire::set_header(&mut response, header::VARY, "Accept-Encoding");
     let cost = if selected.is_some() { "1" } else { "2" };
-    wire::set_header(&mut answer, HeaderName::from_static("x-ms-resource-unit"), cost);
-    Ok(answer)
+    wire::set_header(&mut response, HeaderName::from_static("x-ms-resource-unit"), cost);
+    Ok(response)
 }
 
 /// The names in `$select`, those of properties in the properties' own spelling; `None` where it is absent or a lone `*`.
-fn selected_properties(incoming: &Incoming) -> Result<Option<Vec<String>>, GraphError> {
+fn selected_properties(incoming: &IncomingRequest) -> Result<Option<Vec<String>>, GraphError> {
     let refuse = |message| GraphError::new(StatusCode::BAD_REQUEST, "BadRequest", message);
     let mut selected = None;
     for (option, value) in incoming.query() {

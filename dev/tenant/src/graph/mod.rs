@@ -9,20 +9,17 @@ use std::sync::Arc;
 use http::{Method, Response, StatusCode};
 
 use crate::{
-    directory::Directory,
-    graph_token::{GraphToken, Refusal},
-    journal::Endpoint,
-    person::{GraphRule, Person},
-    wire::{Body, Incoming},
+    directory::{
+        Directory,
+        person::{GraphRule, Person},
+    },
+    endpoint::Endpoint,
+    tokens::graph_token::{CALLER_LOCATION, GraphToken, LOCATION_CLAIM, Refusal},
+    wire::{IncomingRequest, ResponseBody},
 };
 use error::GraphError;
 
-/// The claim by which a Graph token shows where its client was when Entra last looked.
-pub(crate) const LOCATION_CLAIM: &str = "xms_rp_ipaddr";
-/// Where Graph sees every client; the address is from RFC 5737's range for documentation.
-pub(crate) const CALLER_LOCATION: &str = "203.0.113.7";
-
-pub(crate) fn endpoint(incoming: &Incoming) -> Endpoint {
+pub(crate) fn endpoint(incoming: &IncomingRequest) -> Endpoint {
     match *incoming.path_segments() {
         ["v1.0", "me"] => Endpoint::GraphMe,
         ["v1.0", "me", "photo", "$value"] => Endpoint::GraphPhoto,
@@ -30,10 +27,10 @@ pub(crate) fn endpoint(incoming: &Incoming) -> Endpoint {
     }
 }
 
-pub(crate) fn answer(directory: &Directory, incoming: &Incoming) -> Response<Body> {
+pub(crate) fn respond(directory: &Directory, incoming: &IncomingRequest) -> Response<ResponseBody> {
     let result = caller(directory, incoming).and_then(|person| match endpoint(incoming) {
-        Endpoint::GraphMe if incoming.method == Method::GET => me::answer(directory, &person, incoming),
-        Endpoint::GraphPhoto if incoming.method == Method::GET => photo::answer(&person),
+        Endpoint::GraphMe if incoming.method == Method::GET => me::respond(directory, &person, incoming),
+        Endpoint::GraphPhoto if incoming.method == Method::GET => photo::respond(&person),
         Endpoint::GraphMe | Endpoint::GraphPhoto => {
             let message = format!("The emulated Graph does not take {} here.", incoming.method);
             Err(GraphError::new(StatusCode::METHOD_NOT_ALLOWED, "Request_BadRequest", message))
@@ -43,13 +40,13 @@ pub(crate) fn answer(directory: &Directory, incoming: &Incoming) -> Response<Bod
             Err(GraphError::new(StatusCode::BAD_REQUEST, "BadRequest", message))
         }
     });
-    let mut answer = result.unwrap_or_else(|error| error.into_answer(incoming));
-    error::add_common_headers(&mut answer, incoming);
-    answer
+    let mut response = result.unwrap_or_else(|error| error.into_response(incoming));
+    error::add_common_headers(&mut response, incoming);
+    response
 }
 
 /// Who calls, after Graph's checks of the token and what the person's rule makes of the call.
-fn caller(directory: &Directory, incoming: &Incoming) -> Result<Arc<Person>, GraphError> {
+fn caller(directory: &Directory, incoming: &IncomingRequest) -> Result<Arc<Person>, GraphError> {
     let token = incoming.bearer_token().ok_or_else(|| {
         GraphError::unauthenticated("There is no access token, or the Authorization header is malformed.")
     })?;

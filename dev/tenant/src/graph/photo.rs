@@ -6,23 +6,23 @@ use jpeg_encoder::{ColorType, Encoder};
 
 use super::error::GraphError;
 use crate::{
-    person::Person,
-    wire::{self, Body},
+    directory::person::Person,
+    wire::{self, ResponseBody},
 };
 
 /// The edge of the square, in pixels: one of the sizes that Graph keeps.
 const EDGE: u16 = 96;
 
-pub(super) fn answer(person: &Person) -> Result<Response<Body>, GraphError> {
+pub(super) fn respond(person: &Person) -> Result<Response<ResponseBody>, GraphError> {
     let not_found = || GraphError::new(StatusCode::NOT_FOUND, "ImageNotFound", "There is no photo of this person.");
     let photo = person.has_photo.then(|| photo(&person.name)).flatten().ok_or_else(not_found)?;
     let hash = digest::digest(&digest::SHA256, &photo);
     let tag: String = hash.as_ref().iter().take(4).map(|byte| format!("{byte:02X}")).collect();
-    let mut answer = wire::answer(StatusCode::OK, "image/jpeg", "");
-    *answer.body_mut() = wire::chunked(photo);
-    wire::set_header(&mut answer, header::ETAG, &format!("\"{tag}\""));
-    wire::set_header(&mut answer, header::CACHE_CONTROL, "private");
-    Ok(answer)
+    let mut response = wire::response(StatusCode::OK, "image/jpeg", "");
+    *response.body_mut() = wire::chunked(photo);
+    wire::set_header(&mut response, header::ETAG, &format!("\"{tag}\""));
+    wire::set_header(&mut response, header::CACHE_CONTROL, "private");
+    Ok(response)
 }
 
 /// A JPEG with a gradient in a colour of the person's own.

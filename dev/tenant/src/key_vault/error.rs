@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::{
     directory::Directory,
     jwt::object,
-    wire::{self, Body},
+    wire::{self, ResponseBody},
 };
 
 /// Why a request is refused.
@@ -45,19 +45,19 @@ impl VaultError {
         Self { inner_code: Some("ForbiddenByRbac"), ..Self::new(StatusCode::FORBIDDEN, "Forbidden", message) }
     }
 
-    pub(super) fn into_answer(self, directory: &Directory) -> Response<Body> {
+    pub(super) fn into_response(self, directory: &Directory) -> Response<ResponseBody> {
         let mut error = object(json!({"code": self.code, "message": self.message}));
         if let Some(code) = self.inner_code {
             error.insert("innererror".into(), json!({"code": code}));
         }
-        let mut answer = wire::json_answer(self.status, &json!({"error": error}));
+        let mut response = wire::json_response(self.status, &json!({"error": error}));
         if self.status == StatusCode::UNAUTHORIZED {
             let challenge = format!(
                 "Bearer authorization=\"https://login.windows.net/{}\", resource=\"https://vault.azure.net\"",
                 directory.tenant_id
             );
-            wire::set_header(&mut answer, header::WWW_AUTHENTICATE, &challenge);
+            wire::set_header(&mut response, header::WWW_AUTHENTICATE, &challenge);
         }
-        answer
+        response
     }
 }

@@ -1,48 +1,44 @@
 //! One Azure Key Vault: reading secrets, <https://learn.microsoft.com/rest/api/keyvault/secrets/get-secret>.
 
 mod error;
-mod secret;
-
-pub use secret::CertificateFormat;
-pub(crate) use secret::Vault;
 
 use http::{HeaderName, Method, Response, StatusCode, header};
 
 use crate::{
-    directory::{Directory, v1_issuer},
-    journal::Endpoint,
+    directory::{Directory, well_known::v1_issuer},
+    endpoint::Endpoint,
     jwt::UnverifiedJwt,
     random, time,
-    wire::{self, Body, Incoming},
+    wire::{self, IncomingRequest, ResponseBody},
 };
 use error::VaultError;
 
-pub(crate) fn endpoint(incoming: &Incoming) -> Endpoint {
+pub(crate) fn endpoint(incoming: &IncomingRequest) -> Endpoint {
     match *incoming.path_segments() {
         ["secrets", _] | ["secrets", _, _] => Endpoint::VaultSecret,
         _ => Endpoint::Unknown,
     }
 }
 
-pub(crate) fn answer(directory: &Directory, incoming: &Incoming) -> Response<Body> {
-    let mut answer = read(directory, incoming).unwrap_or_else(|error| error.into_answer(directory));
-    wire::set_header(&mut answer, header::CACHE_CONTROL, "no-cache");
-    wire::set_header(&mut answer, header::PRAGMA, "no-cache");
-    wire::set_header(&mut answer, header::EXPIRES, "-1");
-    wire::set_header(&mut answer, HeaderName::from_static("x-ms-keyvault-region"), "emulated");
-    wire::set_header(&mut answer, HeaderName::from_static("x-ms-keyvault-service-version"), "1.9.0.0");
+pub(crate) fn respond(directory: &Directory, incoming: &IncomingRequest) -> Response<ResponseBody> {
+    let mut response = read(directory, incoming).unwrap_or_else(|error| error.into_response(directory));
+    wire::set_header(&mut response, header::CACHE_CONTROL, "no-cache");
+    wire::set_header(&mut response, header::PRAGMA, "no-cache");
+    wire::set_header(&mut response, header::EXPIRES, "-1");
+    wire::set_header(&mut response, HeaderName::from_static("x-ms-keyvault-region"), "emulated");
+    wire::set_header(&mut response, HeaderName::from_static("x-ms-keyvault-service-version"), "1.9.0.0");
     let network = "conn_type=Ipv4;addr=127.0.0.1;act_addr_fam=InterNetwork;";
-    wire::set_header(&mut answer, HeaderName::from_static("x-ms-keyvault-network-info"), network);
-    wire::set_header(&mut answer, header::STRICT_TRANSPORT_SECURITY, "max-age=31536000;includeSubDomains");
-    wire::set_header(&mut answer, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    wire::set_header(&mut response, HeaderName::from_static("x-ms-keyvault-network-info"), network);
+    wire::set_header(&mut response, header::STRICT_TRANSPORT_SECURITY, "max-age=31536000;includeSubDomains");
+    wire::set_header(&mut response, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     if let Some(id) = incoming.header("x-ms-client-request-id") {
-        wire::set_header(&mut answer, HeaderName::from_static("x-ms-client-request-id"), id);
+        wire::set_header(&mut response, HeaderName::from_static("x-ms-client-request-id"), id);
     }
-    wire::set_header(&mut answer, HeaderName::from_static("x-ms-request-id"), &random::guid());
-    answer
+    wire::set_header(&mut response, HeaderName::from_static("x-ms-request-id"), &random::guid());
+    response
 }
 
-fn read(directory: &Directory, incoming: &Incoming) -> Result<Response<Body>, VaultError> {
+fn read(directory: &Directory, incoming: &IncomingRequest) -> Result<Response<ResponseBody>, VaultError> {
     authorize(directory, incoming)?;
     let segments = incoming.path_segments();
     let (name, version) = match *segments {
@@ -67,7 +63,7 @@ fn read(directory: &Directory, incoming: &Incoming) -> Result<Response<Body>, Va
     if !secret.is_enabled() {
         return Err(VaultError::disabled());
     }
-    Ok(wire::json_answer(StatusCode::OK, &secret.to_json(&directory.urls.vault)))
+    Ok(wire::json_response(StatusCode::OK, &secret.to_json(&directory.urls.vault)))
 }
 
 fn is_secret_name(name: &str) -> bool {
@@ -75,7 +71,7 @@ fn is_secret_name(name: &str) -> bool {
 }
 
 /// The caller must be the reader's identity, with a live token that Entra signed for a vault.
-fn authorize(directory: &Directory, incoming: &Incoming) -> Result<(), VaultError> {
+fn authorize(directory: &Directory, incoming: &IncomingRequest) -> Result<(), VaultError> {
     let token = incoming
         .bearer_token()
         .ok_or_else(|| VaultError::unauthorized("AKV10000: The request has no Bearer token."))?;
@@ -101,14 +97,5 @@ fn authorize(directory: &Directory, incoming: &Incoming) -> Result<(), VaultErro
     match jwt.claim("appid") == Some(&directory.vault_reader.client_id) {
         true => Ok(()),
         false => Err(VaultError::forbidden(jwt.claim("appid").unwrap_or_default())),
-    }
-}
-
-impl Directory {
-    /// The resources that tokens for the vault may be issued for: Key Vault's own, and what an Azure SDK
-    /// makes of this vault's address by dropping the first label of its host.
-    pub(crate) fn vault_audiences(&self) -> [String; 2] {
-        let scheme = self.urls.vault.split(':').next().unwrap_or_default();
-        ["https://vault.azure.net".to_owned(), format!("{scheme}://0.0.1")]
     }
 }

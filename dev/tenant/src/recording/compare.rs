@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::{Map, Value};
 
-use super::{NormalAnswer, Recording};
+use super::{file::Recording, normalise::NormalResponse};
 
 /// One place where an answer is not what was recorded.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,18 +22,18 @@ pub struct Difference {
 
 impl Recording {
     /// Where `answer` differs from this.
-    pub fn differences(&self, answer: &NormalAnswer) -> BTreeSet<Difference> {
+    pub fn differences(&self, response: &NormalResponse) -> BTreeSet<Difference> {
         let mut found = BTreeSet::new();
-        note(&mut found, "status".to_owned(), Some(self.status.to_string()), Some(answer.status.to_string()));
+        note(&mut found, "status".to_owned(), Some(self.status.to_string()), Some(response.status.to_string()));
         if let Some(headers) = &self.headers {
-            let (recorded, answered) = (by_name(headers), by_name(&answer.headers));
+            let (recorded, answered) = (by_name(headers), by_name(&response.headers));
             for name in recorded.keys().chain(answered.keys()) {
                 let joined = |headers: &BTreeMap<&str, Vec<&str>>| headers.get(name).map(|values| values.join(" | "));
                 note(&mut found, format!("header {name}"), joined(&recorded), joined(&answered));
             }
         }
         if let Some(body) = &self.body {
-            compare(&mut found, "body", Some(body), Some(&answer.body), self.is_partial);
+            compare(&mut found, "body", Some(body), Some(&response.body), self.is_partial);
         }
         found
     }

@@ -2,14 +2,18 @@
 
 use std::collections::HashMap;
 
-use super::{Registration, Role, Subject, VaultSubject};
-use crate::{CertificateFormat, Tenant, TokenPlan, people::DOMAIN};
+use super::target::{Role, TargetApi, TargetTenant, TargetVault};
+use crate::{
+    directory::{people::DOMAIN, vault::CertificateFormat},
+    tenant::Tenant,
+    tokens::plan::TokenPlan,
+};
 
 /// The vault's secrets beside the API's own, by what they are for.
 const DISABLED: &str = "disabled";
 const CERTIFICATE: &str = "certificate";
 
-impl Subject {
+impl TargetTenant {
     /// Prepares `tenant` so that every scenario can be run, and describes it.
     ///
     /// # Errors
@@ -40,12 +44,12 @@ impl Subject {
             graph_url: tenant.graph_url().to_owned(),
             tenant_id: tenant.tenant_id().to_owned(),
             domain: DOMAIN.to_owned(),
-            registration: Some(Registration {
+            registration: Some(TargetApi {
                 client_id: tenant.client_id().to_owned(),
                 secret: Some(tenant.client_secret()),
                 expired_secret: Some(tenant.add_expired_client_secret()),
             }),
-            vault: Some(VaultSubject {
+            vault: Some(TargetVault {
                 url: tenant.vault_url().to_owned(),
                 reader: Some((reader.client_id, reader.client_secret)),
                 secret: Some("clientsecret".to_owned()),

@@ -5,7 +5,7 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::NormalAnswer;
+use super::normalise::NormalResponse;
 
 /// The source of the recordings that `cargo dev record` makes.
 const OWN_SOURCE: &str = "cargo dev record";
@@ -38,16 +38,16 @@ pub struct Recording {
 
 impl Recording {
     /// What `cargo dev record` writes today of an answer of `host`.
-    pub fn new(host: String, answer: NormalAnswer) -> Self {
+    pub fn new(host: String, response: NormalResponse) -> Self {
         Self {
             source: OWN_SOURCE.to_owned(),
             recorded: utc_date().to_string(),
             host,
-            server: answer.server,
+            server: response.server,
             is_partial: false,
-            status: answer.status,
-            headers: Some(answer.headers),
-            body: Some(answer.body),
+            status: response.status,
+            headers: Some(response.headers),
+            body: Some(response.body),
         }
     }
 

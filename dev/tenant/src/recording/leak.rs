@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use regex_lite::Regex;
 use serde_json::Value;
 
-use super::{Recording, text};
+use super::{file::Recording, text};
 
 /// The beginning of a JSON object in base64: of a token's header, or of claims.
 static ENCODED: LazyLock<Regex> = LazyLock::new(|| text::pattern(r"eyJ[\w-]{8,}"));

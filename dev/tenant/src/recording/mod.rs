@@ -8,18 +8,21 @@
 mod compare;
 mod emulated;
 mod file;
+mod http;
 mod json_web_token;
 mod leak;
 mod normalise;
+mod requests;
 mod scenario;
 mod scenarios;
-mod subject;
+mod target;
 mod text;
 
 pub use compare::Difference;
 pub use file::Recording;
+pub use http::{ScenarioRequest, ScenarioResponse};
 pub use leak::leak;
-pub use normalise::{NormalAnswer, Normaliser};
-pub use scenario::{Answer, Before, Grade, Outcome, Request, Scenario};
+pub use normalise::{NormalResponse, Normaliser};
+pub use scenario::{Before, Grade, Outcome, Scenario};
 pub use scenarios::SCENARIOS;
-pub use subject::{Registration, Role, Subject, VaultSubject};
+pub use target::{Role, TargetApi, TargetTenant, TargetVault};

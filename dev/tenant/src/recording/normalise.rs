@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use regex_lite::{Captures, Regex};
 use serde_json::{Map, Value, json};
 
-use super::{Answer, Subject, json_web_token, text};
+use super::{http::ScenarioResponse, json_web_token, target::TargetTenant, text};
 
 /// Headers whose values say the same everywhere, but for what [`text::typed`] finds in them.
 const KEPT_HEADERS: [&str; 24] = [
@@ -62,7 +62,7 @@ static CHALLENGE_WORDS: LazyLock<Regex> =
 
 /// An answer as recordings hold it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct NormalAnswer {
+pub struct NormalResponse {
     /// The status code.
     pub status: u16,
     /// `name: value`, sorted.
@@ -81,15 +81,15 @@ pub struct Normaliser {
 
 impl Normaliser {
     /// For the answers to this subject.
-    pub fn new(subject: &Subject) -> Self {
+    pub fn new(target: &TargetTenant) -> Self {
         let mut names = vec![
-            (subject.authority_url.clone(), "https://login.microsoftonline.com"),
-            (subject.graph_url.clone(), "https://graph.microsoft.com"),
-            (subject.tenant_id.clone(), "<tenant>"),
-            (subject.domain.clone(), "<domain>"),
+            (target.authority_url.clone(), "https://login.microsoftonline.com"),
+            (target.graph_url.clone(), "https://graph.microsoft.com"),
+            (target.tenant_id.clone(), "<tenant>"),
+            (target.domain.clone(), "<domain>"),
         ];
-        names.extend(subject.registration.iter().map(|known| (known.client_id.clone(), "<client>")));
-        if let Some(vault) = &subject.vault {
+        names.extend(target.registration.iter().map(|known| (known.client_id.clone(), "<client>")));
+        if let Some(vault) = &target.vault {
             names.push((vault.url.clone(), "https://<vault>"));
             let secrets = [&vault.secret, &vault.disabled, &vault.certificate].into_iter().flatten();
             names.extend(secrets.map(|name| (format!("/{name}/"), "/<name>/")));
@@ -104,17 +104,17 @@ impl Normaliser {
     }
 
     /// Normalises an answer.
-    pub fn answer(&self, answer: &Answer) -> NormalAnswer {
-        let headers = answer.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.as_str()));
+    pub fn normalise(&self, response: &ScenarioResponse) -> NormalResponse {
+        let headers = response.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.as_str()));
         let headers: Vec<(String, &str)> = headers.filter(|(name, _)| !LEFT_OUT.contains(&name.as_str())).collect();
         let find = |wanted: &str| headers.iter().find(|(name, _)| name == wanted).map(|(_, value)| *value);
         let media_type = find("content-type").unwrap_or_default().split(';').next().unwrap_or_default().trim();
         let server = find("x-ms-ests-server").or_else(|| find("x-ms-keyvault-service-version")).map(ToOwned::to_owned);
-        let body = self.body(media_type, &answer.body);
+        let body = self.body(media_type, &response.body);
         let mut headers: Vec<String> =
             headers.iter().map(|(name, value)| format!("{name}: {}", self.header(name, value))).collect();
         headers.sort();
-        NormalAnswer { status: answer.status, headers, body, server }
+        NormalResponse { status: response.status, headers, body, server }
     }
 
     fn named(&self, text: &str) -> String {

@@ -1,12 +1,13 @@
 //! One request of which there is, or should be, a recording.
 
-use std::fmt;
-
 use anyhow::{Result, bail};
 use serde_json::Value;
 
-use super::{Role, Subject, scenarios};
-use crate::Service;
+use super::{
+    http::{ScenarioRequest, ScenarioResponse},
+    requests,
+    target::{Role, TargetTenant},
+};
 
 /// Who can record an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,7 +15,7 @@ pub enum Grade {
     /// Anybody: it takes no account.
     Anonymous,
     /// Whoever has the API's registration and its vault.
-    Registration,
+    TargetApi,
     /// Whoever has people who sign in.
     People,
     /// Whoever may end sessions and set policies: people feel it.
@@ -45,31 +46,7 @@ pub struct Scenario {
     /// What has to be done before.
     pub before: Before,
     /// The request, given the token that was had before; the error names what the subject lacks.
-    pub(super) request: fn(&Subject, &str) -> Result<Request, String>,
-}
-
-/// A request to one of the services.
-#[derive(Clone)]
-pub struct Request {
-    /// Whom it is for.
-    pub service: Service,
-    /// The address.
-    pub url: String,
-    /// Names in lower case, with values.
-    pub headers: Vec<(&'static str, String)>,
-    /// The fields of a form, which is sent by POST; `None` for GET.
-    pub form: Option<Vec<(&'static str, String)>>,
-}
-
-/// An answer, as it came.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Answer {
-    /// The status code.
-    pub status: u16,
-    /// Names in any letter case, with values, in order.
-    pub headers: Vec<(String, String)>,
-    /// The bytes of the body.
-    pub body: Vec<u8>,
+    pub(super) request: fn(&TargetTenant, &str) -> Result<ScenarioRequest, String>,
 }
 
 /// What came of a scenario.
@@ -78,7 +55,7 @@ pub enum Outcome {
     /// It was answered.
     Answered {
         /// How.
-        answer: Answer,
+        response: ScenarioResponse,
         /// The address that was asked.
         url: String,
         /// The tokens that were had on the way, which no recording may hold.
@@ -96,21 +73,21 @@ impl Scenario {
     /// When `send` fails, or a token that is needed is refused.
     pub async fn run(
         &self,
-        subject: &Subject,
-        send: &impl AsyncFn(Request) -> Result<Answer>,
+        target: &TargetTenant,
+        send: &impl AsyncFn(ScenarioRequest) -> Result<ScenarioResponse>,
         wait: &impl AsyncFn(&str) -> Result<()>,
     ) -> Result<Outcome> {
         let preparation = match self.before {
             Before::Nothing => None,
-            Before::VaultToken => Some(scenarios::vault_token(subject)),
-            Before::Exchange(role) | Before::ExchangeThenSignOut(role) => Some(scenarios::exchange(subject, role)),
+            Before::VaultToken => Some(requests::vault_token(target)),
+            Before::Exchange(role) | Before::ExchangeThenSignOut(role) => Some(requests::exchange(target, role)),
         };
         let token = match preparation {
             None => String::new(),
             Some(Err(lacks)) => return Ok(Outcome::Lacks(lacks)),
             Some(Ok(request)) => access_token(&send(request).await?)?,
         };
-        let request = match (self.request)(subject, &token) {
+        let request = match (self.request)(target, &token) {
             Ok(request) => request,
             Err(lacks) => return Ok(Outcome::Lacks(lacks)),
         };
@@ -118,36 +95,22 @@ impl Scenario {
             wait(&format!("Revoke the sessions of the person `{}` now, as an administrator.", role.name())).await?;
         }
         let url = request.url.clone();
-        let answer = send(request).await?;
+        let response = send(request).await?;
         let tokens = [&token].into_iter().filter(|token| !token.is_empty()).cloned();
-        let tokens = tokens.chain(access_token(&answer).ok()).collect();
-        Ok(Outcome::Answered { answer, url, tokens })
+        let tokens = tokens.chain(access_token(&response).ok()).collect();
+        Ok(Outcome::Answered { response, url, tokens })
     }
 }
 
 /// The access token in an answer of the token endpoint.
-fn access_token(answer: &Answer) -> Result<String> {
-    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+fn access_token(response: &ScenarioResponse) -> Result<String> {
+    let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
     match body.get("access_token").and_then(Value::as_str) {
         Some(token) => Ok(token.to_owned()),
         None => {
             // Entra's words name the cause, and hold no secret.
             let description = body.get("error_description").and_then(Value::as_str).unwrap_or("no words");
-            bail!("a token that is needed before was refused by status {}: {description}", answer.status)
+            bail!("a token that is needed before was refused by status {}: {description}", response.status)
         }
-    }
-}
-
-/// The service and the path only: the rest may be a secret.
-impl fmt::Debug for Request {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Request").field("service", &self.service).finish_non_exhaustive()
-    }
-}
-
-/// The status only: the rest may be a secret.
-impl fmt::Debug for Answer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answer").field("status", &self.status).finish_non_exhaustive()
     }
 }

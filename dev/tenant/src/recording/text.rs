@@ -4,7 +4,7 @@ use std::{borrow::Cow, sync::LazyLock};
 
 use regex_lite::{Captures, Regex};
 
-use crate::{directory::MICROSOFT_ACCOUNT_TENANT, graph_token::GRAPH_CLIENT_ID};
+use crate::directory::well_known::{GRAPH_CLIENT_ID, MICROSOFT_ACCOUNT_TENANT};
 
 /// Ids that are the same in every tenant.
 const WELL_KNOWN: [&str; 3] = [MICROSOFT_ACCOUNT_TENANT, GRAPH_CLIENT_ID, "00000000-0000-0000-0000-000000000000"];

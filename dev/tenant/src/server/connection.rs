@@ -14,7 +14,7 @@ use tokio::{
     sync::watch,
 };
 
-use crate::wire::{Body, Broken};
+use crate::wire::{Broken, ResponseBody};
 
 /// The end of a connection, as far as it is decided, and its socket, for faults that HTTP cannot express.
 #[derive(Clone)]
@@ -63,15 +63,15 @@ pub(crate) async fn serve<A>(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     socket: Arc<OwnedFd>,
     has_title_case: bool,
-    answer: impl Fn(Request<body::Incoming>, Connection) -> A,
+    response: impl Fn(Request<body::Incoming>, Connection) -> A,
 ) where
-    A: Future<Output = Result<Response<Body>, Broken>> + Send + 'static,
+    A: Future<Output = Result<Response<ResponseBody>, Broken>> + Send + 'static,
 {
     let connection = Connection { ending: watch::Sender::new(Ending::Open), socket };
     let mut endings = connection.ending.subscribe();
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).title_case_headers(has_title_case);
-    let service = service_fn(|request| answer(request, connection.clone()));
+    let service = service_fn(|request| response(request, connection.clone()));
     let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), service));
     loop {
         tokio::select! {

@@ -9,9 +9,9 @@ use tokio::{
 };
 use tokio_rustls::server::TlsStream;
 
-use crate::{
-    faults::ResetCode,
+use super::{
     http2_frames::{self, EndlessFrames, Script},
+    reset_code::ResetCode,
     tls::Tls,
 };
 

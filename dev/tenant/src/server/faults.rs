@@ -6,18 +6,16 @@ use std::{
 };
 
 use futures_util::{StreamExt as _, stream};
-use h2::Reason;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::body::{Bytes, Frame};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
+use super::{connection::Connection, connection_faults::ConnectionFault, reset_code::ResetCode};
 use crate::{
-    connection::Connection,
-    connection_faults::ConnectionFault,
-    journal::{Endpoint, Service},
-    wire::{self, Body, Broken},
+    endpoint::{Endpoint, Service},
+    wire::{self, Broken, ResponseBody},
 };
 
 /// What an endpoint does instead of, or to, its answer.
@@ -67,36 +65,6 @@ pub enum Fault {
     Truncated,
     /// Sends the head of the answer that it would have given, then nothing more.
     HeadThenSilence,
-}
-
-/// Codes of HTTP/2 (RFC 9113 section 7) by which a server ends a stream or a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ResetCode {
-    /// `NO_ERROR`
-    NoError,
-    /// `PROTOCOL_ERROR`
-    ProtocolError,
-    /// `INTERNAL_ERROR`
-    InternalError,
-    /// `REFUSED_STREAM`: the request was not processed, and may be sent again.
-    RefusedStream,
-    /// `CANCEL`
-    Cancel,
-    /// `ENHANCE_YOUR_CALM`
-    EnhanceYourCalm,
-}
-
-impl ResetCode {
-    pub(crate) fn reason(self) -> Reason {
-        match self {
-            Self::NoError => Reason::NO_ERROR,
-            Self::ProtocolError => Reason::PROTOCOL_ERROR,
-            Self::InternalError => Reason::INTERNAL_ERROR,
-            Self::RefusedStream => Reason::REFUSED_STREAM,
-            Self::Cancel => Reason::CANCEL,
-            Self::EnhanceYourCalm => Reason::ENHANCE_YOUR_CALM,
-        }
-    }
 }
 
 impl Fault {
@@ -248,15 +216,15 @@ impl Faults {
 pub(crate) async fn answer_with(
     fault: Fault,
     connection: &Connection,
-    answer: impl FnOnce() -> Response<Body>,
-) -> Result<Response<Body>, Broken> {
+    response: impl FnOnce() -> Response<ResponseBody>,
+) -> Result<Response<ResponseBody>, Broken> {
     match fault {
         Fault::Delay(time) => {
             tokio::time::sleep(time).await;
-            Ok(answer())
+            Ok(response())
         }
         Fault::Status(status, headers, body) => Ok(with_status(status, headers, body)),
-        Fault::Garbage => Ok(wire::answer(
+        Fault::Garbage => Ok(wire::response(
             StatusCode::OK,
             "application/json; charset=utf-8",
             "<!DOCTYPE html><title>Proxy</title><p>Please sign in to the network.",
@@ -267,20 +235,20 @@ pub(crate) async fn answer_with(
         }
         Fault::Silence => std::future::pending().await,
         Fault::HugeBody(length) => Ok(huge(length)),
-        Fault::DripBody { bytes, pause } => Ok(dripped(answer(), bytes, pause).await),
+        Fault::DripBody { bytes, pause } => Ok(dripped(response(), bytes, pause).await),
         Fault::CutShort => {
             let connection = connection.clone();
-            Ok(half(answer(), move || {
+            Ok(half(response(), move || {
                 connection.close();
                 Broken::connection()
             })
             .await)
         }
         Fault::Reset(code) => Err(Broken::stream(code.reason())),
-        Fault::ResetInBody(code) => Ok(half(answer(), move || Broken::stream(code.reason())).await),
+        Fault::ResetInBody(code) => Ok(half(response(), move || Broken::stream(code.reason())).await),
         Fault::LastOnConnection | Fault::LastAnswer => {
             connection.retire();
-            Ok(answer())
+            Ok(response())
         }
         Fault::ResetConnection => {
             connection.reset();
@@ -288,7 +256,7 @@ pub(crate) async fn answer_with(
         }
         Fault::ResetConnectionInBody => {
             let connection = connection.clone();
-            Ok(half(answer(), move || {
+            Ok(half(response(), move || {
                 connection.reset();
                 Broken::connection()
             })
@@ -300,13 +268,13 @@ pub(crate) async fn answer_with(
             Err(Broken::connection())
         }
         Fault::Truncated => {
-            let (mut head, mut body) = into_bytes(answer()).await;
+            let (mut head, mut body) = into_bytes(response()).await;
             head.headers.remove(header::CONTENT_LENGTH);
             let half = body.split_to(body.len() / 2);
             Ok(Response::from_parts(head, Full::new(half).map_err(|never| match never {}).boxed_unsync()))
         }
         Fault::HeadThenSilence => {
-            let (head, _) = answer().into_parts();
+            let (head, _) = response().into_parts();
             Ok(Response::from_parts(head, StreamBody::new(stream::pending()).boxed_unsync()))
         }
         Fault::CloseAfter(time) => {
@@ -315,14 +283,14 @@ pub(crate) async fn answer_with(
                 tokio::time::sleep(time).await;
                 connection.close();
             });
-            Ok(answer())
+            Ok(response())
         }
     }
 }
 
-fn with_status(status: u16, headers: Vec<(String, String)>, body: String) -> Response<Body> {
+fn with_status(status: u16, headers: Vec<(String, String)>, body: String) -> Response<ResponseBody> {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = wire::answer(status, "application/json; charset=utf-8", body);
+    let mut response = wire::response(status, "application/json; charset=utf-8", body);
     if headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
         response.headers_mut().remove(header::CONTENT_TYPE);
     }
@@ -334,19 +302,19 @@ fn with_status(status: u16, headers: Vec<(String, String)>, body: String) -> Res
     response
 }
 
-fn huge(length: usize) -> Response<Body> {
+fn huge(length: usize) -> Response<ResponseBody> {
     const PIECE: usize = 16 * 1024;
     let quote = || stream::iter([Bytes::from_static(b"\"")]);
     let filling = stream::iter((0..length.saturating_sub(2)).step_by(PIECE))
         .map(move |start| Bytes::from(vec![b'x'; PIECE.min(length - 2 - start)]));
     let pieces = quote().chain(filling).chain(quote());
-    let mut response = wire::answer(StatusCode::OK, "application/json; charset=utf-8", Bytes::new());
+    let mut response = wire::response(StatusCode::OK, "application/json; charset=utf-8", Bytes::new());
     *response.body_mut() = StreamBody::new(pieces.map(|piece| Ok(Frame::data(piece)))).boxed_unsync();
     response
 }
 
-async fn dripped(answer: Response<Body>, bytes: usize, pause: Duration) -> Response<Body> {
-    let (head, body) = into_bytes(answer).await;
+async fn dripped(response: Response<ResponseBody>, bytes: usize, pause: Duration) -> Response<ResponseBody> {
+    let (head, body) = into_bytes(response).await;
     let pieces = stream::unfold(body, move |mut rest| async move {
         if rest.is_empty() {
             return None;
@@ -359,8 +327,11 @@ async fn dripped(answer: Response<Body>, bytes: usize, pause: Duration) -> Respo
 }
 
 /// Half of the body, and then what breaks it off.
-async fn half(answer: Response<Body>, end: impl FnOnce() -> Broken + Send + 'static) -> Response<Body> {
-    let (head, mut body) = into_bytes(answer).await;
+async fn half(
+    response: Response<ResponseBody>,
+    end: impl FnOnce() -> Broken + Send + 'static,
+) -> Response<ResponseBody> {
+    let (head, mut body) = into_bytes(response).await;
     let half = body.split_to(body.len() / 2);
     // The pause lets the half reach the client before the end comes.
     let pieces = stream::iter([Ok(Frame::data(half))]).chain(stream::once(async {
@@ -370,8 +341,8 @@ async fn half(answer: Response<Body>, end: impl FnOnce() -> Broken + Send + 'sta
     Response::from_parts(head, StreamBody::new(pieces).boxed_unsync())
 }
 
-async fn into_bytes(answer: Response<Body>) -> (http::response::Parts, Bytes) {
-    let (head, body) = answer.into_parts();
+async fn into_bytes(response: Response<ResponseBody>) -> (http::response::Parts, Bytes) {
+    let (head, body) = response.into_parts();
     // Every normal answer is made in memory: its body cannot fail.
     let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     (head, body)

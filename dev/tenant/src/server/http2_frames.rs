@@ -8,7 +8,7 @@ use tokio::{
     time::sleep,
 };
 
-use crate::faults::ResetCode;
+use super::reset_code::ResetCode;
 
 /// Frames of one kind that come for ever. Each of them alone is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

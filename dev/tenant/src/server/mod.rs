@@ -1,5 +1,17 @@
 //! One server: accepts connections, and for each request keeps the order receive, record, fault, answer.
 
+mod connection;
+mod connection_faults;
+pub(crate) mod faults;
+mod http2_frames;
+pub(crate) mod request_log;
+mod reset_code;
+pub(crate) mod tls;
+
+pub use connection_faults::ConnectionFault;
+pub use http2_frames::EndlessFrames;
+pub use reset_code::ResetCode;
+
 use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
@@ -19,18 +31,17 @@ use tokio::{
 };
 
 use crate::{
-    connection::{self, Connection},
-    connection_faults::{self, Opened},
     directory::Directory,
-    entra,
-    faults::{self, Fault},
-    graph,
-    journal::{Endpoint, Service},
-    key_vault,
-    tls::Tls,
+    endpoint::{Endpoint, Service},
+    entra, graph, key_vault,
     variety::Variety,
-    wire::{self, Body, Broken, Incoming},
+    wire::{self, Broken, IncomingRequest, ResponseBody},
 };
+use connection::Connection;
+use connection_faults::Opened;
+use faults::{Fault, Faults};
+use request_log::RequestLog;
+use tls::Tls;
 
 /// Far above any legitimate request: tokens are a few kilobytes.
 const LONGEST_BODY: usize = 1024 * 1024;
@@ -83,6 +94,8 @@ fn bound(address: SocketAddr) -> Result<TcpSocket> {
 pub(crate) struct Server {
     pub(crate) service: Service,
     pub(crate) directory: Arc<Directory>,
+    pub(crate) faults: Arc<Faults>,
+    pub(crate) requests: Arc<RequestLog>,
     /// Without it, the server speaks plain HTTP.
     pub(crate) tls: Option<Arc<Tls>>,
 }
@@ -92,7 +105,7 @@ impl Server {
     ///
     /// `listener` is the first one at `port`; while the service refuses connections there is none.
     pub(crate) async fn serve(self, port: Port, listener: TcpListener) {
-        let mut refusing = self.directory.faults.refusing();
+        let mut refusing = self.faults.refusing();
         let mut connections = JoinSet::new();
         let mut listener = Some(listener);
         loop {
@@ -128,9 +141,8 @@ impl Server {
         // Without this, an answer written in two pieces waits for the client's delayed acknowledgement.
         stream.set_nodelay(true)?;
         let socket = Arc::new(stream.as_fd().try_clone_to_owned()?);
-        let directory = Arc::clone(&self.directory);
-        let closed = directory.faults.connections_closed(self.service);
-        let fault = directory.faults.take_connection(self.service);
+        let closed = self.faults.connections_closed(self.service);
+        let fault = self.faults.take_connection(self.service);
         let serving = async {
             match connection_faults::open(stream, self.tls.as_deref(), fault).await? {
                 Some(Opened::Plain(stream)) => self.serve_http(stream, socket).await,
@@ -148,52 +160,56 @@ impl Server {
     async fn serve_http(&self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, socket: Arc<OwnedFd>) {
         // Names of headers are case-insensitive (RFC 9110 section 5.1), in HTTP/1.1.
         let has_title_case = self.directory.variety.as_ref().is_some_and(Variety::chance);
-        let answer = |request, connection| self.clone().answer(request, connection);
-        connection::serve(stream, socket, has_title_case, answer).await;
+        let respond = |request, connection| self.clone().respond(request, connection);
+        connection::serve(stream, socket, has_title_case, respond).await;
     }
 
-    async fn answer(self, request: Request<body::Incoming>, connection: Connection) -> Result<Response<Body>, Broken> {
+    async fn respond(
+        self,
+        request: Request<body::Incoming>,
+        connection: Connection,
+    ) -> Result<Response<ResponseBody>, Broken> {
         let version = request.version();
         let Some(incoming) = receive(request).await else {
-            return Ok(wire::answer(
+            return Ok(wire::response(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "text/plain",
                 "The body is too large or ended early.\n",
             ));
         };
-        let Self { service, directory, .. } = &self;
+        let Self { service, directory, faults, requests, .. } = &self;
         let endpoint = endpoint(*service, &incoming);
-        directory.journal.record(*service, endpoint, &incoming);
-        let answer = || {
-            let answer = match service {
-                Service::Entra => entra::answer(directory, &incoming),
-                Service::Graph => graph::answer(directory, &incoming),
-                Service::KeyVault => key_vault::answer(directory, &incoming),
+        requests.record(*service, endpoint, &incoming);
+        let response = || {
+            let response = match service {
+                Service::Entra => entra::respond(directory, &incoming),
+                Service::Graph => graph::respond(directory, &incoming),
+                Service::KeyVault => key_vault::respond(directory, &incoming),
             };
             match &directory.variety {
-                Some(variety) => variety.vary(endpoint, version, answer),
-                None => answer,
+                Some(variety) => variety.vary(endpoint, version, response),
+                None => response,
             }
         };
-        match directory.faults.take(endpoint) {
-            None => Ok(answer()),
+        match faults.take(endpoint) {
+            None => Ok(response()),
             Some(fault) => {
                 if matches!(fault, Fault::LastAnswer) {
-                    directory.faults.refuse_further(*service);
+                    faults.refuse_further(*service);
                 }
-                faults::answer_with(fault, &connection, answer).await
+                faults::answer_with(fault, &connection, response).await
             }
         }
     }
 }
 
-async fn receive(request: Request<body::Incoming>) -> Option<Incoming> {
+async fn receive(request: Request<body::Incoming>) -> Option<IncomingRequest> {
     let (head, body) = request.into_parts();
     let body = Limited::new(body, LONGEST_BODY).collect().await.ok()?.to_bytes();
-    Some(Incoming { method: head.method, uri: head.uri, headers: head.headers, body })
+    Some(IncomingRequest { method: head.method, uri: head.uri, headers: head.headers, body })
 }
 
-fn endpoint(service: Service, incoming: &Incoming) -> Endpoint {
+fn endpoint(service: Service, incoming: &IncomingRequest) -> Endpoint {
     match service {
         Service::Entra => entra::endpoint(incoming),
         Service::Graph => graph::endpoint(incoming),

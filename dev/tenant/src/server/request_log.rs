@@ -5,53 +5,14 @@ use std::{collections::HashMap, fmt};
 use http::Uri;
 use parking_lot::Mutex;
 
-use crate::wire::Incoming;
-
-/// One of the three servers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Service {
-    /// The Entra login host.
-    Entra,
-    /// Microsoft Graph.
-    Graph,
-    /// The key vault.
-    KeyVault,
-}
-
-/// What a request is for; a fault is dialled for one of these.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Endpoint {
-    /// `/{tenant}[/v2.0]/.well-known/openid-configuration`
-    OpenIdConfiguration,
-    /// `/{tenant}/discovery[/v2.0]/keys`
-    KeySet,
-    /// `/common/discovery/instance`
-    InstanceDiscovery,
-    /// `/{tenant}/oauth2/v2.0/authorize`, and `/{tenant}/login`, where its pages send what the person chose
-    Authorize,
-    /// `/{tenant}/v2.0/adminconsent`
-    AdminConsent,
-    /// `/{tenant}/oauth2/v2.0/logout`
-    Logout,
-    /// `/{tenant}/oauth2/v2.0/token` with any grant but `client_credentials`
-    Token,
-    /// `/{tenant}/oauth2/v2.0/token` with the grant `client_credentials`
-    VaultToken,
-    /// `/v1.0/me`
-    GraphMe,
-    /// `/v1.0/me/photo/$value`
-    GraphPhoto,
-    /// `/secrets/{name}[/{version}]`
-    VaultSecret,
-    /// The emulator's own pages and management interface.
-    Emulator,
-    /// Anything else.
-    Unknown,
-}
+use crate::{
+    endpoint::{Endpoint, Service},
+    wire::IncomingRequest,
+};
 
 /// A request as it was received. Tokens and secrets in it are real for this run: print it with care.
 #[derive(Clone)]
-pub struct RecordedRequest {
+pub struct LoggedRequest {
     /// The server that received it.
     pub service: Service,
     /// What it was for.
@@ -66,7 +27,7 @@ pub struct RecordedRequest {
     pub form: Vec<(String, String)>,
 }
 
-impl RecordedRequest {
+impl LoggedRequest {
     /// The path alone.
     pub fn path(&self) -> &str {
         self.path_and_query.split_once('?').map_or(&self.path_and_query, |(path, _)| path)
@@ -84,7 +45,7 @@ impl RecordedRequest {
 }
 
 /// Names of headers and fields only, and no query: values may be secrets.
-impl fmt::Debug for RecordedRequest {
+impl fmt::Debug for LoggedRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = |pairs: &[(String, String)]| pairs.iter().map(|pair| pair.0.clone()).collect::<Vec<_>>();
         f.debug_struct("RecordedRequest")
@@ -99,17 +60,17 @@ impl fmt::Debug for RecordedRequest {
 
 /// Every request since the start or the last [`clear`](Journal::clear), in order of arrival, or only how many.
 #[derive(Default)]
-pub(crate) struct Journal(Mutex<Entries>);
+pub(crate) struct RequestLog(Mutex<Entries>);
 
 #[derive(Default)]
 struct Entries {
-    requests: Vec<RecordedRequest>,
+    requests: Vec<LoggedRequest>,
     counts: HashMap<Endpoint, u64>,
     counts_only: bool,
 }
 
-impl Journal {
-    pub(crate) fn record(&self, service: Service, endpoint: Endpoint, incoming: &Incoming) {
+impl RequestLog {
+    pub(crate) fn record(&self, service: Service, endpoint: Endpoint, incoming: &IncomingRequest) {
         let mut entries = self.0.lock();
         *entries.counts.entry(endpoint).or_default() += 1;
         if entries.counts_only {
@@ -119,7 +80,7 @@ impl Journal {
             .headers
             .iter()
             .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
-        let request = RecordedRequest {
+        let request = LoggedRequest {
             service,
             endpoint,
             method: incoming.method.to_string(),
@@ -130,11 +91,11 @@ impl Journal {
         entries.requests.push(request);
     }
 
-    pub(crate) fn requests(&self) -> Vec<RecordedRequest> {
+    pub(crate) fn requests(&self) -> Vec<LoggedRequest> {
         self.0.lock().requests.clone()
     }
 
-    pub(crate) fn take(&self) -> Vec<RecordedRequest> {
+    pub(crate) fn take(&self) -> Vec<LoggedRequest> {
         std::mem::take(&mut self.0.lock().requests)
     }
 

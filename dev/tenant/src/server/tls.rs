@@ -12,7 +12,7 @@ use tokio_rustls::{
     },
 };
 
-use crate::{certificate::pem, random};
+use crate::{directory::certificate::pem, random};
 
 /// The names under which clients on this machine reach the servers.
 const NAMES: [&str; 2] = ["127.0.0.1", "localhost"];

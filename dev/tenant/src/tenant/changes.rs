@@ -2,7 +2,11 @@
 
 use anyhow::{Context as _, Result};
 
-use crate::{CertificateFormat, Person, Tenant, directory::CLIENT_SECRET_NAME, random};
+use super::Tenant;
+use crate::{
+    directory::{CLIENT_SECRET_NAME, person::Person, vault::CertificateFormat},
+    random,
+};
 
 impl Tenant {
     /// Entra signs with a new key from now on; the previous one stays published.

@@ -9,15 +9,18 @@ use serde_json::Value;
 use tokio::{net::TcpListener, task::JoinSet};
 
 use crate::{
-    application::Application,
-    directory::{Directory, Urls},
-    faults::Faults,
-    graph_token,
-    journal::{Endpoint, RecordedRequest, Service},
-    person::Person,
-    server::{Port, Server},
-    tls::Tls,
-    token_plan::{LIFETIME, TokenPlan},
+    directory::{Directory, Urls, app_registration::AppRegistration, person::Person},
+    endpoint::{Endpoint, Service},
+    server::{
+        Port, Server,
+        faults::Faults,
+        request_log::{LoggedRequest, RequestLog},
+        tls::Tls,
+    },
+    tokens::{
+        graph_token,
+        plan::{LIFETIME, TokenPlan},
+    },
     variety::Variety,
 };
 
@@ -69,6 +72,8 @@ pub struct ClientCredentials {
 /// The running servers. They stop, and close their connections, when this is dropped.
 pub struct Tenant {
     directory: Arc<Directory>,
+    faults: Arc<Faults>,
+    requests: Arc<RequestLog>,
     tls: Option<Arc<Tls>>,
     /// Dropping the set aborts the servers.
     _servers: JoinSet<()>,
@@ -94,15 +99,22 @@ impl Tenant {
         let directory = tokio::task::spawn_blocking(|| Directory::new(urls, variety))
             .await
             .context("the preparation of the emulated tenant panicked")??;
-        let directory = Arc::new(directory);
+        let (directory, faults, requests) =
+            (Arc::new(directory), Arc::<Faults>::default(), Arc::<RequestLog>::default());
         let mut servers = JoinSet::new();
         for ((port, listener), service) in
             [(entra, Service::Entra), (graph, Service::Graph), (vault, Service::KeyVault)]
         {
-            let server = Server { service, directory: Arc::clone(&directory), tls: tls.clone() };
+            let server = Server {
+                service,
+                directory: Arc::clone(&directory),
+                faults: Arc::clone(&faults),
+                requests: Arc::clone(&requests),
+                tls: tls.clone(),
+            };
             servers.spawn(server.serve(port, listener));
         }
-        Ok(Self { directory, tls, _servers: servers })
+        Ok(Self { directory, faults, requests, tls, _servers: servers })
     }
 
     /// The certificate of the authority that signed those of the servers, as a PEM text; `None` where they speak plain
@@ -221,32 +233,32 @@ impl Tenant {
 
     /// The dial for what goes wrong.
     pub fn faults(&self) -> &Faults {
-        &self.directory.faults
+        &self.faults
     }
 
     /// Every request received so far, in order of arrival.
-    pub fn requests(&self) -> Vec<RecordedRequest> {
-        self.directory.journal.requests()
+    pub fn requests(&self) -> Vec<LoggedRequest> {
+        self.requests.requests()
     }
 
     /// Every request received since the last time, which are then forgotten.
-    pub fn take_requests(&self) -> Vec<RecordedRequest> {
-        self.directory.journal.take()
+    pub fn take_requests(&self) -> Vec<LoggedRequest> {
+        self.requests.take()
     }
 
     /// Forgets the requests received so far.
     pub fn clear_requests(&self) {
-        self.directory.journal.clear();
+        self.requests.clear();
     }
 
     /// How many requests were received so far, by what they were for.
     pub fn request_counts(&self) -> HashMap<Endpoint, u64> {
-        self.directory.journal.counts()
+        self.requests.counts()
     }
 
     /// Keeps nothing of requests from now on but their number: for measurements, which make many.
     pub fn count_requests_only(&self) {
-        self.directory.journal.count_only();
+        self.requests.count_only();
     }
 
     /// How many Graph tokens were issued so far.
@@ -270,7 +282,7 @@ impl fmt::Debug for Tenant {
     }
 }
 
-fn credentials(application: &Application) -> ClientCredentials {
+fn credentials(application: &AppRegistration) -> ClientCredentials {
     ClientCredentials { client_id: application.client_id.clone(), client_secret: application.secret() }
 }
 

@@ -11,7 +11,7 @@ use rsa::{
     traits::{PrivateKeyParts as _, PublicKeyParts as _},
 };
 
-use crate::{certificate, signing_key::SigningKey};
+use crate::directory::{certificate, signing_key::SigningKey};
 
 /// Makes the signature of a token in place of [`Signing`](crate::Signing).
 pub type Forger = Box<dyn FnOnce(&Forgery<'_>) -> Vec<u8> + Send>;

@@ -5,15 +5,19 @@ use aws_lc_rs::digest;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
+use super::{
+    forgery::{Forger, Forgery},
+    signing::Signing,
+};
 use crate::{
     claims_request::ClaimsRequest,
-    directory::{Directory, MICROSOFT_ACCOUNT_TENANT, v1_issuer},
-    forgery::Forger,
-    jwt::{Object, object},
-    person::Person,
-    random,
-    signing::Signing,
-    time,
+    directory::{
+        Directory,
+        person::Person,
+        well_known::{MICROSOFT_ACCOUNT_TENANT, v1_issuer},
+    },
+    jwt::{self, Object, object},
+    random, time,
 };
 
 /// Entra gives access tokens 60 to 90 minutes at random; here it is always 75.
@@ -118,6 +122,32 @@ impl TokenPlan {
         self.claims.insert("rh".into(), format!("1.{}.", random::token_id()).into());
         self.claims.insert("uti".into(), random::token_id().into());
         self.lasts(LIFETIME);
+    }
+
+    /// Signs the token as planned.
+    pub(crate) fn sign(mut self, directory: &Directory) -> String {
+        let keys = &directory.keys;
+        let current = keys.current();
+        let key_id = self.signing.key_id(keys, &current);
+        for parameter in ["kid", "x5t"] {
+            if self.header.get(parameter).and_then(Value::as_str) == Some(current.key_id()) {
+                self.header.insert(parameter.into(), key_id.clone().into());
+            }
+        }
+        if self.header.get("alg").and_then(Value::as_str) == Some("RS256") {
+            self.header.insert("alg".into(), self.signing.algorithm().into());
+        }
+        let text =
+            |part| directory.variety.as_ref().map_or_else(|| jwt::to_text(part), |variety| variety.token_part(part));
+        let header = self.header_text.take().unwrap_or_else(|| text(&self.header));
+        let claims = self.claims_text.take().unwrap_or_else(|| text(&self.claims));
+        let input = jwt::signing_input(&header, &claims);
+        let message = input.as_bytes();
+        let signature = match self.forger.take() {
+            Some(forger) => forger(&Forgery::new(message, &current)),
+            None => self.signing.sign(keys, &current, message),
+        };
+        jwt::token(&input, &signature)
     }
 
     /// Sets a claim.

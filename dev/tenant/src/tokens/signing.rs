@@ -1,9 +1,11 @@
 //! Signing a planned token: rightly, or in one of the ways that forgers try.
 
 use aws_lc_rs::hmac;
-use serde_json::Value;
 
-use crate::{certificate, directory::Directory, forgery::Forgery, jwt, signing_key::SigningKey, token_plan::TokenPlan};
+use crate::directory::{
+    certificate,
+    signing_key::{KeyRing, SigningKey},
+};
 
 /// How a token is signed. `header.alg` follows it unless it was changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,53 +33,34 @@ pub enum Signing {
     Tampered,
 }
 
-impl TokenPlan {
-    /// Signs the token as planned.
-    pub(crate) fn sign(mut self, directory: &Directory) -> String {
-        let keys = &directory.keys;
-        let current = keys.current();
-        match self.signing {
-            Signing::MicrosoftAccountKey => self.rename_key(current.key_id(), keys.microsoft_account.key_id()),
-            Signing::OtherCloudKey => self.rename_key(current.key_id(), keys.other_cloud.key_id()),
-            Signing::UnknownKey => self.rename_key(current.key_id(), keys.stranger.key_id()),
-            _ => (),
-        }
-        if self.header.get("alg").and_then(Value::as_str) == Some("RS256") {
-            self.header.insert("alg".into(), self.signing.algorithm().into());
-        }
-        let text =
-            |part| directory.variety.as_ref().map_or_else(|| jwt::to_text(part), |variety| variety.token_part(part));
-        let header = self.header_text.take().unwrap_or_else(|| text(&self.header));
-        let claims = self.claims_text.take().unwrap_or_else(|| text(&self.claims));
-        let input = jwt::signing_input(&header, &claims);
-        let message = input.as_bytes();
-        if let Some(forger) = self.forger.take() {
-            return jwt::token(&input, &forger(&Forgery::new(message, &current)));
-        }
-        let signature = match self.signing {
-            Signing::Right => current.sign_rs256(message),
-            Signing::MicrosoftAccountKey => keys.microsoft_account.sign_rs256(message),
-            Signing::OtherCloudKey => keys.other_cloud.sign_rs256(message),
-            Signing::UnknownKey | Signing::ForgedKey => keys.stranger.sign_rs256(message),
-            Signing::Ps256 => current.sign_ps256(message),
-            Signing::Hs256WithPublicKey => sign_hs256(&current, message),
-            Signing::NoneAlgorithm | Signing::Missing => Vec::new(),
-            Signing::Tampered => tamper(current.sign_rs256(message)),
-        };
-        jwt::token(&input, &signature)
-    }
-
-    fn rename_key(&mut self, from: &str, to: &str) {
-        for parameter in ["kid", "x5t"] {
-            if self.header.get(parameter).and_then(Value::as_str) == Some(from) {
-                self.header.insert(parameter.into(), to.into());
-            }
-        }
-    }
-}
-
 impl Signing {
-    fn algorithm(self) -> &'static str {
+    /// The `kid` under which it is announced.
+    pub(super) fn key_id(self, keys: &KeyRing, current: &SigningKey) -> String {
+        let key = match self {
+            Self::MicrosoftAccountKey => &*keys.microsoft_account,
+            Self::OtherCloudKey => &keys.other_cloud,
+            Self::UnknownKey => &keys.stranger,
+            _ => current,
+        };
+        key.key_id().to_owned()
+    }
+
+    /// Signs a message.
+    pub(super) fn sign(self, keys: &KeyRing, current: &SigningKey, message: &[u8]) -> Vec<u8> {
+        match self {
+            Self::Right => current.sign_rs256(message),
+            Self::MicrosoftAccountKey => keys.microsoft_account.sign_rs256(message),
+            Self::OtherCloudKey => keys.other_cloud.sign_rs256(message),
+            Self::UnknownKey | Self::ForgedKey => keys.stranger.sign_rs256(message),
+            Self::Ps256 => current.sign_ps256(message),
+            Self::Hs256WithPublicKey => sign_hs256(current, message),
+            Self::NoneAlgorithm | Self::Missing => Vec::new(),
+            Self::Tampered => tamper(current.sign_rs256(message)),
+        }
+    }
+
+    /// The `alg` under which it is announced.
+    pub(super) fn algorithm(self) -> &'static str {
         match self {
             Self::Ps256 => "PS256",
             Self::Hs256WithPublicKey => "HS256",

@@ -19,7 +19,7 @@ use hyper::body::{Bytes, Frame};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
-use crate::{journal::Endpoint, jwt::Object, wire::Body};
+use crate::{endpoint::Endpoint, jwt::Object, wire::ResponseBody};
 
 /// Spellings of one media type (RFC 9110 section 8.3.1), with parameters that Graph and Entra send.
 const JSON_TYPES: [&str; 5] = [
@@ -78,9 +78,14 @@ impl Variety {
     }
 
     /// The `answer` of `endpoint` in another form.
-    pub(crate) fn vary(&self, endpoint: Endpoint, version: Version, answer: Response<Body>) -> Response<Body> {
+    pub(crate) fn vary(
+        &self,
+        endpoint: Endpoint,
+        version: Version,
+        response: Response<ResponseBody>,
+    ) -> Response<ResponseBody> {
         let mut random = self.fork();
-        let (mut head, body) = answer.into_parts();
+        let (mut head, body) = response.into_parts();
         // Every normal answer is made in memory: its body is there at once.
         let collected = body.collect().now_or_never().and_then(Result::ok);
         let mut body = collected.map(http_body_util::Collected::to_bytes).unwrap_or_default();
@@ -106,8 +111,8 @@ fn json_value(headers: &HeaderMap, body: &[u8]) -> Option<Value> {
 }
 
 fn vary_members(endpoint: Endpoint, value: &mut Value, random: &mut Rng) {
-    if let (Endpoint::Token, Some(answer)) = (endpoint, value.as_object_mut()) {
-        vary_token_answer(answer, random);
+    if let (Endpoint::Token, Some(response)) = (endpoint, value.as_object_mut()) {
+        vary_token_answer(response, random);
     }
     if let (Endpoint::KeySet, Some(keys)) = (endpoint, value.get_mut("keys").and_then(Value::as_array_mut)) {
         // Keys of kinds that a reader does not know are to be passed over (RFC 7517 section 5).
@@ -118,17 +123,17 @@ fn vary_members(endpoint: Endpoint, value: &mut Value, random: &mut Rng) {
     json::add_unknown_members(value, random);
 }
 
-fn vary_token_answer(answer: &mut Object, random: &mut Rng) {
-    let lifetime = answer.get("expires_in").and_then(Value::as_u64);
+fn vary_token_answer(response: &mut Object, random: &mut Rng) {
+    let lifetime = response.get("expires_in").and_then(Value::as_u64);
     if let Some(lifetime) = lifetime
-        && !answer.contains_key("refresh_in")
+        && !response.contains_key("refresh_in")
         && random.bool()
     {
-        answer.insert("refresh_in".to_owned(), (lifetime / 2 + random.u64(..=lifetime / 2)).into());
+        response.insert("refresh_in".to_owned(), (lifetime / 2 + random.u64(..=lifetime / 2)).into());
     }
     // As Entra's v1 endpoint writes them.
     for name in ["expires_in", "ext_expires_in", "refresh_in"] {
-        if let Some(value) = answer.get_mut(name)
+        if let Some(value) = response.get_mut(name)
             && random.bool()
         {
             *value = value.to_string().into();
@@ -192,7 +197,7 @@ fn vary_challenges(headers: &mut HeaderMap, random: &mut Rng) {
 }
 
 /// The body whole, or in pieces of any size and of no announced length, with trailers where they are possible.
-fn in_pieces(mut body: Bytes, version: Version, mut random: Rng) -> Body {
+fn in_pieces(mut body: Bytes, version: Version, mut random: Rng) -> ResponseBody {
     if random.u8(..3) == 0 {
         return Full::new(body).map_err(|never| match never {}).boxed_unsync();
     }
@@ -227,8 +232,8 @@ mod tests {
         let mut forms = std::collections::HashSet::new();
         for seed in 0..50 {
             let variety = Variety::new(seed);
-            let answer = wire::json_answer(http::StatusCode::OK, &body);
-            let (head, varied) = variety.vary(Endpoint::Token, Version::HTTP_2, answer).into_parts();
+            let response = wire::json_response(http::StatusCode::OK, &body);
+            let (head, varied) = variety.vary(Endpoint::Token, Version::HTTP_2, response).into_parts();
             let bytes = varied.collect().await.unwrap().to_bytes();
             let read: Value = serde_json::from_slice(&bytes).unwrap();
             assert_eq!(read["access_token"], body["access_token"]);

@@ -3,7 +3,7 @@
 use emulated_tenant::Tenant;
 use http::Method;
 
-use crate::client::{Answer, start, try_send};
+use crate::client::{Response, start, try_send};
 
 pub(crate) const REDIRECT_URI: &str = "http://localhost:5999/callback";
 /// The example of RFC 7636, appendix B.
@@ -46,18 +46,18 @@ impl<'t> Browser<'t> {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let mut headers = vec![("content-type", "application/x-www-form-urlencoded")];
         headers.extend(self.cookie.as_deref().map(|cookie| ("cookie", cookie)));
-        let answer = try_send(method, &url, &headers, &body).await.unwrap();
-        if let Some(cookie) = answer.header("set-cookie") {
+        let response = try_send(method, &url, &headers, &body).await.unwrap();
+        if let Some(cookie) = response.header("set-cookie") {
             assert!(cookie.contains("; HttpOnly"), "{cookie}");
             let pair = cookie.split(';').next().unwrap().to_owned();
             self.cookie = (!cookie.contains("Max-Age=0")).then_some(pair);
         }
-        Page(answer)
+        Page(response)
     }
 }
 
 /// What a browser got.
-pub(crate) struct Page(pub(crate) Answer);
+pub(crate) struct Page(pub(crate) Response);
 
 impl Page {
     pub(crate) fn text(&self) -> String {

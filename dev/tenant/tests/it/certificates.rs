@@ -10,7 +10,7 @@ use emulated_tenant::{ClientCertificate, Tenant};
 use serde_json::{Value, json};
 use x509_cert::der::Document;
 
-use crate::client::{Answer, exchange_with, start, token, token_url};
+use crate::client::{Response, exchange_with, start, token, token_url};
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
@@ -81,7 +81,7 @@ fn registered(tenant: &Tenant) -> ClientCertificate {
     certificate
 }
 
-async fn exchange(tenant: &Tenant, assertion: &str) -> Answer {
+async fn exchange(tenant: &Tenant, assertion: &str) -> Response {
     let ada = token(tenant, "ada", |_| ());
     let changed = [("client_secret", ""), ("client_assertion_type", ASSERTION_TYPE), ("client_assertion", assertion)];
     exchange_with(tenant, &ada, &changed).await

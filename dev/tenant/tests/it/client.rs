@@ -9,13 +9,13 @@ use serde_json::Value;
 
 pub(crate) const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
 
-impl Answer {
+impl Response {
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
@@ -53,7 +53,7 @@ pub(crate) async fn try_send(
     url: &str,
     headers: &[(&str, &str)],
     body: &str,
-) -> anyhow::Result<Answer> {
+) -> anyhow::Result<Response> {
     let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
     let mut request = Request::builder().method(method).uri(url);
     for (name, value) in headers {
@@ -61,18 +61,18 @@ pub(crate) async fn try_send(
     }
     let response = client.request(request.body(Full::from(body.to_owned()))?).await?;
     let (head, body) = response.into_parts();
-    Ok(Answer { status: head.status, headers: head.headers, body: body.collect().await?.to_bytes() })
+    Ok(Response { status: head.status, headers: head.headers, body: body.collect().await?.to_bytes() })
 }
 
-pub(crate) async fn get(url: &str, headers: &[(&str, &str)]) -> Answer {
+pub(crate) async fn get(url: &str, headers: &[(&str, &str)]) -> Response {
     try_send(Method::GET, url, headers, "").await.unwrap()
 }
 
-pub(crate) async fn get_with_token(url: &str, token: &str) -> Answer {
+pub(crate) async fn get_with_token(url: &str, token: &str) -> Response {
     get(url, &[("authorization", &format!("Bearer {token}"))]).await
 }
 
-pub(crate) async fn post_form(url: &str, headers: &[(&str, &str)], fields: &[(&str, &str)]) -> Answer {
+pub(crate) async fn post_form(url: &str, headers: &[(&str, &str)], fields: &[(&str, &str)]) -> Response {
     let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
     let mut headers = headers.to_vec();
     headers.push(("content-type", "application/x-www-form-urlencoded"));
@@ -84,7 +84,7 @@ pub(crate) fn token_url(tenant: &Tenant) -> String {
 }
 
 /// The fields of a right exchange, with `changed` in place of those it names; an empty value leaves a field out.
-pub(crate) async fn exchange_with(tenant: &Tenant, assertion: &str, changed: &[(&str, &str)]) -> Answer {
+pub(crate) async fn exchange_with(tenant: &Tenant, assertion: &str, changed: &[(&str, &str)]) -> Response {
     let secret = tenant.client_secret();
     let mut fields = vec![
         ("grant_type", JWT_BEARER),
@@ -100,15 +100,15 @@ pub(crate) async fn exchange_with(tenant: &Tenant, assertion: &str, changed: &[(
 }
 
 /// Exchanges a token of the person called `name`.
-pub(crate) async fn exchange_for(tenant: &Tenant, name: &str) -> Answer {
+pub(crate) async fn exchange_for(tenant: &Tenant, name: &str) -> Response {
     exchange_with(tenant, &token(tenant, name, |_| ()), &[]).await
 }
 
 /// A Graph token from a right exchange.
 #[track_caller]
-pub(crate) fn graph_token(answer: &Answer) -> String {
-    assert_eq!(answer.status, StatusCode::OK, "{}", String::from_utf8_lossy(&answer.body));
-    answer.json()["access_token"].as_str().unwrap().to_owned()
+pub(crate) fn graph_token(response: &Response) -> String {
+    assert_eq!(response.status, StatusCode::OK, "{}", String::from_utf8_lossy(&response.body));
+    response.json()["access_token"].as_str().unwrap().to_owned()
 }
 
 pub(crate) fn token(tenant: &Tenant, name: &str, change: impl FnOnce(&mut TokenPlan)) -> String {
@@ -119,6 +119,6 @@ pub(crate) fn person<'t>(tenant: &'t Tenant, name: &str) -> &'t Person {
     tenant.person(name).unwrap()
 }
 
-pub(crate) async fn me(tenant: &Tenant, graph_token: &str) -> Answer {
+pub(crate) async fn me(tenant: &Tenant, graph_token: &str) -> Response {
     get_with_token(&format!("{}/v1.0/me", tenant.graph_url()), graph_token).await
 }

@@ -93,12 +93,12 @@ async fn an_instance_is_known_by_its_own_host_alone() {
         let query = format!("api-version=1.1&authorization_endpoint={endpoint}");
         get(&format!("{host}/common/discovery/instance?{query}"), &[]).await
     };
-    let answer = ask(&format!("{host}/{}/oauth2/v2.0/authorize", tenant.tenant_id())).await;
-    assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
-    let answer = answer.json();
+    let response = ask(&format!("{host}/{}/oauth2/v2.0/authorize", tenant.tenant_id())).await;
+    assert_eq!(response.header("access-control-allow-origin"), Some("*"));
+    let response = response.json();
     let metadata = format!("{host}/{}/v2.0/.well-known/openid-configuration", tenant.tenant_id());
-    assert_eq!(answer["tenant_discovery_endpoint"], metadata);
-    assert_eq!(answer["metadata"][0]["aliases"], json!([host.split_once("://").unwrap().1, "127.0.0.1"]));
+    assert_eq!(response["tenant_discovery_endpoint"], metadata);
+    assert_eq!(response["metadata"][0]["aliases"], json!([host.split_once("://").unwrap().1, "127.0.0.1"]));
     ask("https://login.example/common/oauth2/v2.0/authorize").await.expect_failure(400, "invalid_instance", 50049);
 }
 

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::{
     client::{
-        Answer, JWT_BEARER, exchange_for, exchange_with, get, graph_token, me, post_form, start, token, token_url,
+        JWT_BEARER, Response, exchange_for, exchange_with, get, graph_token, me, post_form, start, token, token_url,
     },
     tokens::decode,
 };
@@ -14,10 +14,10 @@ use crate::{
 #[tokio::test]
 async fn a_right_exchange_gives_a_graph_token() {
     let tenant = start().await;
-    let answer = exchange_for(&tenant, "ada").await;
-    assert_eq!(answer.status, 200);
-    assert_eq!(answer.header("cache-control"), Some("no-store, no-cache"));
-    let body = answer.json();
+    let response = exchange_for(&tenant, "ada").await;
+    assert_eq!(response.status, 200);
+    assert_eq!(response.header("cache-control"), Some("no-store, no-cache"));
+    let body = response.json();
     assert_eq!(body["token_type"], "Bearer");
     assert_eq!(body["scope"], "https://graph.microsoft.com/User.Read");
     assert_eq!((&body["expires_in"], &body["ext_expires_in"]), (&json!(4499), &json!(4499)));
@@ -50,7 +50,7 @@ async fn an_exchange_belongs_to_the_tenant_of_its_token() {
     exchange_at(&tenant, &own, &ada).await.expect_failure(400, "invalid_grant", 50034);
 }
 
-async fn exchange_at(tenant: &Tenant, url: &str, assertion: &str) -> Answer {
+async fn exchange_at(tenant: &Tenant, url: &str, assertion: &str) -> Response {
     let secret = tenant.client_secret();
     let fields = [
         ("grant_type", JWT_BEARER),
@@ -129,9 +129,9 @@ async fn wrong_requests_are_refused() {
         ("scope", "https://graph.microsoft.com/Mail.Read", 400, "invalid_grant", 65001),
         ("claims", "{", 400, "invalid_request", 90023),
     ] {
-        let answer = exchange_with(&tenant, &ada, &[(field, value)]).await;
+        let response = exchange_with(&tenant, &ada, &[(field, value)]).await;
         println!("{field}={value}");
-        answer.expect_failure(status, error, code);
+        response.expect_failure(status, error, code);
     }
     assert_eq!(tenant.exchanges(), 0);
 }
@@ -142,8 +142,8 @@ async fn method_content_type_and_repetition_are_checked() {
     let url = token_url(&tenant);
     get(&url, &[]).await.expect_failure(405, "invalid_request", 900_561);
     let json = [("content-type", "application/json")];
-    let answer = crate::client::try_send(http::Method::POST, &url, &json, "grant_type=x").await.unwrap();
-    answer.expect_failure(400, "invalid_request", 900_144);
+    let response = crate::client::try_send(http::Method::POST, &url, &json, "grant_type=x").await.unwrap();
+    response.expect_failure(400, "invalid_request", 900_144);
     let twice = [("grant_type", JWT_BEARER), ("grant_type", JWT_BEARER)];
     post_form(&url, &[], &twice).await.expect_failure(400, "invalid_request", 9_000_411);
 }
@@ -153,12 +153,12 @@ async fn errors_carry_ids_and_echo_the_clients_own() {
     let tenant = start().await;
     let own = "01234567-89ab-cdef-0123-456789abcdef";
     let headers = [("client-request-id", own), ("return-client-request-id", "true")];
-    let answer = post_form(&token_url(&tenant), &headers, &[]).await;
-    let body = answer.expect_failure(400, "invalid_request", 900_144);
+    let response = post_form(&token_url(&tenant), &headers, &[]).await;
+    let body = response.expect_failure(400, "invalid_request", 900_144);
     assert_eq!(body["correlation_id"], own);
-    assert_eq!(answer.header("client-request-id"), Some(own));
-    assert!(answer.header("x-ms-request-id").is_some());
-    assert_eq!(answer.header("x-ms-clitelem"), Some("1,900144,0,,"));
+    assert_eq!(response.header("client-request-id"), Some(own));
+    assert!(response.header("x-ms-request-id").is_some());
+    assert_eq!(response.header("x-ms-clitelem"), Some("1,900144,0,,"));
     let description = body["error_description"].as_str().unwrap();
     assert!(description.starts_with("AADSTS900144: ") && description.contains(" Trace ID: "), "{description}");
     assert!(!description.contains(['\r', '\n']), "{description}");
@@ -195,12 +195,12 @@ async fn the_client_may_use_http_basic() {
         ("assertion", &ada),
         ("scope", "User.Read"),
     ];
-    let answer = post_form(&token_url(&tenant), &[("authorization", &basic)], &fields).await;
-    assert_eq!(answer.status, 200);
+    let response = post_form(&token_url(&tenant), &[("authorization", &basic)], &fields).await;
+    assert_eq!(response.status, 200);
     let secret = tenant.client_secret();
     let both = [&fields[..], &[("client_secret", &secret)]].concat();
-    let answer = post_form(&token_url(&tenant), &[("authorization", &basic)], &both).await;
-    answer.expect_failure(400, "invalid_request", 90023);
+    let response = post_form(&token_url(&tenant), &[("authorization", &basic)], &both).await;
+    response.expect_failure(400, "invalid_request", 90023);
 }
 
 #[tokio::test]
@@ -214,8 +214,8 @@ async fn scopes_come_back_as_they_were_asked_for() {
         ("00000003-0000-0000-c000-000000000000/User.Read", "00000003-0000-0000-c000-000000000000/User.Read"),
         ("User.Read openid offline_access", "User.Read openid"),
     ] {
-        let answer = exchange_with(&tenant, &ada, &[("scope", asked)]).await.json();
-        assert_eq!(answer["scope"], granted, "{asked}");
+        let response = exchange_with(&tenant, &ada, &[("scope", asked)]).await.json();
+        assert_eq!(response["scope"], granted, "{asked}");
     }
 }
 
@@ -224,9 +224,9 @@ async fn clients_that_can_handle_challenges_get_long_lived_tokens() {
     let tenant = start().await;
     let ada = token(&tenant, "ada", |_| ());
     let claims = r#"{"access_token":{"xms_cc":{"values":["cp1"]}}}"#;
-    let answer = exchange_with(&tenant, &ada, &[("claims", claims)]).await.json();
-    assert_eq!((&answer["expires_in"], answer.get("refresh_in")), (&json!(86_399), None));
-    assert_eq!(decode(answer["access_token"].as_str().unwrap()).1["xms_cc"], json!(["cp1"]));
+    let response = exchange_with(&tenant, &ada, &[("claims", claims)]).await.json();
+    assert_eq!((&response["expires_in"], response.get("refresh_in")), (&json!(86_399), None));
+    assert_eq!(decode(response["access_token"].as_str().unwrap()).1["xms_cc"], json!(["cp1"]));
 }
 
 #[tokio::test]
@@ -234,13 +234,13 @@ async fn a_refresh_token_of_an_exchange_gives_another_graph_token() {
     let tenant = start().await;
     let ada = token(&tenant, "ada", |_| ());
     let scope = "https://graph.microsoft.com/User.Read offline_access";
-    let answer = exchange_with(&tenant, &ada, &[("scope", scope)]).await.json();
+    let response = exchange_with(&tenant, &ada, &[("scope", scope)]).await.json();
     let secret = tenant.client_secret();
     let fields = [
         ("grant_type", "refresh_token"),
         ("client_id", tenant.client_id()),
         ("client_secret", &secret),
-        ("refresh_token", answer["refresh_token"].as_str().unwrap()),
+        ("refresh_token", response["refresh_token"].as_str().unwrap()),
     ];
     let refreshed = post_form(&token_url(&tenant), &[], &fields).await;
     assert_eq!(me(&tenant, &graph_token(&refreshed)).await.status, 200);
@@ -263,8 +263,8 @@ async fn a_rotated_secret_replaces_the_old_one() {
     let new = tenant.rotate_client_secret();
     assert_eq!(tenant.client_secret(), new);
     let ada = token(&tenant, "ada", |_| ());
-    let answer = exchange_with(&tenant, &ada, &[("client_secret", &old)]).await;
-    answer.expect_failure(401, "invalid_client", 7_000_215);
+    let response = exchange_with(&tenant, &ada, &[("client_secret", &old)]).await;
+    response.expect_failure(401, "invalid_client", 7_000_215);
     assert_eq!(exchange_with(&tenant, &ada, &[]).await.status, 200);
     tenant.expire_client_secret();
     exchange_with(&tenant, &ada, &[]).await.expect_failure(401, "invalid_client", 7_000_222);

@@ -9,16 +9,19 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::client::{Answer, exchange_for, graph_token, me, start, try_send};
+use crate::client::{Response, exchange_for, graph_token, me, start, try_send};
 
 #[tokio::test]
 async fn a_status_comes_with_its_headers_and_body() {
     let tenant = start().await;
     let headers = vec![("retry-after".into(), "9".into()), ("content-type".into(), "text/plain".into())];
     tenant.faults().set(Endpoint::Token, Fault::Status(503, headers, "{}".into()));
-    let answer = exchange_for(&tenant, "ada").await;
-    assert_eq!((answer.status.as_u16(), answer.header("retry-after"), &answer.body[..]), (503, Some("9"), &b"{}"[..]));
-    assert_eq!(answer.header("content-type"), Some("text/plain"));
+    let response = exchange_for(&tenant, "ada").await;
+    assert_eq!(
+        (response.status.as_u16(), response.header("retry-after"), &response.body[..]),
+        (503, Some("9"), &b"{}"[..])
+    );
+    assert_eq!(response.header("content-type"), Some("text/plain"));
     tenant.faults().clear();
     assert_eq!(exchange_for(&tenant, "ada").await.status, 200);
 }
@@ -158,7 +161,7 @@ async fn read_raw(tenant: &Tenant) -> (Vec<u8>, Option<std::io::Error>) {
     (read, error)
 }
 
-async fn try_configuration(tenant: &Tenant) -> anyhow::Result<Answer> {
+async fn try_configuration(tenant: &Tenant) -> anyhow::Result<Response> {
     let url = format!("{}/{}/v2.0/.well-known/openid-configuration", tenant.authority_url(), tenant.tenant_id());
     try_send(Method::GET, &url, &[], "").await
 }

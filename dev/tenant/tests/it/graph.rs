@@ -6,11 +6,11 @@ use crate::client::{exchange_for, get, get_with_token, graph_token, me, person, 
 async fn me_is_the_default_profile() {
     let tenant = start().await;
     let ada = person(&tenant, "ada");
-    let answer = me(&tenant, &graph_token(&exchange_for(&tenant, "ada").await)).await;
-    assert_eq!(answer.status, 200);
-    assert_eq!(answer.header("odata-version"), Some("4.0"));
-    assert!(answer.header("content-type").unwrap().starts_with("application/json;odata.metadata=minimal;"));
-    assert!(answer.header("request-id").is_some() && answer.header("x-ms-ags-diagnostic").is_some());
+    let response = me(&tenant, &graph_token(&exchange_for(&tenant, "ada").await)).await;
+    assert_eq!(response.status, 200);
+    assert_eq!(response.header("odata-version"), Some("4.0"));
+    assert!(response.header("content-type").unwrap().starts_with("application/json;odata.metadata=minimal;"));
+    assert!(response.header("request-id").is_some() && response.header("x-ms-ags-diagnostic").is_some());
     let expected = json!({
         "@odata.context": format!("{}/v1.0/$metadata#users/$entity", tenant.graph_url()),
         "businessPhones": ["+1 555 0100"],
@@ -25,7 +25,7 @@ async fn me_is_the_default_profile() {
         "surname": "Marsh",
         "userPrincipalName": "ada@emulated-tenant.example",
     });
-    assert_eq!(answer.json(), expected);
+    assert_eq!(response.json(), expected);
 }
 
 #[tokio::test]
@@ -43,9 +43,9 @@ async fn select_chooses_properties() {
     let token = graph_token(&exchange_for(&tenant, "ada").await);
     let select = async |query: &str| get_with_token(&format!("{}/v1.0/me?{query}", tenant.graph_url()), &token).await;
 
-    let answer = select("$select=displayName,%20department,displayname").await.json();
+    let response = select("$select=displayName,%20department,displayname").await.json();
     let context = format!("{}/v1.0/$metadata#users(displayName,department)/$entity", tenant.graph_url());
-    assert_eq!(answer, json!({"@odata.context": context, "displayName": "Ada Marsh", "department": "Research"}));
+    assert_eq!(response, json!({"@odata.context": context, "displayName": "Ada Marsh", "department": "Research"}));
     assert_eq!(select("%24select=state").await.json()["state"], Value::Null);
 
     let context = format!("{}/v1.0/$metadata#users(nonsense)/$entity", tenant.graph_url());
@@ -63,15 +63,15 @@ async fn tokens_that_are_not_for_graph_are_refused() {
     let valid = graph_token(&exchange_for(&tenant, "ada").await);
     let tampered = format!("{}A{}", &valid[..valid.len() - 10], &valid[valid.len() - 9..]);
     for bad in ["", "x", &token(&tenant, "ada", |_| ()), &token(&tenant, "ada", |plan| plan.expire()), &tampered] {
-        let answer = me(&tenant, bad).await;
-        let body = answer.expect_error(401, "InvalidAuthenticationToken");
+        let response = me(&tenant, bad).await;
+        let body = response.expect_error(401, "InvalidAuthenticationToken");
         assert!(body["error"]["innerError"]["request-id"].is_string());
         let parameters = "realm=\"\", authorization_uri=\"https://login.microsoftonline.com/common/oauth2/authorize\", \
                           client_id=\"00000003-0000-0000-c000-000000000000\"";
         let expected = format!("Bearer {parameters}, PoP {parameters}, nonce=\"");
-        let nonce = answer.header("www-authenticate").unwrap().strip_prefix(&expected).unwrap();
+        let nonce = response.header("www-authenticate").unwrap().strip_prefix(&expected).unwrap();
         assert!(nonce.len() > 400 && nonce.ends_with('"'), "{nonce}");
-        assert_eq!(answer.header("cache-control"), None);
+        assert_eq!(response.header("cache-control"), None);
     }
     get(&format!("{}/v1.0/me", tenant.graph_url()), &[]).await.expect_error(401, "InvalidAuthenticationToken");
 }
@@ -95,8 +95,8 @@ async fn the_clients_request_id_comes_back() {
     let token = format!("Bearer {}", graph_token(&exchange_for(&tenant, "ada").await));
     let own = "01234567-89ab-cdef-0123-456789abcdef";
     let url = format!("{}/v1.0/me", tenant.graph_url());
-    let answer = get(&url, &[("authorization", &token), ("client-request-id", own)]).await;
-    assert_eq!(answer.header("client-request-id"), Some(own));
+    let response = get(&url, &[("authorization", &token), ("client-request-id", own)]).await;
+    assert_eq!(response.header("client-request-id"), Some(own));
     let refused = get(&url, &[("client-request-id", own)]).await;
     assert_eq!(refused.json()["error"]["innerError"]["client-request-id"], own);
     assert_eq!(refused.json()["error"]["innerError"]["request-id"], refused.header("request-id").unwrap());
@@ -122,6 +122,6 @@ async fn photos_are_small_jpegs_or_not_there() {
 async fn other_paths_are_refused() {
     let tenant = start().await;
     let token = graph_token(&exchange_for(&tenant, "ada").await);
-    let answer = get_with_token(&format!("{}/v1.0/users", tenant.graph_url()), &token).await;
-    answer.expect_error(400, "BadRequest");
+    let response = get_with_token(&format!("{}/v1.0/users", tenant.graph_url()), &token).await;
+    response.expect_error(400, "BadRequest");
 }

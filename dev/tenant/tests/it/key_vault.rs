@@ -1,6 +1,6 @@
 use emulated_tenant::{CertificateFormat, Endpoint, Service, Tenant};
 
-use crate::client::{Answer, get, get_with_token, post_form, start, token_url};
+use crate::client::{Response, get, get_with_token, post_form, start, token_url};
 
 #[tokio::test]
 async fn the_reader_gets_the_client_secret() {
@@ -31,13 +31,13 @@ async fn a_request_without_a_good_token_is_challenged() {
     let tenant = start().await;
     let url = format!("{}/secrets/clientsecret?api-version=7.0", tenant.vault_url());
     let ada = tenant.access_token(tenant.person("ada").unwrap(), |_| ());
-    for answer in [get(&url, &[]).await, get_with_token(&url, "x").await, get_with_token(&url, &ada).await] {
-        answer.expect_error(401, "Unauthorized");
+    for response in [get(&url, &[]).await, get_with_token(&url, "x").await, get_with_token(&url, &ada).await] {
+        response.expect_error(401, "Unauthorized");
         let expected = format!(
             "Bearer authorization=\"https://login.windows.net/{}\", resource=\"https://vault.azure.net\"",
             tenant.tenant_id()
         );
-        assert_eq!(answer.header("www-authenticate"), Some(expected.as_str()));
+        assert_eq!(response.header("www-authenticate"), Some(expected.as_str()));
     }
 }
 
@@ -109,29 +109,29 @@ async fn wrong_client_credentials_are_refused() {
     let tenant = start().await;
     let reader = tenant.vault_identity();
     let scope = "https://vault.azure.net/.default";
-    let answer = token_for(&tenant, &reader.client_id, "wrong", scope).await;
-    answer.expect_failure(401, "invalid_client", 7_000_215);
+    let response = token_for(&tenant, &reader.client_id, "wrong", scope).await;
+    response.expect_failure(401, "invalid_client", 7_000_215);
     for (scope, error, code) in [
         ("https://vault.azure.net", "invalid_scope", 1_002_012),
         ("https://unknown.example/.default", "invalid_resource", 500_011),
     ] {
-        let answer = token_for(&tenant, &reader.client_id, &reader.client_secret, scope).await;
-        answer.expect_failure(400, error, code);
+        let response = token_for(&tenant, &reader.client_id, &reader.client_secret, scope).await;
+        response.expect_failure(400, error, code);
     }
 }
 
 async fn reader_token(tenant: &Tenant, scope: &str) -> String {
     let reader = tenant.vault_identity();
-    let answer = token_for(tenant, &reader.client_id, &reader.client_secret, scope).await;
-    answer.json()["access_token"].as_str().unwrap().to_owned()
+    let response = token_for(tenant, &reader.client_id, &reader.client_secret, scope).await;
+    response.json()["access_token"].as_str().unwrap().to_owned()
 }
 
-async fn token_for(tenant: &Tenant, client_id: &str, secret: &str, scope: &str) -> Answer {
+async fn token_for(tenant: &Tenant, client_id: &str, secret: &str, scope: &str) -> Response {
     let fields =
         [("grant_type", "client_credentials"), ("client_id", client_id), ("client_secret", secret), ("scope", scope)];
     post_form(&token_url(tenant), &[], &fields).await
 }
 
-async fn read(tenant: &Tenant, name: &str, token: &str) -> Answer {
+async fn read(tenant: &Tenant, name: &str, token: &str) -> Response {
     get_with_token(&format!("{}/secrets/{name}?api-version=7.0", tenant.vault_url()), token).await
 }

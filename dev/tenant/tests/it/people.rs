@@ -29,9 +29,9 @@ async fn exchanges_that_are_refused() {
 #[tokio::test]
 async fn tess_is_throttled() {
     let tenant = start().await;
-    let answer = exchange_for(&tenant, "tess").await;
-    answer.expect_failure(429, "temporarily_unavailable", 90055);
-    assert_eq!(answer.header("retry-after"), Some("2"));
+    let response = exchange_for(&tenant, "tess").await;
+    response.expect_failure(429, "temporarily_unavailable", 90055);
+    assert_eq!(response.header("retry-after"), Some("2"));
 }
 
 #[tokio::test]
@@ -41,8 +41,8 @@ async fn mona_passes_with_a_token_that_met_the_challenge() {
     let challenge = refusal["claims"].as_str().unwrap();
     assert_eq!(challenge, tenant.second_factor_challenge().to_string());
     let mona = token(&tenant, "mona", |plan| plan.fulfil(challenge).unwrap());
-    let answer = exchange_with(&tenant, &mona, &[]).await;
-    assert_eq!(me(&tenant, &graph_token(&answer)).await.status, 200);
+    let response = exchange_with(&tenant, &mona, &[]).await;
+    assert_eq!(me(&tenant, &graph_token(&response)).await.status, 200);
 }
 
 #[tokio::test]
@@ -60,8 +60,8 @@ async fn rex_has_to_sign_in_again_after_his_first_exchange() {
         assert_eq!(refusal.expect_failure(400, "invalid_grant", 50173)["suberror"], "bad_token");
     }
     let again = token(&tenant, "rex", |_| ());
-    let answer = exchange_with(&tenant, &again, &[("claims", &capable.to_string())]).await;
-    assert_eq!(me(&tenant, &graph_token(&answer)).await.status, 200);
+    let response = exchange_with(&tenant, &again, &[("claims", &capable.to_string())]).await;
+    assert_eq!(me(&tenant, &graph_token(&response)).await.status, 200);
 }
 
 #[tokio::test]
@@ -101,9 +101,9 @@ async fn iris_must_sign_in_again_once_she_is_challenged() {
 
 /// The claims in Graph's challenge to the bearer of this token.
 async fn challenge_of(tenant: &Tenant, graph_token: &str) -> Value {
-    let answer = me(tenant, graph_token).await;
-    answer.expect_error(401, "InvalidAuthenticationToken");
-    let header = answer.header("www-authenticate").unwrap();
+    let response = me(tenant, graph_token).await;
+    response.expect_error(401, "InvalidAuthenticationToken");
+    let header = response.header("www-authenticate").unwrap();
     assert!(header.starts_with("Bearer realm=\"\", ") && header.contains("\", PoP realm=\"\", "), "{header}");
     assert!(header.contains("error=\"insufficient_claims\""));
     claims_in(header)
@@ -125,8 +125,8 @@ fn merged(one: &Value, other: &Value) -> String {
 #[tokio::test]
 async fn kit_gets_tokens_of_short_life() {
     let tenant = start().await;
-    let answer = exchange_for(&tenant, "kit").await.json();
-    assert_eq!((&answer["expires_in"], &answer["refresh_in"]), (&json!(600), &json!(2)));
+    let response = exchange_for(&tenant, "kit").await.json();
+    assert_eq!((&response["expires_in"], &response["refresh_in"]), (&json!(600), &json!(2)));
 }
 
 #[tokio::test]
@@ -139,9 +139,9 @@ async fn graph_answers_these_with_errors() {
         ("fay", 403, "Authorization_RequestDenied", None),
         ("noel", 404, "Request_ResourceNotFound", None),
     ] {
-        let answer = me(&tenant, &graph_token(&exchange_for(&tenant, name).await)).await;
-        answer.expect_error(status, code);
-        assert_eq!(answer.header("retry-after"), retry_after, "{name}");
+        let response = me(&tenant, &graph_token(&exchange_for(&tenant, name).await)).await;
+        response.expect_error(status, code);
+        assert_eq!(response.header("retry-after"), retry_after, "{name}");
     }
 }
 

@@ -7,7 +7,8 @@ use std::{
 };
 
 use emulated_tenant::recording::{
-    Answer, Difference, Normaliser, Outcome, Recording, Request, SCENARIOS, Scenario, Subject, leak,
+    Difference, Normaliser, Outcome, Recording, SCENARIOS, Scenario, ScenarioRequest, ScenarioResponse, TargetTenant,
+    leak,
 };
 use http::Method;
 use serde::Deserialize;
@@ -18,12 +19,12 @@ use crate::client::{start, try_send};
 
 #[tokio::test]
 async fn the_emulated_tenant_answers_as_recorded() {
-    let answers = Answers::of_all_scenarios().await;
+    let responses = Responses::of_all_scenarios().await;
     let mut found = BTreeSet::new();
     for scenario in SCENARIOS {
         let Some(recording) = recording(scenario.name) else { continue };
-        let answer = answers.normaliser.answer(&answers.by_name[scenario.name]);
-        found.extend(recording.differences(&answer).into_iter().map(|difference| (scenario.name, difference)));
+        let response = responses.normaliser.normalise(&responses.by_name[scenario.name]);
+        found.extend(recording.differences(&response).into_iter().map(|difference| (scenario.name, difference)));
     }
     let listed = listed_differences();
     let unlisted: Vec<_> =
@@ -48,57 +49,58 @@ fn each_recording_belongs_to_a_scenario() {
 
 #[tokio::test]
 async fn no_recording_of_the_emulated_tenant_would_hold_a_token_a_secret_or_a_name() {
-    let answers = Answers::of_all_scenarios().await;
-    for (name, answer) in &answers.by_name {
-        let recording = recording_of(&answers.normaliser, answer);
-        assert_eq!(leak(&recording, &answers.secrets), None, "{name}: {}", recording.to_json().unwrap());
+    let responses = Responses::of_all_scenarios().await;
+    for (name, response) in &responses.by_name {
+        let recording = recording_of(&responses.normaliser, response);
+        assert_eq!(leak(&recording, &responses.secrets), None, "{name}: {}", recording.to_json().unwrap());
         let raw = Recording {
-            headers: Some(answer.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect()),
-            body: serde_json::from_slice(&answer.body).ok(),
+            headers: Some(response.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect()),
+            body: serde_json::from_slice(&response.body).ok(),
             ..recording
         };
-        assert!(leak(&raw, &answers.secrets).is_some(), "{name}: the answer as it came would have been published");
+        assert!(leak(&raw, &responses.secrets).is_some(), "{name}: the answer as it came would have been published");
     }
 }
 
 /// A fault of the normaliser would look like agreement, so it is shown what must not be the same to it.
 #[tokio::test]
 async fn a_normalised_answer_shows_every_change() {
-    let answers = Answers::of_all_scenarios().await;
+    let responses = Responses::of_all_scenarios().await;
     let mut changes = 0;
-    for (name, answer) in &answers.by_name {
-        let recording = recording_of(&answers.normaliser, answer);
-        for (what, mutant) in mutants(answer, &recording) {
-            let mutant = answers.normaliser.answer(&mutant);
+    for (name, response) in &responses.by_name {
+        let recording = recording_of(&responses.normaliser, response);
+        for (what, mutant) in mutants(response, &recording) {
+            let mutant = responses.normaliser.normalise(&mutant);
             assert!(!recording.differences(&mutant).is_empty(), "{name}: nobody would notice {what}");
             changes += 1;
         }
-        let again = answers.normaliser.answer(answer);
+        let again = responses.normaliser.normalise(response);
         assert!(recording.differences(&again).is_empty(), "{name}");
     }
     assert!(changes > 1000, "only {changes} changes were tried");
 }
 
 /// The answer with one thing missing, and with one other thing in place of each that a recording keeps to the letter.
-fn mutants(answer: &Answer, recording: &Recording) -> Vec<(String, Answer)> {
-    let mut mutants = vec![("another status".to_owned(), Answer { status: answer.status + 1, ..answer.clone() })];
-    for (index, (name, value)) in answer.headers.iter().enumerate() {
-        let mut without = answer.clone();
+fn mutants(response: &ScenarioResponse, recording: &Recording) -> Vec<(String, ScenarioResponse)> {
+    let mut mutants =
+        vec![("another status".to_owned(), ScenarioResponse { status: response.status + 1, ..response.clone() })];
+    for (index, (name, value)) in response.headers.iter().enumerate() {
+        let mut without = response.clone();
         without.headers.remove(index);
         mutants.push((format!("the header {name} missing"), without));
         if recording.headers.as_ref().unwrap().contains(&format!("{name}: {value}")) {
-            let mut changed = answer.clone();
+            let mut changed = response.clone();
             changed.headers[index].1.push('x');
             mutants.push((format!("another header {name}"), changed));
         }
     }
     mutants.push(("another header".to_owned(), {
-        let mut more = answer.clone();
+        let mut more = response.clone();
         more.headers.push(("x-new".to_owned(), "1".to_owned()));
         more
     }));
-    if let Ok(body) = serde_json::from_slice::<Value>(&answer.body) {
-        let with_body = |body: &Value| Answer { body: body.to_string().into_bytes(), ..answer.clone() };
+    if let Ok(body) = serde_json::from_slice::<Value>(&response.body) {
+        let with_body = |body: &Value| ScenarioResponse { body: body.to_string().into_bytes(), ..response.clone() };
         for path in paths(&body) {
             let (parent, name) = path.rsplit_once('/').unwrap();
             let mut without = body.clone();
@@ -160,55 +162,55 @@ fn paths(value: &Value) -> Vec<String> {
 }
 
 /// What the emulated tenant answers.
-struct Answers {
+struct Responses {
     normaliser: Normaliser,
     secrets: Vec<String>,
-    by_name: BTreeMap<&'static str, Answer>,
+    by_name: BTreeMap<&'static str, ScenarioResponse>,
 }
 
-impl Answers {
+impl Responses {
     /// The same for all tests: a tenant of their own each would take time and show nothing more.
     async fn of_all_scenarios() -> &'static Self {
-        static ANSWERS: OnceCell<Answers> = OnceCell::const_new();
+        static ANSWERS: OnceCell<Responses> = OnceCell::const_new();
         ANSWERS.get_or_init(Self::ask).await
     }
 
     async fn ask() -> Self {
         let tenant = start().await;
-        let subject = Subject::emulated(&tenant).unwrap();
-        let mut secrets = subject.secrets();
-        secrets.extend([subject.tenant_id.clone(), subject.domain.clone()]);
+        let target = TargetTenant::emulated(&tenant).unwrap();
+        let mut secrets = target.secrets();
+        secrets.extend([target.tenant_id.clone(), target.domain.clone()]);
         let mut by_name = BTreeMap::new();
         for scenario in SCENARIOS {
-            let (answer, tokens) = run(scenario, &subject).await;
-            by_name.insert(scenario.name, answer);
+            let (response, tokens) = run(scenario, &target).await;
+            by_name.insert(scenario.name, response);
             secrets.extend(tokens);
         }
-        Self { normaliser: Normaliser::new(&subject), secrets, by_name }
+        Self { normaliser: Normaliser::new(&target), secrets, by_name }
     }
 }
 
-async fn run(scenario: &Scenario, subject: &Subject) -> (Answer, Vec<String>) {
+async fn run(scenario: &Scenario, target: &TargetTenant) -> (ScenarioResponse, Vec<String>) {
     let nobody_waits = async |_: &str| Ok(());
-    match scenario.run(subject, &send, &nobody_waits).await {
-        Ok(Outcome::Answered { answer, tokens, .. }) => (answer, tokens),
+    match scenario.run(target, &send, &nobody_waits).await {
+        Ok(Outcome::Answered { response, tokens, .. }) => (response, tokens),
         Ok(Outcome::Lacks(what)) => panic!("{}: the emulated tenant lacks {what}", scenario.name),
         Err(error) => panic!("{}: {error:#}", scenario.name),
     }
 }
 
-async fn send(request: Request) -> anyhow::Result<Answer> {
+async fn send(request: ScenarioRequest) -> anyhow::Result<ScenarioResponse> {
     let headers: Vec<(&str, &str)> = request.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let body =
         request.form.as_ref().map(|form| form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish());
     let method = if body.is_some() { Method::POST } else { Method::GET };
-    let answer = try_send(method, &request.url, &headers, &body.unwrap_or_default()).await?;
-    let headers = answer.headers.iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()));
-    Ok(Answer { status: answer.status.as_u16(), headers: headers.collect(), body: answer.body.to_vec() })
+    let response = try_send(method, &request.url, &headers, &body.unwrap_or_default()).await?;
+    let headers = response.headers.iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()));
+    Ok(ScenarioResponse { status: response.status.as_u16(), headers: headers.collect(), body: response.body.to_vec() })
 }
 
-fn recording_of(normaliser: &Normaliser, answer: &Answer) -> Recording {
-    Recording::new("127.0.0.1".to_owned(), normaliser.answer(answer))
+fn recording_of(normaliser: &Normaliser, response: &ScenarioResponse) -> Recording {
+    Recording::new("127.0.0.1".to_owned(), normaliser.normalise(response))
 }
 
 fn folder() -> PathBuf {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     browser::{Browser, REDIRECT_URI, VERIFIER, authorize, start_with_clients},
-    client::{Answer, exchange_with, graph_token, me, post_form, token_url, try_send},
+    client::{Response, exchange_with, graph_token, me, post_form, token_url, try_send},
     tokens::decode,
 };
 
@@ -24,7 +24,7 @@ async fn code(tenant: &Tenant, client_id: &str, person: &str, changed: &[(&str, 
 
 /// Redeems a code of the web application, with `changed` in place of the fields it names; an empty value leaves a field
 /// out.
-async fn redeem(tenant: &Tenant, code: &str, changed: &[(&str, &str)]) -> Answer {
+async fn redeem(tenant: &Tenant, code: &str, changed: &[(&str, &str)]) -> Response {
     let web = tenant.web_client();
     let mut fields = vec![
         ("grant_type", "authorization_code"),
@@ -42,9 +42,9 @@ async fn redeem(tenant: &Tenant, code: &str, changed: &[(&str, &str)]) -> Answer
 /// The tokens of a right sign-in at the web application.
 async fn sign_in(tenant: &Tenant, person: &str, changed: &[(&str, &str)]) -> Value {
     let code = code(tenant, &tenant.web_client().client_id, person, changed).await;
-    let answer = redeem(tenant, &code, &[]).await;
-    assert_eq!(answer.status, 200, "{}", answer.json());
-    answer.json()
+    let response = redeem(tenant, &code, &[]).await;
+    assert_eq!(response.status, 200, "{}", response.json());
+    response.json()
 }
 
 #[tokio::test]
@@ -204,10 +204,10 @@ async fn a_single_page_application_redeems_across_origins_without_a_secret() {
     assert_eq!(foreign.header("access-control-allow-origin"), None);
     let secret = redeem(&[("origin", ORIGIN)], &[("client_secret", "x")]).await;
     secret.expect_failure(401, "invalid_client", 700_025);
-    let answer = redeem(&[("origin", ORIGIN)], &[]).await;
-    assert_eq!(answer.header("access-control-allow-origin"), Some(ORIGIN));
-    assert_eq!(answer.header("vary"), Some("Origin"));
-    let (_, claims) = decode(answer.json()["access_token"].as_str().unwrap());
+    let response = redeem(&[("origin", ORIGIN)], &[]).await;
+    assert_eq!(response.header("access-control-allow-origin"), Some(ORIGIN));
+    assert_eq!(response.header("vary"), Some("Origin"));
+    let (_, claims) = decode(response.json()["access_token"].as_str().unwrap());
     assert_eq!((&claims["azp"], &claims["azpacr"]), (&json!(tenant.spa_client_id()), &json!("0")));
 }
 
@@ -217,8 +217,8 @@ async fn secrets_are_not_taken_from_browsers() {
     let web = tenant.web_client();
     let fields =
         [("grant_type", "refresh_token"), ("client_id", &web.client_id), ("client_secret", &web.client_secret)];
-    let answer = post_form(&token_url(&tenant), &[("origin", ORIGIN)], &fields).await;
-    answer.expect_failure(400, "invalid_request", 9_002_326);
+    let response = post_form(&token_url(&tenant), &[("origin", ORIGIN)], &fields).await;
+    response.expect_failure(400, "invalid_request", 9_002_326);
 }
 
 #[tokio::test]
@@ -229,8 +229,8 @@ async fn a_preflight_is_answered_for_registered_origins_alone() {
             [("origin", origin), ("access-control-request-method", "POST"), ("access-control-request-headers", "x-a")];
         try_send(http::Method::OPTIONS, &token_url(&tenant), &headers, "").await.unwrap()
     };
-    let answer = preflight(ORIGIN).await;
-    assert_eq!((answer.status.as_u16(), answer.header("access-control-allow-origin")), (200, Some(ORIGIN)));
-    assert_eq!(answer.header("access-control-allow-headers"), Some("x-a"));
+    let response = preflight(ORIGIN).await;
+    assert_eq!((response.status.as_u16(), response.header("access-control-allow-origin")), (200, Some(ORIGIN)));
+    assert_eq!(response.header("access-control-allow-headers"), Some("x-a"));
     assert_eq!(preflight("https://harm.example").await.header("access-control-allow-origin"), None);
 }

@@ -47,17 +47,20 @@ async fn each_response_mode_carries_the_same_parameters() {
     for (mode, separator) in [("query", '?'), ("fragment", '#')] {
         let mut browser = Browser::new(&tenant);
         let page = open(&mut browser, &tenant, &[("response_mode", mode), ("client_info", "1")]).await;
-        let answer = browser.press(&page, "person", "ada").await;
-        assert!(answer.0.header("location").unwrap().starts_with(&format!("{REDIRECT_URI}{separator}code=")), "{mode}");
-        assert!(answer.redirect().1.get("client_info").is_some());
+        let response = browser.press(&page, "person", "ada").await;
+        assert!(
+            response.0.header("location").unwrap().starts_with(&format!("{REDIRECT_URI}{separator}code=")),
+            "{mode}"
+        );
+        assert!(response.redirect().1.get("client_info").is_some());
     }
     let mut browser = Browser::new(&tenant);
     let page = open(&mut browser, &tenant, &[("response_mode", "form_post")]).await;
-    let answer = browser.press(&page, "person", "ada").await;
-    assert!(answer.text().contains(&format!("action=\"{REDIRECT_URI}\"")), "{}", answer.text());
-    let names: Vec<_> = answer.hidden_fields().into_iter().map(|field| field.0).collect();
+    let response = browser.press(&page, "person", "ada").await;
+    assert!(response.text().contains(&format!("action=\"{REDIRECT_URI}\"")), "{}", response.text());
+    let names: Vec<_> = response.hidden_fields().into_iter().map(|field| field.0).collect();
     assert_eq!(names, ["code", "session_state", "state"]);
-    assert!(answer.hidden_fields().contains(&("state".into(), "a state & more".into())));
+    assert!(response.hidden_fields().contains(&("state".into(), "a state & more".into())));
 }
 
 #[tokio::test]

@@ -114,8 +114,8 @@ async fn minting_says_what_is_wrong() {
         &[("person", "ada"), ("version", "3")],
         &[("person", "ada"), ("claims", "?")],
     ] {
-        let answer = mint(&tenant, fields).await;
-        assert!(answer["error"].is_string(), "{fields:?}: {answer}");
+        let response = mint(&tenant, fields).await;
+        assert!(response["error"].is_string(), "{fields:?}: {response}");
     }
 }
 

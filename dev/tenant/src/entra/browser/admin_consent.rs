@@ -4,25 +4,29 @@
 
 use http::{Method, Response, StatusCode};
 
-use super::{Authority, failure::Failure, pages, parameters::Parameters, recipient::Recipient, scope::RequestedScopes};
+use super::{pages, recipient::Recipient};
 use crate::{
-    application::Application,
-    directory::Directory,
-    wire::{Body, Incoming},
+    directory::{Directory, app_registration::AppRegistration},
+    entra::{authority::Authority, error::EntraError, parameters::Parameters, scope::RequestedScopes},
+    wire::{IncomingRequest, ResponseBody},
 };
 
 /// Where an administrator consents to `scope` for `client`.
-pub(super) fn path(tenant_id: &str, client: &Application, scope: &str) -> String {
+pub(crate) fn path(tenant_id: &str, client: &AppRegistration, scope: &str) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.append_pair("client_id", &client.client_id).append_pair("scope", scope);
     format!("/{tenant_id}/v2.0/adminconsent?{}", query.finish())
 }
 
-pub(super) fn answer(directory: &Directory, incoming: &Incoming, tenant: &str) -> Response<Body> {
+pub(crate) fn respond(directory: &Directory, incoming: &IncomingRequest, tenant: &str) -> Response<ResponseBody> {
     consent(directory, incoming, tenant).unwrap_or_else(|failure| pages::failure(&failure, incoming))
 }
 
-fn consent(directory: &Directory, incoming: &Incoming, tenant: &str) -> Result<Response<Body>, Failure> {
+fn consent(
+    directory: &Directory,
+    incoming: &IncomingRequest,
+    tenant: &str,
+) -> Result<Response<ResponseBody>, EntraError> {
     let tenant_id = match Authority::of(directory, tenant)? {
         Authority::Single(tenant_id) => tenant_id,
         Authority::Any => &directory.tenant_id,
@@ -51,15 +55,15 @@ fn consent(directory: &Directory, incoming: &Incoming, tenant: &str) -> Result<R
                 who: "The administrator",
                 permissions: permissions.iter().flat_map(|permission| permission.meanings()).collect(),
                 for_everybody: true,
-                answered_person: None,
+                chosen_person: None,
                 passed_second_factor: false,
             };
-            Ok(pages::answer(StatusCode::OK, &page, recipient.redirect_uri.as_ref()))
+            Ok(pages::response(StatusCode::OK, &page, recipient.redirect_uri.as_ref()))
         }
     }
 }
 
-fn granted(recipient: &Recipient<'_>, tenant_id: &str, scope: &str) -> Response<Body> {
+fn granted(recipient: &Recipient<'_>, tenant_id: &str, scope: &str) -> Response<ResponseBody> {
     match &recipient.redirect_uri {
         Some(uri) => {
             let parameters = vec![
@@ -73,10 +77,10 @@ fn granted(recipient: &Recipient<'_>, tenant_id: &str, scope: &str) -> Response<
     }
 }
 
-fn declined(recipient: &Recipient<'_>, tenant_id: &str, incoming: &Incoming) -> Response<Body> {
+fn declined(recipient: &Recipient<'_>, tenant_id: &str, incoming: &IncomingRequest) -> Response<ResponseBody> {
     match &recipient.redirect_uri {
         Some(uri) => {
-            let failure = Failure::new("consent_required", 65004, "The administrator declined to consent.");
+            let failure = EntraError::new("consent_required", 65004, "The administrator declined to consent.");
             let mut parameters = failure.parameters(incoming);
             parameters.extend([("admin_consent", "True".to_owned()), ("tenant", tenant_id.to_owned())]);
             recipient.send(uri, parameters)

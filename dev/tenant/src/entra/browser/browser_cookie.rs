@@ -3,22 +3,21 @@
 use http::{HeaderValue, Response, header};
 
 use crate::{
-    browser_sessions::BrowserSession,
-    directory::Directory,
-    wire::{Body, Incoming},
+    directory::{Directory, browser_sessions::BrowserSession},
+    wire::{IncomingRequest, ResponseBody},
 };
 
 /// The name of Entra's own.
 const NAME: &str = "ESTSAUTH";
 
 /// The browser that sent a request.
-pub(super) struct Browser<'r> {
+pub(crate) struct Browser<'r> {
     directory: &'r Directory,
     cookie: Option<&'r str>,
 }
 
 impl<'r> Browser<'r> {
-    pub(super) fn of(directory: &'r Directory, incoming: &'r Incoming) -> Self {
+    pub(crate) fn of(directory: &'r Directory, incoming: &'r IncomingRequest) -> Self {
         let cookies = incoming.headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
         let pairs = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
         let cookie = pairs.filter(|(name, _)| *name == NAME).map(|(_, value)| value).next();
@@ -26,21 +25,21 @@ impl<'r> Browser<'r> {
     }
 
     /// The session that goes on in this browser.
-    pub(super) fn session(&self) -> Option<BrowserSession> {
+    pub(crate) fn session(&self) -> Option<BrowserSession> {
         self.directory.browser_sessions.find(self.cookie?)
     }
 
     /// Goes on with `session` in place of the one before, under another cookie.
-    pub(super) fn keep(&self, session: BrowserSession, answer: &mut Response<Body>) {
+    pub(crate) fn keep(&self, session: BrowserSession, response: &mut Response<ResponseBody>) {
         self.forget();
         let cookie = self.directory.browser_sessions.keep(session);
-        set_cookie(answer, &format!("{NAME}={cookie}; Path=/; HttpOnly; SameSite=Lax"));
+        set_cookie(response, &format!("{NAME}={cookie}; Path=/; HttpOnly; SameSite=Lax"));
     }
 
     /// Ends the session.
-    pub(super) fn end(&self, answer: &mut Response<Body>) {
+    pub(crate) fn end(&self, response: &mut Response<ResponseBody>) {
         self.forget();
-        set_cookie(answer, &format!("{NAME}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0"));
+        set_cookie(response, &format!("{NAME}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0"));
     }
 
     fn forget(&self) {
@@ -50,9 +49,9 @@ impl<'r> Browser<'r> {
     }
 }
 
-fn set_cookie(answer: &mut Response<Body>, cookie: &str) {
+fn set_cookie(response: &mut Response<ResponseBody>, cookie: &str) {
     // Every cookie of ours is visible ASCII.
     if let Ok(value) = HeaderValue::from_str(cookie) {
-        answer.headers_mut().append(header::SET_COOKIE, value);
+        response.headers_mut().append(header::SET_COOKIE, value);
     }
 }

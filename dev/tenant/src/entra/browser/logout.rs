@@ -4,19 +4,23 @@
 use http::{Method, Response};
 use url::Url;
 
-use super::{Authority, browser_cookie::Browser, failure::Failure, pages, parameters::Parameters, recipient};
+use super::{browser_cookie::Browser, pages, recipient};
 use crate::{
-    application::Application,
-    directory::Directory,
+    directory::{Directory, app_registration::AppRegistration},
+    entra::{authority::Authority, error::EntraError, parameters::Parameters},
     jwt::UnverifiedJwt,
-    wire::{Body, Incoming},
+    wire::{IncomingRequest, ResponseBody},
 };
 
-pub(super) fn answer(directory: &Directory, incoming: &Incoming, tenant: &str) -> Response<Body> {
+pub(crate) fn respond(directory: &Directory, incoming: &IncomingRequest, tenant: &str) -> Response<ResponseBody> {
     sign_out(directory, incoming, tenant).unwrap_or_else(|failure| pages::failure(&failure, incoming))
 }
 
-fn sign_out(directory: &Directory, incoming: &Incoming, tenant: &str) -> Result<Response<Body>, Failure> {
+fn sign_out(
+    directory: &Directory,
+    incoming: &IncomingRequest,
+    tenant: &str,
+) -> Result<Response<ResponseBody>, EntraError> {
     Authority::of(directory, tenant)?;
     let parameters = match incoming.method {
         Method::POST => Parameters::of_form(incoming)?,
@@ -24,7 +28,7 @@ fn sign_out(directory: &Directory, incoming: &Incoming, tenant: &str) -> Result<
     };
     let client = client(directory, &parameters)?;
     let uri = parameters.optional("post_logout_redirect_uri");
-    let mut answer = match uri.and_then(|uri| admitted(directory, client, uri)) {
+    let mut response = match uri.and_then(|uri| admitted(directory, client, uri)) {
         Some(mut uri) => {
             if let Some(state) = parameters.optional("state") {
                 uri.query_pairs_mut().append_pair("state", state);
@@ -33,23 +37,24 @@ fn sign_out(directory: &Directory, incoming: &Incoming, tenant: &str) -> Result<
         }
         None => pages::message("Signed out", "You are signed out here. You can close this page."),
     };
-    Browser::of(directory, incoming).end(&mut answer);
-    Ok(answer)
+    Browser::of(directory, incoming).end(&mut response);
+    Ok(response)
 }
 
 /// The application that the person comes from, where the request says which.
-fn client<'d>(directory: &'d Directory, parameters: &Parameters) -> Result<Option<&'d Application>, Failure> {
+fn client<'d>(directory: &'d Directory, parameters: &Parameters) -> Result<Option<&'d AppRegistration>, EntraError> {
     let client_id = match parameters.optional("id_token_hint") {
         Some(token) => Some(audience(directory, token)?),
         None => parameters.optional("client_id").map(ToOwned::to_owned),
     };
-    let find =
-        |client_id: String| directory.application(&client_id).ok_or_else(|| Failure::unknown_application(&client_id));
+    let find = |client_id: String| {
+        directory.application(&client_id).ok_or_else(|| EntraError::unknown_application(&client_id))
+    };
     client_id.map(find).transpose()
 }
 
 /// The audience of an id token. It may have expired: section 2 of the specification wants it taken all the same.
-fn audience(directory: &Directory, token: &str) -> Result<String, Failure> {
+fn audience(directory: &Directory, token: &str) -> Result<String, EntraError> {
     let verified = || {
         let jwt = UnverifiedJwt::parse(token)?;
         let key = directory.keys.find(jwt.header("kid")?)?;
@@ -58,11 +63,11 @@ fn audience(directory: &Directory, token: &str) -> Result<String, Failure> {
         is_right.then(|| jwt.claim("aud").map(ToOwned::to_owned))?
     };
     let message = "The id_token_hint is not an id token of this login host.";
-    verified().ok_or_else(|| Failure::new("invalid_request", 50027, message))
+    verified().ok_or_else(|| EntraError::new("invalid_request", 50027, message))
 }
 
 /// The URI, if the application, or any where none is known, has it registered.
-fn admitted(directory: &Directory, client: Option<&Application>, uri: &str) -> Option<Url> {
+fn admitted(directory: &Directory, client: Option<&AppRegistration>, uri: &str) -> Option<Url> {
     match client {
         Some(client) => client.admit_redirect_uri(uri),
         None => directory.applications().iter().find_map(|application| application.admit_redirect_uri(uri)),

@@ -8,61 +8,61 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{Response, StatusCode, header};
 use url::Url;
 
-use super::failure::{Failure, RequestIds};
 use crate::{
-    person::Person,
-    wire::{self, Body, Incoming},
+    directory::person::Person,
+    entra::{error::EntraError, request_ids::RequestIds},
+    wire::{self, IncomingRequest, ResponseBody},
 };
 
 /// The style sheet of every page.
-pub(super) const STYLE: &str = include_str!("../../templates/style.css");
+pub(crate) const STYLE: &str = include_str!("../../../templates/style.css");
 /// The script that posts the one form of a page.
-pub(super) const SUBMIT: &str = "document.forms[0].submit();";
+pub(crate) const SUBMIT: &str = "document.forms[0].submit();";
 
 /// Who is signing in?
 #[derive(Template)]
 #[template(path = "sign_in.html")]
-pub(super) struct SignIn<'a> {
-    pub(super) application: &'a str,
-    pub(super) action: String,
-    pub(super) people: Vec<&'a Person>,
+pub(crate) struct SignIn<'a> {
+    pub(crate) application: &'a str,
+    pub(crate) action: String,
+    pub(crate) people: Vec<&'a Person>,
     /// Where to choose among everybody, if `people` are not all.
-    pub(super) everybody: Option<String>,
+    pub(crate) everybody: Option<String>,
 }
 
 /// Is it really them?
 #[derive(Template)]
 #[template(path = "second_factor.html")]
-pub(super) struct SecondFactor<'a> {
-    pub(super) application: &'a str,
-    pub(super) action: String,
-    pub(super) user_name: &'a str,
+pub(crate) struct SecondFactor<'a> {
+    pub(crate) application: &'a str,
+    pub(crate) action: String,
+    pub(crate) user_name: &'a str,
     /// The answer of the page before, if there was one.
-    pub(super) answered_person: Option<&'a str>,
+    pub(crate) chosen_person: Option<&'a str>,
 }
 
 /// Do they agree?
 #[derive(Template)]
 #[template(path = "consent.html")]
-pub(super) struct Consent<'a> {
-    pub(super) application: &'a str,
-    pub(super) action: String,
-    pub(super) who: &'a str,
-    pub(super) permissions: Vec<String>,
-    pub(super) for_everybody: bool,
+pub(crate) struct Consent<'a> {
+    pub(crate) application: &'a str,
+    pub(crate) action: String,
+    pub(crate) who: &'a str,
+    pub(crate) permissions: Vec<String>,
+    pub(crate) for_everybody: bool,
     /// The answers of the pages before, if there were any.
-    pub(super) answered_person: Option<&'a str>,
-    pub(super) passed_second_factor: bool,
+    pub(crate) chosen_person: Option<&'a str>,
+    pub(crate) passed_second_factor: bool,
 }
 
 /// They may not agree by themselves.
 #[derive(Template)]
 #[template(path = "approval.html")]
-pub(super) struct Approval<'a> {
-    pub(super) application: &'a str,
-    pub(super) action: String,
-    pub(super) user_name: &'a str,
-    pub(super) admin_consent: String,
+pub(crate) struct Approval<'a> {
+    pub(crate) application: &'a str,
+    pub(crate) action: String,
+    pub(crate) user_name: &'a str,
+    pub(crate) admin_consent: String,
 }
 
 /// How did it end?
@@ -85,43 +85,43 @@ struct FailurePage<'a> {
 /// Sends parameters to an application by the response mode `form_post`.
 #[derive(Template)]
 #[template(path = "form_post.html")]
-pub(super) struct FormPost<'a> {
-    pub(super) action: &'a str,
-    pub(super) parameters: &'a [(&'static str, String)],
+pub(crate) struct FormPost<'a> {
+    pub(crate) action: &'a str,
+    pub(crate) parameters: &'a [(&'static str, String)],
 }
 
 /// The emulator's front page. Entra has nothing like it.
 #[derive(Template)]
 #[template(path = "front_page.html")]
-pub(super) struct FrontPage<'a> {
-    pub(super) people: &'a [Person],
+pub(crate) struct FrontPage<'a> {
+    pub(crate) people: &'a [Person],
 }
 
 /// Answers with a page. Its forms may lead to `redirect_uri` too: browsers hold redirects to `form-action`.
-pub(super) fn answer(status: StatusCode, page: &impl Template, redirect_uri: Option<&Url>) -> Response<Body> {
+pub(crate) fn response(status: StatusCode, page: &impl Template, redirect_uri: Option<&Url>) -> Response<ResponseBody> {
     // A template of strings fails only for lack of memory.
     let text = page.render().unwrap_or_default();
-    let mut answer = wire::answer(status, "text/html; charset=utf-8", text);
+    let mut response = wire::response(status, "text/html; charset=utf-8", text);
     let origin = redirect_uri.map(|uri| uri.origin().ascii_serialization()).unwrap_or_default();
     let policy = format!("{}; form-action 'self' {origin}", *POLICY);
-    wire::set_header(&mut answer, header::CONTENT_SECURITY_POLICY, policy.trim_end());
-    wire::set_header(&mut answer, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
-    wire::set_header(&mut answer, header::X_FRAME_OPTIONS, "DENY");
-    wire::set_header(&mut answer, header::REFERRER_POLICY, "strict-origin-when-cross-origin");
-    wire::set_header(&mut answer, header::CACHE_CONTROL, "no-store, no-cache");
-    answer
+    wire::set_header(&mut response, header::CONTENT_SECURITY_POLICY, policy.trim_end());
+    wire::set_header(&mut response, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    wire::set_header(&mut response, header::X_FRAME_OPTIONS, "DENY");
+    wire::set_header(&mut response, header::REFERRER_POLICY, "strict-origin-when-cross-origin");
+    wire::set_header(&mut response, header::CACHE_CONTROL, "no-store, no-cache");
+    response
 }
 
 /// Says how it ended, where there is no application to go back to.
-pub(super) fn message(title: &str, message: &str) -> Response<Body> {
-    answer(StatusCode::OK, &Message { title, message }, None)
+pub(crate) fn message(title: &str, message: &str) -> Response<ResponseBody> {
+    response(StatusCode::OK, &Message { title, message }, None)
 }
 
 /// Answers on the login host itself: what is wrong may be wrong because somebody means harm.
-pub(super) fn failure(failure: &Failure, incoming: &Incoming) -> Response<Body> {
+pub(crate) fn failure(failure: &EntraError, incoming: &IncomingRequest) -> Response<ResponseBody> {
     let (code, message) = failure.code_and_message();
     let page = FailurePage { code, message, ids: RequestIds::of(incoming) };
-    answer(StatusCode::BAD_REQUEST, &page, None)
+    response(StatusCode::BAD_REQUEST, &page, None)
 }
 
 static POLICY: LazyLock<String> = LazyLock::new(|| {

@@ -3,11 +3,11 @@
 use http::{Response, StatusCode, header};
 use url::Url;
 
-use super::{failure::Failure, pages, parameters::Parameters};
+use super::pages;
 use crate::{
-    application::Application,
-    directory::Directory,
-    wire::{self, Body},
+    directory::{Directory, app_registration::AppRegistration},
+    entra::{error::EntraError, parameters::Parameters},
+    wire::{self, ResponseBody},
 };
 
 /// How parameters travel to a redirect URI (OAuth 2.0 Multiple Response Type Encoding Practices, section 2.1).
@@ -19,19 +19,19 @@ enum ResponseMode {
 }
 
 /// An application, and the redirect URI of it that a request named.
-pub(super) struct Recipient<'d> {
-    pub(super) client: &'d Application,
+pub(crate) struct Recipient<'d> {
+    pub(crate) client: &'d AppRegistration,
     /// `None` when the request named none and the application has none.
-    pub(super) redirect_uri: Option<Url>,
+    pub(crate) redirect_uri: Option<Url>,
     response_mode: Option<ResponseMode>,
     state: Option<String>,
 }
 
 impl<'d> Recipient<'d> {
     /// Reads `client_id`, `redirect_uri`, `response_mode` and `state`. A failure must not be sent to any redirect URI.
-    pub(super) fn of(directory: &'d Directory, parameters: &Parameters) -> Result<Self, Failure> {
+    pub(crate) fn of(directory: &'d Directory, parameters: &Parameters) -> Result<Self, EntraError> {
         let client_id = parameters.required("client_id")?;
-        let client = directory.application(client_id).ok_or_else(|| Failure::unknown_application(client_id))?;
+        let client = directory.application(client_id).ok_or_else(|| EntraError::unknown_application(client_id))?;
         let redirect_uri = match parameters.optional("redirect_uri") {
             None => client.first_redirect_uri(),
             Some(sent) => Some(client.admit_redirect_uri(sent).ok_or_else(|| not_registered(client, sent))?),
@@ -46,12 +46,12 @@ impl<'d> Recipient<'d> {
         Ok(Self { client, redirect_uri, response_mode, state })
     }
 
-    pub(super) fn has_known_response_mode(&self) -> bool {
+    pub(crate) fn has_known_response_mode(&self) -> bool {
         self.response_mode.is_some()
     }
 
     /// Sends the browser to `uri` with these parameters and the request's state.
-    pub(super) fn send(&self, uri: &Url, mut parameters: Vec<(&'static str, String)>) -> Response<Body> {
+    pub(crate) fn send(&self, uri: &Url, mut parameters: Vec<(&'static str, String)>) -> Response<ResponseBody> {
         let mut uri = uri.clone();
         parameters.extend(self.state.clone().map(|state| ("state", state)));
         match self.response_mode.unwrap_or(ResponseMode::Query) {
@@ -66,25 +66,25 @@ impl<'d> Recipient<'d> {
             }
             ResponseMode::FormPost => {
                 let page = pages::FormPost { action: uri.as_str(), parameters: &parameters };
-                pages::answer(StatusCode::OK, &page, Some(&uri))
+                pages::response(StatusCode::OK, &page, Some(&uri))
             }
         }
     }
 }
 
 /// Sends the browser to `uri`.
-pub(super) fn redirect(uri: &Url) -> Response<Body> {
-    let mut answer = wire::answer(StatusCode::FOUND, "text/html; charset=utf-8", "");
-    wire::set_header(&mut answer, header::LOCATION, uri.as_str());
-    wire::set_header(&mut answer, header::CACHE_CONTROL, "no-store, no-cache");
-    answer
+pub(crate) fn redirect(uri: &Url) -> Response<ResponseBody> {
+    let mut response = wire::response(StatusCode::FOUND, "text/html; charset=utf-8", "");
+    wire::set_header(&mut response, header::LOCATION, uri.as_str());
+    wire::set_header(&mut response, header::CACHE_CONTROL, "no-store, no-cache");
+    response
 }
 
-fn not_registered(client: &Application, sent: &str) -> Failure {
+fn not_registered(client: &AppRegistration, sent: &str) -> EntraError {
     let message = format!(
         "The redirect URI '{sent}' is not registered for the application '{}'. Register it, to the letter, or send one \
          that is.",
         client.client_id
     );
-    Failure::new("invalid_request", 50011, message)
+    EntraError::new("invalid_request", 50011, message)
 }

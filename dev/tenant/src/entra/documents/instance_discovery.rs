@@ -4,24 +4,24 @@ use http::{Response, StatusCode, header};
 use serde_json::json;
 use url::Url;
 
-use super::{answer_headers, failure::Failure, parameters::Parameters};
 use crate::{
     directory::Directory,
-    wire::{self, Body, Incoming},
+    entra::{error::EntraError, parameters::Parameters, response_headers},
+    wire::{self, IncomingRequest, ResponseBody},
 };
 
-pub(super) fn answer(directory: &Directory, incoming: &Incoming) -> Response<Body> {
-    let mut answer = discover(directory, incoming).unwrap_or_else(|failure| failure.into_answer(incoming));
-    wire::set_header(&mut answer, header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
-    answer
+pub(crate) fn respond(directory: &Directory, incoming: &IncomingRequest) -> Response<ResponseBody> {
+    let mut response = discover(directory, incoming).unwrap_or_else(|failure| failure.into_response(incoming));
+    wire::set_header(&mut response, header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
+    response
 }
 
-fn discover(directory: &Directory, incoming: &Incoming) -> Result<Response<Body>, Failure> {
+fn discover(directory: &Directory, incoming: &IncomingRequest) -> Result<Response<ResponseBody>, EntraError> {
     let parameters = Parameters::of_query(incoming)?;
     let endpoint = parameters.required("authorization_endpoint")?;
     let unknown = || {
         let message = format!("The authorization_endpoint is of an unknown instance: '{endpoint}'.");
-        Failure::new("invalid_instance", 50049, message)
+        EntraError::new("invalid_instance", 50049, message)
     };
     let own = Url::parse(&directory.urls.authority).map_err(|_| unknown())?;
     let endpoint = Url::parse(endpoint).ok().filter(|endpoint| endpoint.host() == own.host()).ok_or_else(unknown)?;
@@ -36,7 +36,7 @@ fn discover(directory: &Directory, incoming: &Incoming) -> Result<Response<Body>
             {"preferred_network": authority, "preferred_cache": authority, "aliases": [authority, host]},
         ],
     });
-    let mut answer = wire::json_answer(StatusCode::OK, &body);
-    answer_headers::add_for_document(&mut answer);
-    Ok(answer)
+    let mut response = wire::json_response(StatusCode::OK, &body);
+    response_headers::add_for_document(&mut response);
+    Ok(response)
 }

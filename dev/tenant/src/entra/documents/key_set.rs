@@ -3,20 +3,31 @@
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
 
-use super::{Authority, Version, answer_headers};
 use crate::{
-    directory::{CLOUD, Directory, MICROSOFT_ACCOUNT_TENANT},
-    signing_key::SigningKey,
-    wire::{self, Body, Incoming},
+    directory::{
+        Directory,
+        signing_key::SigningKey,
+        well_known::{CLOUD, MICROSOFT_ACCOUNT_TENANT},
+    },
+    entra::{
+        authority::{Authority, Version},
+        response_headers,
+    },
+    wire::{self, IncomingRequest, ResponseBody},
 };
 
 /// Another cloud of Microsoft's, whose keys the set of `common` holds as well.
 const OTHER_CLOUD: &str = "microsoftonline.us";
 
-pub(super) fn answer(directory: &Directory, incoming: &Incoming, tenant: &str, version: Version) -> Response<Body> {
+pub(crate) fn respond(
+    directory: &Directory,
+    incoming: &IncomingRequest,
+    tenant: &str,
+    version: Version,
+) -> Response<ResponseBody> {
     let authority = match Authority::of(directory, tenant) {
         Ok(authority) => authority,
-        Err(failure) => return failure.into_answer(incoming),
+        Err(failure) => return failure.into_response(incoming),
     };
     let mut keys: Vec<Value> = Vec::new();
     if authority != Authority::Single(MICROSOFT_ACCOUNT_TENANT) {
@@ -33,9 +44,9 @@ pub(super) fn answer(directory: &Directory, incoming: &Incoming, tenant: &str, v
         let issuer = directory.v2_issuer(MICROSOFT_ACCOUNT_TENANT);
         keys.push(json_web_key(&directory.keys.microsoft_account, &issuer, CLOUD, version));
     }
-    let mut answer = wire::json_answer(StatusCode::OK, &json!({"keys": keys}));
-    answer_headers::add_for_document(&mut answer);
-    answer
+    let mut response = wire::json_response(StatusCode::OK, &json!({"keys": keys}));
+    response_headers::add_for_document(&mut response);
+    response
 }
 
 /// Keys of the v2 endpoint name their cloud and the issuer whose tokens they may sign; those of the v1 endpoint do not.

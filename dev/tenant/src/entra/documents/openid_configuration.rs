@@ -3,21 +3,32 @@
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
 
-use super::{Authority, Version, answer_headers};
 use crate::{
-    directory::{CLOUD, Directory, v1_issuer},
+    directory::{
+        Directory,
+        well_known::{CLOUD, v1_issuer},
+    },
+    entra::{
+        authority::{Authority, Version},
+        response_headers,
+    },
     jwt::object,
-    wire::{self, Body, Incoming},
+    wire::{self, IncomingRequest, ResponseBody},
 };
 
-pub(super) fn answer(directory: &Directory, incoming: &Incoming, tenant: &str, version: Version) -> Response<Body> {
+pub(crate) fn respond(
+    directory: &Directory,
+    incoming: &IncomingRequest,
+    tenant: &str,
+    version: Version,
+) -> Response<ResponseBody> {
     let authority = match Authority::of(directory, tenant) {
         Ok(authority) => authority,
-        Err(failure) => return failure.into_answer(incoming),
+        Err(failure) => return failure.into_response(incoming),
     };
-    let mut answer = wire::json_answer(StatusCode::OK, &metadata(directory, &authority, tenant, version));
-    answer_headers::add_for_document(&mut answer);
-    answer
+    let mut response = wire::json_response(StatusCode::OK, &metadata(directory, &authority, tenant, version));
+    response_headers::add_for_document(&mut response);
+    response
 }
 
 fn metadata(directory: &Directory, authority: &Authority<'_>, tenant: &str, version: Version) -> Value {

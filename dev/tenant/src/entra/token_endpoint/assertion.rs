@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use super::{Authority, failure::Failure};
 use crate::{
-    application::Application,
-    directory::{Directory, MICROSOFT_ACCOUNT_TENANT, v1_issuer},
+    directory::{
+        Directory,
+        app_registration::AppRegistration,
+        person::Person,
+        well_known::{MICROSOFT_ACCOUNT_TENANT, v1_issuer},
+    },
+    entra::{authority::Authority, error::EntraError},
     jwt::{Object, UnverifiedJwt},
-    person::Person,
     time,
 };
 
@@ -22,11 +25,11 @@ impl Assertion {
     pub(super) fn verify(
         directory: &Directory,
         authority: &Authority<'_>,
-        client: &Application,
+        client: &AppRegistration,
         token: &str,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, EntraError> {
         let jwt = UnverifiedJwt::parse(token)
-            .ok_or_else(|| Failure::new("invalid_request", 50027, "The assertion is not a JSON Web Token."))?;
+            .ok_or_else(|| EntraError::new("invalid_request", 50027, "The assertion is not a JSON Web Token."))?;
         let tenant_id = verify_signature(directory, &jwt)?;
         verify_life(&jwt)?;
         verify_audience(client, &jwt)?;
@@ -56,12 +59,12 @@ impl Assertion {
 }
 
 /// Verifies the signature and that the issuer is the one of the token's own directory, which is returned.
-fn verify_signature<'d>(directory: &'d Directory, jwt: &UnverifiedJwt<'_>) -> Result<&'d str, Failure> {
+fn verify_signature<'d>(directory: &'d Directory, jwt: &UnverifiedJwt<'_>) -> Result<&'d str, EntraError> {
     let refuse = |reason: &str| {
         let key_id = jwt.header("kid").unwrap_or("none");
         let message =
             format!("The signature of the assertion is not valid. [Reason: {reason}; key of the client: '{key_id}'.]");
-        Failure::new("invalid_grant", 50013, message)
+        EntraError::new("invalid_grant", 50013, message)
     };
     let key_id = jwt.header("kid").unwrap_or_default();
     let is_personal = jwt.claim("tid") == Some(MICROSOFT_ACCOUNT_TENANT);
@@ -79,13 +82,13 @@ fn verify_signature<'d>(directory: &'d Directory, jwt: &UnverifiedJwt<'_>) -> Re
     tenant_id.ok_or_else(|| refuse("the issuer is not a directory of this cloud"))
 }
 
-fn verify_life(jwt: &UnverifiedJwt<'_>) -> Result<(), Failure> {
+fn verify_life(jwt: &UnverifiedJwt<'_>) -> Result<(), EntraError> {
     let now = time::now();
     let started = jwt.moment("nbf").is_some_and(|start| start <= now);
     let lives = jwt.moment("exp").is_some_and(|end| end > now);
     match started && lives {
         true => Ok(()),
-        false => Err(Failure::new(
+        false => Err(EntraError::new(
             "invalid_grant",
             500_133,
             "The assertion is not within its time of validity. Get a new access token and use that.",
@@ -93,11 +96,11 @@ fn verify_life(jwt: &UnverifiedJwt<'_>) -> Result<(), Failure> {
     }
 }
 
-fn verify_audience(client: &Application, jwt: &UnverifiedJwt<'_>) -> Result<(), Failure> {
+fn verify_audience(client: &AppRegistration, jwt: &UnverifiedJwt<'_>) -> Result<(), EntraError> {
     let audience = jwt.claim("aud").unwrap_or_default();
     match audience.strip_suffix('/').unwrap_or(audience) {
         own if client.is_called(own) => Ok(()),
-        _ => Err(Failure::new(
+        _ => Err(EntraError::new(
             "invalid_grant",
             500_131,
             format!(
@@ -109,13 +112,17 @@ fn verify_audience(client: &Application, jwt: &UnverifiedJwt<'_>) -> Result<(), 
 }
 
 /// On-behalf-of is for people: neither id tokens nor tokens of daemons can be exchanged.
-fn verify_kind(client: &Application, jwt: &UnverifiedJwt<'_>) -> Result<(), Failure> {
+fn verify_kind(client: &AppRegistration, jwt: &UnverifiedJwt<'_>) -> Result<(), EntraError> {
     if jwt.claim("azp").or_else(|| jwt.claim("appid")).is_none() {
-        return Err(Failure::new("invalid_grant", 240_002, "An id token cannot be exchanged: send an access token."));
+        return Err(EntraError::new(
+            "invalid_grant",
+            240_002,
+            "An id token cannot be exchanged: send an access token.",
+        ));
     }
     if jwt.claim("idtyp") == Some("app") || jwt.claim("scp").is_none() {
         let message = format!("The application '{}' may not act on behalf of an application.", client.client_id);
-        return Err(Failure::new("unauthorized_client", 7_000_114, message));
+        return Err(EntraError::new("unauthorized_client", 7_000_114, message));
     }
     Ok(())
 }
@@ -125,18 +132,18 @@ fn find_person(
     authority: &Authority<'_>,
     tenant_id: &str,
     jwt: &UnverifiedJwt<'_>,
-) -> Result<Arc<Person>, Failure> {
+) -> Result<Arc<Person>, EntraError> {
     if let Authority::Single(asked) = authority
         && *asked != tenant_id
     {
         let message = format!(
             "The account of the assertion does not exist in the tenant '{asked}'. Use its own tenant's endpoint."
         );
-        return Err(Failure::new("invalid_grant", 50020, message));
+        return Err(EntraError::new("invalid_grant", 50020, message));
     }
     let person = jwt.claim("oid").and_then(|object_id| directory.person_by_object_id(object_id));
     person.filter(|person| person.tenant_id == tenant_id).ok_or_else(|| {
-        Failure::new(
+        EntraError::new(
             "invalid_grant",
             50034,
             format!("The account of the assertion is not in the directory '{tenant_id}'."),

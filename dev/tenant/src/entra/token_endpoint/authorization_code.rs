@@ -3,17 +3,17 @@
 
 use serde_json::Value;
 
-use super::{
-    client_authentication::identify, failure::Failure, refresh_token, scope::RequestedScopes,
-    sign_in_tokens::SignInTokens, token::TokenRequest,
-};
+use super::{client_authentication::identify, refresh_token, request::TokenRequest, sign_in_tokens::SignInTokens};
 use crate::{
-    application::Application,
-    grants::{AuthorizationCode, BadCode},
+    directory::{
+        app_registration::AppRegistration,
+        grants::{AuthorizationCode, BadCode},
+    },
+    entra::{error::EntraError, scope::RequestedScopes},
     time,
 };
 
-pub(super) fn grant(request: &TokenRequest<'_>) -> Result<Value, Failure> {
+pub(super) fn grant(request: &TokenRequest<'_>) -> Result<Value, EntraError> {
     let client = identify(request)?;
     let text = request.form.required("code")?;
     let grants = &request.directory.grants;
@@ -40,8 +40,8 @@ pub(super) fn grant(request: &TokenRequest<'_>) -> Result<Value, Failure> {
 }
 
 /// Checks that the client which sends the code is the one that it was sent to.
-fn check(request: &TokenRequest<'_>, client: &Application, code: &AuthorizationCode) -> Result<(), Failure> {
-    let refuse = |code, message: &str| Err(Failure::new("invalid_grant", code, message));
+fn check(request: &TokenRequest<'_>, client: &AppRegistration, code: &AuthorizationCode) -> Result<(), EntraError> {
+    let refuse = |code, message: &str| Err(EntraError::new("invalid_grant", code, message));
     if code.grant.client_id != client.client_id {
         return refuse(70000, "The code was issued to another application.");
     }
@@ -49,7 +49,7 @@ fn check(request: &TokenRequest<'_>, client: &Application, code: &AuthorizationC
     let redirect_uri = request.form.required("redirect_uri")?;
     if client.admit_redirect_uri(redirect_uri).as_ref() != Some(&code.redirect_uri) {
         let message = format!("The redirect URI '{redirect_uri}' is not the one that the code was sent to.");
-        return Err(Failure::new("invalid_client", 500_112, message));
+        return Err(EntraError::new("invalid_client", 500_112, message));
     }
     match (&code.challenge, request.form.optional("code_verifier")) {
         (None, None) => Ok(()),
@@ -60,11 +60,11 @@ fn check(request: &TokenRequest<'_>, client: &Application, code: &AuthorizationC
     }
 }
 
-fn bad_code(bad: BadCode) -> Failure {
+fn bad_code(bad: BadCode) -> EntraError {
     let (code, message) = match bad {
         BadCode::Unknown => (9_002_313, "The code is malformed, or not one of this tenant."),
         BadCode::Expired => (70008, "The code has expired. Send the person to sign in again."),
         BadCode::AlreadyRedeemed => (54005, "The code was redeemed already. Use its refresh token, or get a new code."),
     };
-    Failure::new("invalid_grant", code, message)
+    EntraError::new("invalid_grant", code, message)
 }

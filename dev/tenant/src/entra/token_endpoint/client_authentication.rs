@@ -2,9 +2,10 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use super::{Authority, cross_origin, failure::Failure, token::TokenRequest};
+use super::{cross_origin, request::TokenRequest};
 use crate::{
-    application::{Application, Platform, SecretCheck},
+    directory::app_registration::{AppRegistration, Platform, SecretCheck},
+    entra::{authority::Authority, error::EntraError},
     jwt::UnverifiedJwt,
     time,
 };
@@ -12,7 +13,7 @@ use crate::{
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// The application that sent the request: a public client by its id and origin, any other one by a credential.
-pub(super) fn identify<'a>(request: &TokenRequest<'a>) -> Result<&'a Application, Failure> {
+pub(super) fn identify<'a>(request: &TokenRequest<'a>) -> Result<&'a AppRegistration, EntraError> {
     let form = &request.form;
     let client_id = form.optional("client_id");
     match client_id.and_then(|client_id| request.directory.application(client_id)) {
@@ -21,7 +22,7 @@ pub(super) fn identify<'a>(request: &TokenRequest<'a>) -> Result<&'a Application
             let authenticates = ["client_secret", "client_assertion"].iter().any(|name| form.optional(name).is_some());
             if authenticates || request.incoming.header("authorization").is_some() {
                 let message = "The client is public, so it must not authenticate itself.";
-                return Err(Failure::new("invalid_client", 700_025, message));
+                return Err(EntraError::new("invalid_client", 700_025, message));
             }
             Ok(client)
         }
@@ -30,18 +31,18 @@ pub(super) fn identify<'a>(request: &TokenRequest<'a>) -> Result<&'a Application
 }
 
 /// The confidential client that sent the request, by its credential.
-pub(super) fn authenticate<'a>(request: &TokenRequest<'a>) -> Result<&'a Application, Failure> {
+pub(super) fn authenticate<'a>(request: &TokenRequest<'a>) -> Result<&'a AppRegistration, EntraError> {
     let client = authenticate_by_credential(request)?;
     cross_origin::check(client, request.incoming)?;
     Ok(client)
 }
 
-fn authenticate_by_credential<'a>(request: &TokenRequest<'a>) -> Result<&'a Application, Failure> {
+fn authenticate_by_credential<'a>(request: &TokenRequest<'a>) -> Result<&'a AppRegistration, EntraError> {
     let form = &request.form;
     if let Some((client_id, secret)) = basic_credentials(request)? {
         if form.optional("client_secret").is_some() || form.optional("client_assertion").is_some() {
             let message = "The client authenticates in more than one way (RFC 6749, section 2.3).";
-            return Err(Failure::new("invalid_request", 90023, message));
+            return Err(EntraError::new("invalid_request", 90023, message));
         }
         return with_secret(find(request, &client_id)?, &secret);
     }
@@ -51,21 +52,21 @@ fn authenticate_by_credential<'a>(request: &TokenRequest<'a>) -> Result<&'a Appl
         (None, Some(assertion)) => with_assertion(request, application, assertion),
         (Some(_), Some(_)) => {
             let message = "The client authenticates in more than one way (RFC 6749, section 2.3).";
-            Err(Failure::new("invalid_request", 90023, message))
+            Err(EntraError::new("invalid_request", 90023, message))
         }
         (None, None) => {
             let message = "The body of the request lacks 'client_secret' or 'client_assertion'.";
-            Err(Failure::new("invalid_client", 7_000_218, message))
+            Err(EntraError::new("invalid_client", 7_000_218, message))
         }
     }
 }
 
-fn find<'a>(request: &TokenRequest<'a>, client_id: &str) -> Result<&'a Application, Failure> {
-    request.directory.application(client_id).ok_or_else(|| Failure::unknown_application(client_id))
+fn find<'a>(request: &TokenRequest<'a>, client_id: &str) -> Result<&'a AppRegistration, EntraError> {
+    request.directory.application(client_id).ok_or_else(|| EntraError::unknown_application(client_id))
 }
 
 /// The id and secret of HTTP Basic, each form-encoded before the base64 (RFC 6749, section 2.3.1).
-fn basic_credentials(request: &TokenRequest<'_>) -> Result<Option<(String, String)>, Failure> {
+fn basic_credentials(request: &TokenRequest<'_>) -> Result<Option<(String, String)>, EntraError> {
     let Some(header) = request.incoming.header("authorization") else { return Ok(None) };
     let decode = || {
         let (scheme, credentials) = header.split_once(' ')?;
@@ -74,7 +75,7 @@ fn basic_credentials(request: &TokenRequest<'_>) -> Result<Option<(String, Strin
         scheme.eq_ignore_ascii_case("basic").then(|| (form_decode(client_id), form_decode(secret)))
     };
     let malformed =
-        || Failure::new("invalid_request", 90023, "The Authorization header does not hold Basic credentials.");
+        || EntraError::new("invalid_request", 90023, "The Authorization header does not hold Basic credentials.");
     decode().ok_or_else(malformed).map(Some)
 }
 
@@ -83,10 +84,10 @@ fn form_decode(value: &str) -> String {
     form_urlencoded::parse(pair.as_bytes()).map(|(_, value)| value.into_owned()).collect()
 }
 
-fn with_secret<'a>(application: &'a Application, secret: &str) -> Result<&'a Application, Failure> {
+fn with_secret<'a>(application: &'a AppRegistration, secret: &str) -> Result<&'a AppRegistration, EntraError> {
     match application.check_secret(secret) {
         SecretCheck::Right => Ok(application),
-        SecretCheck::Wrong => Err(Failure::new(
+        SecretCheck::Wrong => Err(EntraError::new(
             "invalid_client",
             7_000_215,
             format!(
@@ -94,7 +95,7 @@ fn with_secret<'a>(application: &'a Application, secret: &str) -> Result<&'a App
                 application.client_id
             ),
         )),
-        SecretCheck::Expired => Err(Failure::new(
+        SecretCheck::Expired => Err(EntraError::new(
             "invalid_client",
             7_000_222,
             format!("The client secret of the application '{}' has expired.", application.client_id),
@@ -106,13 +107,13 @@ fn with_secret<'a>(application: &'a Application, secret: &str) -> Result<&'a App
 /// <https://learn.microsoft.com/entra/identity-platform/certificate-credentials> describes it.
 fn with_assertion<'a>(
     request: &TokenRequest<'_>,
-    application: &'a Application,
+    application: &'a AppRegistration,
     assertion: &str,
-) -> Result<&'a Application, Failure> {
+) -> Result<&'a AppRegistration, EntraError> {
     if request.form.required("client_assertion_type")? != ASSERTION_TYPE {
-        return Err(Failure::new("invalid_request", 90023, "The client_assertion_type is not the one of RFC 7523."));
+        return Err(EntraError::new("invalid_request", 90023, "The client_assertion_type is not the one of RFC 7523."));
     }
-    let refuse = |code, message: &str| Failure::new("invalid_client", code, message);
+    let refuse = |code, message: &str| EntraError::new("invalid_client", code, message);
     let jwt = UnverifiedJwt::parse(assertion)
         .ok_or_else(|| refuse(50027, "The client assertion is not a JSON Web Token."))?;
     verify_signature(application, &jwt)?;
@@ -133,8 +134,8 @@ fn with_assertion<'a>(
     }
 }
 
-fn verify_signature(application: &Application, jwt: &UnverifiedJwt<'_>) -> Result<(), Failure> {
-    let refuse = |code, message: &str| Err(Failure::new("invalid_client", code, message));
+fn verify_signature(application: &AppRegistration, jwt: &UnverifiedJwt<'_>) -> Result<(), EntraError> {
+    let refuse = |code, message: &str| Err(EntraError::new("invalid_client", code, message));
     application.with_certificate(jwt.header("x5t"), jwt.header("x5t#S256"), |certificate| {
         let Some(certificate) = certificate else {
             return refuse(700_027, "The certificate that the client assertion names is not registered.");

@@ -3,29 +3,29 @@
 
 use serde_json::{Value, json};
 
-use super::{Authority, client_authentication::authenticate, failure::Failure, token::TokenRequest};
+use super::{client_authentication::authenticate, request::TokenRequest};
 use crate::{
-    application::Application,
-    directory::v1_issuer,
+    directory::{app_registration::AppRegistration, well_known::v1_issuer},
+    entra::{authority::Authority, error::EntraError},
     jwt::{self, object},
     random, time,
-    token_plan::TokenPlan,
+    tokens::plan::TokenPlan,
 };
 
 /// One hour, as Entra gives to daemons.
 const LIFETIME: i64 = 3599;
 
-pub(super) fn grant(request: &TokenRequest<'_>) -> Result<Value, Failure> {
+pub(super) fn grant(request: &TokenRequest<'_>) -> Result<Value, EntraError> {
     let application = authenticate(request)?;
     let Authority::Single(tenant_id) = request.authority else {
         let message = "Client credentials need the tenant in the path: neither the path nor the request names one.";
-        return Err(Failure::new("invalid_request", 50059, message));
+        return Err(EntraError::new("invalid_request", 50059, message));
     };
     let scope = request.form.required("scope")?;
     let Some(resource) = scope.strip_suffix("/.default").filter(|resource| !resource.contains(' ')) else {
         let message =
             format!("The scope '{scope}' is not valid: client credentials take one resource followed by /.default.");
-        return Err(Failure::new("invalid_scope", 1_002_012, message));
+        return Err(EntraError::new("invalid_scope", 1_002_012, message));
     };
     let directory = request.directory;
     let access_token = if directory.api.is_called(resource) {
@@ -39,7 +39,7 @@ pub(super) fn grant(request: &TokenRequest<'_>) -> Result<Value, Failure> {
         vault_token(request, application, tenant_id, resource)
     } else {
         let message = format!("There is no resource '{resource}' in the tenant '{tenant_id}'.");
-        return Err(Failure::new("invalid_resource", 500_011, message));
+        return Err(EntraError::new("invalid_resource", 500_011, message));
     };
     Ok(json!({
         "token_type": "Bearer",
@@ -50,7 +50,7 @@ pub(super) fn grant(request: &TokenRequest<'_>) -> Result<Value, Failure> {
 }
 
 /// An app-only v1 token.
-fn vault_token(request: &TokenRequest<'_>, application: &Application, tenant_id: &str, resource: &str) -> String {
+fn vault_token(request: &TokenRequest<'_>, application: &AppRegistration, tenant_id: &str, resource: &str) -> String {
     let now = time::now();
     let key = request.directory.keys.current();
     let header = object(json!({"typ": "JWT", "alg": "RS256", "x5t": key.key_id(), "kid": key.key_id()}));

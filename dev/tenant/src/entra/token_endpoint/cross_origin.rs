@@ -3,50 +3,52 @@
 
 use http::{Response, StatusCode, header};
 
-use super::failure::Failure;
 use crate::{
-    application::{Application, Platform},
-    directory::Directory,
-    wire::{self, Body, Incoming},
+    directory::{
+        Directory,
+        app_registration::{AppRegistration, Platform},
+    },
+    entra::error::EntraError,
+    wire::{self, IncomingRequest, ResponseBody},
 };
 
 /// Refuses a single-page application's request without its origin, and everybody else's with one.
-pub(super) fn check(client: &Application, incoming: &Incoming) -> Result<(), Failure> {
+pub(super) fn check(client: &AppRegistration, incoming: &IncomingRequest) -> Result<(), EntraError> {
     match (client.platform, incoming.header("origin")) {
         (Platform::SinglePage, None) => {
             let message = "What was issued to a single-page application is redeemed by cross-origin requests alone.";
-            Err(Failure::new("invalid_request", 9_002_327, message))
+            Err(EntraError::new("invalid_request", 9_002_327, message))
         }
         (_, Some(origin)) if !client.runs_at_origin(origin) => {
             let message = format!(
                 "Cross-origin requests are for single-page applications, from where their redirect URIs are. The \
                  origin of this request is '{origin}'."
             );
-            Err(Failure::new("invalid_request", 9_002_326, message))
+            Err(EntraError::new("invalid_request", 9_002_326, message))
         }
         _ => Ok(()),
     }
 }
 
 /// Answers a preflight request.
-pub(super) fn preflight(directory: &Directory, incoming: &Incoming) -> Response<Body> {
-    let mut answer = wire::answer(StatusCode::OK, "text/plain", "");
-    allow(directory, incoming, &mut answer);
+pub(super) fn preflight(directory: &Directory, incoming: &IncomingRequest) -> Response<ResponseBody> {
+    let mut response = wire::response(StatusCode::OK, "text/plain", "");
+    allow(directory, incoming, &mut response);
     if let Some(asked) = incoming.header("access-control-request-headers") {
-        wire::set_header(&mut answer, header::ACCESS_CONTROL_ALLOW_HEADERS, asked);
+        wire::set_header(&mut response, header::ACCESS_CONTROL_ALLOW_HEADERS, asked);
     }
-    wire::set_header(&mut answer, header::ACCESS_CONTROL_ALLOW_METHODS, "POST, OPTIONS");
-    answer
+    wire::set_header(&mut response, header::ACCESS_CONTROL_ALLOW_METHODS, "POST, OPTIONS");
+    response
 }
 
 /// Lets the page read the answer if it is one of a registered single-page application.
-pub(super) fn allow(directory: &Directory, incoming: &Incoming, answer: &mut Response<Body>) {
+pub(super) fn allow(directory: &Directory, incoming: &IncomingRequest, response: &mut Response<ResponseBody>) {
     let Some(origin) = incoming.header("origin") else { return };
-    wire::set_header(answer, header::VARY, "Origin");
+    wire::set_header(response, header::VARY, "Origin");
     if directory.applications().iter().any(|application| application.runs_at_origin(origin)) {
-        wire::set_header(answer, header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        wire::set_header(response, header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         wire::set_header(
-            answer,
+            response,
             header::ACCESS_CONTROL_EXPOSE_HEADERS,
             "Content-Length, Content-Encoding, x-ms-request-id, client-request-id",
         );

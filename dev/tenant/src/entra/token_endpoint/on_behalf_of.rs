@@ -5,24 +5,25 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{
-    assertion::Assertion,
-    client_authentication::authenticate,
-    client_info::client_info,
-    exchange_rules,
-    failure::Failure,
-    refresh_token,
-    scope::{RequestedScopes, Scope},
-    token::TokenRequest,
+    assertion::Assertion, client_authentication::authenticate, exchange_rules, refresh_token, request::TokenRequest,
 };
 use crate::{
     claims_request::ClaimsRequest,
-    grants::{Grant, RefreshToken},
-    graph::{self, LOCATION_CLAIM},
-    graph_token,
+    directory::{
+        grants::{Grant, RefreshToken},
+        person::ExchangeRule,
+    },
+    entra::{
+        client_info::client_info,
+        error::EntraError,
+        scope::{RequestedScopes, Scope},
+    },
     jwt::object,
-    person::ExchangeRule,
     time,
-    token_plan::{LIFETIME, TokenPlan},
+    tokens::{
+        graph_token::{self, CALLER_LOCATION, LOCATION_CLAIM},
+        plan::{LIFETIME, TokenPlan},
+    },
 };
 
 /// Entra gives 20 to 28 hours to clients that can handle claims challenges; here it is always 24.
@@ -30,12 +31,12 @@ const LONG_LIFETIME: i64 = 24 * 3600 - 1;
 /// Long enough to outlast a cache's safety margin of five minutes, short enough to be unusual.
 const BRIEF_LIFETIME: i64 = 600;
 
-pub(super) fn grant(request: &TokenRequest<'_>) -> Result<Value, Failure> {
+pub(super) fn grant(request: &TokenRequest<'_>) -> Result<Value, EntraError> {
     let directory = request.directory;
     let client = authenticate(request)?;
     if request.form.required("requested_token_use")? != "on_behalf_of" {
         let message = "The only requested_token_use for this grant is on_behalf_of.";
-        return Err(Failure::new("invalid_request", 90023, message));
+        return Err(EntraError::new("invalid_request", 90023, message));
     }
     let claims = request.form.claims()?;
     let assertion = request.form.required("assertion")?;
@@ -110,7 +111,7 @@ fn access_token(
     claims.fulfil(&mut token);
     if assertion.meets_policy(&directory.policy_id) {
         // Whoever passed the second factor has been seen at the place that Graph would ask about.
-        token.insert(LOCATION_CLAIM.into(), graph::CALLER_LOCATION.into());
+        token.insert(LOCATION_CLAIM.into(), CALLER_LOCATION.into());
     }
     if person.exchange == ExchangeRule::SignedOutAfterExchange {
         directory.sessions.end_first(&person.object_id, assertion.session(), serial);

@@ -3,17 +3,15 @@
 
 use serde_json::Value;
 
-use super::{
-    client_authentication::identify, failure::Failure, scope::RequestedScopes, sign_in_tokens::SignInTokens,
-    token::TokenRequest,
-};
+use super::{client_authentication::identify, request::TokenRequest, sign_in_tokens::SignInTokens};
 use crate::{
-    application::{Application, Platform},
+    directory::app_registration::{AppRegistration, Platform},
+    entra::{error::EntraError, scope::RequestedScopes},
     time,
 };
 
 /// How long a refresh token lives, in seconds.
-pub(super) fn lifetime(client: &Application) -> i64 {
+pub(super) fn lifetime(client: &AppRegistration) -> i64 {
     const DAY: i64 = 24 * 3600;
     match client.platform {
         Platform::Web => 90 * DAY,
@@ -21,9 +19,9 @@ pub(super) fn lifetime(client: &Application) -> i64 {
     }
 }
 
-pub(super) fn grant(request: &TokenRequest<'_>) -> Result<Value, Failure> {
+pub(super) fn grant(request: &TokenRequest<'_>) -> Result<Value, EntraError> {
     let client = identify(request)?;
-    let refuse = |code, message: &str| Failure::new("invalid_grant", code, message);
+    let refuse = |code, message: &str| EntraError::new("invalid_grant", code, message);
     let text = request.form.required("refresh_token")?;
     let token = request.directory.grants.refresh_token(text);
     let token = token.ok_or_else(|| refuse(9_002_313, "The refresh token is malformed, or not one of this tenant."))?;
@@ -31,8 +29,8 @@ pub(super) fn grant(request: &TokenRequest<'_>) -> Result<Value, Failure> {
         return Err(refuse(70000, "The refresh token was issued to another application."));
     }
     request.check_tenant_of(&token.grant.person)?;
-    if request.directory.sessions.is_over(&token.grant.person.object_id, &token.grant.session_id) {
-        return Err(Failure::session_revoked());
+    if request.directory.sessions.has_ended(&token.grant.person.object_id, &token.grant.session_id) {
+        return Err(EntraError::session_revoked());
     }
     let now = time::now();
     let refresh_expires = match client.platform {

@@ -2,19 +2,23 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    client_info::client_info,
-    failure::Failure,
-    permission::Resource,
-    scope::{RequestedScopes, Scope},
-    token::TokenRequest,
-};
+use super::request::TokenRequest;
 use crate::{
-    application::Application,
-    grants::{Grant, RefreshToken},
-    graph_token,
+    directory::{
+        app_registration::AppRegistration,
+        grants::{Grant, RefreshToken},
+    },
+    entra::{
+        client_info::client_info,
+        error::EntraError,
+        permission::Resource,
+        scope::{RequestedScopes, Scope},
+    },
     jwt::object,
-    token_plan::{LIFETIME, TokenPlan},
+    tokens::{
+        graph_token,
+        plan::{LIFETIME, TokenPlan},
+    },
 };
 
 /// Id tokens live for one hour.
@@ -23,7 +27,7 @@ const ID_TOKEN_LIFETIME: i64 = 3600;
 /// What is to be issued.
 pub(super) struct SignInTokens<'a> {
     pub(super) request: &'a TokenRequest<'a>,
-    pub(super) client: &'a Application,
+    pub(super) client: &'a AppRegistration,
     pub(super) grant: Grant,
     pub(super) requested: RequestedScopes<'a>,
     pub(super) nonce: Option<&'a str>,
@@ -36,13 +40,13 @@ impl SignInTokens<'_> {
     ///
     /// # Errors
     /// When the scope or a claims challenge needs the person again.
-    pub(super) fn issue(mut self) -> Result<Value, Failure> {
+    pub(super) fn issue(mut self) -> Result<Value, EntraError> {
         let Self { request, client, requested, .. } = &self;
         let scope = Scope::grant(request.directory, client, &self.grant.person, requested)?;
         let asked = request.form.claims()?;
         if asked.needs_second_factor() && !self.grant.passed_second_factor {
             let message = "The claims that are asked for need multifactor authentication.";
-            let failure = Failure::new("interaction_required", 50076, message);
+            let failure = EntraError::new("interaction_required", 50076, message);
             return Err(failure.suberror("basic_action").claims(asked.to_json()));
         }
         self.grant.claims = self.grant.claims.merged(asked);

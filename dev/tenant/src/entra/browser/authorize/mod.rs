@@ -6,65 +6,62 @@
 mod next_step;
 mod question_page;
 mod request;
+mod sign_in;
 
 use std::sync::Arc;
 
 use http::{Method, Response};
 use url::Url;
 
-use super::{
-    Authority, browser_cookie::Browser, client_info::client_info, failure::Failure, pages, parameters::Parameters,
-    recipient::Recipient,
-};
+use super::{browser_cookie::Browser, pages, recipient::Recipient};
 use crate::{
-    browser_sessions::BrowserSession,
-    directory::Directory,
-    grants::{AuthorizationCode, Grant},
+    directory::{
+        Directory,
+        browser_sessions::BrowserSession,
+        grants::{AuthorizationCode, Grant},
+    },
+    entra::{authority::Authority, client_info::client_info, error::EntraError, parameters::Parameters},
     time,
-    wire::{Body, Incoming},
+    wire::{IncomingRequest, ResponseBody},
 };
-use next_step::{Answers, Step, next_step};
+use next_step::{Choices, Step, next_step};
 use request::{AuthorizationRequest, Prompt};
+use sign_in::SignIn;
 
 /// `/{tenant}/oauth2/v2.0/authorize`
-pub(super) fn answer(directory: &Directory, incoming: &Incoming, tenant: &str) -> Response<Body> {
+pub(crate) fn respond(directory: &Directory, incoming: &IncomingRequest, tenant: &str) -> Response<ResponseBody> {
     // OpenID Connect Core 1.0, section 3.1.2.1: both methods.
     let parameters = match incoming.method {
         Method::POST => Parameters::of_form(incoming),
         _ => Parameters::of_query(incoming),
     };
-    let answer = parameters.and_then(|parameters| {
+    let response = parameters.and_then(|parameters| {
         let sign_in = SignIn { directory, incoming, tenant, parameters: &parameters };
-        sign_in.go_on(|_| Ok(Some(Answers::default())))
+        sign_in.go_on(|_| Ok(Some(Choices::default())))
     });
-    answer.unwrap_or_else(|failure| pages::failure(&failure, incoming))
+    response.unwrap_or_else(|failure| pages::failure(&failure, incoming))
 }
 
 /// `/{tenant}/login`
-pub(super) fn answer_form(directory: &Directory, incoming: &Incoming, tenant: &str) -> Response<Body> {
-    let answer = Parameters::of_query(incoming).and_then(|parameters| {
+pub(crate) fn respond_to_form(
+    directory: &Directory,
+    incoming: &IncomingRequest,
+    tenant: &str,
+) -> Response<ResponseBody> {
+    let response = Parameters::of_query(incoming).and_then(|parameters| {
         let form = Parameters::of_form(incoming)?;
         let sign_in = SignIn { directory, incoming, tenant, parameters: &parameters };
-        sign_in.go_on(|request| Answers::read(request, &form))
+        sign_in.go_on(|request| Choices::read(request, &form))
     });
-    answer.unwrap_or_else(|failure| pages::failure(&failure, incoming))
-}
-
-/// A sign-in on its way.
-struct SignIn<'r> {
-    directory: &'r Directory,
-    incoming: &'r Incoming,
-    /// As the path has it.
-    tenant: &'r str,
-    parameters: &'r Parameters,
+    response.unwrap_or_else(|failure| pages::failure(&failure, incoming))
 }
 
 impl<'r> SignIn<'r> {
     /// Shows the next page, or sends the browser back; an error is not for the application to know.
     fn go_on(
         &self,
-        answers: impl FnOnce(&AuthorizationRequest<'r>) -> Result<Option<Answers>, Failure>,
-    ) -> Result<Response<Body>, Failure> {
+        responses: impl FnOnce(&AuthorizationRequest<'r>) -> Result<Option<Choices>, EntraError>,
+    ) -> Result<Response<ResponseBody>, EntraError> {
         let authority = Authority::of(self.directory, self.tenant)?;
         let recipient = Recipient::of(self.directory, self.parameters)?;
         let request = match AuthorizationRequest::read(self.directory, authority, &recipient, self.parameters) {
@@ -73,19 +70,19 @@ impl<'r> SignIn<'r> {
         };
         if recipient.redirect_uri.is_none() && request.prompt != Prompt::Consent {
             let message = "The request names no redirect URI, and the application has none registered.";
-            return Err(Failure::new("invalid_request", 900_971, message));
+            return Err(EntraError::new("invalid_request", 900_971, message));
         }
-        let Some(answers) = answers(&request)? else { return Ok(cancelled(&recipient)) };
+        let Some(responses) = responses(&request)? else { return Ok(cancelled(&recipient)) };
         let browser = Browser::of(self.directory, self.incoming);
-        match next_step(&request, browser.session(), &answers) {
-            Ok(Step::Ask(question)) => Ok(question_page::answer(self, &recipient, &request, &answers, &question)),
-            Ok(Step::Finish(session)) => Ok(finish(&recipient, request, &answers, &browser, session)),
+        match next_step(&request, browser.session(), &responses) {
+            Ok(Step::Ask(question)) => Ok(question_page::respond(self, &recipient, &request, &responses, &question)),
+            Ok(Step::Finish(session)) => Ok(finish(&recipient, request, &responses, &browser, session)),
             Err(failure) => self.refuse(&recipient, failure),
         }
     }
 
     /// Tells the application, or the person where there is no redirect URI.
-    fn refuse(&self, recipient: &Recipient<'_>, failure: Failure) -> Result<Response<Body>, Failure> {
+    fn refuse(&self, recipient: &Recipient<'_>, failure: EntraError) -> Result<Response<ResponseBody>, EntraError> {
         match &recipient.redirect_uri {
             Some(uri) => Ok(recipient.send(uri, failure.parameters(self.incoming))),
             None => Err(failure),
@@ -93,7 +90,7 @@ impl<'r> SignIn<'r> {
     }
 }
 
-fn cancelled(recipient: &Recipient<'_>) -> Response<Body> {
+fn cancelled(recipient: &Recipient<'_>) -> Response<ResponseBody> {
     match &recipient.redirect_uri {
         Some(uri) => {
             let parameters = vec![("error", "access_denied".to_owned()), ("error_subcode", "cancel".to_owned())];
@@ -106,19 +103,19 @@ fn cancelled(recipient: &Recipient<'_>) -> Response<Body> {
 fn finish(
     recipient: &Recipient<'_>,
     request: AuthorizationRequest<'_>,
-    answers: &Answers,
+    responses: &Choices,
     browser: &Browser<'_>,
     session: BrowserSession,
-) -> Response<Body> {
-    if answers.consent == Some(true) {
+) -> Response<ResponseBody> {
+    if responses.consent == Some(true) {
         request.give_consents(&session.person);
     }
-    let mut answer = match &recipient.redirect_uri {
+    let mut response = match &recipient.redirect_uri {
         Some(uri) => recipient.send(uri, code_response(request, &session, uri)),
         None => pages::message("Consent granted", "Go back to the application and try again."),
     };
-    browser.keep(session, &mut answer);
-    answer
+    browser.keep(session, &mut response);
+    response
 }
 
 /// The successful response of RFC 6749, section 4.1.2, with what Entra adds.

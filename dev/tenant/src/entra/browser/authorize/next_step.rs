@@ -4,24 +4,26 @@ use std::sync::Arc;
 
 use super::request::{AuthorizationRequest, Prompt};
 use crate::{
-    browser_sessions::BrowserSession,
-    entra::{failure::Failure, parameters::Parameters},
-    person::{ExchangeRule, Person},
+    directory::{
+        browser_sessions::BrowserSession,
+        person::{ExchangeRule, Person},
+    },
+    entra::{error::EntraError, parameters::Parameters},
     random,
 };
 
 /// What the person answered on the pages of this sign-in. The pages carry it from one to the next.
 #[derive(Default)]
-pub(super) struct Answers {
+pub(super) struct Choices {
     pub(super) person: Option<Arc<Person>>,
     pub(super) passed_second_factor: bool,
     /// Whether they agreed.
     pub(super) consent: Option<bool>,
 }
 
-impl Answers {
+impl Choices {
     /// Reads the form of a page; `None` when the person cancelled.
-    pub(super) fn read(request: &AuthorizationRequest<'_>, form: &Parameters) -> Result<Option<Self>, Failure> {
+    pub(super) fn read(request: &AuthorizationRequest<'_>, form: &Parameters) -> Result<Option<Self>, EntraError> {
         if form.optional("cancel").is_some() {
             return Ok(None);
         }
@@ -29,15 +31,15 @@ impl Answers {
         Ok(Some(Self {
             person,
             passed_second_factor: form.optional("second_factor") == Some("passed"),
-            consent: form.optional("consent").map(|answer| answer == "accepted"),
+            consent: form.optional("consent").map(|response| response == "accepted"),
         }))
     }
 }
 
-fn find(request: &AuthorizationRequest<'_>, name: &str) -> Result<Arc<Person>, Failure> {
+fn find(request: &AuthorizationRequest<'_>, name: &str) -> Result<Arc<Person>, EntraError> {
     request.directory.person(name).filter(|person| request.admits(person)).ok_or_else(|| {
         let message = format!("There is no account '{name}' in the tenant that the application asks for.");
-        Failure::new("access_denied", 50020, message)
+        EntraError::new("access_denied", 50020, message)
     })
 }
 
@@ -61,9 +63,9 @@ pub(super) enum Question {
 pub(super) fn next_step(
     request: &AuthorizationRequest<'_>,
     session: Option<BrowserSession>,
-    answers: &Answers,
-) -> Result<Step, Failure> {
-    match open_question(request, session, answers)? {
+    responses: &Choices,
+) -> Result<Step, EntraError> {
+    match open_question(request, session, responses)? {
         Step::Ask(question) if request.prompt == Prompt::None => Err(interaction_needed(&question)),
         step => Ok(step),
     }
@@ -72,10 +74,10 @@ pub(super) fn next_step(
 fn open_question(
     request: &AuthorizationRequest<'_>,
     session: Option<BrowserSession>,
-    answers: &Answers,
-) -> Result<Step, Failure> {
-    let Some(mut session) = signed_in(request, session, answers) else { return Ok(Step::Ask(Question::Who)) };
-    session.passed_second_factor |= answers.passed_second_factor;
+    responses: &Choices,
+) -> Result<Step, EntraError> {
+    let Some(mut session) = signed_in(request, session, responses) else { return Ok(Step::Ask(Question::Who)) };
+    session.passed_second_factor |= responses.passed_second_factor;
     if request.claims.needs_second_factor() && !session.passed_second_factor {
         return Ok(Step::Ask(Question::SecondFactor(session)));
     }
@@ -83,8 +85,8 @@ fn open_question(
     if lacks_consent && session.person.exchange == ExchangeRule::NeedsAdminConsent {
         return Ok(Step::Ask(Question::Approval(session)));
     }
-    match answers.consent {
-        Some(false) => Err(Failure::new("access_denied", 65004, "The person declined to consent.")),
+    match responses.consent {
+        Some(false) => Err(EntraError::new("access_denied", 65004, "The person declined to consent.")),
         None if lacks_consent || request.prompt == Prompt::Consent => Ok(Step::Ask(Question::Consent(session))),
         Some(true) | None => Ok(Step::Finish(session)),
     }
@@ -94,26 +96,26 @@ fn open_question(
 fn signed_in(
     request: &AuthorizationRequest<'_>,
     session: Option<BrowserSession>,
-    answers: &Answers,
+    responses: &Choices,
 ) -> Option<BrowserSession> {
-    if let Some(person) = answers.person.clone() {
+    if let Some(person) = responses.person.clone() {
         return Some(BrowserSession { id: random::guid(), person, passed_second_factor: false });
     }
     let asks_anew = matches!(request.prompt, Prompt::Login | Prompt::SelectAccount);
     session.filter(|session| {
         let hinted = request.login_hint.is_none_or(|hint| session.person.has_user_name(hint));
-        let is_over = request.directory.sessions.is_over(&session.person.object_id, &session.id);
-        hinted && !asks_anew && !is_over && request.admits(&session.person)
+        let has_ended = request.directory.sessions.has_ended(&session.person.object_id, &session.id);
+        hinted && !asks_anew && !has_ended && request.admits(&session.person)
     })
 }
 
 /// What a request is told that wants no page to be shown.
-fn interaction_needed(question: &Question) -> Failure {
+fn interaction_needed(question: &Question) -> EntraError {
     let (error, code, message) = match question {
         Question::Who => ("login_required", 50058, "Nobody is signed in, or somebody else."),
         Question::SecondFactor(_) => ("interaction_required", 50076, "Multifactor authentication is needed."),
         Question::Consent(_) => ("interaction_required", 65001, "The person has not consented."),
         Question::Approval(_) => ("interaction_required", 90094, "An administrator has not consented."),
     };
-    Failure::new(error, code, format!("{message} No page could be shown, since prompt is 'none'."))
+    EntraError::new(error, code, format!("{message} No page could be shown, since prompt is 'none'."))
 }

@@ -3,37 +3,36 @@
 use http::{Response, StatusCode};
 
 use super::{
-    SignIn,
-    next_step::{Answers, Question},
+    next_step::{Choices, Question},
     request::{AuthorizationRequest, Prompt},
+    sign_in::SignIn,
 };
 use crate::{
-    browser_sessions::BrowserSession,
-    entra::{admin_consent, pages, recipient::Recipient},
-    person::Person,
-    wire::Body,
+    directory::{browser_sessions::BrowserSession, person::Person},
+    entra::browser::{admin_consent, pages, recipient::Recipient},
+    wire::ResponseBody,
 };
 
-pub(super) fn answer(
+pub(super) fn respond(
     sign_in: &SignIn<'_>,
     recipient: &Recipient<'_>,
     request: &AuthorizationRequest<'_>,
-    answers: &Answers,
+    responses: &Choices,
     question: &Question,
-) -> Response<Body> {
+) -> Response<ResponseBody> {
     let to = recipient.redirect_uri.as_ref();
     let application = request.client.display_name;
     let action = format!("/{}/login?{}", sign_in.tenant, sign_in.parameters.to_query_without(&[]));
-    let answered_person = answers.person.as_ref().map(|person| person.name.as_str());
+    let chosen_person = responses.person.as_ref().map(|person| person.name.as_str());
     match question {
         Question::Who => {
             let (people, everybody) = choice(sign_in, request);
-            pages::answer(StatusCode::OK, &pages::SignIn { application, action, people, everybody }, to)
+            pages::response(StatusCode::OK, &pages::SignIn { application, action, people, everybody }, to)
         }
         Question::SecondFactor(BrowserSession { person, .. }) => {
             let page =
-                pages::SecondFactor { application, action, user_name: &person.user_principal_name, answered_person };
-            pages::answer(StatusCode::OK, &page, to)
+                pages::SecondFactor { application, action, user_name: &person.user_principal_name, chosen_person };
+            pages::response(StatusCode::OK, &page, to)
         }
         Question::Approval(BrowserSession { person, .. }) => {
             let page = pages::Approval {
@@ -42,7 +41,7 @@ pub(super) fn answer(
                 user_name: &person.user_principal_name,
                 admin_consent: admin_consent::path(&person.tenant_id, request.client, request.scope),
             };
-            pages::answer(StatusCode::OK, &page, to)
+            pages::response(StatusCode::OK, &page, to)
         }
         Question::Consent(BrowserSession { person, .. }) => {
             let page = pages::Consent {
@@ -51,10 +50,10 @@ pub(super) fn answer(
                 who: &person.user_principal_name,
                 permissions: request.permissions.iter().flat_map(|permission| permission.meanings()).collect(),
                 for_everybody: false,
-                answered_person,
-                passed_second_factor: answers.passed_second_factor,
+                chosen_person,
+                passed_second_factor: responses.passed_second_factor,
             };
-            pages::answer(StatusCode::OK, &page, to)
+            pages::response(StatusCode::OK, &page, to)
         }
     }
 }

@@ -1,15 +1,17 @@
 //! An authorization request: <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow#request-an-authorization-code>.
 
 use crate::{
-    application::{Application, Platform},
     claims_request::ClaimsRequest,
-    directory::Directory,
-    entra::{
-        Authority, failure::Failure, parameters::Parameters, permission::Permission, recipient::Recipient,
-        scope::RequestedScopes,
+    directory::{
+        Directory,
+        app_registration::{AppRegistration, Platform},
+        person::Person,
+        proof_key::CodeChallenge,
     },
-    person::Person,
-    proof_key::CodeChallenge,
+    entra::{
+        authority::Authority, browser::recipient::Recipient, error::EntraError, parameters::Parameters,
+        permission::Permission, scope::RequestedScopes,
+    },
 };
 
 /// What a request wants its person to be asked (OpenID Connect Core 1.0, section 3.1.2.1).
@@ -28,7 +30,7 @@ pub(super) enum Prompt {
 pub(super) struct AuthorizationRequest<'r> {
     pub(super) directory: &'r Directory,
     pub(super) authority: Authority<'r>,
-    pub(super) client: &'r Application,
+    pub(super) client: &'r AppRegistration,
     pub(super) scope: &'r str,
     pub(super) permissions: Vec<Permission<'r>>,
     pub(super) prompt: Prompt,
@@ -46,7 +48,7 @@ impl<'r> AuthorizationRequest<'r> {
         authority: Authority<'r>,
         recipient: &Recipient<'r>,
         parameters: &'r Parameters,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, EntraError> {
         check_response(recipient, parameters)?;
         let scope = parameters.required("scope")?;
         Ok(Self {
@@ -85,32 +87,32 @@ impl<'r> AuthorizationRequest<'r> {
         }
     }
 
-    fn consents(&self) -> Vec<(&'r Application, &'static str)> {
+    fn consents(&self) -> Vec<(&'r AppRegistration, &'static str)> {
         self.permissions.iter().flat_map(|permission| permission.consents(self.directory, self.client)).collect()
     }
 }
 
-fn check_response(recipient: &Recipient<'_>, parameters: &Parameters) -> Result<(), Failure> {
+fn check_response(recipient: &Recipient<'_>, parameters: &Parameters) -> Result<(), EntraError> {
     match parameters.required("response_type")? {
         "code" => (),
         "id_token" | "token" | "code id_token" | "id_token token" | "code token" | "code id_token token" => {
             let message = "The application is not registered for the implicit grant. Send the response_type 'code'.";
-            return Err(Failure::new("unsupported_response_type", 700_054, message));
+            return Err(EntraError::new("unsupported_response_type", 700_054, message));
         }
         other => {
             let message = format!("There is no response_type '{other}'. Send 'code'.");
-            return Err(Failure::new("unsupported_response_type", 90023, message));
+            return Err(EntraError::new("unsupported_response_type", 90023, message));
         }
     }
     match recipient.has_known_response_mode() {
         true => Ok(()),
         false => {
-            Err(Failure::new("invalid_request", 90023, "The response_mode is none of query, fragment, form_post."))
+            Err(EntraError::new("invalid_request", 90023, "The response_mode is none of query, fragment, form_post."))
         }
     }
 }
 
-fn prompt(parameters: &Parameters) -> Result<Prompt, Failure> {
+fn prompt(parameters: &Parameters) -> Result<Prompt, EntraError> {
     match parameters.optional("prompt") {
         None => Ok(Prompt::AsNeeded),
         Some("login") => Ok(Prompt::Login),
@@ -119,17 +121,17 @@ fn prompt(parameters: &Parameters) -> Result<Prompt, Failure> {
         Some("none") => Ok(Prompt::None),
         Some(other) => {
             let message = format!("There is no prompt '{other}': it is one of login, select_account, consent, none.");
-            Err(Failure::new("invalid_request", 90023, message))
+            Err(EntraError::new("invalid_request", 90023, message))
         }
     }
 }
 
-fn challenge(client: &Application, parameters: &Parameters) -> Result<Option<CodeChallenge>, Failure> {
+fn challenge(client: &AppRegistration, parameters: &Parameters) -> Result<Option<CodeChallenge>, EntraError> {
     let method = parameters.optional("code_challenge_method");
     let Some(challenge) = parameters.optional("code_challenge") else {
         return match (client.platform, method) {
             (Platform::Web, None) => Ok(None),
-            (Platform::Web, Some(_)) => Err(Failure::missing_parameter("code_challenge")),
+            (Platform::Web, Some(_)) => Err(EntraError::missing_parameter("code_challenge")),
             (Platform::SinglePage, _) => Err(proof_key_needed()),
         };
     };
@@ -138,12 +140,12 @@ fn challenge(client: &Application, parameters: &Parameters) -> Result<Option<Cod
         Some(challenge) => Ok(Some(challenge)),
         None => {
             let message = "The code_challenge is 43 to 128 unreserved characters, its method S256 or plain.";
-            Err(Failure::new("invalid_request", 501_491, message))
+            Err(EntraError::new("invalid_request", 501_491, message))
         }
     }
 }
 
-fn proof_key_needed() -> Failure {
+fn proof_key_needed() -> EntraError {
     let message = "Codes are redeemed across origins with a proof key alone: send a code_challenge of the method S256.";
-    Failure::new("invalid_request", 9_002_325, message)
+    EntraError::new("invalid_request", 9_002_325, message)
 }

@@ -7,22 +7,25 @@ use aws_lc_rs::digest;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
+use super::plan::pairwise_subject;
 use crate::{
-    application::Application,
-    directory::{Directory, v1_issuer},
+    directory::{
+        Directory,
+        app_registration::AppRegistration,
+        person::Person,
+        well_known::{GRAPH, GRAPH_CLIENT_ID, v1_issuer},
+    },
     jwt::{self, Object, UnverifiedJwt, object},
-    person::Person,
     random, time,
-    token_plan::pairwise_subject,
 };
 
-/// Graph's Application ID URI.
-pub(crate) const GRAPH: &str = "https://graph.microsoft.com";
-/// Graph's client id, the same in every directory.
-pub(crate) const GRAPH_CLIENT_ID: &str = "00000003-0000-0000-c000-000000000000";
+/// The claim by which a Graph token shows where its client was when Entra last looked.
+pub(crate) const LOCATION_CLAIM: &str = "xms_rp_ipaddr";
+/// Where Graph sees every client; the address is from RFC 5737's range for documentation.
+pub(crate) const CALLER_LOCATION: &str = "203.0.113.7";
 
 /// The claims of a Graph token for `client` and `person`, to live for `lifetime` seconds. `serial` makes it revocable.
-pub(crate) fn claims(client: &Application, person: &Person, scopes: &str, lifetime: i64, serial: u64) -> Object {
+pub(crate) fn claims(client: &AppRegistration, person: &Person, scopes: &str, lifetime: i64, serial: u64) -> Object {
     let now = time::now();
     object(json!({
         "aud": GRAPH,

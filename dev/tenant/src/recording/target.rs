@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::jwt::UnverifiedJwt;
 
 /// A tenant. It has no `Debug`, since it holds secrets and tokens.
-pub struct Subject {
+pub struct TargetTenant {
     /// The login host, without a trailing slash.
     pub authority_url: String,
     /// Graph's host, without a trailing slash.
@@ -15,15 +15,15 @@ pub struct Subject {
     /// A domain of the directory.
     pub domain: String,
     /// The API's registration.
-    pub registration: Option<Registration>,
+    pub registration: Option<TargetApi>,
     /// The vault.
-    pub vault: Option<VaultSubject>,
+    pub vault: Option<TargetVault>,
     /// Access tokens for the API, by what their person is in the tenant.
     pub people: HashMap<Role, String>,
 }
 
 /// The API's registration.
-pub struct Registration {
+pub struct TargetApi {
     /// The client id.
     pub client_id: String,
     /// Its secret.
@@ -33,7 +33,7 @@ pub struct Registration {
 }
 
 /// A vault, and the names of secrets in it.
-pub struct VaultSubject {
+pub struct TargetVault {
     /// Its address, without a trailing slash.
     pub url: String,
     /// The client that may read it, with its secret.
@@ -99,7 +99,7 @@ impl Role {
     }
 }
 
-impl Subject {
+impl TargetTenant {
     /// A string claim of a person's token, which nobody has verified.
     pub(super) fn unverified_claim(token: &str, name: &str) -> Option<String> {
         UnverifiedJwt::parse(token)?.claim(name).map(ToOwned::to_owned)
@@ -115,8 +115,8 @@ impl Subject {
 }
 
 /// What a scenario needs; the error names what is missing.
-impl Subject {
-    pub(super) fn known_registration(&self) -> Result<&Registration, String> {
+impl TargetTenant {
+    pub(super) fn known_registration(&self) -> Result<&TargetApi, String> {
         self.registration.as_ref().ok_or_else(|| "the API's registration".to_owned())
     }
 
@@ -127,7 +127,7 @@ impl Subject {
         Ok((&known.client_id, secret))
     }
 
-    pub(super) fn known_vault(&self) -> Result<&VaultSubject, String> {
+    pub(super) fn known_vault(&self) -> Result<&TargetVault, String> {
         self.vault.as_ref().ok_or_else(|| "a vault".to_owned())
     }
 
