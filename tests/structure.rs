@@ -22,12 +22,6 @@ use std::{
 #[rustfmt::skip]
 const KNOWN: &[[&str; 4]] = &[
     ["order", "src/", "src/", "lib.rs does not give the layers in this order yet"],
-    ["order", "app/src/", "app/src/", "lib.rs does not give the layers in this order yet"],
-    ["circle", "app/src/app.rs", "app/src/sign_in/callback.rs", "`Context` belongs in a file of its own"],
-    ["circle", "app/src/app.rs", "app/src/home.rs", "`Context` belongs in a file of its own"],
-    ["circle", "app/src/app.rs", "app/src/photo.rs", "`Context` belongs in a file of its own"],
-    ["circle", "app/src/app.rs", "app/src/sign_out.rs", "`Context` belongs in a file of its own"],
-    ["circle", "app/src/pages/failure_page/", "app/src/pages/failure_page/mod.rs", "the page's type belongs in a file of its own"],
     ["circle", "crates/client-secret/src/", "crates/client-secret/src/lib.rs", "what its children share belongs in a file of its own"],
     ["circle", "dev/src/bench/measurement.rs", "dev/src/bench/mod.rs", "what its children share belongs in a file of its own"],
     ["circle", "dev/src/deep/", "dev/src/deep/mod.rs", "what its children share belongs in a file of its own"],

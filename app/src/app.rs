@@ -1,29 +1,25 @@
-//! A request to its answer, whatever it holds: paths, methods, the person's session, and the one line in the log.
-
-use std::rc::Rc;
+//! Answers every request: routes, methods, the person's session, and the line in the log.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response, header};
-use uuid::{Builder, Uuid};
+use uuid::Builder;
 
 use crate::{
+    context::Context,
     failure::Failure,
     home,
     host::Host,
     instance::Instance,
     log_line::{RequestNotes, Served},
-    pages::{FailureTemplate, Layout, failure_page::FailurePage, response},
+    pages::{FailurePage, Layout, failure_page::explain, response},
     photo,
     session::{Session, cookies::Cookies},
     settings::Settings,
-    sign_in::{
-        callback,
-        pending::{PendingSignIn, Prompt, SignInRequest},
-    },
+    sign_in::{begin, callback},
     sign_out,
 };
 
-/// The head of a request. Its body, if it has one, is never looked at.
+/// The head of a request. Its body is never read.
 #[derive(Debug)]
 pub struct RequestHead {
     /// The method.
@@ -34,42 +30,7 @@ pub struct RequestHead {
     pub headers: HeaderMap,
 }
 
-/// What serving one request needs.
-#[derive(Debug)]
-pub struct Context<'a, H> {
-    /// The machine.
-    pub host: &'a H,
-    /// What the operator has set.
-    pub settings: Rc<Settings>,
-    /// The browser's cookies.
-    pub cookies: Cookies,
-    /// The browser's session, expired or not.
-    pub session: Option<Session>,
-    /// This request's id.
-    pub request_id: Uuid,
-    /// What the log will say.
-    pub notes: &'a RequestNotes,
-}
-
-impl<H: Host> Context<'_, H> {
-    /// What all pages show.
-    #[must_use]
-    pub fn layout(&self) -> Layout {
-        Layout {
-            signed_in_as: self.signed_in().map(|session| session.name.clone()),
-            has_session: self.session.is_some(),
-            request_id: self.request_id,
-        }
-    }
-
-    /// The session of who is signed in.
-    #[must_use]
-    pub fn signed_in(&self) -> Option<&Session> {
-        self.session.as_ref().filter(|session| !session.has_expired(self.host.now()))
-    }
-}
-
-/// Answers a request. There is no request without an answer, and none that is not logged.
+/// Answers a request, always, and logs it.
 pub async fn answer<H: Host>(instance: &Instance, host: &H, request: &RequestHead) -> Response<Bytes> {
     let started = host.elapsed();
     let notes = RequestNotes::default();
@@ -82,7 +43,7 @@ pub async fn answer<H: Host>(instance: &Instance, host: &H, request: &RequestHea
         None => match instance.settings(host).await {
             Ok(settings) => {
                 let cookies = Cookies::from_headers(&request.headers);
-                let session = Session::of(&cookies, &settings);
+                let session = Session::open(&cookies, &settings);
                 let context = Context { host, settings, cookies, session, request_id, notes: &notes };
                 serve_with_session(&context, instance, request, route, query).await
             }
@@ -95,7 +56,7 @@ pub async fn answer<H: Host>(instance: &Instance, host: &H, request: &RequestHea
     };
 
     let total = host.elapsed().saturating_sub(started);
-    let served = Served { method: method_word(&request.method), path: route.word(), status: response.status() };
+    let served = Served { method: method_name(&request.method), path: route.name(), status: response.status() };
     notes.log(host, request_id, served, failure.as_ref(), total);
     if request.method == Method::HEAD {
         *response.body_mut() = Bytes::new();
@@ -103,7 +64,7 @@ pub async fn answer<H: Host>(instance: &Instance, host: &H, request: &RequestHea
     response
 }
 
-/// What needs no settings: what is the same for everybody.
+/// What needs no settings: the files that are the same for everybody.
 fn fixed(route: Route, request: &RequestHead) -> Option<Response<Bytes>> {
     if !route.takes(&request.method) {
         return None;
@@ -150,7 +111,7 @@ async fn serve<H: Host>(
     }
     match route {
         Route::Home => home::answer(context).await,
-        Route::SignIn => sign_in(context, query),
+        Route::SignIn => begin::answer(context, query),
         Route::SignInCallback => callback::answer(context, &instance.used_sign_ins, query).await,
         Route::SignOut => sign_out::answer(context, &request.headers),
         Route::SignedOut => Ok(sign_out::landing(context)),
@@ -159,23 +120,10 @@ async fn serve<H: Host>(
     }
 }
 
-fn sign_in<H: Host>(context: &Context<'_, H>, query: &str) -> Result<Response<Bytes>, Failure> {
-    let prompt = match query {
-        "prompt=login" => Some(Prompt::Login),
-        "prompt=select_account" => Some(Prompt::SelectAccount),
-        _ => None,
-    };
-    let known = context.session.as_ref().filter(|_| prompt != Some(Prompt::SelectAccount));
-    let login_hint = known.and_then(|session| session.username.as_deref());
-    let wanted = SignInRequest { prompt, login_hint, ..SignInRequest::default() };
-    let url = PendingSignIn::begin(context.host, &context.cookies, &context.settings, &wanted);
-    Ok(response::redirect(&url.map_err(|_| Failure::Internal("a sign-in does not fit into a cookie"))?))
-}
-
 fn failure_response(failure: &Failure, settings: Option<&Settings>, layout: Layout) -> Response<Bytes> {
-    let page = FailurePage::of(failure, settings, layout.signed_in_as.is_some());
-    let status = page.status;
-    let mut response = response::page(&FailureTemplate { layout, page }, settings);
+    let explanation = explain(failure, settings, layout.signed_in_as.is_some());
+    let status = explanation.status;
+    let mut response = response::page(&FailurePage { layout, code: failure.code(), explanation }, settings);
     *response.status_mut() = status;
     if let Failure::MethodNotAllowed(methods) = failure {
         response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(methods));
@@ -212,7 +160,7 @@ impl Route {
         }
     }
 
-    const fn word(self) -> &'static str {
+    const fn name(self) -> &'static str {
         match self {
             Self::Home => "/",
             Self::SignIn => "/sign-in",
@@ -236,14 +184,14 @@ impl Route {
     fn takes(self, method: &Method) -> bool {
         match self {
             Self::SignOut => method == Method::POST,
-            // Whatever the method, there is nothing.
+            // There is nothing, for any method.
             Self::Other => true,
             _ => method == Method::GET || method == Method::HEAD,
         }
     }
 }
 
-fn method_word(method: &Method) -> &'static str {
+fn method_name(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::HEAD => "HEAD",

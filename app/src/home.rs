@@ -1,47 +1,48 @@
-//! The first page: the profile of who is signed in, or how to sign in.
+//! The start page: the profile of the person who is signed in, or how to sign in.
 
 use bytes::Bytes;
 use http::Response;
 
 use crate::{
     api::{
-        call::{self, ApiFault, ApiProfile},
+        call::{ApiFault, ApiProfile, fetch_profile},
         problem::ApiProblem,
     },
-    app::Context,
+    context::Context,
+    entra::authorization::AuthorizationOptions,
     failure::Failure,
     host::Host,
     pages::{
         ProfilePage, Welcome, journey::Journey, profile_card::ProfileCard, response, token_claims::ExplainedToken,
     },
     session::Session,
-    sign_in::pending::{PendingSignIn, SignInRequest},
+    sign_in::begin::leave_for_entra,
 };
 
-/// The longest claims that go into the address of Entra's page: the API sends none longer.
+/// The longest claims that are added to the address of Entra's page. The API sends none longer.
 const MAX_CLAIMS_BYTES: usize = 4096;
 
-/// How many claims challenges in a row are answered by going to Entra. One may lead to another, when a policy of Graph's
-/// and one of Entra's stand behind each other; three are a loop.
+/// How many claims challenges in a row are answered by going to Entra. Two can be legitimate, one for a policy at Entra
+/// and one for a policy at Graph; three are a loop.
 const MAX_CHALLENGES: u8 = 2;
 
 /// Answers with the profile, or with what leads to it.
 ///
 /// # Errors
-/// Whatever stands against it; see [`Failure`].
-pub async fn answer<H: Host>(context: &Context<'_, H>) -> Result<Response<Bytes>, Failure> {
+/// Why there is no profile; see [`Failure`].
+pub(crate) async fn answer<H: Host>(context: &Context<'_, H>) -> Result<Response<Bytes>, Failure> {
     let Some(session) = &context.session else {
-        // A cookie that cannot be read is of another release or another secret.
-        if Session::is_kept(&context.cookies, &context.settings) {
+        // A cookie that does not open was sealed by another release or with another secret.
+        if Session::is_present(&context.cookies, &context.settings) {
             Session::end(&context.cookies, &context.settings);
         }
         return Ok(welcome(context));
     };
     if session.has_expired(context.host.now()) {
-        return Err(Failure::SessionOver);
+        return Err(Failure::SessionExpired);
     }
     let started = context.host.elapsed();
-    let profile = call::profile(context.host, &context.settings, &session.access_token, context.request_id).await;
+    let profile = fetch_profile(context.host, &context.settings, &session.access_token, context.request_id).await;
     context.notes.api_answered_in(context.host.elapsed().saturating_sub(started));
     match profile {
         Ok(profile) => succeeded(context, session, &profile),
@@ -89,7 +90,7 @@ fn succeeded<H: Host>(
     Ok(response::page(&page, Some(&context.settings)))
 }
 
-/// Sends the person back to Entra with the claims that the API asks for, unless that was done already.
+/// Sends the person back to Entra with the claims that the API requests, unless that has not helped before.
 fn challenged<H: Host>(
     context: &Context<'_, H>,
     session: &Session,
@@ -105,12 +106,6 @@ fn challenged<H: Host>(
     if session.challenges_in_a_row >= MAX_CHALLENGES {
         return Err(Failure::ChallengeRepeated(problem));
     }
-    let wanted = SignInRequest {
-        prompt: None,
-        login_hint: session.username.as_deref(),
-        claims: Some(claims),
-        challenges_in_a_row: session.challenges_in_a_row.saturating_add(1),
-    };
-    let url = PendingSignIn::begin(context.host, &context.cookies, &context.settings, &wanted);
-    Ok(response::redirect(&url.map_err(|_| Failure::Internal("a sign-in does not fit into a cookie"))?))
+    let options = AuthorizationOptions { prompt: None, login_hint: session.username.as_deref(), claims: Some(claims) };
+    leave_for_entra(context, &options, session.challenges_in_a_row.saturating_add(1))
 }

@@ -1,37 +1,40 @@
-//! `profile-app`: signs a person in at Microsoft Entra ID, calls `profile-get` with their token and shows what comes back.
+//! `profile-app`: signs a person in at Microsoft Entra ID, calls `profile-get` with their token and shows the response.
 //!
 //! ```text
-//! /                 -> session -> API -> profile page, or back to Entra with a claims challenge, or a failure's page
+//! /                 -> session -> API -> profile page, or back to Entra with a claims challenge, or a failure page
 //! /sign-in          -> Entra -> /signin-callback -> code -> tokens -> session -> /
 //! /sign-out         -> Entra -> /signed-out
 //! ```
 //!
-//! The modules stand in the order in which a request meets them. All but `component` are pure: time, randomness,
-//! settings, network and store are asked of a [`host::Host`], so the whole flow runs natively in tests. The app remembers
-//! nobody: a session is in its browser's cookie, sealed. The store holds digests of finished sign-ins and nothing else.
+//! The modules are in layers, from the foundation up; each imports only from its own layer and those above it in this
+//! file. All but `component` are pure: time, randomness, settings, network and store come from a [`host::Host`], so the whole
+//! flow runs natively in tests. The app stores nothing about people: a session is a sealed cookie, and the key-value store
+//! holds only digests of used sign-ins.
 
 pub mod host;
-pub mod secret;
+mod secret;
 
 pub mod settings;
 
 pub mod session;
 
-pub mod entra;
+mod entra;
 
-pub mod api;
+mod api;
 
-pub mod failure;
+mod failure;
 
-pub mod log_line;
+mod log_line;
 
-pub mod pages;
+mod pages;
+
+mod context;
 
 pub mod sign_in;
 
-pub mod home;
-pub mod photo;
-pub mod sign_out;
+mod home;
+mod photo;
+mod sign_out;
 
 pub mod instance;
 

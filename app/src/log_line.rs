@@ -1,7 +1,7 @@
 //! The operator's log: one JSON line for each request.
 //!
-//! Never a token, a secret, a code, or a claim beyond ids; never text that a browser or an upstream chose, beyond ids and
-//! codes of checked form.
+//! It never holds a token, a secret or a code, no claims except ids, and no text that a browser or an upstream chose, except
+//! ids and codes of checked form.
 
 use std::{cell::RefCell, time::Duration};
 
@@ -11,9 +11,9 @@ use uuid::Uuid;
 
 use crate::{api::call::ApiFault, failure::Failure, host::Host};
 
-/// What is noted about a request while it is served.
+/// What becomes known about a request while it is served.
 #[derive(Debug, Default)]
-pub struct RequestNotes(RefCell<Notes>);
+pub(crate) struct RequestNotes(RefCell<Notes>);
 
 #[derive(Debug, Default)]
 struct Notes {
@@ -28,30 +28,30 @@ struct Notes {
 
 impl RequestNotes {
     /// Notes who is signed in.
-    pub fn person(&self, tenant_id: Uuid, object_id: Option<Uuid>) {
+    pub(crate) fn person(&self, tenant_id: Uuid, object_id: Option<Uuid>) {
         let mut notes = self.0.borrow_mut();
         notes.tenant_id = Some(tenant_id);
         notes.object_id = object_id;
     }
 
     /// Notes how long Entra took.
-    pub fn entra_answered_in(&self, time: Duration) {
+    pub(crate) fn entra_answered_in(&self, time: Duration) {
         self.0.borrow_mut().entra = Some(time);
     }
 
     /// Notes how long the API took.
-    pub fn api_answered_in(&self, time: Duration) {
+    pub(crate) fn api_answered_in(&self, time: Duration) {
         self.0.borrow_mut().api = Some(time);
     }
 
-    /// Notes what the API said instead of what was hoped for.
-    pub fn api_fault(&self, fault: &ApiFault) {
+    /// Notes how the API refused.
+    pub(crate) fn api_fault(&self, fault: &ApiFault) {
         let mut notes = self.0.borrow_mut();
         match fault {
             ApiFault::Send(_) => {}
             ApiFault::Unusable(status) => notes.api_status = Some(status.as_u16()),
             ApiFault::Problem(problem) => {
-                notes.api_status = Some(problem.status);
+                notes.api_status = Some(problem.status.as_u16());
                 notes.api_code = Some(problem.code.clone());
                 notes.api_request_id.clone_from(&problem.request_id);
             }
@@ -59,7 +59,14 @@ impl RequestNotes {
     }
 
     /// Writes the request's line.
-    pub fn log<H: Host>(&self, host: &H, request_id: Uuid, served: Served, failure: Option<&Failure>, total: Duration) {
+    pub(crate) fn log<H: Host>(
+        &self,
+        host: &H,
+        request_id: Uuid,
+        served: Served,
+        failure: Option<&Failure>,
+        total: Duration,
+    ) {
         let notes = self.0.borrow();
         let refusal = failure.and_then(Failure::entra_refusal);
         let line = RequestLine {
@@ -88,20 +95,20 @@ impl RequestNotes {
     }
 }
 
-/// Notes that the shared store failed, in the host's own words.
-pub fn store_fault<H: Host>(host: &H, cause: &str) {
+/// Logs that the shared store failed, in the host's own words.
+pub(crate) fn store_fault<H: Host>(host: &H, cause: &str) {
     host.log(&serde_json::json!({ "level": "warn", "event": "store_fault", "cause": cause }).to_string());
 }
 
 /// How a request was served.
 #[derive(Debug, Clone, Copy)]
-pub struct Served {
+pub(crate) struct Served {
     /// `GET`, `HEAD`, `POST`; any other method is `other`.
-    pub method: &'static str,
+    pub(crate) method: &'static str,
     /// One of this app's paths; any other is `other`.
-    pub path: &'static str,
+    pub(crate) path: &'static str,
     /// The status of the answer.
-    pub status: StatusCode,
+    pub(crate) status: StatusCode,
 }
 
 #[derive(Serialize)]
@@ -136,7 +143,7 @@ struct RequestLine<'a> {
     total_ms: f64,
 }
 
-/// Errors are what the operator has to fix, warnings what may pass.
+/// Errors need the operator, warnings may pass by themselves.
 fn level(status: StatusCode) -> &'static str {
     match status.as_u16() {
         500 => "error",

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Response, header};
 
 use crate::{
-    app::Context,
+    context::Context,
     failure::Failure,
     host::Host,
     pages::{SignedOut, response},
@@ -15,19 +15,19 @@ use crate::{
     settings::web_origin::WebOrigin,
 };
 
-/// That this browser's session was ended here, until the person is back from Entra. If that takes longer than a quarter
-/// of an hour, the page that they come back to does not know of it.
+/// Remembers that this app ended the session, until the person is back from Entra. After more than 15 minutes there, the
+/// page that they return to no longer says so.
 const ENDED: SealedCookie =
     SealedCookie { name: Cow::Borrowed("profile-signed-out"), lifetime: Some(Duration::from_secs(15 * 60)) };
 
-/// Ends the session and sends the person to Entra, to end it there as well.
+/// Ends the session and sends the person to Entra, to end the session there as well.
 ///
 /// # Errors
-/// [`Failure::SignOutFromElsewhere`] if it is not a page of this app that asks.
-pub fn answer<H: Host>(context: &Context<'_, H>, headers: &HeaderMap) -> Result<Response<Bytes>, Failure> {
+/// [`Failure::CrossSiteSignOut`] if the request does not come from a page of this app.
+pub(crate) fn answer<H: Host>(context: &Context<'_, H>, headers: &HeaderMap) -> Result<Response<Bytes>, Failure> {
     let settings = &context.settings;
     if !is_of_this_app(headers, &settings.app_url) {
-        return Err(Failure::SignOutFromElsewhere);
+        return Err(Failure::CrossSiteSignOut);
     }
     Session::end(&context.cookies, settings);
     let Some(session) = &context.session else { return Ok(response::redirect("/signed-out")) };
@@ -42,16 +42,16 @@ pub fn answer<H: Host>(context: &Context<'_, H>, headers: &HeaderMap) -> Result<
     Ok(response::redirect(&format!("{}?{}", settings.entra_endpoint("logout"), query.finish())))
 }
 
-/// The page to which Entra sends people after they signed out. Anybody can open it at any time, so it says what happened
-/// in this browser and nothing else.
-pub fn landing<H: Host>(context: &Context<'_, H>) -> Response<Bytes> {
+/// The page to which Entra sends people after they signed out. Anybody can open it at any time, so it says only what
+/// happened in this browser.
+pub(crate) fn landing<H: Host>(context: &Context<'_, H>) -> Response<Bytes> {
     let has_ended = context.cookies.open(&ENDED, &context.settings).is_some();
     context.cookies.clear(&ENDED, &context.settings);
     response::page(&SignedOut { layout: context.layout(), has_ended }, Some(&context.settings))
 }
 
-/// Whether the browser says that one of this app's own pages sends the form. Browsers that do not say so in
-/// `Sec-Fetch-Site` (W3C Fetch Metadata section 2.4) do in `Origin`; that the cookie is `SameSite` stands behind both.
+/// Whether a page of this app sent the form, according to `Sec-Fetch-Site` (W3C Fetch Metadata section 2.4), or to
+/// `Origin` in browsers without it. The cookie's `SameSite` is a second line of defence.
 fn is_of_this_app(headers: &HeaderMap, app_url: &WebOrigin) -> bool {
     match headers.get("sec-fetch-site") {
         Some(site) => site == "same-origin",
@@ -67,7 +67,7 @@ mod tests {
     use crate::settings::web_origin::WebOrigin;
 
     #[test]
-    fn only_pages_of_this_app_may_ask() {
+    fn only_pages_of_this_app_sign_out() {
         let app = WebOrigin::parse("https://app.example").unwrap();
         for (headers, expected) in [
             (&[("sec-fetch-site", "same-origin")][..], true),

@@ -18,17 +18,17 @@ const EXPECTED = {
   mona: { ...PROFILE('Mona Farouk'), secondFactor: true },
   connie: FAILURE('The API needs your consent', 'consent_required'),
   adrian: FAILURE('The API needs your consent', 'consent_required'),
-  blake: FAILURE('You may not use this API', 'access_denied'),
-  rhea: FAILURE('Entra wants to see you again', 'token_refused'),
-  dora: FAILURE('You may not use this API', 'access_denied'),
-  una: FAILURE('You may not use this API', 'access_denied'),
-  lou: FAILURE('Too busy just now', 'entra_throttled'),
-  tess: FAILURE('Too busy just now', 'entra_throttled'),
-  gil: FAILURE('Too busy just now', 'graph_throttled'),
-  gus: FAILURE('Too busy just now', 'graph_throttled'),
-  uma: FAILURE('Too busy just now', 'graph_unavailable'),
-  fay: FAILURE('Microsoft Graph says no', 'graph_forbidden'),
-  noel: FAILURE('Microsoft Graph says no', 'graph_not_found'),
+  blake: FAILURE('You do not have access to this API', 'access_denied'),
+  rhea: FAILURE('You need to sign in again', 'token_refused'),
+  dora: FAILURE('You do not have access to this API', 'access_denied'),
+  una: FAILURE('You do not have access to this API', 'access_denied'),
+  lou: FAILURE('Temporarily unavailable', 'entra_throttled'),
+  tess: FAILURE('Temporarily unavailable', 'entra_throttled'),
+  gil: FAILURE('Temporarily unavailable', 'graph_throttled'),
+  gus: FAILURE('Temporarily unavailable', 'graph_throttled'),
+  uma: FAILURE('Temporarily unavailable', 'graph_unavailable'),
+  fay: FAILURE('Microsoft Graph refused', 'graph_forbidden'),
+  noel: FAILURE('Microsoft Graph refused', 'graph_not_found'),
   rex: { ...PROFILE('Rex Calloway'), signsInAgain: true },
   cleo: PROFILE('Cleo Barros'),
   iris: { ...PROFILE('Iris Novak'), secondFactor: true },
@@ -78,7 +78,7 @@ async function showsProfile(page, { name, job }) {
   assert.ok(await photo.evaluate((image) => image.naturalWidth > 0))
   const profile = JSON.parse(await page.locator('pre').textContent())
   assert.equal(profile.displayName, name)
-  await page.getByRole('heading', { name: 'What happened on the way' }).waitFor()
+  await page.getByRole('heading', { name: 'What happened, step by step' }).waitFor()
   assert.equal(await page.locator('.timing').count(), 4)
   assert.match(await page.locator('.claims').first().textContent(), /scp.*user_impersonation/s)
 }
@@ -99,7 +99,7 @@ function visitAs(person) {
     }
     if (expected.name) {
       await showsProfile(page, expected)
-      const told = await page.getByText('The API asked for more').count()
+      const told = await page.getByText('The API asked for a stronger sign-in').count()
       assert.equal(told, expected.secondFactor || expected.signsInAgain ? 1 : 0)
     } else {
       await page.waitForURL(`${appUrl}/`)
@@ -128,7 +128,7 @@ describe('consent', () => {
     await signIn(page, 'connie')
     await page.waitForURL(`${appUrl}/`)
     const opened = visitor.context.waitForEvent('page')
-    await page.getByRole('link', { name: /^Agree at Entra/ }).click()
+    await page.getByRole('link', { name: /^Consent at Entra/ }).click()
     const consent = await opened
     await consent.locator('button[name=consent][value=accepted]').click()
     await consent.getByRole('heading', { name: 'Consent granted' }).waitFor()
@@ -141,7 +141,7 @@ describe('consent', () => {
 describe('the sign-in', () => {
   visit('begins at a page that says what will happen', async (page) => {
     await page.goto(appUrl)
-    assert.equal(await heading(page), 'See your profile, and the way it comes')
+    assert.equal(await heading(page), 'See your profile and how it gets here')
     await look(page, 'welcome')
   })
 
@@ -161,7 +161,7 @@ describe('the sign-in', () => {
     await page.goto(`${appUrl}/sign-in`)
     await page.locator('button[name=cancel]').click()
     await page.waitForURL(`${appUrl}/signin-callback**`)
-    assert.equal(await heading(page), 'You did not sign in')
+    assert.equal(await heading(page), 'Sign-in cancelled')
     await look(page, 'cancelled')
   })
 
@@ -172,7 +172,7 @@ describe('the sign-in', () => {
     await page.goto(`${appUrl}/sign-in?prompt=select_account`)
     await page.locator('button[name=cancel]').click()
     await page.waitForURL(`${appUrl}/signin-callback**`)
-    assert.equal(await heading(page), 'Your sign-in is as it was')
+    assert.equal(await heading(page), 'Sign-in cancelled')
     assert.match(await page.locator('header').textContent(), /Signed in as Mona Farouk/)
     assert.equal(await page.getByText('Request id').count(), 1)
     await look(page, 'cancelled-signed-in')
@@ -196,7 +196,7 @@ describe('the sign-in', () => {
 
   visit('is finished by the browser that began it', async (page) => {
     await page.goto(`${appUrl}/signin-callback?code=stolen&state=unknown`)
-    assert.equal(await heading(page), 'This sign-in cannot be finished')
+    assert.equal(await heading(page), 'This sign-in cannot be completed')
     await look(page, 'sign-in-over')
   })
 
@@ -211,13 +211,13 @@ describe('the app', () => {
   visit('says so when the API is down', async (page) => {
     await signIn(page, 'ada', unreachableApiAppUrl)
     await page.waitForURL(`${unreachableApiAppUrl}/`)
-    assert.equal(await heading(page), 'The API does not answer')
+    assert.equal(await heading(page), 'The API does not respond')
     await look(page, 'api-down')
   })
 
   visit('says so when there is nothing', async (page) => {
     await page.goto(`${appUrl}/nowhere`)
-    assert.equal(await heading(page), 'There is nothing here')
+    assert.equal(await heading(page), 'Page not found')
     await look(page, 'not-found')
   })
 
@@ -256,7 +256,7 @@ describe('the app', () => {
     const focused = () => page.evaluate(() => document.activeElement.textContent.trim())
     await page.goto(appUrl)
     await page.keyboard.press('Tab')
-    assert.equal(await focused(), 'Skip to the content')
+    assert.equal(await focused(), 'Skip to content')
     await page.keyboard.press('Enter')
     await page.keyboard.press('Tab')
     assert.equal(await focused(), 'Sign in with Microsoft')

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::{
     api::{
         problem::ApiProblem,
-        server_timing::{Timing, timings},
+        server_timing::{self, Timing},
     },
     host::{Host, Limits, SendFault},
     secret::Secret,
@@ -20,44 +20,44 @@ use crate::{
 const PROFILE_PATH: &str = "/api/profile-get";
 const PHOTO_PATH: &str = "/api/profile-get/photo";
 
-/// The API answers within 20 s by default, by a profile of some kB.
+/// By default the API responds within 20 s. A profile has a few kB.
 const PROFILE_LIMITS: Limits = Limits { time: Duration::from_secs(25), body: 256 * 1024 };
 
-/// Graph keeps photos of up to 4 MB.
+/// Graph stores photos of up to 4 MB.
 const PHOTO_LIMITS: Limits = Limits { time: Duration::from_secs(25), body: 4 * 1024 * 1024 };
 
-/// Types of image that a browser shows and that hold no script.
+/// Image types that browsers show and that cannot hold scripts.
 const PHOTO_TYPES: [&str; 4] = ["image/jpeg", "image/png", "image/gif", "image/webp"];
 
-/// A profile, and what the API tells about how it was had.
+/// A profile, and what the API reported about the call.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ApiProfile {
-    /// What Graph said.
-    pub profile: Map<String, Value>,
-    /// How long the API's steps took, if it tells.
-    pub timings: Vec<Timing>,
-    /// How long the call took from here.
-    pub took: Duration,
-    /// By which the API's operator finds it in the log.
-    pub request_id: Option<String>,
+pub(crate) struct ApiProfile {
+    /// The user, as Graph returned it.
+    pub(crate) profile: Map<String, Value>,
+    /// How long the API's steps took, if it reports it.
+    pub(crate) timings: Vec<Timing>,
+    /// How long the call took for this app.
+    pub(crate) took: Duration,
+    /// Finds the call in the API's log.
+    pub(crate) request_id: Option<String>,
 }
 
 /// Why there is no profile.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ApiFault {
-    /// The API did not answer.
+pub(crate) enum ApiFault {
+    /// The API did not respond.
     Send(SendFault),
-    /// Its answer, of this status, is neither a profile nor a problem document.
+    /// It responded with this status, but neither a profile nor a problem document.
     Unusable(StatusCode),
     /// It refused.
     Problem(Box<ApiProblem>),
 }
 
-/// Gets the person's profile.
+/// Fetches the person's profile.
 ///
 /// # Errors
 /// See [`ApiFault`].
-pub async fn profile<H: Host>(
+pub(crate) async fn fetch_profile<H: Host>(
     host: &H,
     settings: &Settings,
     token: &Secret,
@@ -71,14 +71,14 @@ pub async fn profile<H: Host>(
     }
     let profile = serde_json::from_slice(response.body()).map_err(|_| ApiFault::Unusable(response.status()))?;
     let request_id = header_text(response.headers(), "request-id");
-    Ok(ApiProfile { profile, timings: timings(response.headers()), took, request_id })
+    Ok(ApiProfile { profile, timings: server_timing::parse(response.headers()), took, request_id })
 }
 
-/// Gets the person's photo, and its type.
+/// Fetches the person's photo and its media type.
 ///
 /// # Errors
-/// See [`ApiFault`]; one is that the person has none.
-pub async fn photo<H: Host>(
+/// See [`ApiFault`], also if the person has no photo.
+pub(crate) async fn fetch_photo<H: Host>(
     host: &H,
     settings: &Settings,
     token: &Secret,
@@ -88,8 +88,8 @@ pub async fn photo<H: Host>(
     if response.status() != StatusCode::OK {
         return Err(refusal(&response));
     }
-    let told = header_text(response.headers(), header::CONTENT_TYPE.as_str()).unwrap_or_default();
-    let media_type = PHOTO_TYPES.into_iter().find(|known| told.eq_ignore_ascii_case(known));
+    let content_type = header_text(response.headers(), header::CONTENT_TYPE.as_str()).unwrap_or_default();
+    let media_type = PHOTO_TYPES.into_iter().find(|known| content_type.eq_ignore_ascii_case(known));
     media_type.map_or(Err(ApiFault::Unusable(response.status())), |media_type| Ok((response.into_body(), media_type)))
 }
 
@@ -101,7 +101,7 @@ async fn call<H: Host>(
     path: &str,
     limits: Limits,
 ) -> Result<Response<Bytes>, ApiFault> {
-    let broken = || ApiFault::Send(SendFault::Broken("the request cannot be made".to_owned()));
+    let broken = || ApiFault::Send(SendFault::Broken("the request could not be built".to_owned()));
     let mut authorization = HeaderValue::try_from(format!("Bearer {}", token.expose())).map_err(|_| broken())?;
     authorization.set_sensitive(true);
     let request = Request::builder()
@@ -115,7 +115,7 @@ async fn call<H: Host>(
 }
 
 fn refusal(response: &Response<Bytes>) -> ApiFault {
-    match ApiProblem::of(response) {
+    match ApiProblem::parse(response) {
         Some(problem) => ApiFault::Problem(Box::new(problem)),
         None => ApiFault::Unusable(response.status()),
     }

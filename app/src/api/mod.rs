@@ -1,5 +1,5 @@
 //! The API, known by its answers.
 
-pub mod call;
-pub mod problem;
-pub mod server_timing;
+pub(crate) mod call;
+pub(crate) mod problem;
+pub(crate) mod server_timing;

@@ -1,24 +1,24 @@
-//! The `Server-Timing` header (W3C Server Timing section 3), in which the API tells how long its steps took.
+//! The `Server-Timing` header (W3C Server Timing section 3), in which the API reports how long its steps took.
 
 use http::HeaderMap;
 
-/// More entries than any server sends.
+/// How many entries are parsed: more than any server sends.
 const MAX_ENTRIES: usize = 16;
 
 /// One entry of the header.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Timing {
+pub(crate) struct Timing {
     /// What was timed.
-    pub name: String,
-    /// What there is to say about it.
-    pub description: Option<String>,
+    pub(crate) name: String,
+    /// A description, if there is one.
+    pub(crate) description: Option<String>,
     /// How long it took, in milliseconds.
-    pub milliseconds: Option<f64>,
+    pub(crate) milliseconds: Option<f64>,
 }
 
-/// The entries of all lines, in order. What cannot be read is left out.
+/// The entries of all lines, in order. Malformed ones are left out.
 #[must_use]
-pub fn timings(headers: &HeaderMap) -> Vec<Timing> {
+pub(crate) fn parse(headers: &HeaderMap) -> Vec<Timing> {
     headers
         .get_all("server-timing")
         .iter()
@@ -64,25 +64,25 @@ fn split(text: &str, separator: char) -> Vec<&str> {
 mod tests {
     use http::{HeaderMap, HeaderValue};
 
-    use super::{Timing, timings};
+    use super::Timing;
 
-    fn read(lines: &[&'static str]) -> Vec<Timing> {
+    fn parse(lines: &[&'static str]) -> Vec<Timing> {
         let mut headers = HeaderMap::new();
         for line in lines {
             headers.append("server-timing", HeaderValue::from_static(line));
         }
-        timings(&headers)
+        super::parse(&headers)
     }
 
     #[test]
-    fn entries_are_read_in_order() {
+    fn entries_are_parsed_in_order() {
         let timing = |name: &str, description: Option<&str>, milliseconds| Timing {
             name: name.to_owned(),
             description: description.map(str::to_owned),
             milliseconds,
         };
         assert_eq!(
-            read(&["validate;dur=0.41, exchange;desc=\"memory\";dur=12", "total;dur=13.5"]),
+            parse(&["validate;dur=0.41, exchange;desc=\"memory\";dur=12", "total;dur=13.5"]),
             [
                 timing("validate", None, Some(0.41)),
                 timing("exchange", Some("memory"), Some(12.0)),
@@ -90,7 +90,7 @@ mod tests {
             ]
         );
         assert_eq!(
-            read(&[r#" a ; DESC="one, two; three" ; dur = 1 ,, b;dur=x,c;dur=-1,d;dur=NaN"#]),
+            parse(&[r#" a ; DESC="one, two; three" ; dur = 1 ,, b;dur=x,c;dur=-1,d;dur=NaN"#]),
             [
                 timing("a", Some("one, two; three"), Some(1.0)),
                 timing("b", None, None),
@@ -98,6 +98,6 @@ mod tests {
                 timing("d", None, None),
             ]
         );
-        assert_eq!(read(&[";;;", "", ","]), []);
+        assert_eq!(parse(&[";;;", "", ","]), []);
     }
 }

@@ -1,41 +1,57 @@
 //! Who signed in: the id token (OpenID Connect Core sections 2 and 3.1.3.7).
 
+use std::fmt;
+
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::{entra::jwt_claims::unverified_claims, host::UnixTime, settings::Settings};
+use crate::{entra::jwt_claims::parse_unverified_claims, host::UnixTime, settings::Settings};
 
-/// How far Entra's clock and this machine's may be apart.
+/// How much Entra's clock and this machine's may differ.
 const CLOCK_SKEW_SECONDS: u64 = 300;
 
-/// The person of an id token whose claims were checked.
+/// The person according to an id token whose claims were checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SignedInPerson {
-    /// The name to show.
-    pub name: String,
-    /// The name to sign in with; it may change, and nothing is decided by it.
-    pub username: Option<String>,
+pub(crate) struct SignedInPerson {
+    /// The name for display.
+    pub(crate) name: String,
+    /// The sign-in name. It can change, so nothing is decided by it.
+    pub(crate) username: Option<String>,
     /// The id in the directory.
-    pub object_id: Option<Uuid>,
-    /// What spares the person a question at signing out, if the app's registration lists the optional claim.
-    pub logout_hint: Option<String>,
+    pub(crate) object_id: Option<Uuid>,
+    /// Saves the person a question when they sign out, if the registration includes this optional claim.
+    pub(crate) logout_hint: Option<String>,
 }
 
 /// What is wrong with an id token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IdTokenFault {
-    /// It cannot be read.
+pub(crate) enum IdTokenFault {
+    /// It cannot be parsed.
     Malformed,
-    /// It is not of the directory's issuer.
+    /// It is not from the directory's issuer.
     Issuer,
     /// It is for another application.
     Audience,
-    /// It is of another directory.
+    /// It is from another directory.
     Tenant,
     /// It belongs to another sign-in.
     Nonce,
-    /// It is over.
+    /// It has expired.
     Expired,
+}
+
+impl fmt::Display for IdTokenFault {
+    /// Ends a sentence that begins with "the id token".
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Malformed => "cannot be parsed",
+            Self::Issuer => "is not from the directory's issuer",
+            Self::Audience => "is for another application",
+            Self::Tenant => "is from another directory",
+            Self::Nonce => "belongs to another sign-in",
+            Self::Expired => "has expired",
+        })
+    }
 }
 
 #[derive(Deserialize)]
@@ -51,12 +67,17 @@ struct Claims {
     login_hint: Option<String>,
 }
 
-/// Checks an id token of the token endpoint's answer. That connection's TLS stands for the signature.
+/// Checks an id token that came from the token endpoint. TLS makes up for the signature, which is not verified.
 ///
 /// # Errors
-/// The first thing that is wrong.
-pub fn check(token: &str, settings: &Settings, nonce: &str, now: UnixTime) -> Result<SignedInPerson, IdTokenFault> {
-    let claims: Claims = unverified_claims(token).ok_or(IdTokenFault::Malformed)?;
+/// The first fault.
+pub(crate) fn check(
+    token: &str,
+    settings: &Settings,
+    nonce: &str,
+    now: UnixTime,
+) -> Result<SignedInPerson, IdTokenFault> {
+    let claims: Claims = parse_unverified_claims(token).ok_or(IdTokenFault::Malformed)?;
     if claims.iss != format!("{}/{}/v2.0", settings.authority_host.as_str(), settings.tenant_id) {
         return Err(IdTokenFault::Issuer);
     }
@@ -74,7 +95,7 @@ pub fn check(token: &str, settings: &Settings, nonce: &str, now: UnixTime) -> Re
     }
     let name = claims.name.or_else(|| claims.preferred_username.clone());
     Ok(SignedInPerson {
-        name: name.unwrap_or_else(|| "Somebody without a name".to_owned()),
+        name: name.unwrap_or_else(|| "No name".to_owned()),
         username: claims.preferred_username,
         object_id: claims.oid,
         logout_hint: claims.login_hint,
@@ -110,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn each_claim_counts() {
+    fn each_claim_is_checked() {
         for (name, value, expected) in [
             ("ver", json!("2.0"), Ok("Ada Marsh".to_owned())),
             ("name", Value::Null, Ok("ada@example.com".to_owned())),

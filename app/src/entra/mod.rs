@@ -1,6 +1,7 @@
 //! Microsoft Entra ID.
 
-pub mod id_token;
-pub mod jwt_claims;
-pub mod redemption;
-pub mod refusal;
+pub(crate) mod authorization;
+pub(crate) mod id_token;
+pub(crate) mod jwt_claims;
+pub(crate) mod redemption;
+pub(crate) mod refusal;

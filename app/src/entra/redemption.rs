@@ -1,4 +1,4 @@
-//! A code to a session (RFC 6749 section 4.1.3, RFC 7636 section 4.5).
+//! Redeems an authorization code for tokens (RFC 6749 section 4.1.3, RFC 7636 section 4.5).
 //! <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow#redeem-a-code-for-an-access-token>
 
 use std::time::Duration;
@@ -9,35 +9,44 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::{
+    id_token::{self, IdTokenFault, SignedInPerson},
+    refusal::EntraRefusal,
+};
 use crate::{
-    entra::{
-        id_token::{self, IdTokenFault},
-        refusal::EntraRefusal,
-    },
-    host::{Host, Limits, SendFault},
+    host::{Host, Limits, SendFault, UnixTime},
     secret::Secret,
-    session::Session,
     settings::Settings,
-    sign_in::pending::PendingSignIn,
 };
 
-/// An answer holds two tokens of a few kB each.
+/// A response holds two tokens of a few kB each.
 const LIMITS: Limits = Limits { time: Duration::from_secs(15), body: 128 * 1024 };
 
-/// Why a code brought no session.
+/// What a code was redeemed for.
+#[derive(Debug)]
+pub(crate) struct RedeemedCode {
+    /// The token for the API.
+    pub(crate) access_token: Secret,
+    /// When that token expires.
+    pub(crate) expires_at: UnixTime,
+    /// Who signed in.
+    pub(crate) person: SignedInPerson,
+}
+
+/// Why a code was not redeemed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RedemptionFault {
-    /// Entra did not answer.
+pub(crate) enum RedemptionFault {
+    /// Entra did not respond.
     Send(SendFault),
     /// Entra refused.
     Refused(EntraRefusal),
-    /// Entra's answer is not what it documents: words for the log.
+    /// The response is not what Entra documents; the text is for the log.
     Unusable(&'static str),
-    /// The id token is not for this sign-in.
+    /// The id token does not belong to this sign-in.
     IdToken(IdTokenFault),
 }
 
-/// The token endpoint's answer.
+/// The token endpoint's response.
 #[derive(Deserialize)]
 struct Tokens {
     token_type: String,
@@ -57,43 +66,34 @@ fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> 
     .ok_or_else(|| D::Error::custom("not seconds"))
 }
 
-/// Redeems `code` for the tokens of the person who brought it back.
+/// Redeems `code`, for the sign-in that `code_verifier` and `nonce` belong to.
 ///
 /// # Errors
 /// See [`RedemptionFault`].
-pub async fn redeem<H: Host>(
+pub(crate) async fn redeem<H: Host>(
     host: &H,
     settings: &Settings,
     request_id: Uuid,
-    pending: &PendingSignIn,
     code: &str,
-) -> Result<Session, RedemptionFault> {
-    let request = request(settings, request_id, pending, code).ok_or(RedemptionFault::Unusable("no request"))?;
+    code_verifier: &Secret,
+    nonce: &str,
+) -> Result<RedeemedCode, RedemptionFault> {
+    let request = request(settings, request_id, code, code_verifier);
+    let request = request.ok_or(RedemptionFault::Unusable("no request"))?;
     let response = host.send(request, LIMITS).await.map_err(RedemptionFault::Send)?;
     let tokens = parse(&response)?;
     let now = host.now();
-    let person = id_token::check(tokens.id_token.expose(), settings, &pending.nonce, now);
-    let person = person.map_err(RedemptionFault::IdToken)?;
-    Ok(Session {
-        access_token: tokens.access_token,
-        expires_at: now.plus(tokens.expires_in),
-        signed_in_at: now,
-        name: person.name,
-        username: person.username,
-        logout_hint: person.logout_hint,
-        object_id: person.object_id,
-        challenges_in_a_row: pending.challenges_in_a_row,
-        challenge_met: false,
-    })
+    let person = id_token::check(tokens.id_token.expose(), settings, nonce, now).map_err(RedemptionFault::IdToken)?;
+    Ok(RedeemedCode { access_token: tokens.access_token, expires_at: now.plus(tokens.expires_in), person })
 }
 
-fn request(settings: &Settings, request_id: Uuid, pending: &PendingSignIn, code: &str) -> Option<Request<Bytes>> {
+fn request(settings: &Settings, request_id: Uuid, code: &str, code_verifier: &Secret) -> Option<Request<Bytes>> {
     let form = form_urlencoded::Serializer::new(String::new())
         .append_pair("grant_type", "authorization_code")
         .append_pair("client_id", &settings.app_client_id.to_string())
         .append_pair("client_secret", settings.app_client_secret.expose())
         .append_pair("code", code)
-        .append_pair("code_verifier", pending.code_verifier.expose())
+        .append_pair("code_verifier", code_verifier.expose())
         .append_pair("redirect_uri", &settings.redirect_uri())
         .append_pair("scope", &settings.requested_scope())
         .finish();
@@ -111,18 +111,18 @@ fn request(settings: &Settings, request_id: Uuid, pending: &PendingSignIn, code:
 fn parse(response: &Response<Bytes>) -> Result<Tokens, RedemptionFault> {
     if response.status() != StatusCode::OK {
         let refusal = EntraRefusal::at_token_endpoint(response.body());
-        return Err(refusal.map_or(RedemptionFault::Unusable("an error status without an error"), |refusal| {
-            RedemptionFault::Refused(refusal)
-        }));
+        return Err(
+            refusal.map_or(RedemptionFault::Unusable("an error status without an error"), RedemptionFault::Refused)
+        );
     }
     let tokens: Tokens = serde_json::from_slice(response.body())
-        .map_err(|_| RedemptionFault::Unusable("an answer without the tokens that were asked for"))?;
+        .map_err(|_| RedemptionFault::Unusable("a response without the requested tokens"))?;
     if !tokens.token_type.eq_ignore_ascii_case("bearer") {
         return Err(RedemptionFault::Unusable("a token that is not a bearer token"));
     }
-    // What goes into a header must be fit for one (RFC 6750 section 2.1).
+    // It is sent in a header (RFC 6750 section 2.1).
     if !tokens.access_token.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(RedemptionFault::Unusable("an access token with characters that no token has"));
+        return Err(RedemptionFault::Unusable("an access token with invalid characters"));
     }
     Ok(tokens)
 }

@@ -1,52 +1,52 @@
-//! Entra's refusals, at the authorization endpoint (RFC 6749 section 4.1.2.1) and at the token endpoint (section 5.2).
+//! Entra's refusals, by the authorization endpoint (RFC 6749 section 4.1.2.1) and by the token endpoint (section 5.2).
 
 use serde::Deserialize;
 use uuid::Uuid;
 
-/// The longest word that is taken for an error code.
-const MAX_WORD: usize = 64;
+/// The longest text that counts as an error code, in bytes.
+const MAX_ERROR: usize = 64;
 
-/// A refusal, without Entra's prose: that is for logs, and may hold what a page should not show.
+/// A refusal, without Entra's description, which may hold what neither a page nor the log should show.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EntraRefusal {
+pub(crate) struct EntraRefusal {
     /// What it means for the person.
-    pub meaning: Meaning,
+    pub(crate) kind: RefusalKind,
     /// The OAuth error code.
-    pub error: String,
+    pub(crate) error: String,
     /// The number of the AADSTS code, by which Microsoft's pages explain it.
-    pub number: Option<u32>,
-    /// By which an administrator finds the sign-in in Entra's log.
-    pub correlation_id: Option<Uuid>,
-    /// The same, of one request.
-    pub trace_id: Option<Uuid>,
+    pub(crate) number: Option<u32>,
+    /// Finds the sign-in in Entra's log.
+    pub(crate) correlation_id: Option<Uuid>,
+    /// Finds the request in Entra's log.
+    pub(crate) trace_id: Option<Uuid>,
 }
 
 /// What a refusal means for the person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Meaning {
-    /// They left without signing in, or did not agree.
+pub(crate) enum RefusalKind {
+    /// They left without signing in, or declined.
     Cancelled,
-    /// An administrator has to agree first.
+    /// An administrator has to consent first.
     ConsentRequired,
     /// The redirect URI is not registered.
     RedirectUri,
-    /// An account, a policy or a missing assignment forbids it.
+    /// Their account, a policy or a missing assignment prevents it.
     AccessDenied,
-    /// The person has to sign in again.
+    /// They have to sign in again.
     InteractionRequired,
     /// The code has expired, or was used already.
-    CodeOver,
+    CodeExpired,
     /// This app's secret is wrong or has expired.
     CredentialRefused,
-    /// The registrations of app and API do not fit the settings.
+    /// The registrations of app and API do not match the settings.
     Registration,
-    /// Entra is unavailable or throttles.
+    /// Entra is unavailable or throttles requests.
     Unavailable,
     /// Anything else.
     Other,
 }
 
-/// The body of the token endpoint's refusal.
+/// The body of a refusal by the token endpoint.
 #[derive(Deserialize)]
 struct TokenError {
     error: String,
@@ -60,34 +60,34 @@ struct TokenError {
 }
 
 impl EntraRefusal {
-    /// A refusal that the person brings back from the authorization endpoint.
+    /// A refusal by the authorization endpoint.
     #[must_use]
-    pub fn at_authorization(error: &str, subcode: Option<&str>, description: &str) -> Self {
+    pub(crate) fn at_authorization(error: &str, subcode: Option<&str>, description: &str) -> Self {
         let number = aadsts_number(description);
-        let meaning = match (error, subcode) {
-            ("access_denied", Some("cancel")) => Meaning::Cancelled,
-            _ => Meaning::of(error, None, number.as_slice()),
+        let kind = match (error, subcode) {
+            ("access_denied", Some("cancel")) => RefusalKind::Cancelled,
+            _ => RefusalKind::of(error, None, number.as_slice()),
         };
         Self {
-            meaning,
-            error: word(error),
+            kind,
+            error: error_code(error),
             number,
             correlation_id: id_after(description, "Correlation ID:"),
             trace_id: id_after(description, "Trace ID:"),
         }
     }
 
-    /// A refusal of the token endpoint; `None` if `body` is not one.
+    /// A refusal by the token endpoint; `None` if `body` is not one.
     #[must_use]
-    pub fn at_token_endpoint(body: &[u8]) -> Option<Self> {
+    pub(crate) fn at_token_endpoint(body: &[u8]) -> Option<Self> {
         let refusal: TokenError = serde_json::from_slice(body).ok()?;
         let mut numbers = refusal.error_codes;
         if numbers.is_empty() {
             numbers.extend(aadsts_number(&refusal.error_description));
         }
         Some(Self {
-            meaning: Meaning::of(&refusal.error, refusal.suberror.as_deref(), &numbers),
-            error: word(&refusal.error),
+            kind: RefusalKind::of(&refusal.error, refusal.suberror.as_deref(), &numbers),
+            error: error_code(&refusal.error),
             number: numbers.first().copied(),
             correlation_id: refusal.correlation_id,
             trace_id: refusal.trace_id,
@@ -95,10 +95,10 @@ impl EntraRefusal {
     }
 }
 
-impl Meaning {
-    /// The first number decides that says more than the words.
+impl RefusalKind {
+    /// The first known number decides, else the error.
     fn of(error: &str, suberror: Option<&str>, numbers: &[u32]) -> Self {
-        numbers.iter().find_map(|number| Self::of_number(*number)).unwrap_or_else(|| Self::of_words(error, suberror))
+        numbers.iter().find_map(|number| Self::of_number(*number)).unwrap_or_else(|| Self::of_error(error, suberror))
     }
 
     /// Microsoft's list: <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>
@@ -107,13 +107,13 @@ impl Meaning {
             65004 => Self::Cancelled,
             65001 | 90008 | 90094 | 90095 => Self::ConsentRequired,
             50011 | 500_112 | 500_113 => Self::RedirectUri,
-            // Guests and accounts that the directory does not know.
+            // Guests, and accounts that are not in the directory.
             16000 | 16003 | 50014 | 50020 | 50034 | 50128 | 50177 | 50178 | 51004 | 90072 | 500_208 | 500_571 => {
                 Self::AccessDenied
             }
-            // Accounts and devices that are locked or disabled, minors, missing assignments.
+            // Locked or disabled accounts and devices, minors, missing assignments.
             50015 | 50053 | 50057 | 50105 | 54000 | 130_007 | 135_011 | 501_051 => Self::AccessDenied,
-            // Restrictions of the directory, or between directories and clouds.
+            // Restrictions of the directory, or between directories or clouds.
             50002 | 90093 | 90123 | 500_021 | 500_022 | 500_212 | 500_213 | 1_000_031 | 1_000_104 | 7_000_112 => {
                 Self::AccessDenied
             }
@@ -130,12 +130,12 @@ impl Meaning {
                 Self::Unavailable
             }
             230_109 | 501_621 => Self::Unavailable,
-            54005 | 70000 | 70008 | 501_481 => Self::CodeOver,
+            54005 | 70000 | 70008 | 501_481 => Self::CodeExpired,
             _ => return None,
         })
     }
 
-    fn of_words(error: &str, suberror: Option<&str>) -> Self {
+    fn of_error(error: &str, suberror: Option<&str>) -> Self {
         match (error, suberror) {
             (_, Some("consent_required")) | ("consent_required", _) => Self::ConsentRequired,
             (_, Some("message_only" | "client_mismatch" | "protection_policy_required")) => Self::AccessDenied,
@@ -144,7 +144,7 @@ impl Meaning {
             ("invalid_grant", Some("basic_action" | "additional_action" | "user_password_expired")) => {
                 Self::InteractionRequired
             }
-            ("invalid_grant", _) => Self::CodeOver,
+            ("invalid_grant", _) => Self::CodeExpired,
             ("invalid_client", _) => Self::CredentialRefused,
             ("unauthorized_client" | "invalid_request" | "invalid_resource" | "invalid_scope", _) => Self::Registration,
             ("unsupported_response_type" | "invalid_target", _) => Self::Registration,
@@ -154,10 +154,10 @@ impl Meaning {
     }
 }
 
-/// An error code, if it looks like one.
-fn word(text: &str) -> String {
-    let is_word = text.len() <= MAX_WORD && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
-    if is_word && !text.is_empty() { text.to_owned() } else { "unknown".to_owned() }
+/// An error code, if it has the form of one.
+fn error_code(text: &str) -> String {
+    let is_code = text.len() <= MAX_ERROR && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    if is_code && !text.is_empty() { text.to_owned() } else { "unknown".to_owned() }
 }
 
 /// The number in a description that begins `AADSTS65004: ...`.
@@ -174,27 +174,27 @@ fn id_after(description: &str, label: &str) -> Option<Uuid> {
 
 #[cfg(test)]
 mod tests {
-    use super::{EntraRefusal, Meaning};
+    use super::{EntraRefusal, RefusalKind};
 
     const IDS: &str = "Trace ID: 6f2b2d0f-7d1c-4d0e-9d1b-3a4c5d6e7f80 Correlation ID: \
                        0c1d2e3f-4a5b-4c6d-8e9f-a0b1c2d3e4f5 Timestamp: 2026-01-01 00:00:00Z";
 
     #[test]
-    fn what_a_person_brings_back_is_understood() {
+    fn refusals_by_the_authorization_endpoint_have_a_kind() {
         for (error, subcode, description, expected) in [
-            ("access_denied", Some("cancel"), "", Meaning::Cancelled),
-            ("access_denied", None, "AADSTS65004: User declined to consent.", Meaning::Cancelled),
-            ("access_denied", None, "AADSTS50105: Not assigned.", Meaning::AccessDenied),
-            ("consent_required", None, "AADSTS65001: No consent.", Meaning::ConsentRequired),
-            ("access_denied", None, "AADSTS90094: An administrator must.", Meaning::ConsentRequired),
-            ("invalid_request", None, "AADSTS50011: The redirect URI does not match.", Meaning::RedirectUri),
-            ("invalid_resource", None, "AADSTS500011: No such resource.", Meaning::Registration),
-            ("interaction_required", None, "AADSTS50079: Enrol.", Meaning::InteractionRequired),
-            ("temporarily_unavailable", None, "", Meaning::Unavailable),
-            ("<script>", None, "AADSTS", Meaning::Other),
+            ("access_denied", Some("cancel"), "", RefusalKind::Cancelled),
+            ("access_denied", None, "AADSTS65004: User declined to consent.", RefusalKind::Cancelled),
+            ("access_denied", None, "AADSTS50105: Not assigned.", RefusalKind::AccessDenied),
+            ("consent_required", None, "AADSTS65001: No consent.", RefusalKind::ConsentRequired),
+            ("access_denied", None, "AADSTS90094: An administrator must.", RefusalKind::ConsentRequired),
+            ("invalid_request", None, "AADSTS50011: The redirect URI does not match.", RefusalKind::RedirectUri),
+            ("invalid_resource", None, "AADSTS500011: No such resource.", RefusalKind::Registration),
+            ("interaction_required", None, "AADSTS50079: Enrol.", RefusalKind::InteractionRequired),
+            ("temporarily_unavailable", None, "", RefusalKind::Unavailable),
+            ("<script>", None, "AADSTS", RefusalKind::Other),
         ] {
             let refusal = EntraRefusal::at_authorization(error, subcode, &format!("{description} {IDS}"));
-            assert_eq!(refusal.meaning, expected, "{error} {description}");
+            assert_eq!(refusal.kind, expected, "{error} {description}");
             assert_eq!(refusal.correlation_id.unwrap().to_string(), "0c1d2e3f-4a5b-4c6d-8e9f-a0b1c2d3e4f5");
             assert_eq!(refusal.trace_id.unwrap().to_string(), "6f2b2d0f-7d1c-4d0e-9d1b-3a4c5d6e7f80");
             assert!(!refusal.error.contains('<'));
@@ -202,23 +202,23 @@ mod tests {
     }
 
     #[test]
-    fn what_the_token_endpoint_says_is_understood() {
+    fn refusals_by_the_token_endpoint_have_a_kind() {
         for (body, expected) in [
-            (r#"{"error":"invalid_client","error_codes":[7000215]}"#, Meaning::CredentialRefused),
-            (r#"{"error":"invalid_grant","error_codes":[70008],"suberror":"bad_token"}"#, Meaning::CodeOver),
-            (r#"{"error":"invalid_grant","error_description":"AADSTS54005: Redeemed."}"#, Meaning::CodeOver),
-            (r#"{"error":"invalid_client","error_codes":[500112]}"#, Meaning::RedirectUri),
-            (r#"{"error":"invalid_grant","suberror":"consent_required"}"#, Meaning::ConsentRequired),
-            (r#"{"error":"invalid_grant","suberror":"basic_action"}"#, Meaning::InteractionRequired),
-            (r#"{"error":"invalid_grant","error_codes":[50158]}"#, Meaning::InteractionRequired),
-            (r#"{"error":"invalid_grant","suberror":"message_only","claims":"{}"}"#, Meaning::AccessDenied),
-            (r#"{"error":"interaction_required","error_codes":[90072]}"#, Meaning::AccessDenied),
-            (r#"{"error":"invalid_grant","error_codes":[500571]}"#, Meaning::AccessDenied),
-            (r#"{"error":"invalid_grant","error_codes":[530084]}"#, Meaning::AccessDenied),
-            (r#"{"error":"invalid_grant","error_codes":[70002,53011]}"#, Meaning::AccessDenied),
-            (r#"{"error":"invalid_grant","error_codes":[90033]}"#, Meaning::Unavailable),
+            (r#"{"error":"invalid_client","error_codes":[7000215]}"#, RefusalKind::CredentialRefused),
+            (r#"{"error":"invalid_grant","error_codes":[70008],"suberror":"bad_token"}"#, RefusalKind::CodeExpired),
+            (r#"{"error":"invalid_grant","error_description":"AADSTS54005: Redeemed."}"#, RefusalKind::CodeExpired),
+            (r#"{"error":"invalid_client","error_codes":[500112]}"#, RefusalKind::RedirectUri),
+            (r#"{"error":"invalid_grant","suberror":"consent_required"}"#, RefusalKind::ConsentRequired),
+            (r#"{"error":"invalid_grant","suberror":"basic_action"}"#, RefusalKind::InteractionRequired),
+            (r#"{"error":"invalid_grant","error_codes":[50158]}"#, RefusalKind::InteractionRequired),
+            (r#"{"error":"invalid_grant","suberror":"message_only","claims":"{}"}"#, RefusalKind::AccessDenied),
+            (r#"{"error":"interaction_required","error_codes":[90072]}"#, RefusalKind::AccessDenied),
+            (r#"{"error":"invalid_grant","error_codes":[500571]}"#, RefusalKind::AccessDenied),
+            (r#"{"error":"invalid_grant","error_codes":[530084]}"#, RefusalKind::AccessDenied),
+            (r#"{"error":"invalid_grant","error_codes":[70002,53011]}"#, RefusalKind::AccessDenied),
+            (r#"{"error":"invalid_grant","error_codes":[90033]}"#, RefusalKind::Unavailable),
         ] {
-            assert_eq!(EntraRefusal::at_token_endpoint(body.as_bytes()).unwrap().meaning, expected, "{body}");
+            assert_eq!(EntraRefusal::at_token_endpoint(body.as_bytes()).unwrap().kind, expected, "{body}");
         }
         for body in ["", "[]", "{}", "<html>"] {
             assert_eq!(EntraRefusal::at_token_endpoint(body.as_bytes()), None, "{body}");

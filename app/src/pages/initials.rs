@@ -1,16 +1,16 @@
-//! What stands for a photo where there is none.
+//! A placeholder for a missing photo.
 
 use askama::Template;
 
 /// A round image with a person's initials.
 #[derive(Debug, Template)]
 #[template(path = "initials.svg")]
-pub struct Initials(String);
+pub(crate) struct Initials(String);
 
 impl Initials {
     /// Of the first and the last word of a name.
     #[must_use]
-    pub fn of(name: &str) -> Self {
+    pub(crate) fn of(name: &str) -> Self {
         let mut words = name.split_whitespace().filter_map(|word| word.chars().find(|letter| letter.is_alphanumeric()));
         let (first, last) = (words.next(), words.next_back());
         Self(first.into_iter().chain(last).flat_map(char::to_uppercase).collect())

@@ -1,52 +1,52 @@
-//! What happened on the way from the sign-in to the profile, in plain words, with the times that the API told.
+//! What happened between the sign-in and the profile, with the times that the API reported.
 
 use std::time::Duration;
 
 use crate::{
     api::{call::ApiProfile, server_timing::Timing},
     host::UnixTime,
-    pages::words::{ago, milliseconds},
+    pages::times::{ago, milliseconds},
     session::Session,
 };
 
-/// The way, step by step.
+/// All steps.
 #[derive(Debug, PartialEq)]
-pub struct Journey {
+pub(crate) struct Journey {
     /// The steps in order.
-    pub steps: Vec<Step>,
-    /// Whether the API told its times.
-    pub is_timed: bool,
+    pub(crate) steps: Vec<Step>,
+    /// Whether the API reported times.
+    pub(crate) is_timed: bool,
 }
 
-/// One step of the way.
+/// One step.
 #[derive(Debug, PartialEq)]
-pub struct Step {
+pub(crate) struct Step {
     /// What happened.
-    pub title: &'static str,
+    pub(crate) title: &'static str,
     /// What that means.
-    pub meaning: &'static str,
-    /// How long it took or when it was.
-    pub when: Option<String>,
-    /// Where its bar begins and how long it is, in hundredths of the whole call.
-    pub bar: Option<(f64, f64)>,
+    pub(crate) meaning: &'static str,
+    /// How long it took, or when it happened.
+    pub(crate) when: Option<String>,
+    /// Where its bar begins and how long it is, in percent of the whole call.
+    pub(crate) bar: Option<(f64, f64)>,
 }
 
 impl Journey {
-    /// The way of one page.
+    /// The steps that led to one page.
     #[must_use]
-    pub fn of(session: &Session, api: &ApiProfile, now: UnixTime) -> Self {
+    pub(crate) fn of(session: &Session, api: &ApiProfile, now: UnixTime) -> Self {
         let mut steps = vec![Step {
             title: "You signed in",
-            meaning: "At Microsoft Entra ID, by the authorization code flow with PKCE. Entra gave this app a token for \
-                      the API, and the app keeps it in a sealed cookie.",
+            meaning: "At Microsoft Entra ID, with the authorization code flow and PKCE. Entra gave this app a token for \
+                      the API, and the app keeps it in an encrypted cookie.",
             when: Some(ago(now.since(session.signed_in_at))),
             bar: None,
         }];
         if session.challenge_met {
             steps.push(Step {
-                title: "The API asked for more",
-                meaning: "The first call ended in a claims challenge: Entra wanted a stronger sign-in for this. The app \
-                          sent you back to Entra with the claims, and the call with the new token succeeded.",
+                title: "The API asked for a stronger sign-in",
+                meaning: "The first call was answered with a claims challenge. The app sent you back to Entra with the \
+                          requested claims, and the call with the new token succeeded.",
                 when: None,
                 bar: None,
             });
@@ -58,7 +58,7 @@ impl Journey {
         let exchange = find("exchange");
         let (title, meaning) = exchanged(exchange.and_then(|timing| timing.description.as_deref()));
         steps.push(scale.step(title, meaning, exchange));
-        steps.push(scale.step("Microsoft Graph answered", GRAPH, find("graph")));
+        steps.push(scale.step("The API called Microsoft Graph", GRAPH, find("graph")));
         steps.push(Step {
             title: "The profile reached this app",
             meaning: "The whole call, from this app to the API and back.",
@@ -69,36 +69,35 @@ impl Journey {
     }
 }
 
-const VALIDATED: &str = "Its signature by Entra's published keys, who issued it, for whom, until when, and whether it holds \
-                         the scope that the API asks for.";
+const VALIDATED: &str = "Its signature, against Entra’s published keys; its issuer, audience and expiry; and whether it has the \
+                         scope that the API requires.";
 
-const GRAPH: &str = "The API asked for the profile with that token, so Graph saw you and not the API.";
+const GRAPH: &str = "With the new token the API requested your profile on your behalf.";
 
-/// The words of the API for where the Graph token came from.
+/// By the API's description of where the Graph token came from.
 fn exchanged(origin: Option<&str>) -> (&'static str, &'static str) {
     match origin {
         Some("exchange") => (
             "The API exchanged the token",
-            "Entra took your token from the API and gave it one for Microsoft Graph, on your behalf (the On-Behalf-Of \
-             flow).",
+            "The API sent your token to Entra and got one for Microsoft Graph, on your behalf (On-Behalf-Of flow).",
         ),
         Some("memory") => (
-            "The API still had a token for Graph",
-            "It had exchanged yours at an earlier call and kept the result in memory, so Entra was not asked again.",
+            "The API reused a token for Graph",
+            "It exchanged yours in an earlier call and kept the result in memory, so it did not call Entra again.",
         ),
         Some("store") => (
-            "The API found its token for Graph",
-            "It had exchanged yours at an earlier call and kept the result in its store, sealed with your token, so \
-             Entra was not asked again.",
+            "The API reused a stored token for Graph",
+            "It exchanged yours in an earlier call and kept the result in its store, encrypted with a key from your \
+             token, so it did not call Entra again.",
         ),
         _ => (
             "The API got a token for Graph",
-            "In exchange for yours, on your behalf (the On-Behalf-Of flow), now or at an earlier call.",
+            "In exchange for yours, on your behalf (On-Behalf-Of flow), now or in an earlier call.",
         ),
     }
 }
 
-/// Puts steps that follow one another on one line.
+/// Places the bars of consecutive steps next to one another.
 struct Scale {
     whole: f64,
     begun: f64,
@@ -114,10 +113,10 @@ impl Scale {
         if self.whole <= 0.0 {
             return None;
         }
-        let hundredths = |time: f64| (time / self.whole * 100.0).clamp(0.0, 100.0);
-        let begun = hundredths(self.begun);
+        let percent = |time: f64| (time / self.whole * 100.0).clamp(0.0, 100.0);
+        let begun = percent(self.begun);
         self.begun += took;
-        Some((begun, hundredths(took).min(100.0 - begun)))
+        Some((begun, percent(took).min(100.0 - begun)))
     }
 }
 
@@ -172,12 +171,12 @@ mod tests {
         let bars: Vec<_> = journey.steps.iter().filter_map(|step| step.bar).collect();
         assert_eq!(bars, [(0.0, 10.0), (10.0, 30.0), (40.0, 60.0), (0.0, 100.0)]);
         assert_eq!(journey.steps[0].when.as_deref(), Some("2 minutes ago"));
-        assert_eq!(journey.steps[1].title, "The API asked for more");
-        assert_eq!(journey.steps[3].title, "The API still had a token for Graph");
+        assert_eq!(journey.steps[1].title, "The API asked for a stronger sign-in");
+        assert_eq!(journey.steps[3].title, "The API reused a token for Graph");
     }
 
     #[test]
-    fn without_times_there_are_steps_all_the_same() {
+    fn without_times_there_are_steps_nevertheless() {
         let journey = journey(&[], false);
         assert_eq!(journey.steps.len(), 5);
         assert!(!journey.is_timed);

@@ -1,45 +1,45 @@
-//! What of a Graph user stands on the card.
+//! The properties of a Graph user that the card shows.
 
 use serde_json::{Map, Value};
 
 /// A person's card.
 #[derive(Debug, PartialEq, Eq)]
-pub struct ProfileCard {
+pub(crate) struct ProfileCard {
     /// The name.
-    pub name: String,
+    pub(crate) name: String,
     /// The job.
-    pub job_title: Option<String>,
+    pub(crate) job_title: Option<String>,
     /// Everything else, in the order of the page.
-    pub rows: Vec<Row>,
+    pub(crate) rows: Vec<Row>,
 }
 
-/// One line of a card; without entries nothing is known.
+/// One line of a card; without entries the value is unknown.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Row {
+pub(crate) struct Row {
     /// What it is.
-    pub label: &'static str,
-    /// What there is of it.
-    pub entries: Vec<Entry>,
+    pub(crate) label: &'static str,
+    /// Its values.
+    pub(crate) entries: Vec<Entry>,
 }
 
-/// A value, and where it leads.
+/// A value and its link.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// The value.
-    pub text: String,
+    pub(crate) text: String,
     /// A `mailto:` or `tel:` address.
-    pub link: Option<String>,
+    pub(crate) link: Option<String>,
 }
 
 impl ProfileCard {
-    /// Reads a user as Graph sends it: <https://learn.microsoft.com/graph/api/resources/user>.
+    /// The card of a user as Graph sends it: <https://learn.microsoft.com/graph/api/resources/user>.
     #[must_use]
-    pub fn of(profile: &Map<String, Value>) -> Self {
+    pub(crate) fn of(profile: &Map<String, Value>) -> Self {
         let name = text(profile, "displayName").or_else(|| text(profile, "userPrincipalName"));
         let phones = profile.get("businessPhones").and_then(Value::as_array);
         let phones = phones.into_iter().flatten().filter_map(Value::as_str).filter(|phone| !phone.is_empty());
         Self {
-            name: name.unwrap_or_else(|| "Somebody without a name".to_owned()),
+            name: name.unwrap_or_else(|| "No name".to_owned()),
             job_title: text(profile, "jobTitle"),
             rows: vec![
                 Row { label: "Mail", entries: text(profile, "mail").map(mail).into_iter().collect() },

@@ -1,4 +1,4 @@
-//! What goes back to the browser, with the headers that bind it.
+//! Responses to the browser, with their security headers.
 
 use askama::Template;
 use bytes::Bytes;
@@ -6,22 +6,22 @@ use http::{HeaderValue, Response, StatusCode, header};
 
 use crate::{failure::Failure, pages::initials::Initials, settings::Settings};
 
-/// How long a browser keeps the style sheet and the icon without asking.
+/// How long a browser uses the style sheet and the icon without asking again.
 const ASSET_CACHING: &str = "public, max-age=300";
 
 const NO_STORE: &str = "no-store";
 
-/// A page. Nothing on it but this app's own style sheet and images is loaded, nothing runs, and its forms lead to this
-/// app and on to Entra alone.
-pub fn page(template: &impl Template, settings: Option<&Settings>) -> Response<Bytes> {
+/// A page. It loads only this app's style sheet and images, runs no scripts, and sends forms only to this app, which may
+/// redirect them to Entra.
+pub(crate) fn page(template: &impl Template, settings: Option<&Settings>) -> Response<Bytes> {
     let Ok(html) = template.render() else {
-        let mut response = new("text/plain; charset=utf-8", NO_STORE, "The page could not be made.\n".into());
+        let mut response = new("text/plain; charset=utf-8", NO_STORE, "The page could not be rendered.\n".into());
         *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
         return response;
     };
     let mut response = new("text/html; charset=utf-8", NO_STORE, html.into());
     let authority = settings.map(|settings| settings.authority_host.as_str()).unwrap_or_default();
-    // Browsers hold the redirection that follows a form to `form-action` too.
+    // Browsers apply `form-action` also to the redirect that follows a form.
     let policy = format!(
         "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self' {authority}; frame-ancestors 'none'; \
          base-uri 'none'"
@@ -32,9 +32,9 @@ pub fn page(template: &impl Template, settings: Option<&Settings>) -> Response<B
     response
 }
 
-/// The way to another address, by GET.
+/// A redirect to another address, by GET.
 #[must_use]
-pub fn redirect(location: &str) -> Response<Bytes> {
+pub(crate) fn redirect(location: &str) -> Response<Bytes> {
     let mut response = new("text/plain; charset=utf-8", NO_STORE, Bytes::new());
     *response.status_mut() = StatusCode::SEE_OTHER;
     match HeaderValue::from_str(location) {
@@ -46,22 +46,22 @@ pub fn redirect(location: &str) -> Response<Bytes> {
 
 /// A file of this app, the same for everybody.
 #[must_use]
-pub fn asset(media_type: &'static str, content: &'static [u8]) -> Response<Bytes> {
+pub(crate) fn asset(media_type: &'static str, content: &'static [u8]) -> Response<Bytes> {
     new(media_type, ASSET_CACHING, Bytes::from_static(content))
 }
 
-/// A person's photo. Nobody may keep it.
+/// A person's photo. It must not be cached.
 #[must_use]
-pub fn image(media_type: &'static str, content: Bytes) -> Response<Bytes> {
+pub(crate) fn image(media_type: &'static str, content: Bytes) -> Response<Bytes> {
     new(media_type, NO_STORE, content)
 }
 
-/// The image that stands for a photo.
+/// The placeholder for a photo.
 ///
 /// # Errors
-/// [`Failure::Internal`] if it cannot be made.
-pub fn initials(initials: &Initials) -> Result<Response<Bytes>, Failure> {
-    let svg = initials.render().map_err(|_| Failure::Internal("the initials could not be made"))?;
+/// [`Failure::Internal`] if it cannot be rendered.
+pub(crate) fn initials(initials: &Initials) -> Result<Response<Bytes>, Failure> {
+    let svg = initials.render().map_err(|_| Failure::Internal("the initials could not be rendered"))?;
     Ok(new("image/svg+xml", NO_STORE, svg.into()))
 }
 
@@ -77,7 +77,7 @@ fn new(media_type: &'static str, caching: &'static str, content: Bytes) -> Respo
         HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
     );
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    // Not `no-referrer`: by that browsers also hide the origin of forms, which signing out looks at.
+    // Not `no-referrer`: with it, browsers also hide the origin of forms, which signing out checks.
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
     headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));

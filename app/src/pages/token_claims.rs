@@ -1,42 +1,42 @@
 //! The claims of the token for the API, explained.
 //!
-//! An app must not rely on what stands in a token for somebody else: it may change, or be encrypted. This one only shows
-//! it, so that people see what the API sees.
+//! An app must not rely on the content of a token for somebody else: it may change, or be encrypted. This app only shows it,
+//! so that people see what the API sees.
 //! <https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference>
 
 use serde_json::{Map, Value};
 
 use crate::{
-    entra::jwt_claims::unverified_claims,
+    entra::jwt_claims::parse_unverified_claims,
     host::UnixTime,
-    pages::words::{date, relative},
+    pages::times::{date, relative},
 };
 
 /// A claim and what it means.
 #[derive(Debug, PartialEq, Eq)]
-pub struct ExplainedClaim {
+pub(crate) struct ExplainedClaim {
     /// Its name in the token.
-    pub name: String,
-    /// Its value as people read it.
-    pub value: String,
-    /// What it says.
-    pub meaning: &'static str,
+    pub(crate) name: String,
+    /// Its value, in readable form.
+    pub(crate) value: String,
+    /// What it means.
+    pub(crate) meaning: &'static str,
 }
 
 /// The claims of a token.
 #[derive(Debug, PartialEq, Eq)]
-pub struct ExplainedToken {
-    /// Those that say who, what, for whom and until when.
-    pub main: Vec<ExplainedClaim>,
+pub(crate) struct ExplainedToken {
+    /// The most important ones.
+    pub(crate) main: Vec<ExplainedClaim>,
     /// All others.
-    pub others: Vec<ExplainedClaim>,
+    pub(crate) others: Vec<ExplainedClaim>,
 }
 
 impl ExplainedToken {
     /// Explains the claims, in the order of the tables below and then by name; `None` if the token cannot be read.
     #[must_use]
-    pub fn of(token: &str, now: UnixTime) -> Option<Self> {
-        let mut claims: Map<String, Value> = unverified_claims(token)?;
+    pub(crate) fn of(token: &str, now: UnixTime) -> Option<Self> {
+        let mut claims: Map<String, Value> = parse_unverified_claims(token)?;
         let mut explain = |table: &[(&str, &'static str)]| {
             let mut explained = Vec::new();
             for (name, meaning) in table {
@@ -50,7 +50,7 @@ impl ExplainedToken {
         let (main, mut others) = (explain(MAIN), explain(OTHERS));
         for (name, value) in claims {
             let value = readable(&name, &value, now);
-            others.push(ExplainedClaim { name, value, meaning: "Not among the claims that this page knows." });
+            others.push(ExplainedClaim { name, value, meaning: "This page has no explanation for this claim." });
         }
         Some(Self { main, others })
     }
@@ -73,47 +73,47 @@ fn readable(name: &str, value: &Value, now: UnixTime) -> String {
 }
 
 const MAIN: &[(&str, &str)] = &[
-    ("aud", "Audience: whom the token is for. An API takes only tokens that name itself."),
-    ("iss", "Issuer: who made the token. This is your directory at Microsoft Entra ID."),
-    ("scp", "Scopes: what the app may do at the API in your name."),
-    ("exp", "When the token ends. Then you sign in again, mostly without noticing."),
-    ("name", "Your name, to show. Nothing may be decided by it."),
-    ("oid", "You, as your directory knows you. It never changes: this is what an API should know you by."),
+    ("aud", "Audience: the API that the token is for. An API must reject tokens for others."),
+    ("iss", "Issuer: who issued the token. This is your directory at Microsoft Entra ID."),
+    ("scp", "Scopes: what the app may do at the API on your behalf."),
+    ("exp", "When the token expires. Then you sign in again, usually without entering anything."),
+    ("name", "Your name, for display. Do not base decisions on it."),
+    ("oid", "Your id in your directory. It never changes, so an API should identify you by it."),
     ("tid", "Your directory, called a tenant."),
-    ("azp", "The app that asked for the token: this one."),
-    ("appid", "The app that asked for the token: this one."),
+    ("azp", "The app that requested the token: this one."),
+    ("appid", "The app that requested the token: this one."),
 ];
 
 const OTHERS: &[(&str, &str)] = &[
-    ("roles", "Roles that you were given in the API."),
-    ("nbf", "From when on the token counts."),
+    ("roles", "Your roles in the API."),
+    ("nbf", "When the token becomes valid."),
     ("iat", "When the token was issued."),
-    ("auth_time", "When you last proved who you are."),
-    ("amr", "How you proved who you are: pwd by a password, mfa by a second factor as well."),
-    ("acr", "How strong the sign-in was, in the words of older tokens."),
-    ("acrs", "Requirements of Conditional Access that this sign-in met."),
-    ("capolids", "Policies of Conditional Access that this sign-in met."),
-    ("xms_cc", "What the app can do: cp1 means that it can answer a claims challenge."),
-    ("azpacr", "How the app proved who it is: 0 not at all, 1 by a secret, 2 by a certificate."),
-    ("appidacr", "How the app proved who it is: 0 not at all, 1 by a secret, 2 by a certificate."),
-    ("preferred_username", "What you sign in with. It can change, so nothing may be decided by it."),
-    ("upn", "What you sign in with. It can change, so nothing may be decided by it."),
-    ("unique_name", "A name that older tokens carry, to show."),
+    ("auth_time", "When you last authenticated."),
+    ("amr", "How you authenticated: pwd with a password, mfa with a second factor as well."),
+    ("acr", "How strong the sign-in was; only in older tokens."),
+    ("acrs", "Authentication contexts of Conditional Access that this sign-in satisfied."),
+    ("capolids", "Policies of Conditional Access that applied to this sign-in."),
+    ("xms_cc", "The app’s capabilities: cp1 means that it can handle a claims challenge."),
+    ("azpacr", "How the app authenticated: 0 not at all, 1 with a secret, 2 with a certificate."),
+    ("appidacr", "How the app authenticated: 0 not at all, 1 with a secret, 2 with a certificate."),
+    ("preferred_username", "Your sign-in name. It can change, so do not base decisions on it."),
+    ("upn", "Your sign-in name. It can change, so do not base decisions on it."),
+    ("unique_name", "A name for display; only in older tokens."),
     ("given_name", "Your first name."),
     ("family_name", "Your last name."),
-    ("email", "A mail address. Nobody checked that it is yours, so nothing may be decided by it."),
-    ("sub", "You, as this API alone knows you. Another API sees another value."),
-    ("idtyp", "Whether the token is a person's or an application's own."),
-    ("ver", "The version of the token's form: 1.0 or 2.0. The API decides which it gets."),
-    ("ipaddr", "The network address that you signed in from."),
-    ("sid", "Your session at Entra. Signing out ends it."),
-    ("groups", "The groups that you are in."),
-    ("wids", "The roles that you hold in the directory."),
-    ("login_hint", "Which account this is, so that nobody needs to ask."),
-    ("uti", "This token's own number, by which an administrator finds it in the sign-in log."),
-    ("aio", "Entra's own notes. Nobody else can read them."),
-    ("rh", "Entra's own notes. Nobody else can read them."),
-    ("xms_ftd", "Entra's own notes. Nobody else can read them."),
+    ("email", "A mail address. It may not be verified, so do not base decisions on it."),
+    ("sub", "Your id for this API only. Other APIs see other values."),
+    ("idtyp", "Whether the token belongs to a person or to an application."),
+    ("ver", "The version of the token’s format, 1.0 or 2.0. The API’s registration decides which."),
+    ("ipaddr", "The IP address that you signed in from."),
+    ("sid", "The id of your session at Entra, which ends when you sign out."),
+    ("groups", "The groups that you are a member of."),
+    ("wids", "Your administrator roles in the directory."),
+    ("login_hint", "Which account this is, so that a later sign-in need not ask."),
+    ("uti", "This token’s id, by which an administrator can find it in the sign-in log."),
+    ("aio", "For Entra’s internal use."),
+    ("rh", "For Entra’s internal use."),
+    ("xms_ftd", "For Entra’s internal use."),
 ];
 
 #[cfg(test)]

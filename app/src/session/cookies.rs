@@ -1,4 +1,4 @@
-//! Sealed cookies: what a browser keeps for this app, and cannot read.
+//! Sealed cookies: data that a browser keeps for this app, but can neither read nor change.
 
 use std::{borrow::Cow, cell::RefCell, time::Duration};
 
@@ -7,27 +7,27 @@ use http::{HeaderMap, HeaderValue, header};
 
 use crate::{host::Host, session::sealed, settings::Settings};
 
-/// Characters of a cookie's value. A browser keeps 4096 bytes a cookie, name and attributes included (RFC 6265 section
-/// 6.1 asks for no more); what is longer is continued in numbered cookies, never cut.
+/// Characters in one cookie's value. Browsers keep at least 4096 bytes per cookie, including name and attributes (RFC 6265
+/// section 6.1). Longer content continues in numbered cookies.
 const PART_LENGTH: usize = 3800;
 
-/// How many cookies one value may take: proxies commonly refuse requests whose headers are longer than 16 KiB.
+/// How many cookies one value may use: proxies commonly refuse requests whose headers are longer than 16 KiB.
 const MAX_PARTS: usize = 4;
 
 /// A kind of sealed cookie.
 #[derive(Debug)]
 pub struct SealedCookie {
-    /// Its name, and what its key is derived for.
+    /// Its name, from which its key is derived.
     pub name: Cow<'static, str>,
-    /// When the browser forgets it; `None` means when it is closed.
+    /// How long the browser keeps it; `None` means until it is closed.
     pub lifetime: Option<Duration>,
 }
 
-/// The content does not fit into the cookies that one value may take.
+/// The content does not fit into the cookies that one value may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooLarge;
 
-/// The cookies of one request, and what becomes of them in its answer.
+/// The cookies of one request, and the changes to them in its response.
 #[derive(Debug)]
 pub struct Cookies {
     received: Vec<(String, String)>,
@@ -35,7 +35,7 @@ pub struct Cookies {
 }
 
 impl Cookies {
-    /// Reads the `Cookie` headers (RFC 6265 section 5.4).
+    /// Parses the `Cookie` headers (RFC 6265 section 5.4).
     #[must_use]
     pub fn from_headers(headers: &HeaderMap) -> Self {
         let received = headers
@@ -49,7 +49,7 @@ impl Cookies {
         Self { received, changes: RefCell::default() }
     }
 
-    /// What a cookie holds, if this app sealed it.
+    /// The content of a cookie, if this app sealed it.
     #[must_use]
     pub fn open(&self, cookie: &SealedCookie, settings: &Settings) -> Option<Vec<u8>> {
         let text: String = (0..MAX_PARTS)
@@ -60,19 +60,19 @@ impl Cookies {
         sealed::open(&settings.session_secret, &purpose(cookie, settings), sealed)
     }
 
-    /// Whether the browser sent the cookie, readable or not.
+    /// Whether the browser sent the cookie, even one that does not open.
     #[must_use]
     pub fn has(&self, cookie: &SealedCookie, settings: &Settings) -> bool {
         self.value(&part_name(cookie, 0, settings)).is_some()
     }
 
-    /// What follows `prefix` in the names of cookies that the browser sent.
+    /// What follows `prefix` in the names of the cookies that the browser sent.
     pub fn suffixes(&self, prefix: &str, settings: &Settings) -> impl Iterator<Item = &str> {
         let prefix = format!("{}{prefix}", host_prefix(settings));
         self.received.iter().filter_map(move |(name, _)| name.strip_prefix(&prefix))
     }
 
-    /// Lets the browser keep `content`, in place of what the cookie held.
+    /// Makes the browser keep `content` in the cookie.
     ///
     /// # Errors
     /// [`TooLarge`]; nothing changes then.
@@ -101,14 +101,14 @@ impl Cookies {
         Ok(())
     }
 
-    /// Lets the browser forget a cookie.
+    /// Makes the browser delete a cookie.
     pub fn clear(&self, cookie: &SealedCookie, settings: &Settings) {
         for number in 0..MAX_PARTS {
             self.erase(&part_name(cookie, number, settings), settings);
         }
     }
 
-    /// Adds the changes to an answer.
+    /// Adds the changes to a response.
     pub fn add_changes(&self, answer: &mut HeaderMap) {
         for change in &*self.changes.borrow() {
             if let Ok(value) = HeaderValue::from_str(change) {
@@ -130,12 +130,12 @@ impl Cookies {
     fn write(&self, name: &str, value: &str, lifetime: Option<Duration>, settings: &Settings) {
         let age = lifetime.map(|age| format!("; Max-Age={}", age.as_secs())).unwrap_or_default();
         let secure = if settings.app_url.is_https() { "; Secure" } else { "" };
-        // Lax, not Strict: the person comes back from Entra by a navigation that another site began.
+        // Lax, not Strict: the person returns from Entra by a cross-site navigation.
         self.changes.borrow_mut().push(format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{age}"));
     }
 }
 
-/// `__Host-` ties a cookie to this host, this path and TLS; browsers take it with `Secure` alone.
+/// `__Host-` ties a cookie to this host and to TLS. Browsers accept it only with `Secure`.
 fn host_prefix(settings: &Settings) -> &'static str {
     if settings.app_url.is_https() { "__Host-" } else { "" }
 }
@@ -148,7 +148,7 @@ fn part_name(cookie: &SealedCookie, number: usize, settings: &Settings) -> Strin
     }
 }
 
-/// A cookie is of its kind, and of this app's registration.
+/// Ties a cookie to its name and to this app's registration.
 fn purpose(cookie: &SealedCookie, settings: &Settings) -> Vec<u8> {
     [cookie.name.as_bytes(), settings.tenant_id.as_bytes(), settings.app_client_id.as_bytes()].join(&b' ')
 }
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn content_of_any_size_comes_back_whole_or_is_refused() {
+    fn content_of_any_size_is_kept_whole_or_refused() {
         let settings = with(&[]);
         let mut browser = HeaderMap::new();
         let largest = PART_LENGTH * MAX_PARTS * 3 / 4 - 40;
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_of_another_kind_app_or_secret_is_not_read() {
+    fn a_cookie_of_another_name_app_or_secret_does_not_open() {
         let settings = with(&[]);
         let browser = set(&HeaderMap::new(), &settings, 10);
         let text = browser[header::COOKIE].to_str().unwrap().replace("session", "other");

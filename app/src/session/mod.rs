@@ -1,4 +1,4 @@
-//! Who is signed in, and with which token. All of it is in the browser's cookie; the app itself remembers nobody.
+//! Who is signed in, and with which token. All of it is in the browser's cookie; the app itself stores nothing.
 
 pub mod cookies;
 pub mod sealed;
@@ -15,7 +15,7 @@ use crate::{
     settings::Settings,
 };
 
-/// The browser forgets it when it is closed; the time at which the token expires is inside.
+/// It lasts until the browser is closed. The time at which the token expires is inside.
 const COOKIE: SealedCookie = SealedCookie { name: Cow::Borrowed("profile-session"), lifetime: None };
 
 /// A signed-in person.
@@ -24,7 +24,7 @@ pub struct Session {
     /// The token for the API.
     #[serde(rename = "t")]
     pub access_token: Secret,
-    /// When the token ends.
+    /// When the token expires.
     #[serde(rename = "e")]
     pub expires_at: UnixTime,
     /// When the person came back from Entra.
@@ -36,16 +36,16 @@ pub struct Session {
     /// Which account it is, for the next sign-in.
     #[serde(rename = "u")]
     pub username: Option<String>,
-    /// Which account it is, for signing out without being asked which: Entra's claim `login_hint`.
+    /// Which account it is, so that signing out need not ask: Entra's claim `login_hint`.
     #[serde(rename = "h")]
     pub logout_hint: Option<String>,
     /// The person's id in the directory.
     #[serde(rename = "o")]
     pub object_id: Option<Uuid>,
-    /// Claims challenges of the API that were answered by signing in again, since a call last succeeded.
+    /// How many claims challenges of the API were answered by signing in again since a call last succeeded.
     #[serde(rename = "c")]
     pub challenges_in_a_row: u8,
-    /// Whether a challenge was answered and the call after it succeeded.
+    /// Whether a challenge was answered and the next call succeeded.
     #[serde(rename = "m")]
     pub challenge_met: bool,
 }
@@ -53,17 +53,17 @@ pub struct Session {
 impl Session {
     /// The session of a request, if there is one, expired or not.
     #[must_use]
-    pub fn of(cookies: &Cookies, settings: &Settings) -> Option<Self> {
+    pub fn open(cookies: &Cookies, settings: &Settings) -> Option<Self> {
         serde_json::from_slice(&cookies.open(&COOKIE, settings)?).ok()
     }
 
-    /// Whether the browser holds a session cookie, readable or not.
+    /// Whether the browser sent a session cookie, even one that does not open.
     #[must_use]
-    pub fn is_kept(cookies: &Cookies, settings: &Settings) -> bool {
+    pub fn is_present(cookies: &Cookies, settings: &Settings) -> bool {
         cookies.has(&COOKIE, settings)
     }
 
-    /// Lets the browser keep the session.
+    /// Stores the session in the browser.
     ///
     /// # Errors
     /// [`TooLarge`] if the token is longer than cookies can hold.
@@ -72,7 +72,7 @@ impl Session {
         cookies.set(host, &COOKIE, settings, content)
     }
 
-    /// Ends the session at the browser.
+    /// Deletes the session from the browser.
     pub fn end(cookies: &Cookies, settings: &Settings) {
         cookies.clear(&COOKIE, settings);
     }

@@ -18,7 +18,7 @@ const NONCE_BYTES: usize = 24;
 
 /// Seals `content` under a key derived from `secret`, for `purpose` alone. `random` must be fresh.
 #[must_use]
-pub fn seal(secret: &Secret, purpose: &[u8], random: [[u8; 16]; 2], content: Vec<u8>) -> Option<Vec<u8>> {
+pub(crate) fn seal(secret: &Secret, purpose: &[u8], random: [[u8; 16]; 2], content: Vec<u8>) -> Option<Vec<u8>> {
     let random = random.concat();
     let nonce = random.first_chunk::<NONCE_BYTES>()?;
     let mut sealed = content;
@@ -29,7 +29,7 @@ pub fn seal(secret: &Secret, purpose: &[u8], random: [[u8; 16]; 2], content: Vec
 
 /// Opens what was sealed; `None` unless it was under the same secret for the same purpose and is untouched.
 #[must_use]
-pub fn open(secret: &Secret, purpose: &[u8], mut sealed: Vec<u8>) -> Option<Vec<u8>> {
+pub(crate) fn open(secret: &Secret, purpose: &[u8], mut sealed: Vec<u8>) -> Option<Vec<u8>> {
     let nonce = *sealed.last_chunk::<NONCE_BYTES>()?;
     sealed.truncate(sealed.len().saturating_sub(NONCE_BYTES));
     cipher(secret, purpose)?.decrypt_in_place(XNonce::from_slice(&nonce), purpose, &mut sealed).ok()?;
@@ -38,7 +38,7 @@ pub fn open(secret: &Secret, purpose: &[u8], mut sealed: Vec<u8>) -> Option<Vec<
 
 /// A digest that only the holder of `secret` can make, for `purpose` alone.
 #[must_use]
-pub fn digest<const BYTES: usize>(secret: &Secret, purpose: &[u8], content: &[u8]) -> Option<[u8; BYTES]> {
+pub(crate) fn digest<const BYTES: usize>(secret: &Secret, purpose: &[u8], content: &[u8]) -> Option<[u8; BYTES]> {
     let mut digest = [0; BYTES];
     // The length keeps purpose and content apart.
     let length = purpose.len().to_be_bytes();

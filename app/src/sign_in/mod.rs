@@ -1,5 +1,6 @@
-//! Signing in: to Entra and back.
+//! Signing in: to Entra and back, once for each sign-in.
 
-pub mod callback;
-pub mod pending;
+pub(crate) mod begin;
+pub(crate) mod callback;
+pub(crate) mod pending;
 pub mod used_sign_ins;

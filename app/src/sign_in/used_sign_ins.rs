@@ -1,14 +1,14 @@
-//! Which sign-ins were finished: each can be, once.
+//! Makes sure that each sign-in is used once.
 //!
-//! A pending sign-in is a cookie of its browser, and a cookie can be kept and sent again. So the instance remembers what was
-//! used, and so does the store that all instances share, both by a digest that only this app can make. A store that fails
-//! keeps nobody out: what the instance remembers decides alone, and a kept cookie is then good for one call to the token
-//! endpoint by each instance.
+//! A pending sign-in is a cookie, and a browser can keep a cookie and send it again. So both the instance and the store that
+//! all instances share remember the sign-ins that were used, as keyed digests that only this app can compute. If the store
+//! fails, people still sign in: the memory of the instance decides alone, and a copied cookie then causes at most one call
+//! to the token endpoint per instance.
 //!
-//! The store's entries cannot be compared and swapped: Spin 4.1 offers that by an interface without time limits only, and
-//! on SQLite it overwrites an entry that another instance has just made. So instances decide by reading and writing alone,
-//! by the first half of L. Lamport, "A fast mutual exclusion algorithm" (1987): of several that claim the same sign-in at the
-//! same moment at most one goes on, and one that is alone always does.
+//! The store's entries are not compared and swapped: Spin 4.1 offers that only by an interface without time limits, and on
+//! SQLite it overwrites an entry that another instance has just created. So instances decide by reads and writes alone, with
+//! the first half of L. Lamport, "A fast mutual exclusion algorithm" (1987): of several that claim the same sign-in at the
+//! same moment at most one succeeds, and one that is alone always succeeds.
 
 use std::{cell::RefCell, time::Duration};
 
@@ -20,30 +20,30 @@ use crate::{
     sign_in::pending,
 };
 
-/// How many sign-ins an instance remembers, the last ones: some kB, and more than one finishes in a quarter of an hour
-/// at one a second.
+/// How many sign-ins an instance remembers: the latest, in some kB. At one sign-in per second, fewer are used within their
+/// lifetime of 15 minutes.
 const MOST_IN_MEMORY: usize = 1024;
 
-/// The store does not grow: it has this many places, each for [`MOST_IN_PLACE`] sign-ins of the last quarter of an hour.
-/// Nobody but this app knows which place is whose, so to displace one on purpose takes as many others as all can hold.
+/// The store does not grow: it has this many places, each for [`MOST_IN_PLACE`] sign-ins of the last 15 minutes. Only this
+/// app can compute the place of a sign-in, so to evict one on purpose takes as many others as all places can hold.
 const PLACES: u16 = 1024;
 
-/// See [`PLACES`]. At a thousand sign-ins in a quarter of an hour one in a million finds its place full.
+/// See [`PLACES`]. At a thousand sign-ins in 15 minutes, one in a million finds its place full.
 const MOST_IN_PLACE: usize = 8;
 
-/// The longest wait for one answer of the store; a sign-in takes four.
+/// The longest wait for one operation of the store; a sign-in takes four.
 const TIMEOUT: Duration = Duration::from_millis(250);
 
-/// What stands for a sign-in.
+/// The digest of a sign-in.
 type Mark = [u8; 16];
 
-/// What this instance remembers.
+/// The memory of this instance.
 #[derive(Debug, Default)]
 pub struct UsedSignIns(RefCell<Marks>);
 
 impl UsedSignIns {
-    /// Whether the sign-in that began with `state` is used for the first time, as far as instance and store know. From
-    /// now on it was.
+    /// Whether the sign-in that began with `state` is used for the first time, as far as instance and store know. Both
+    /// remember it.
     pub async fn is_first_use<H: Host>(&self, host: &H, settings: &Settings, state: &str) -> bool {
         let purpose = settings.app_client_id.as_bytes();
         let Some(digest) = sealed::digest::<18>(&settings.session_secret, purpose, state.as_bytes()) else {
@@ -73,7 +73,7 @@ async fn claim<H: Host>(host: &H, place: &str, mark: Mark) -> Result<bool, Store
     }
     host.write_store(&used, &marks.to_bytes(), TIMEOUT).await?;
     let last = host.read_store(&last_claim, TIMEOUT).await?.unwrap_or_default();
-    // The claim of another sign-in with the same place is no reason to refuse this one.
+    // The claim of another sign-in in the same place does not matter.
     Ok(last == own_claim || !last.starts_with(&mark))
 }
 
@@ -82,7 +82,7 @@ async fn claim<H: Host>(host: &H, place: &str, mark: Mark) -> Result<bool, Store
 struct Marks(Vec<(Mark, UnixTime)>);
 
 impl Marks {
-    /// Adds a sign-in, unless it is among them. Those that have expired make room, then the earliest.
+    /// Adds a sign-in and returns true, unless it is already there. Expired ones make room first, then the earliest.
     fn add(&mut self, mark: Mark, now: UnixTime, most: usize) -> bool {
         self.0.retain(|(_, used_at)| now.since(*used_at) < pending::LIFETIME.as_secs());
         if self.0.iter().any(|(own, _)| *own == mark) {
@@ -94,7 +94,7 @@ impl Marks {
         true
     }
 
-    /// Whatever does not look like marks is left out.
+    /// Parses marks, and leaves out what has another form.
     fn from_bytes(bytes: &[u8]) -> Self {
         let marks = bytes.as_chunks::<24>().0.iter().take(MOST_IN_PLACE).filter_map(|entry| {
             let (mark, used_at) = entry.split_first_chunk()?;
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_is_added_once_until_it_has_expired_or_is_displaced() {
+    fn a_mark_is_added_once_until_it_expires_or_is_evicted() {
         let mut marks = Marks::default();
         assert!(marks.add(mark(1), UnixTime(1000), 3));
         assert!(!marks.add(mark(1), UnixTime(1899), 3));
@@ -127,12 +127,12 @@ mod tests {
         assert!(marks.add(mark(4), UnixTime(1903), 3));
         assert!(marks.add(mark(1), UnixTime(1904), 3), "it was the earliest");
         assert!(!marks.add(mark(3), UnixTime(1905), 3) && !marks.add(mark(4), UnixTime(1905), 3));
-        // A clock that was set back makes nothing new.
+        // A clock that is set back makes no mark new.
         assert!(!marks.add(mark(4), UnixTime(5), 3));
     }
 
     #[test]
-    fn marks_come_back_from_bytes_and_others_bytes_are_bounded() {
+    fn marks_survive_a_round_trip_and_foreign_bytes_are_bounded() {
         let mut marks = Marks::default();
         for number in 0..20 {
             assert!(marks.add(mark(number), UnixTime(7), MOST_IN_PLACE));

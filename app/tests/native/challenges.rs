@@ -1,4 +1,4 @@
-//! Claims challenges: to Entra with the claims, and a second call; never a third.
+//! Claims challenges: to Entra with the claims, then another call, at most twice in a row.
 
 use serde_json::{Value, json};
 
@@ -22,11 +22,11 @@ fn the_person_is_sent_to_entra_with_the_claims_and_the_second_call_succeeds() {
     assert_eq!(world.last_log_line()["api_code"], "claims_challenge");
 
     assert_eq!(world.come_back(&asked).status, 303);
-    world.get("/").shows("Ada Marsh").shows("The API asked for more");
-    world.get("/").shows("The API asked for more");
+    world.get("/").shows("Ada Marsh").shows("The API asked for a stronger sign-in");
+    world.get("/").shows("The API asked for a stronger sign-in");
     assert_eq!((world.calls("token"), world.calls("profile")), (2, 3));
-    // A new sign-in is a new story.
-    world.sign_in().get("/").hides("The API asked for more");
+    // A new sign-in starts from the beginning.
+    world.sign_in().get("/").hides("The API asked for a stronger sign-in");
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn challenges_with_a_success_between_them_are_no_loop() {
 }
 
 #[test]
-fn claims_that_are_no_claims_lead_nowhere() {
+fn malformed_claims_are_not_sent_to_entra() {
     for claims in [json!("not json"), json!("[]"), json!(null)] {
         let world = World::new();
         world.sign_in().next("profile", [problem(401, "claims_challenge", &json!({"claims": claims}))]);

@@ -1,4 +1,4 @@
-//! What every page is, and the pages of the sunny day.
+//! What all pages have in common, and the pages when all goes well.
 
 use http::Method;
 use serde_json::json;
@@ -37,15 +37,15 @@ fn the_profile_page_shows_it_all() {
 }
 
 #[test]
-fn what_a_profile_holds_is_text_on_the_page() {
+fn profile_values_are_escaped() {
     let world = World::new();
     world.id_token.replace(json!({"name": "<script>alert(1)</script>"}));
     world.sign_in().next("profile", [json_reply(200, &json!({"displayName": "<img src=x onerror=alert(1)>"}))]);
-    world.get("/").hides("<script").hides("<img src=x").shows("&#60;img src=x").shows("Not given");
+    world.get("/").hides("<script").hides("<img src=x").shows("&#60;img src=x").shows("Not specified");
 }
 
 #[test]
-fn every_answer_is_bound_by_its_headers() {
+fn every_response_has_security_headers() {
     let world = World::new();
     let pages = [world.get("/"), world.get("/nowhere"), world.sign_in().get("/"), world.get("/signin-callback")];
     for page in pages {
@@ -92,7 +92,7 @@ fn other_paths_and_methods_have_their_pages() {
 }
 
 #[test]
-fn wrong_settings_are_told_to_the_operator_alone() {
+fn wrong_settings_are_logged_but_not_shown() {
     let world = World::new();
     world.set("session_secret", Ok("short")).set("api_url", Err("the provider is down"));
     let page = world.get("/");
@@ -102,13 +102,13 @@ fn wrong_settings_are_told_to_the_operator_alone() {
     assert!(cause.contains("session_secret: has fewer") && cause.contains("api_url: could not be read (the provider"));
     assert!(!cause.contains("short"));
     assert_eq!(world.get("/style.css").status, 200);
-    // A mended variable counts at once.
+    // A corrected variable takes effect at once.
     world.set("session_secret", Ok("0123456789abcdef0123456789abcdef")).set("api_url", Ok("https://api.example"));
     world.get("/").shows("Sign in with Microsoft");
 }
 
 #[test]
-fn a_session_that_cannot_be_read_is_none() {
+fn a_session_that_does_not_open_is_none() {
     let world = World::new();
     world.sign_in();
     let cookie = "__Host-profile-session";
@@ -116,7 +116,7 @@ fn a_session_that_cannot_be_read_is_none() {
     world.get("/").shows("Sign in with Microsoft");
     assert!(world.cookie_names().is_empty());
     assert_eq!(world.calls("profile"), 0);
-    // Neither is one of another registration.
+    // Neither does one of another registration.
     world.sign_in().set("app_client_id", Ok("44444444-4444-4444-8444-444444444444"));
     world.pass(301);
     world.get("/").shows("Sign in with Microsoft");

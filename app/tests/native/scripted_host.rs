@@ -1,4 +1,4 @@
-//! A [`Host`] whose clock, network, store and log are the test's, and a browser that keeps cookies.
+//! A [`Host`] whose clock, network, store and log belong to the test, and a browser that keeps cookies.
 
 use std::{
     cell::{Cell, RefCell},
@@ -29,7 +29,7 @@ pub(crate) const APP_SECRET: &str = "app-client-secret-value";
 pub(crate) const SESSION_SECRET: &str = "session-secret-value-of-40-characters!!!";
 pub(crate) const NOW: u64 = 1_800_000_000;
 
-/// An answer of an upstream, or none.
+/// A response of an upstream, or none.
 pub(crate) type Reply = Result<Response<Bytes>, SendFault>;
 
 pub(crate) fn json_reply(status: u16, body: &Value) -> Reply {
@@ -38,17 +38,17 @@ pub(crate) fn json_reply(status: u16, body: &Value) -> Reply {
 
 /// A refusal of the API.
 pub(crate) fn problem(status: u16, code: &str, more: &Value) -> Reply {
-    let mut body = json!({"type": "about:blank", "status": status, "code": code, "detail": "The API's words.",
+    let mut body = json!({"type": "about:blank", "status": status, "code": code, "detail": "The API's explanation.",
                           "request_id": "55555555-5555-4555-8555-555555555555"});
     body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     json_reply(status, &body)
 }
 
-/// A world in which everything is right: Entra gives tokens, the API a profile. Tests break one thing.
+/// A world in which everything works: Entra issues tokens, the API returns a profile. Each test breaks one thing.
 pub(crate) struct World {
     instance: RefCell<Rc<Instance>>,
     store: RefCell<BTreeMap<String, Vec<u8>>>,
-    /// Whether the store gives no answer.
+    /// Whether the store fails.
     pub(crate) store_fails: Cell<bool>,
     pub(crate) now: Cell<u64>,
     elapsed: Cell<Duration>,
@@ -101,13 +101,13 @@ impl World {
         self
     }
 
-    /// The next answers of an endpoint, before it is right again: `token`, `profile` or `photo`.
+    /// The next responses of an endpoint (`token`, `profile` or `photo`), before it works again.
     pub(crate) fn next(&self, endpoint: &'static str, replies: impl IntoIterator<Item = Reply>) -> &Self {
         self.scripted.borrow_mut().entry(endpoint).or_default().extend(replies);
         self
     }
 
-    /// The next request goes to an instance that remembers nothing.
+    /// The next request goes to a new instance.
     pub(crate) fn start_instance(&self) -> &Self {
         self.instance.take();
         self
@@ -166,7 +166,7 @@ impl World {
         self.cookies.borrow_mut().remove(name).unwrap();
     }
 
-    /// What the browser gets at an address.
+    /// The response to a GET by the browser.
     pub(crate) fn get(&self, target: &str) -> Answered {
         self.request(Method::GET, target, &[])
     }
@@ -179,7 +179,7 @@ impl World {
         Answered { status: response.status().as_u16(), headers: response.headers().clone(), body: response.into_body() }
     }
 
-    /// The answer to a request with the browser's cookies, of which it keeps none.
+    /// The response to a request with the browser's cookies. The browser ignores `Set-Cookie`.
     pub(crate) async fn answer(
         &self,
         method: Method,
@@ -210,7 +210,7 @@ impl World {
         }
     }
 
-    /// Begins a sign-in at `target` and takes on Entra's part up to the way back: what the person was sent to ask for.
+    /// Begins a sign-in at `target`, and returns the parameters of the authorization request.
     pub(crate) fn leave_for_entra(&self, target: &str) -> BTreeMap<String, String> {
         let answered = self.get(target);
         assert_eq!(answered.status, 303, "{}", answered.text());
@@ -221,7 +221,7 @@ impl World {
         asked
     }
 
-    /// A person comes back with a code for what was asked.
+    /// The person comes back with a code for an authorization request.
     pub(crate) fn come_back(&self, asked: &BTreeMap<String, String>) -> Answered {
         self.get(&format!("/signin-callback?code=the-code&state={}&session_state=x", asked["state"]))
     }
@@ -234,7 +234,7 @@ impl World {
         self
     }
 
-    fn all_is_right(&self, request: &Request<Bytes>) -> Reply {
+    fn default_reply(&self, request: &Request<Bytes>) -> Reply {
         match endpoint_of(request) {
             "token" => json_reply(
                 200,
@@ -257,8 +257,8 @@ impl World {
         }
     }
 
-    /// Each question to the store lets others go on before it is answered.
-    async fn ask_store(&self, timeout: Duration) -> Result<(), StoreFault> {
+    /// Lets other tasks continue, then succeeds or fails.
+    async fn use_store(&self, timeout: Duration) -> Result<(), StoreFault> {
         assert!(timeout <= Duration::from_millis(250), "{timeout:?}");
         let mut has_waited = false;
         poll_fn(|context| {
@@ -324,18 +324,18 @@ impl Host for &World {
     async fn send(&self, request: Request<Bytes>, limits: Limits) -> Result<Response<Bytes>, SendFault> {
         assert!(limits.time <= Duration::from_secs(30) && limits.body <= 4 << 20, "{limits:?}");
         let scripted = self.scripted.borrow_mut().get_mut(endpoint_of(&request)).and_then(VecDeque::pop_front);
-        let reply = scripted.unwrap_or_else(|| self.all_is_right(&request));
+        let reply = scripted.unwrap_or_else(|| self.default_reply(&request));
         self.requests.borrow_mut().push(request);
         reply
     }
 
     async fn read_store(&self, key: &str, timeout: Duration) -> Result<Option<Vec<u8>>, StoreFault> {
-        self.ask_store(timeout).await?;
+        self.use_store(timeout).await?;
         Ok(self.store.borrow().get(key).cloned())
     }
 
     async fn write_store(&self, key: &str, value: &[u8], timeout: Duration) -> Result<(), StoreFault> {
-        self.ask_store(timeout).await?;
+        self.use_store(timeout).await?;
         self.store.borrow_mut().insert(key.to_owned(), value.to_owned());
         Ok(())
     }
@@ -345,7 +345,7 @@ impl Host for &World {
     }
 }
 
-/// An answer, and what every answer must be.
+/// A response.
 #[derive(Debug)]
 pub(crate) struct Answered {
     pub(crate) status: u16,
@@ -374,7 +374,7 @@ impl Answered {
         self
     }
 
-    /// A failure's page.
+    /// Requires a failure page.
     #[track_caller]
     pub(crate) fn is(&self, status: u16, code: &str) -> &Self {
         assert_eq!(self.status, status, "{}", self.text());

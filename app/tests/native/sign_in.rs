@@ -1,4 +1,4 @@
-//! To Entra and back.
+//! Signing in: to Entra and back.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::Response;
@@ -30,7 +30,7 @@ fn the_authorization_request_is_that_of_the_code_flow_with_pkce() {
 }
 
 #[test]
-fn the_code_is_redeemed_by_the_verifier_and_the_secret() {
+fn the_code_is_redeemed_with_the_verifier_and_the_secret() {
     let world = World::new();
     let asked = world.leave_for_entra("/sign-in");
     let answered = world.come_back(&asked);
@@ -65,11 +65,11 @@ fn prompts_and_hints_are_passed_on() {
 }
 
 #[test]
-fn what_belongs_to_no_open_sign_in_is_refused() {
+fn what_belongs_to_no_pending_sign_in_is_refused() {
     let cookie_of = |state: &str| format!("__Host-profile-sign-in-{state}");
     let world = World::new();
-    world.get("/signin-callback").is(400, "sign_in_over");
-    world.get("/signin-callback?code=c&state=s").is(400, "sign_in_over");
+    world.get("/signin-callback").is(400, "no_pending_sign_in");
+    world.get("/signin-callback?code=c&state=s").is(400, "no_pending_sign_in");
 
     let asked = world.leave_for_entra("/sign-in");
     let state = &asked["state"];
@@ -81,41 +81,41 @@ fn what_belongs_to_no_open_sign_in_is_refused() {
         format!("code=c&state={state}&state={state}"),
         "error=access_denied&state=other".to_owned(),
     ] {
-        world.get(&format!("/signin-callback?{query}")).is(400, "sign_in_over");
+        world.get(&format!("/signin-callback?{query}")).is(400, "no_pending_sign_in");
     }
-    // Nothing of that ended the sign-in.
+    // None of that ended the sign-in.
     world.pass(899);
     assert_eq!(world.come_back(&asked).status, 303);
-    // A code is brought back once.
-    world.come_back(&asked).is(400, "sign_in_over");
+    // A code works once.
+    world.come_back(&asked).is(400, "no_pending_sign_in");
     assert_eq!(world.calls("token"), 1);
 
     let asked = world.leave_for_entra("/sign-in");
     world.pass(900);
-    world.come_back(&asked).is(400, "sign_in_over").shows(APP_URL);
+    world.come_back(&asked).is(400, "no_pending_sign_in").shows(APP_URL);
     let asked = world.leave_for_entra("/sign-in");
     world.change_cookie(&cookie_of(&asked["state"]), |value| value.insert(3, 'A'));
-    world.come_back(&asked).is(400, "sign_in_over");
+    world.come_back(&asked).is(400, "no_pending_sign_in");
     let asked = world.leave_for_entra("/sign-in");
     world.lose_cookie(&cookie_of(&asked["state"]));
-    world.come_back(&asked).is(400, "sign_in_over");
+    world.come_back(&asked).is(400, "no_pending_sign_in");
 }
 
 #[test]
-fn what_entra_says_instead_of_a_code_has_its_page() {
+fn each_refusal_has_its_page() {
     let description = |number: u32| {
         format!(
             "AADSTS{number}: <b>Prose</b>. Trace ID: {PERSON} Correlation ID: {APP} Timestamp: 2026-01-01 00:00:00Z"
         )
     };
     for (error, more, number, status, code, title) in [
-        ("access_denied", "&error_subcode=cancel", 65004, 400, "sign_in_cancelled", "You did not sign in"),
-        ("access_denied", "", 50105, 403, "sign_in_refused", "You may not sign in to this app"),
-        ("consent_required", "", 90094, 403, "sign_in_refused", "An administrator has to agree first"),
+        ("access_denied", "&error_subcode=cancel", 65004, 400, "sign_in_cancelled", "Sign-in cancelled"),
+        ("access_denied", "", 50105, 403, "sign_in_refused", "You do not have access to this app"),
+        ("consent_required", "", 90094, 403, "sign_in_refused", "Administrator approval required"),
         ("invalid_request", "", 50011, 500, "sign_in_refused", "The redirect URI is not registered"),
-        ("unauthorized_client", "", 700_016, 500, "sign_in_refused", "Entra does not know what was asked for"),
-        ("interaction_required", "", 50079, 403, "sign_in_refused", "Entra wants to see you again"),
-        ("temporarily_unavailable", "", 90033, 503, "sign_in_refused", "Entra is busy"),
+        ("unauthorized_client", "", 700_016, 500, "sign_in_refused", "The app registrations do not match the settings"),
+        ("interaction_required", "", 50079, 403, "sign_in_refused", "You need to sign in again"),
+        ("temporarily_unavailable", "", 90033, 503, "sign_in_refused", "Entra is temporarily unavailable"),
         ("strange", "", 1, 403, "sign_in_refused", "Entra refused the sign-in"),
     ] {
         let world = World::new();
@@ -148,17 +148,17 @@ fn a_code_that_brings_no_tokens_has_its_page() {
         json_reply(200, &body)
     };
     for (reply, status, code, title) in [
-        (refused("invalid_client", 7_000_215), 500, "sign_in_refused", "Entra does not know this app"),
-        (refused("invalid_grant", 54005), 400, "sign_in_refused", "This sign-in cannot be finished"),
+        (refused("invalid_client", 7_000_215), 500, "sign_in_refused", "Entra rejected this app’s secret"),
+        (refused("invalid_grant", 54005), 400, "sign_in_refused", "This sign-in cannot be completed"),
         (refused("invalid_client", 500_112), 500, "sign_in_refused", "The redirect URI is not registered"),
-        (Err(SendFault::TimedOut), 504, "entra_unreachable", "Entra does not answer"),
-        (Err(SendFault::Broken("refused".to_owned())), 502, "entra_unreachable", "Entra does not answer"),
-        (Ok(Response::new("<html>".into())), 502, "entra_unusable_answer", "makes no sense"),
-        (json_reply(500, &json!({})), 502, "entra_unusable_answer", "makes no sense"),
-        (tokens(("token_type", json!("pop"))), 502, "entra_unusable_answer", "makes no sense"),
-        (tokens(("access_token", json!("a\r\nb"))), 502, "entra_unusable_answer", "makes no sense"),
-        (tokens(("id_token", Value::Null)), 502, "entra_unusable_answer", "makes no sense"),
-        (tokens(("expires_in", json!(-1))), 502, "entra_unusable_answer", "makes no sense"),
+        (Err(SendFault::TimedOut), 504, "entra_unreachable", "Entra does not respond"),
+        (Err(SendFault::Broken("refused".to_owned())), 502, "entra_unreachable", "Entra does not respond"),
+        (Ok(Response::new("<html>".into())), 502, "entra_unusable_answer", "Unexpected response"),
+        (json_reply(500, &json!({})), 502, "entra_unusable_answer", "Unexpected response"),
+        (tokens(("token_type", json!("pop"))), 502, "entra_unusable_answer", "Unexpected response"),
+        (tokens(("access_token", json!("a\r\nb"))), 502, "entra_unusable_answer", "Unexpected response"),
+        (tokens(("id_token", Value::Null)), 502, "entra_unusable_answer", "Unexpected response"),
+        (tokens(("expires_in", json!(-1))), 502, "entra_unusable_answer", "Unexpected response"),
         (tokens(("scope", json!("x"))), 502, "id_token_refused", "not for this sign-in"),
     ] {
         let world = World::new();
@@ -175,7 +175,7 @@ fn two_tabs_sign_in_at_the_same_time() {
     let first = world.leave_for_entra("/sign-in");
     let second = world.leave_for_entra("/sign-in?prompt=select_account");
     assert_eq!(world.cookie_names().len(), 2);
-    // The id token is of the tab that began last; the other's has its own nonce.
+    // The scripted id token has the nonce of the tab that began last.
     assert_eq!(world.come_back(&second).status, 303);
     world.id_token.replace(json!({"nonce": first["nonce"]}));
     assert_eq!(world.come_back(&first).status, 303);
@@ -184,7 +184,7 @@ fn two_tabs_sign_in_at_the_same_time() {
 }
 
 #[test]
-fn a_browser_keeps_a_few_open_sign_ins_and_the_last_ones() {
+fn a_browser_keeps_the_last_few_pending_sign_ins() {
     let world = World::new();
     let begin = || {
         world.pass(1);
@@ -193,13 +193,13 @@ fn a_browser_keeps_a_few_open_sign_ins_and_the_last_ones() {
     let asked: Vec<_> = std::iter::repeat_with(begin).take(7).collect();
     assert_eq!(world.cookie_names().len(), 5);
     for asked in &asked[..2] {
-        world.come_back(asked).is(400, "sign_in_over");
+        world.come_back(asked).is(400, "no_pending_sign_in");
     }
     for asked in &asked[2..] {
         world.id_token.replace(json!({"nonce": asked["nonce"]}));
         assert_eq!(world.come_back(asked).status, 303);
     }
-    // What has expired makes room first, and what this app did not seal.
+    // Expired ones, and cookies that this app did not seal, make room first.
     begin();
     world.pass(900);
     world.change_cookie("__Host-profile-session", String::clear);
@@ -211,35 +211,33 @@ fn a_browser_keeps_a_few_open_sign_ins_and_the_last_ones() {
 }
 
 #[test]
-fn pages_about_a_failed_sign_in_say_that_an_earlier_one_lasts() {
+fn pages_about_a_failed_sign_in_say_that_an_earlier_session_lasts() {
     let world = World::new();
     world.sign_in();
     let cancel = "/signin-callback?error=access_denied&error_subcode=cancel&state=";
     let asked = world.leave_for_entra("/sign-in?prompt=select_account");
     let page = world.get(&format!("{cancel}{}", asked["state"]));
-    page.is(400, "sign_in_cancelled").shows("Signed in as</span> Ada Marsh").shows("Your sign-in is as it was");
-    page.hides("You did not sign in")
-        .shows("You are still signed in from before")
-        .shows("href=\"/\">Go to your profile");
+    page.is(400, "sign_in_cancelled").shows("Signed in as</span> Ada Marsh").shows("Sign-in cancelled");
+    page.shows("You are still signed in as before").shows("href=\"/\">Go to your profile");
     for query in ["", "error=access_denied&error_description=AADSTS50105&state=", "code=c&state="] {
         let asked = world.leave_for_entra("/sign-in");
         world.next("token", [Err(SendFault::TimedOut)]);
         let page = world.get(&format!("/signin-callback?{query}{}", asked["state"]));
-        page.shows("Signed in as</span> Ada Marsh").shows("You are still signed in from before");
+        page.shows("Signed in as</span> Ada Marsh").shows("You are still signed in as before");
     }
-    // Nothing of that is said to others.
+    // Others do not read that.
     let world = World::new();
     let asked = world.leave_for_entra("/sign-in");
     let page = world.get(&format!("{cancel}{}", asked["state"]));
-    page.is(400, "sign_in_cancelled").shows("You did not sign in").hides("Signed in as").hides("still signed in");
+    page.is(400, "sign_in_cancelled").shows("Sign-in cancelled").hides("Signed in as").hides("still signed in");
 }
 
 #[test]
 fn nobody_is_signed_in_by_an_expired_token() {
     let world = World::new();
     world.sign_in().pass(3600);
-    world.get("/").is(403, "session_over").hides("Signed in as").shows("Your sign-in has expired");
-    // The next sign-in knows which account it is all the same.
+    world.get("/").is(403, "session_expired").hides("Signed in as").shows("Your session has expired");
+    // The next sign-in still knows the account.
     assert_eq!(world.leave_for_entra("/sign-in")["login_hint"], "ada@example.com");
 }
 
@@ -257,7 +255,7 @@ fn an_id_token_of_another_sign_in_is_refused() {
 }
 
 #[test]
-fn another_secret_is_read_after_entra_refused_the_first() {
+fn the_secret_is_loaded_again_after_entra_rejected_it() {
     let world = World::new();
     let asked = world.leave_for_entra("/sign-in");
     world.next("token", [json_reply(401, &json!({"error": "invalid_client", "error_codes": [7_000_222]}))]);
@@ -284,7 +282,7 @@ fn a_long_token_takes_several_cookies_and_one_too_long_is_refused() {
 }
 
 #[test]
-fn nothing_secret_is_told() {
+fn no_secret_is_shown_or_logged() {
     let world = World::new();
     world.sign_in();
     let page = world.get("/").text();

@@ -24,18 +24,18 @@ fn the_session_ends_here_and_at_entra() {
 }
 
 #[test]
-fn another_site_cannot_sign_anybody_out() {
+fn another_site_cannot_sign_people_out() {
     let world = World::new();
     world.sign_in();
     for headers in [&[("sec-fetch-site", "cross-site")][..], &[("origin", "https://evil.example")], &[]] {
-        world.request(Method::POST, "/sign-out", headers).is(403, "sign_out_from_elsewhere");
+        world.request(Method::POST, "/sign-out", headers).is(403, "cross_site_sign_out");
     }
     world.get("/sign-out").is(405, "method_not_allowed");
     world.get("/").shows("Ada Marsh");
 }
 
 #[test]
-fn nobody_is_signed_out_without_entra() {
+fn without_a_session_entra_is_not_involved() {
     let answered = World::new().request(Method::POST, "/sign-out", &[("origin", "https://app.example")]);
     assert_eq!((answered.status, answered.header("location")), (303, "/signed-out"));
 }
@@ -50,18 +50,18 @@ fn the_page_after_signing_out_claims_only_what_happened() {
     let sign_out = || world.request(Method::POST, "/sign-out", &[("sec-fetch-site", "same-origin")]);
     sign_out();
     world.get("/signed-out").shows(ended).hides("Entra ended");
-    // It is said once.
+    // It says so once.
     world.get("/signed-out").shows(nobody).hides(ended);
     world.sign_in();
     sign_out();
     world.sign_in().get("/signed-out").shows(still_in).hides(ended);
-    // Only this app can say it.
+    // Only this app can set the cookie.
     let world = World::new();
     world.sign_in();
     world.request(Method::POST, "/sign-out", &[("sec-fetch-site", "same-origin")]);
     world.change_cookie("__Host-profile-signed-out", |value| value.insert(3, 'A'));
     world.get("/signed-out").shows(nobody);
-    // Nobody is signed in by a token that has expired.
+    // An expired token does not count as signed in.
     world.sign_in().pass(3600);
     world.get("/signed-out").shows(nobody).hides("Signed in as");
 }

@@ -1,4 +1,4 @@
-//! A sign-in is finished once, however often its cookie is sent, and by whichever instance.
+//! A sign-in is used once, however often its cookie is sent, and whichever instance serves it.
 
 use bytes::Bytes;
 use futures::{executor::block_on, future::join};
@@ -7,13 +7,13 @@ use profile_app::{host::SendFault, settings::Settings, sign_in::used_sign_ins::U
 
 use crate::scripted_host::{SESSION_SECRET, World};
 
-/// A code that nobody gave, for a pending sign-in.
+/// An invented code for a pending sign-in.
 fn callback(state: &str, code: usize) -> String {
     format!("/signin-callback?code=invented-{code}&state={state}")
 }
 
 #[test]
-fn a_kept_cookie_is_of_no_use() {
+fn a_copied_cookie_is_useless() {
     for (starts_instances, answers) in [(false, true), (true, true), (true, false)] {
         let world = World::new();
         let asked = world.leave_for_entra("/sign-in");
@@ -30,7 +30,7 @@ fn a_kept_cookie_is_of_no_use() {
             match (attempt, answers) {
                 (0, true) => assert_eq!(answered.status, 303),
                 (0, false) => drop(answered.is(504, "entra_unreachable")),
-                _ => drop(answered.is(400, "sign_in_over")),
+                _ => drop(answered.is(400, "no_pending_sign_in")),
             }
         }
         assert_eq!(world.calls("token"), 1);
@@ -38,20 +38,20 @@ fn a_kept_cookie_is_of_no_use() {
 }
 
 #[test]
-fn a_refusal_uses_a_sign_in_up_too() {
+fn a_refusal_uses_up_a_sign_in_too() {
     let world = World::new();
     let asked = world.leave_for_entra("/sign-in");
     let cookies = world.cookies();
     world.get(&format!("/signin-callback?error=access_denied&state={}", asked["state"])).is(400, "sign_in_cancelled");
     assert!(world.cookie_names().is_empty());
     world.put_back(&cookies);
-    world.start_instance().get(&callback(&asked["state"], 0)).is(400, "sign_in_over");
+    world.start_instance().get(&callback(&asked["state"], 0)).is(400, "no_pending_sign_in");
     assert_eq!(world.calls("token"), 0);
 }
 
 #[test]
-fn of_callbacks_at_the_same_moment_at_most_one_goes_on() {
-    // Each has four questions to the store; `order` says who goes on next.
+fn of_simultaneous_callbacks_at_most_one_succeeds() {
+    // Each takes four operations of the store; `order` says who continues next.
     let mut won = [0; 3];
     for order in 0_u32..1 << 10 {
         let world = World::new();
@@ -71,7 +71,7 @@ fn of_callbacks_at_the_same_moment_at_most_one_goes_on() {
     assert!(won[1] > won[0] && won[2] == 0, "{won:?}");
 }
 
-/// Lets `work` go on at the steps that `is_due` names, and at all steps after the tenth.
+/// Lets `work` continue at the steps that `is_due` names, and at all steps after the tenth.
 async fn in_turn<T>(work: impl Future<Output = T>, is_due: impl Fn(u32) -> bool) -> T {
     let mut work = std::pin::pin!(work);
     let mut step = 0;
@@ -87,7 +87,7 @@ async fn in_turn<T>(work: impl Future<Output = T>, is_due: impl Fn(u32) -> bool)
 }
 
 #[test]
-fn a_store_that_fails_keeps_nobody_out() {
+fn a_failing_store_keeps_nobody_out() {
     let world = World::new();
     world.store_fails.set(true);
     let asked = world.leave_for_entra("/sign-in");
@@ -95,16 +95,16 @@ fn a_store_that_fails_keeps_nobody_out() {
     assert_eq!(world.come_back(&asked).status, 303);
     let line = world.log.borrow().iter().find(|line| line.contains("store_fault")).cloned().unwrap();
     assert!(line.contains("the store is down"), "{line}");
-    // Then each instance decides for itself.
+    // Then each instance decides alone.
     world.put_back(&cookies);
-    world.come_back(&asked).is(400, "sign_in_over");
+    world.come_back(&asked).is(400, "no_pending_sign_in");
     world.start_instance().put_back(&cookies);
     assert_eq!(world.come_back(&asked).status, 303);
     assert_eq!(world.calls("token"), 2);
 }
 
 #[test]
-fn the_store_stays_small_and_says_nothing() {
+fn the_store_stays_small_and_reveals_nothing() {
     let world = World::new();
     let settings = block_on(Settings::read(&&world)).unwrap();
     let used_sign_ins = UsedSignIns::default();
@@ -123,7 +123,7 @@ fn the_store_stays_small_and_says_nothing() {
 }
 
 #[test]
-fn whoever_writes_the_store_locks_nobody_out() {
+fn foreign_entries_in_the_store_keep_nobody_out() {
     for bytes in [&b""[..], b"short", &[0; 24], &[0xff; 100_000]] {
         let world = World::new();
         for _ in 0..20 {

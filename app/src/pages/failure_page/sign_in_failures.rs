@@ -1,128 +1,137 @@
-//! Pages about a sign-in that did not become a session.
+//! A sign-in that did not become a session.
 
-use super::{FailurePage, unreachable_service};
+use http::StatusCode;
+
+use super::explanation::{Explanation, no_response};
 use crate::{
     entra::{
         redemption::RedemptionFault,
-        refusal::{EntraRefusal, Meaning},
+        refusal::{EntraRefusal, RefusalKind},
     },
     settings::Settings,
 };
 
-pub(super) fn over(settings: Option<&Settings>) -> FailurePage {
-    let page = FailurePage::new(
-        400,
-        "This sign-in cannot be finished",
-        "What came back from Entra belongs to no sign-in that this browser has open: it took longer than a quarter of an \
-         hour, it was finished already, it was begun in another browser, or this page was opened by itself.",
+pub(super) fn not_pending(settings: Option<&Settings>) -> Explanation {
+    let explanation = Explanation::new(
+        StatusCode::BAD_REQUEST,
+        "This sign-in cannot be completed",
+        "This browser has no open sign-in that matches what came back from Entra. It may have taken longer than 15 \
+         minutes, be complete already, or have begun in another browser; or this page was opened directly.",
     )
     .advise("Sign in again.");
-    let page = match settings {
-        Some(settings) => page.advise(format!(
-            "If you run this app and this comes back every time: open it at {}, the address that app_url names, since \
-             cookies of any other address do not reach it.",
+    let explanation = match settings {
+        Some(settings) => explanation.advise(format!(
+            "If you run this app and this happens every time: open it at {}, the address in app_url. Browsers do not send \
+             its cookies to any other address.",
             settings.app_url.as_str()
         )),
-        None => page,
+        None => explanation,
     };
-    page.act("Sign in", "/sign-in")
+    explanation.act("Sign in", "/sign-in")
 }
 
-pub(super) fn refused(refusal: &EntraRefusal) -> FailurePage {
-    let page = match refusal.meaning {
-        Meaning::Cancelled => FailurePage::new(
-            400,
-            "You did not sign in",
-            "You left Entra’s page without signing in, or did not agree to what this app asked for. Nothing happened.",
+pub(super) fn refused(refusal: &EntraRefusal) -> Explanation {
+    let explanation = match refusal.kind {
+        RefusalKind::Cancelled => Explanation::new(
+            StatusCode::BAD_REQUEST,
+            "Sign-in cancelled",
+            "You left Entra’s page without signing in, or did not agree to what this app asks for.",
         )
         .act("Sign in", "/sign-in")
-        .act("Sign in as somebody else", "/sign-in?prompt=select_account"),
-        Meaning::ConsentRequired => FailurePage::new(
-            403,
-            "An administrator has to agree first",
-            "Your organization lets an administrator decide whether this app may call the API, and none has yet.",
+        .act("Use another account", "/sign-in?prompt=select_account"),
+        RefusalKind::ConsentRequired => Explanation::new(
+            StatusCode::FORBIDDEN,
+            "Administrator approval required",
+            "In your organization an administrator decides whether this app may call the API, and none has approved it \
+             yet.",
         )
         .advise(
-            "Ask your administrator to grant consent: in the Entra admin center, App registrations, this app, API \
+            "Ask an administrator to grant consent: in the Entra admin center, App registrations, this app, API \
              permissions.",
         )
         .act("Try again", "/sign-in"),
-        Meaning::AccessDenied => FailurePage::new(
-            403,
-            "You may not sign in to this app",
-            "Your account, a policy of your organization, or a missing assignment stands against it.",
+        RefusalKind::AccessDenied => Explanation::new(
+            StatusCode::FORBIDDEN,
+            "You do not have access to this app",
+            "Your account, a policy of your organization or a missing assignment prevents it.",
         )
-        .advise("Your administrator finds out which in Entra’s sign-in log, by the ids below.")
-        .act("Sign in as somebody else", "/sign-in?prompt=select_account"),
-        Meaning::InteractionRequired => {
-            FailurePage::new(403, "Entra wants to see you again", "Something about your sign-in has to be done again.")
-                .act("Sign in again", "/sign-in?prompt=login")
-        }
-        Meaning::RedirectUri => registration(
+        .advise("Your administrator can find the reason in Entra’s sign-in log, by the ids below.")
+        .act("Use another account", "/sign-in?prompt=select_account"),
+        RefusalKind::InteractionRequired => Explanation::new(
+            StatusCode::FORBIDDEN,
+            "You need to sign in again",
+            "Entra asks you to repeat or complete a step of the sign-in.",
+        )
+        .act("Sign in again", "/sign-in?prompt=login"),
+        RefusalKind::RedirectUri => registration(
             "The redirect URI is not registered",
-            "Entra sends people back only to addresses that are registered with the app, and this app’s is not, or not in \
-             this spelling.",
-            "If you run this app: in the Entra admin center, App registrations, this app, Authentication, add the \
-             redirect URI “Web” that is app_url followed by /signin-callback.",
+            "Entra sends people back only to addresses that are registered for the app. This app’s address is not \
+             registered, or is spelled differently there.",
+            "If you run this app: in the Entra admin center, App registrations, this app, Authentication, add a redirect \
+             URI of the platform Web: app_url followed by /signin-callback.",
         ),
-        Meaning::CredentialRefused => registration(
-            "Entra does not know this app",
-            "The secret by which this app proves who it is, is wrong or has expired.",
-            "If you run this app: make a new client secret, and set appclientsecret to its value, not to its id.",
+        RefusalKind::CredentialRefused => registration(
+            "Entra rejected this app’s secret",
+            "The client secret with which this app authenticates is wrong or has expired.",
+            "If you run this app: create a new client secret, and set appclientsecret to its value, not to its id.",
         ),
-        Meaning::Registration => registration(
-            "Entra does not know what was asked for",
-            "The registrations of this app and of the API at Entra do not fit the settings of this app.",
+        RefusalKind::Registration => registration(
+            "The app registrations do not match the settings",
+            "Entra does not accept what this app asks for.",
             "If you run this app: compare app_client_id, api_client_id, required_scope and tenant_id with the app \
-             registrations, and look up the code below.",
+             registrations of this app and of the API, and look up the code below.",
         ),
-        Meaning::CodeOver => FailurePage::new(
-            400,
-            "This sign-in cannot be finished",
-            "The code that you brought back from Entra was used already or has expired.",
+        RefusalKind::CodeExpired => Explanation::new(
+            StatusCode::BAD_REQUEST,
+            "This sign-in cannot be completed",
+            "The code that you brought back from Entra has expired or was already used.",
         )
         .act("Sign in again", "/sign-in"),
-        Meaning::Unavailable => FailurePage::new(
-            503,
-            "Entra is busy",
-            "Microsoft Entra ID cannot answer just now. It is neither you nor this app.",
+        RefusalKind::Unavailable => Explanation::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Entra is temporarily unavailable",
+            "Microsoft Entra ID cannot respond at the moment. Neither you nor this app caused this.",
         )
-        .advise("Wait a little, then try again.")
+        .advise("Wait a moment, then try again.")
         .act("Try again", "/sign-in"),
-        Meaning::Other => FailurePage::new(403, "Entra refused the sign-in", "It says no more than the code below.")
-            .advise("Look up the code at https://login.microsoftonline.com/error.")
-            .act("Try again", "/sign-in"),
+        RefusalKind::Other => Explanation::new(
+            StatusCode::FORBIDDEN,
+            "Entra refused the sign-in",
+            "Entra gives no reason beyond the code below.",
+        )
+        .advise("Look up the code at https://login.microsoftonline.com/error.")
+        .act("Try again", "/sign-in"),
     };
-    page.tell_refusal(refusal)
+    explanation.facts_of_refusal(refusal)
 }
 
-fn registration(title: &'static str, happened: &'static str, remedy: &'static str) -> FailurePage {
-    FailurePage::new(500, title, happened).advise(remedy).act("Try again", "/sign-in")
+fn registration(title: &'static str, happened: &'static str, remedy: &'static str) -> Explanation {
+    Explanation::new(StatusCode::INTERNAL_SERVER_ERROR, title, happened).advise(remedy).act("Try again", "/sign-in")
 }
 
-pub(super) fn not_redeemed(fault: &RedemptionFault) -> FailurePage {
+pub(super) fn not_redeemed(fault: &RedemptionFault) -> Explanation {
     match fault {
         RedemptionFault::Refused(refusal) => refused(refusal),
-        RedemptionFault::Send(fault) => unreachable_service(
+        RedemptionFault::Send(fault) => no_response(
             fault,
-            "Entra does not answer",
-            "This app could not reach Microsoft Entra ID to finish your sign-in.",
+            "Entra does not respond",
+            "This app could not reach Microsoft Entra ID to complete your sign-in.",
             "authority_host",
         )
         .act("Sign in again", "/sign-in"),
-        RedemptionFault::Unusable(_) => FailurePage::new(
-            502,
-            "Entra’s answer makes no sense",
-            "What came back is not what Microsoft Entra ID documents. Something may stand in between.",
+        RedemptionFault::Unusable(_) => Explanation::new(
+            StatusCode::BAD_GATEWAY,
+            "Unexpected response from Entra",
+            "The response is not what Microsoft Entra ID documents. Another service may be responding in its place.",
         )
         .advise("If you run this app: check authority_host.")
         .act("Sign in again", "/sign-in"),
-        RedemptionFault::IdToken(_) => FailurePage::new(
-            502,
-            "Entra’s answer is not for this sign-in",
-            "The id token names another app, another directory or another sign-in, so it was thrown away.",
+        RedemptionFault::IdToken(_) => Explanation::new(
+            StatusCode::BAD_GATEWAY,
+            "The response from Entra is not for this sign-in",
+            "The id token is for another app, another directory or another sign-in, or has expired, so it was discarded.",
         )
-        .advise("If you run this app: check tenant_id and authority_host, and this machine’s clock.")
+        .advise("If you run this app: check tenant_id, authority_host and this machine’s clock.")
         .act("Sign in again", "/sign-in"),
     }
 }

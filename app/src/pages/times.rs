@@ -4,31 +4,31 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use crate::host::UnixTime;
 
-/// The first second of the year 9999, up to which dates are written.
+/// The first second of the year 9999. Later dates are shown as this one, since HTTP dates have four digits for a year.
 const LAST_DATE: u64 = 253_370_764_800;
 
 /// A moment, like `Thu, 01 Jan 1970 00:01:40 GMT`.
 #[must_use]
-pub fn date(time: UnixTime) -> String {
+pub(crate) fn date(time: UnixTime) -> String {
     let time = Duration::from_secs(time.0.min(LAST_DATE));
     UNIX_EPOCH.checked_add(time).map(httpdate::fmt_http_date).unwrap_or_default()
 }
 
 /// A moment in the past.
 #[must_use]
-pub fn ago(seconds: u64) -> String {
+pub(crate) fn ago(seconds: u64) -> String {
     if seconds < 5 { "just now".to_owned() } else { format!("{} ago", span(seconds)) }
 }
 
-/// A moment as seen from `now`.
+/// A moment relative to `now`.
 #[must_use]
-pub fn relative(time: UnixTime, now: UnixTime) -> String {
+pub(crate) fn relative(time: UnixTime, now: UnixTime) -> String {
     if time > now { format!("in {}", span(time.since(now))) } else { ago(now.since(time)) }
 }
 
 /// A span of time, in its largest unit.
 #[must_use]
-pub fn span(seconds: u64) -> String {
+pub(crate) fn span(seconds: u64) -> String {
     let (count, unit) = match seconds {
         0..=119 => (seconds, "second"),
         120..=7199 => (seconds.div_euclid(60), "minute"),
@@ -38,9 +38,9 @@ pub fn span(seconds: u64) -> String {
     if count == 1 { format!("1 {unit}") } else { format!("{count} {unit}s") }
 }
 
-/// Milliseconds with three digits or so.
+/// Milliseconds with about three digits.
 #[must_use]
-pub fn milliseconds(time: f64) -> String {
+pub(crate) fn milliseconds(time: f64) -> String {
     match time {
         ..10.0 => format!("{time:.2} ms"),
         ..100.0 => format!("{time:.1} ms"),
@@ -54,7 +54,7 @@ mod tests {
     use crate::host::UnixTime;
 
     #[test]
-    fn times_are_said_as_people_say_them() {
+    fn times_are_written_in_words() {
         assert_eq!(date(UnixTime(100)), "Thu, 01 Jan 1970 00:01:40 GMT");
         assert_eq!(date(UnixTime(u64::MAX)), "Fri, 01 Jan 9999 00:00:00 GMT");
         assert_eq!([ago(0), ago(5)], ["just now", "5 seconds ago"]);
