@@ -7,7 +7,7 @@ use reqwest::Client;
 ///
 /// # Errors
 /// When the system lets no client be made.
-pub(crate) fn client() -> Result<Client> {
+pub fn client() -> Result<Client> {
     let builder = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
     builder.build().context("the HTTP client")
 }

@@ -7,17 +7,19 @@ use rustix::param::clock_ticks_per_second;
 
 /// The cost of a process and all its descendants so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Usage {
+pub struct Usage {
     /// Processor time, in user mode and in the kernel.
-    pub(crate) cpu: Duration,
+    pub cpu: Duration,
     /// The most memory that each has held at once, added up, in bytes.
-    pub(crate) peak_memory: u64,
+    pub peak_memory: u64,
 }
 
 impl Usage {
+    /// What `root` and its descendants have cost.
+    ///
     /// # Errors
     /// When there is no such process.
-    pub(crate) fn of_tree(root: u32) -> Result<Self> {
+    pub fn of_tree(root: u32) -> Result<Self> {
         let mut usage = Self::default();
         for process in tree(root)? {
             let stat = Stat::of(process).with_context(|| format!("process {process} has ended"))?;

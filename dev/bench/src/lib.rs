@@ -10,21 +10,26 @@ mod goals;
 mod load;
 mod measurement;
 mod node_peer;
-mod optimised;
 mod plot;
 mod process;
 mod report;
 mod rs256;
+mod serve_host;
 mod stage;
 mod subject;
 
-use std::{path::PathBuf, sync::Arc, thread, time::Duration};
+use std::{path::PathBuf, process::ExitCode, sync::Arc, thread, time::Duration};
 
 use anyhow::{Context, Result, ensure};
+use cargo_dev::{commands::bench::Bench, progress::Progress, workspace};
+use profile_get_dev::run::Runner;
 use serde_json::json;
-use tokio::fs;
+use tokio::{
+    fs,
+    signal::unix::{SignalKind, signal},
+};
 
-pub(crate) use self::optimised::hand_over_to_optimised;
+pub use self::serve_host::serve_host;
 use self::{
     crowd::Crowd,
     measurement::{Measurement, measure},
@@ -32,36 +37,54 @@ use self::{
     stage::Stage,
     subject::Subject,
 };
-use crate::{progress::Progress, server::Runner};
 
 /// The name of the signature's measurement.
 const RS256: &str = "RS256";
+/// What a shell reports for a program that was ended before it did its work.
+const INTERRUPTED: u8 = 130;
+
+/// Measures and prints the tables.
+///
+/// # Errors
+/// When something does not build or start, or answers a request wrongly while it is measured.
+pub async fn run(arguments: &Bench, progress: Progress) -> Result<ExitCode> {
+    let plan = Plan::of(arguments)?;
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let tables = tokio::select! {
+        tables = measure_as(&plan, progress) => tables?,
+        // Dropping what was under way ends the servers too.
+        _ = interrupt.recv() => return Ok(ExitCode::from(INTERRUPTED)),
+        _ = terminate.recv() => return Ok(ExitCode::from(INTERRUPTED)),
+    };
+    println!("{tables}");
+    Ok(ExitCode::SUCCESS)
+}
 
 /// What to measure.
 #[derive(Clone, Debug)]
-pub(crate) struct Plan {
-    pub(crate) runner: Runner,
+struct Plan {
+    runner: Runner,
     /// Numbers of users, each with a token of their own.
-    pub(crate) users: Vec<usize>,
+    users: Vec<usize>,
     /// Numbers of connections that are kept alive.
-    pub(crate) connections: Vec<usize>,
+    connections: Vec<usize>,
     /// How long each is measured.
-    pub(crate) measured: Duration,
+    measured: Duration,
     /// How long there is load before that, at least; everybody calls in it.
-    pub(crate) warm_up: Duration,
+    warm_up: Duration,
     /// Parts of the names of what is measured; everything is where there is none.
-    pub(crate) only: Vec<String>,
+    only: Vec<String>,
     /// Where the plot goes.
-    pub(crate) plot: PathBuf,
+    plot: PathBuf,
     /// Where all figures go as JSON.
-    pub(crate) json: Option<PathBuf>,
+    json: Option<PathBuf>,
 }
 
 /// Measures what the plan asks for.
 ///
 /// # Errors
 /// When a server does not start, or answers any request by anything but the caller's own profile.
-pub(crate) async fn run(plan: &Plan, progress: Progress) -> Result<String> {
+async fn measure_as(plan: &Plan, progress: Progress) -> Result<String> {
     let subjects: Vec<Subject> =
         Subject::ALL.into_iter().filter(|subject| plan.is_wanted(&subject.to_string())).collect();
     let wants_rs256 = plan.is_wanted(RS256);
@@ -131,6 +154,25 @@ async fn measure_all(
 }
 
 impl Plan {
+    fn of(arguments: &Bench) -> Result<Self> {
+        let (users, connections, seconds, warm_up): (&[usize], &[usize], f64, f64) = match arguments.quick {
+            true => (&[1, 1_000], &[16], 1.0, 0.5),
+            false => (&[1, 100, 1_000, 10_000], &[16, 64], 4.0, 1.5),
+        };
+        let seconds = arguments.seconds.unwrap_or(seconds);
+        ensure!((0.1..=3600.0).contains(&seconds), "--seconds must be from 0.1 to 3600");
+        Ok(Self {
+            runner: if arguments.spin { Runner::RealSpin } else { Runner::Embedded },
+            users: given_or(&arguments.users, users),
+            connections: given_or(&arguments.connections, connections),
+            measured: Duration::from_secs_f64(seconds),
+            warm_up: Duration::from_secs_f64(warm_up.min(seconds)),
+            only: arguments.only.clone(),
+            plot: arguments.plot.clone().unwrap_or_else(|| workspace::target().join("bench/cost.svg")),
+            json: arguments.json.clone(),
+        })
+    }
+
     fn is_wanted(&self, name: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|part| name.contains(part))
     }
@@ -149,4 +191,8 @@ impl Plan {
             self.measured.as_secs_f64(),
         )
     }
+}
+
+fn given_or(given: &[usize], default: &[usize]) -> Vec<usize> {
+    if given.is_empty() { default.to_vec() } else { given.to_vec() }
 }

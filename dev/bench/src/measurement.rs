@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use emulated_tenant::Tenant;
+use profile_get_dev::usage::Usage;
 use serde::Serialize;
 
 use super::{
@@ -17,7 +18,6 @@ use super::{
     stage::{Served, Stage},
     subject::Subject,
 };
-use crate::usage::Usage;
 
 /// The longest wait for everybody to have called once, which fills what a process or its store remembers.
 const FIRST_ROUND_LIMIT: Duration = Duration::from_secs(120);

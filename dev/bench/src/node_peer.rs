@@ -3,10 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use cargo_dev::{programs::output_of, workspace};
 use emulated_tenant::Tenant;
 use tokio::{fs, process::Command};
-
-use crate::{captured::output_of, workspace};
 
 const FILES: [&str; 3] = ["package.json", "package-lock.json", "server.mjs"];
 /// Of those, what decides which packages are installed.

@@ -166,7 +166,7 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::subject::Reuse;
+    use crate::subject::Reuse;
 
     #[test]
     fn figures_stand_beside_what_they_are_compared_with() {
@@ -186,7 +186,7 @@ mod tests {
         };
         let measurements = [
             row(Subject::PassThrough(Reuse::Default), 200.0, 4000.0),
-            row(Subject::ProfileGet(Reuse::Default, crate::bench::subject::Store::Off), 300.0, 3000.0),
+            row(Subject::ProfileGet(Reuse::Default, crate::subject::Store::Off), 300.0, 3000.0),
             row(Subject::NodePeer, 1500.0, 500.0),
         ];
         let rs256 = Rs256 { profile_get_us: 40.0, jwt_simple_us: 1000.0, openssl_us: Some(20.0) };

@@ -1,13 +1,14 @@
 //! RS256 verification in WebAssembly against OpenSSL's native code.
 
 use anyhow::{Context, Result, ensure};
+use cargo_dev::{component::Component, programs::output_of, progress::Progress};
 use emulated_tenant::Tenant;
+use profile_get_dev::{loopback, usage::Usage};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
 use super::stage::{Served, Stage};
-use crate::{captured::output_of, component_build::Component, loopback, progress::Progress, usage::Usage};
 
 /// Microseconds for one verification of RSA-2048.
 #[derive(Clone, Debug, Serialize)]

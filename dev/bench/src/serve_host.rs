@@ -1,4 +1,4 @@
-//! `cargo dev serve-host`: the embedded host in a process of its own, for `cargo dev bench`.
+//! The embedded host in a process of its own, so that its cost can be told apart.
 
 use std::{
     io::{Read, Write, stdin, stdout},
@@ -6,30 +6,22 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use clap::Args;
+use embedded_host::{HostOptions, RunningHost};
 use serde::Deserialize;
 
-use crate::host::{HostOptions, RunningHost};
-
-/// Serve what the JSON on standard input describes, until standard input ends.
-#[derive(Args, Debug)]
-pub struct ServeHost {}
-
-impl ServeHost {
-    /// Reads the options, prints `Serving <url>` and serves.
-    ///
-    /// # Errors
-    /// When the options are none, or the host does not start.
-    pub async fn run(self) -> Result<ExitCode> {
-        let options = tokio::task::spawn_blocking(read_options).await??;
-        let host = RunningHost::start(options).await?;
-        let mut output = stdout();
-        writeln!(output, "Serving {}", host.url()).and_then(|()| output.flush()).context("cannot say the address")?;
-        // Whoever started this is gone when its end of the pipe is, however it ended.
-        tokio::task::spawn_blocking(|| stdin().read_to_end(&mut Vec::new())).await?.context("standard input")?;
-        host.stop().await;
-        Ok(ExitCode::SUCCESS)
-    }
+/// Reads the options as JSON from standard input, prints `Serving <url>` and serves until standard input ends.
+///
+/// # Errors
+/// When the options are none, or the host does not start.
+pub async fn serve_host() -> Result<ExitCode> {
+    let options = tokio::task::spawn_blocking(read_options).await??;
+    let host = RunningHost::start(options).await?;
+    let mut output = stdout();
+    writeln!(output, "Serving {}", host.url()).and_then(|()| output.flush()).context("cannot say the address")?;
+    // Whoever started this is gone when its end of the pipe is, however it ended.
+    tokio::task::spawn_blocking(|| stdin().read_to_end(&mut Vec::new())).await?.context("standard input")?;
+    host.stop().await;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// One JSON value; what follows it is not waited for.

@@ -3,25 +3,22 @@
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use anyhow::{Context, Result};
+use cargo_dev::{component::Component, progress::Progress, workspace};
+use embedded_host::{HostOptions, InstanceReuse, LogSink, WallClock};
 use emulated_tenant::{Tenant, TenantOptions};
+use profile_get_dev::{
+    real_spin::{RealSpin, SpinProgram},
+    run::{
+        Host, Redis, RunDirectory, Runner, manifest,
+        runtime_config::{self, Endpoints},
+    },
+};
 use tokio::{fs, process::Command};
 
 use super::{
     node_peer::NodePeer,
     process::ServingProcess,
     subject::{Reuse, Store, Subject},
-};
-use crate::{
-    component_build::Component,
-    host::{HostOptions, InstanceReuse, LogSink, WallClock},
-    progress::Progress,
-    real_spin::{RealSpin, SpinProgram},
-    redis::Redis,
-    run_configuration::{self, Endpoints},
-    run_directory::RunDirectory,
-    run_manifest,
-    server::{Host, Runner},
-    workspace,
 };
 
 /// The component's name in `spin.toml`.
@@ -95,26 +92,30 @@ impl Stage {
                     _ => "nothing",
                 };
                 let variables = [("graph_url", self.tenant.graph_url()), ("adds", adds)];
-                self.host
-                    .serve_apart(HostOptions {
+                serve_apart(
+                    &self.host,
+                    HostOptions {
                         variables: variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
                         ..options(
                             &directory,
                             workspace::root().join("bench/pass-through/spin.toml"),
                             reuse.of_instances(),
                         )
-                    })
-                    .await?
+                    },
+                )
+                .await?
             }
             Subject::ProfileGet(reuse, store) => {
                 let manifest = self.manifest(&directory, store).await?;
-                self.host
-                    .serve_apart(HostOptions {
+                serve_apart(
+                    &self.host,
+                    HostOptions {
                         runtime_config: Some(self.runtime_config(&directory, redis.as_ref()).await?),
-                        environment: run_configuration::vault_environment(&self.tenant, None),
+                        environment: runtime_config::vault_environment(&self.tenant, None),
                         ..options(&directory, manifest, reuse.of_instances())
-                    })
-                    .await?
+                    },
+                )
+                .await?
             }
         };
         Ok(Served { server, _redis: redis, _directory: directory })
@@ -124,7 +125,7 @@ impl Stage {
     pub(super) async fn serve_rs256(&self) -> Result<Served> {
         let directory = RunDirectory::prepare(None).await?;
         let manifest = workspace::root().join("bench/rs256/spin.toml");
-        let server = self.host.serve_apart(options(&directory, manifest, InstanceReuse::default())).await?;
+        let server = serve_apart(&self.host, options(&directory, manifest, InstanceReuse::default())).await?;
         Ok(Served { server, _redis: None, _directory: directory })
     }
 
@@ -134,13 +135,13 @@ impl Stage {
         }
         let values = BTreeMap::from([("token_store_slots".to_owned(), "0".to_owned())]);
         let manifest = read(workspace::manifest()).await?;
-        directory.write("spin.toml", run_manifest::derive(&manifest, workspace::root(), COMPONENT, &values)?).await
+        directory.write("spin.toml", manifest::derive(&manifest, workspace::root(), COMPONENT, &values)?).await
     }
 
     async fn runtime_config(&self, directory: &RunDirectory, redis: Option<&Redis>) -> Result<PathBuf> {
         let (production, manifest) = (read(workspace::runtime_config()).await?, read(workspace::manifest()).await?);
         let endpoints = Endpoints { redis: redis.map(Redis::url), ..Endpoints::of(&self.tenant) };
-        let derived = run_configuration::derive(&production, &manifest, &endpoints)?;
+        let derived = runtime_config::derive(&production, &manifest, &endpoints)?;
         directory.write("runtime-config.toml", derived).await
     }
 }
@@ -156,6 +157,7 @@ fn options(directory: &RunDirectory, manifest: PathBuf, reuse: InstanceReuse) ->
         log: LogSink::File(directory.path().join("component.log")),
         reuse,
         state_dir: directory.path().join("state"),
+        cache_dir: workspace::compiled(),
         clock: WallClock::default(),
     }
 }
@@ -199,13 +201,11 @@ impl Served {
     }
 }
 
-impl Host {
-    /// Serves in a process of its own.
-    async fn serve_apart(&self, options: HostOptions) -> Result<Server> {
-        match self {
-            Self::Embedded => embedded(options).await,
-            Self::Spin(program) => spin(program, options).await,
-        }
+/// Serves in a process of its own.
+async fn serve_apart(host: &Host, options: HostOptions) -> Result<Server> {
+    match host {
+        Host::Embedded => embedded(options).await,
+        Host::Spin(program) => spin(program, options).await,
     }
 }
 

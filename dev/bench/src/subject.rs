@@ -2,9 +2,8 @@
 
 use std::{fmt, time::Duration};
 
+use embedded_host::InstanceReuse;
 use serde::Serialize;
-
-use crate::host::InstanceReuse;
 
 /// A server under load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

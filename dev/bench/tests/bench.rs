@@ -1,5 +1,7 @@
 //! `cargo dev bench` measures what it says: a tiny run, by whatever build this is.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
 use std::fs;
 
 use serde_json::Value;
@@ -9,8 +11,8 @@ use tokio::process::Command;
 async fn a_tiny_run_measures_every_server() {
     let folder = tempfile::tempdir().unwrap();
     let (plot, figures) = (folder.path().join("plots/cost.svg"), folder.path().join("figures.json"));
-    let output = Command::new(env!("CARGO_BIN_EXE_dev"))
-        .args(["bench", "--as-built", "--users", "1,3", "--connections", "2", "--seconds", "0.2", "--plot"])
+    let output = Command::new(env!("CARGO_BIN_EXE_bench"))
+        .args(["bench", "--users", "1,3", "--connections", "2", "--seconds", "0.2", "--plot"])
         .arg(&plot)
         .arg("--json")
         .arg(&figures)
@@ -47,8 +49,8 @@ async fn bad_arguments_are_refused_before_anything_is_built() {
         (["--seconds", "0"], "--seconds must be from 0.1 to 3600"),
         (["--only", "Ruby"], "nothing that is measured contains any of Ruby"),
     ] {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_dev"));
-        let output = command.args(["bench", "--as-built"]).args(arguments).output().await.unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bench"));
+        let output = command.args(["bench"]).args(arguments).output().await.unwrap();
         let told = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success() && told.contains(reason), "{arguments:?}: {told}");
     }

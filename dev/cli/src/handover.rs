@@ -1,55 +1,55 @@
-//! Measuring by an optimised build of this program: an unoptimised host would cost so much that whatever a component
-//! does seems cheap beside it.
+//! Programs that take minutes to build: built when a command needs them, then run in place of this one.
 
 use std::{
     env,
     os::unix::process::CommandExt,
     path::PathBuf,
-    process::{Command as BlockingCommand, Stdio},
+    process::{Command as BlockingCommand, ExitCode},
 };
 
-use anyhow::{Context, Error, Result, ensure};
-use serde::Deserialize;
+use anyhow::{Error, Result};
 use tokio::process::Command;
 
-use crate::{progress::Progress, workspace};
+use crate::{cargo_build, component::Component, progress::Progress, workspace};
 
-/// Builds this program in cargo's profile `bench` and becomes it, with the same arguments. Returns at once where it is
-/// optimised already.
+/// A program of this workspace that carries out commands of `cargo dev`.
+#[derive(Clone, Copy, Debug)]
+pub struct Program {
+    name: &'static str,
+    package: &'static str,
+    profile: &'static str,
+}
+
+/// What starts hosts and tenants.
+pub const HARNESS: Program = Program { name: "harness", package: "profile-get-dev", profile: "dev" };
+
+/// What measures: optimised, since an unoptimised host would cost so much that a component's own share looked small.
+pub const BENCH: Program = Program { name: "bench", package: "profile-get-bench", profile: "bench" };
+
+/// Builds `program`, and at the same time the `components` that it will need, and becomes it, with the same arguments.
 ///
 /// # Errors
-/// When it does not build, or cannot be run.
-pub(crate) async fn hand_over_to_optimised(progress: Progress) -> Result<()> {
-    if !cfg!(debug_assertions) {
-        return Ok(());
+/// When something does not build, or the program cannot be run.
+pub async fn hand_over(program: Program, components: &[Component], progress: Progress) -> Result<ExitCode> {
+    let components = async {
+        for component in components {
+            component.build(progress).await?;
+        }
+        Ok(())
+    };
+    let (file, ()) = tokio::try_join!(program.build(progress), components)?;
+    let failure = BlockingCommand::new(&file).args(env::args_os().skip(1)).exec();
+    Err(Error::new(failure).context(format!("{} cannot be run", file.display())))
+}
+
+impl Program {
+    async fn build(self, progress: Progress) -> Result<PathBuf> {
+        let step = progress.step_if_needed(&format!("Building the {}, which takes minutes the first time", self.name));
+        let mut cargo = Command::new(workspace::cargo());
+        cargo.args(["build", "--profile", self.profile, "--package", self.package, "--bin", self.name]);
+        cargo.current_dir(workspace::root());
+        let file = cargo_build::build(&format!("the {}", self.name), self.name, &mut cargo, progress, &step).await?;
+        step.done(&format!("Built the {}", self.name));
+        Ok(file)
     }
-    let program = build(progress).await?;
-    let failure = BlockingCommand::new(&program).args(env::args_os().skip(1)).exec();
-    Err(Error::new(failure).context(format!("{} cannot be run", program.display())))
-}
-
-async fn build(progress: Progress) -> Result<PathBuf> {
-    let step = progress.step("Building this program optimised, which takes minutes the first time");
-    let output = Command::new(workspace::cargo())
-        .args(["build", "--profile", "bench", "--package", env!("CARGO_PKG_NAME"), "--bin", "dev"])
-        .args(["--quiet", "--message-format=json-render-diagnostics"])
-        .current_dir(workspace::root())
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output()
-        .await
-        .context("cargo could not be started")?;
-    let complaints = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "cargo ended with {}\n{}", output.status, complaints.trim_end());
-    let messages = String::from_utf8_lossy(&output.stdout);
-    let program =
-        messages.lines().filter_map(|line| serde_json::from_str::<Artifact>(line).ok()?.executable).next_back();
-    step.done("Built this program optimised");
-    program.context("cargo built no program")
-}
-
-/// The message of `cargo --message-format=json` that matters here.
-#[derive(Deserialize)]
-struct Artifact {
-    executable: Option<PathBuf>,
 }

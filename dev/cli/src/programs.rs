@@ -14,7 +14,7 @@ const LINES_OF_A_FAILURE: usize = 12;
 ///
 /// # Errors
 /// When it cannot be started, or ends with a failure: the error then holds the last lines it printed.
-pub(crate) async fn output_of(command: &mut Command) -> Result<String> {
+pub async fn output_of(command: &mut Command) -> Result<String> {
     let name = command.as_std().get_program().display().to_string();
     let output = command
         .stdin(Stdio::null())
@@ -31,7 +31,7 @@ pub(crate) async fn output_of(command: &mut Command) -> Result<String> {
 }
 
 /// The last lines of what a program printed.
-pub(crate) fn last_lines(text: &str) -> String {
+pub fn last_lines(text: &str) -> String {
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     let skipped = lines.len().saturating_sub(LINES_OF_A_FAILURE);
     lines.into_iter().skip(skipped).collect::<Vec<_>>().join("\n")

@@ -4,15 +4,21 @@
 
 use std::{
     io::{IsTerminal, stderr},
+    sync::{LazyLock, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use console::style;
-use indicatif::{DecimalBytes, ProgressBar, ProgressStyle};
+use indicatif::{DecimalBytes, MultiProgress, ProgressBar, ProgressStyle};
 
 const TICK: Duration = Duration::from_millis(100);
 /// Anything quicker is not worth a figure.
 const WORTH_TIMING: Duration = Duration::from_secs(1);
+/// How often a long step shows where it is, where there is no terminal.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(20);
+
+/// Steps may run at the same time, each with a line of its own.
+static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 
 /// How a command reports its long steps.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,43 +39,57 @@ impl Progress {
 
     /// Begins a step, named by what it is doing: "Building the component".
     pub fn step(self, doing: &str) -> Step {
-        let animated = stderr().is_terminal() && !self.verbose;
-        let bar = animated.then(|| {
-            let bar = ProgressBar::new_spinner().with_style(spinner());
-            bar.set_prefix(doing.to_owned());
-            bar.enable_steady_tick(TICK);
-            bar
-        });
-        if bar.is_none() {
-            eprintln!("{doing} ...");
-        }
-        Step { bar, started: Instant::now() }
+        let step = self.step_if_needed(doing);
+        step.show();
+        step
+    }
+
+    /// A step that shows nothing until it has something to do, which is its first detail.
+    pub fn step_if_needed(self, doing: &str) -> Step {
+        let is_animated = stderr().is_terminal() && !self.verbose;
+        Step { doing: doing.to_owned(), is_animated, started: Instant::now(), shown: Mutex::default() }
     }
 
     /// A line that says something the reader should know, between steps.
     pub fn note(self, text: &str) {
-        eprintln!("{} {text}", style("note:").for_stderr().cyan().bold());
+        print(&format!("{} {text}", style("note:").for_stderr().cyan().bold()));
     }
 }
 
 /// A step under way. Dropped unfinished, it vanishes: the error that ended it speaks instead.
 #[derive(Debug)]
 pub struct Step {
-    bar: Option<ProgressBar>,
+    doing: String,
+    is_animated: bool,
     started: Instant,
+    shown: Mutex<Option<Shown>>,
+}
+
+/// What is on the screen of a step.
+#[derive(Debug)]
+enum Shown {
+    Bar(ProgressBar),
+    /// The last line was printed then.
+    Lines(Instant),
 }
 
 impl Step {
-    /// What the step is at just now; shown on a terminal only.
+    /// What the step is doing just now.
     pub fn detail(&self, text: &str) {
-        if let Some(bar) = &self.bar {
-            bar.set_message(text.to_owned());
+        self.show();
+        match &mut *self.shown() {
+            Some(Shown::Bar(bar)) => bar.set_message(text.to_owned()),
+            Some(Shown::Lines(last)) if last.elapsed() > SIGN_OF_LIFE => {
+                eprintln!("  {text}");
+                *last = Instant::now();
+            }
+            _ => {}
         }
     }
 
     /// Turns the spinner into a bar that counts towards `total` bytes.
     pub fn expect_bytes(&self, total: u64) {
-        if let Some(bar) = &self.bar {
+        if let Some(bar) = self.bar() {
             bar.set_style(byte_bar());
             bar.set_length(total);
         } else {
@@ -79,14 +99,14 @@ impl Step {
 
     /// How many of the expected bytes are there.
     pub fn set_bytes(&self, received: u64) {
-        if let Some(bar) = &self.bar {
+        if let Some(bar) = self.bar() {
             bar.set_position(received);
         }
     }
 
     /// Ends a byte bar: the step goes on as a spinner.
     pub fn bytes_complete(&self) {
-        if let Some(bar) = &self.bar {
+        if let Some(bar) = self.bar() {
             bar.set_style(spinner());
         }
     }
@@ -94,24 +114,60 @@ impl Step {
     /// The step succeeded; `outcome` is a sentence such as "Built the component, 283 kB".
     pub fn done(self, outcome: &str) {
         let took = self.started.elapsed();
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
+        if self.shown().is_none() {
+            return;
         }
+        self.clear();
         let mark = style("✓").for_stderr().green();
         if took < WORTH_TIMING {
-            eprintln!("{mark} {outcome}");
+            print(&format!("{mark} {outcome}"));
         } else {
-            eprintln!("{mark} {outcome} ({} s)", took.as_secs());
+            print(&format!("{mark} {outcome} ({} s)", took.as_secs()));
         }
+    }
+
+    fn show(&self) {
+        self.shown().get_or_insert_with(|| {
+            if self.is_animated {
+                let bar =
+                    BARS.add(ProgressBar::new_spinner()).with_style(spinner()).with_elapsed(self.started.elapsed());
+                bar.set_prefix(self.doing.clone());
+                bar.enable_steady_tick(TICK);
+                Shown::Bar(bar)
+            } else {
+                eprintln!("{} ...", self.doing);
+                Shown::Lines(Instant::now())
+            }
+        });
+    }
+
+    fn bar(&self) -> Option<ProgressBar> {
+        match &*self.shown() {
+            Some(Shown::Bar(bar)) => Some(bar.clone()),
+            _ => None,
+        }
+    }
+
+    fn clear(&self) {
+        if let Some(bar) = self.bar() {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn shown(&self) -> MutexGuard<'_, Option<Shown>> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Step {
     fn drop(&mut self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
+        self.clear();
     }
+}
+
+/// A line above the bars that are shown.
+fn print(line: &str) {
+    BARS.suspend(|| eprintln!("{line}"));
 }
 
 fn spinner() -> ProgressStyle {

@@ -9,7 +9,7 @@ use std::{
 /// The repository's root folder: the one that holds `spin.toml`.
 pub fn root() -> &'static Path {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    package.parent().unwrap_or(package)
+    package.ancestors().nth(2).unwrap_or(package)
 }
 
 /// The application's manifest.
@@ -30,6 +30,11 @@ pub fn target() -> PathBuf {
 /// What a running application keeps: its derived configuration, its state and where it listens.
 pub fn run_directory() -> PathBuf {
     target().join("dev")
+}
+
+/// The embedded host's cache of compiled components.
+pub fn compiled() -> PathBuf {
+    target().join("compiled")
 }
 
 /// The cargo that started this process, else the one on `PATH`.

@@ -1,4 +1,4 @@
-//! An embedded host: runs the project's own Spin components without a `spin` on the machine.
+//! The embedded host: runs the project's own Spin components without a `spin` on the machine.
 //!
 //! It is for development and tests, not for production: it reads the same `spin.toml` and runtime
 //! config, behaves as Spin 4.1 does where a component can tell, and refuses by name what it does
@@ -37,7 +37,7 @@ use http::uri::Authority;
 pub use log::{LogLine, LogSink, LogSource};
 pub use memory::{Memory, MemoryMeter};
 use serde::{Deserialize, Serialize};
-pub(crate) use tls::own_client_config;
+pub use tls::own_client_config;
 use tokio::{
     net::TcpListener,
     task::{JoinHandle, spawn_blocking},
@@ -57,7 +57,6 @@ use self::{
     tls::ClientTls,
     variables::{Provider, Variables},
 };
-use crate::workspace;
 
 /// What to run and how.
 #[derive(Clone, Serialize, Deserialize)]
@@ -78,6 +77,8 @@ pub struct HostOptions {
     pub reuse: InstanceReuse,
     /// Holds the default key-value store.
     pub state_dir: PathBuf,
+    /// Holds compiled components, for all hosts: each is found by the hash of its bytes.
+    pub cache_dir: PathBuf,
     /// The wall clock that components see; the real Spin knows only the machine's.
     #[serde(skip)]
     pub clock: WallClock,
@@ -96,6 +97,7 @@ impl fmt::Debug for HostOptions {
             .field("log", &self.log)
             .field("reuse", &self.reuse)
             .field("state_dir", &self.state_dir)
+            .field("cache_dir", &self.cache_dir)
             .field("clock", &self.clock)
             .finish()
     }
@@ -163,7 +165,7 @@ impl RunningHost {
             clock: options.clock,
             memory: memory.clone(),
             reuse: options.reuse,
-            cache_dir: workspace::target().join("compiled"),
+            cache_dir: options.cache_dir,
             stopped: stopped.clone(),
         };
         let components = spawn_blocking(move || assembly.components(manifest.components)).await??;
@@ -224,7 +226,6 @@ struct Assembly {
     clock: WallClock,
     memory: MemoryMeter,
     reuse: InstanceReuse,
-    /// Shared by all hosts: what is in it is found by the hash of the component.
     cache_dir: PathBuf,
     stopped: CancellationToken,
 }
@@ -295,6 +296,7 @@ mod tests {
             log: LogSink::Collect,
             reuse: InstanceReuse::default(),
             state_dir: "state".into(),
+            cache_dir: "cache".into(),
             clock: WallClock::default(),
         };
         let printed = format!("{options:?}");

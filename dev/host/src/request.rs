@@ -98,7 +98,7 @@ pub(super) fn with_spin_headers<B>(mut request: Request<B>, context: &RequestCon
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::routes::Routes;
+    use crate::routes::Routes;
 
     fn request(uri: &str, headers: &[(&str, &[u8])]) -> Request<()> {
         let mut request = Request::get(uri);

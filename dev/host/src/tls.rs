@@ -59,7 +59,10 @@ impl Roots {
 }
 
 /// A configuration that trusts what this process itself does: the system's authorities and Mozilla's.
-pub(crate) fn own_client_config() -> Result<ClientConfig> {
+///
+/// # Errors
+/// When there is no certificate to trust.
+pub fn own_client_config() -> Result<ClientConfig> {
     let environment = env::var(SYSTEM_ROOTS).into_iter().map(|file| (SYSTEM_ROOTS.to_owned(), file)).collect();
     Roots::DEFAULT.client_config(&environment)
 }

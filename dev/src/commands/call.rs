@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use clap::Args;
+use cargo_dev::{commands::call::Call, progress::Progress};
 use console::style;
 use reqwest::{
     Response, StatusCode,
@@ -15,68 +15,47 @@ use reqwest::{
 use serde_json::Value;
 
 use crate::{
-    application::{Application, ApplicationOptions},
     loopback,
-    progress::Progress,
-    running,
+    run::{Application, ApplicationOptions, find_running},
 };
 
-/// Call the API as a person and print its answer: status, headers, JSON.
+/// Calls the API and prints the response.
 ///
-/// Calls the application that `cargo dev up` serves; where none is running, starts one on free ports and stops it
-/// again. Exits with 0 when the API answers with a success (2xx), with 1 otherwise.
-#[derive(Args, Debug)]
-pub struct Call {
-    /// Who calls; `cargo dev up` lists the people and what each demonstrates.
-    #[arg(long = "as", value_name = "PERSON", default_value = "ada")]
-    person: String,
-    /// The path to call.
-    #[arg(long, value_name = "PATH", default_value = "/api/profile-get")]
-    path: String,
-    /// The properties to ask Graph for ($select), separated by commas.
-    #[arg(long, value_name = "PROPERTIES")]
-    select: Option<String>,
+/// # Errors
+/// When nobody has that name, or the application cannot be started or reached.
+pub async fn run(arguments: Call, progress: Progress) -> Result<ExitCode> {
+    let status = match find_running().await? {
+        Some(running) => {
+            let token = running.access_token(&arguments.person).await?;
+            print(send(&arguments, &running.api_url, &token).await?).await?
+        }
+        None => call_a_new_application(&arguments, progress).await?,
+    };
+    Ok(if status.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-impl Call {
-    /// Calls the API and prints the answer.
-    ///
-    /// # Errors
-    /// When nobody has that name, or the application cannot be started or reached.
-    pub async fn run(self, progress: Progress) -> Result<ExitCode> {
-        let status = match running::find().await? {
-            Some(running) => {
-                let token = running.access_token(&self.person).await?;
-                print(self.send(&running.api_url, &token).await?).await?
-            }
-            None => self.call_a_new_application(progress).await?,
-        };
-        Ok(if status.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-    }
-
-    async fn call_a_new_application(&self, progress: Progress) -> Result<StatusCode> {
-        progress.note("no `cargo dev up` is serving; starting an API for this one call");
-        let options = ApplicationOptions { progress, ..ApplicationOptions::default() };
-        let application = Application::start(options).await?;
-        let token = application.tenant.access_token(application.tenant.person(&self.person)?, |_| ());
-        let status = print(self.send(application.url(), &token).await?).await?;
-        if progress.is_verbose() || status.is_server_error() {
-            for line in application.log_lines() {
-                eprintln!("{line}");
-            }
+async fn call_a_new_application(arguments: &Call, progress: Progress) -> Result<StatusCode> {
+    progress.note("no `cargo dev up` is serving; starting an API for this one call");
+    let options = ApplicationOptions { progress, ..ApplicationOptions::default() };
+    let application = Application::start(options).await?;
+    let token = application.tenant.access_token(application.tenant.person(&arguments.person)?, |_| ());
+    let status = print(send(arguments, application.url(), &token).await?).await?;
+    if progress.is_verbose() || status.is_server_error() {
+        for line in application.log_lines() {
+            eprintln!("{line}");
         }
-        application.stop().await;
-        Ok(status)
     }
+    application.stop().await;
+    Ok(status)
+}
 
-    async fn send(&self, api_url: &str, token: &str) -> Result<Response> {
-        let path = self.path.trim_start_matches('/');
-        let request = loopback::client()?
-            .get(format!("{api_url}/{path}"))
-            .query(&self.select.as_ref().map(|properties| [("$select", properties)]))
-            .bearer_auth(token);
-        request.send().await.with_context(|| format!("the API at {api_url} does not answer"))
-    }
+async fn send(arguments: &Call, api_url: &str, token: &str) -> Result<Response> {
+    let path = arguments.path.trim_start_matches('/');
+    let request = loopback::client()?
+        .get(format!("{api_url}/{path}"))
+        .query(&arguments.select.as_ref().map(|properties| [("$select", properties)]))
+        .bearer_auth(token);
+    request.send().await.with_context(|| format!("the API at {api_url} does not answer"))
 }
 
 /// Prints as `curl -i` does, JSON in readable form.

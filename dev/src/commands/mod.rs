@@ -1,14 +1,7 @@
-//! What `cargo dev` can do, one file for each command.
+//! The commands of `cargo dev` that start a host or a tenant, one file for each. `cargo_dev::commands` has their arguments.
 
-pub mod bench;
-pub mod build;
 pub mod call;
-pub mod check;
 pub mod deep;
-pub mod fuzz;
 pub mod record;
-pub mod reproduce;
-pub mod sbom;
-pub mod serve_host;
 pub mod token;
 pub mod up;

@@ -9,18 +9,13 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use clap::Args;
+use cargo_dev::{commands::up::Up, component::Component, progress::Progress, workspace};
 use console::style;
+use embedded_host::LogSink;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::{
-    application::{Application, ApplicationOptions, Runner},
-    component_build::Component,
-    host::LogSink,
-    progress::Progress,
-    running::{self, Announcement, Running},
-    sign_in_app::{SignInApp, SignInAppOptions},
-    workspace,
+use crate::run::{
+    Announcement, Application, ApplicationOptions, Runner, Running, SignInApp, SignInAppOptions, find_running,
 };
 
 const API_PORT: u16 = 3000;
@@ -30,97 +25,79 @@ const ORDINARY_MEMBER: &str = "ada";
 /// What a shell reports for a program that Ctrl-C ended before it did its work.
 const INTERRUPTED: u8 = 130;
 
-/// Serve the API and the sign-in app on this machine, with an emulated Entra tenant, Graph and Key Vault.
+/// Serves until a signal asks it to stop.
 ///
-/// Needs no Azure account. Builds the components, starts everything, prints the app's address and a `curl` line with a
-/// fresh token, and serves until Ctrl-C. For development only.
-#[derive(Args, Debug)]
-pub struct Up {
-    /// The API's port; without it, 3000 or a free one where that is taken.
-    #[arg(long)]
-    port: Option<u16>,
-    /// The sign-in app's port; without it, 3001 or a free one where that is taken.
-    #[arg(long)]
-    app_port: Option<u16>,
-    /// Run the real `spin` (4.1 or newer; the one on PATH, or the program that SPIN names) instead of the embedded
-    /// host.
-    #[arg(long)]
-    spin: bool,
+/// # Errors
+/// When the port is taken, the component does not build, or the application does not start or stay up.
+pub async fn run(arguments: Up, progress: Progress) -> Result<ExitCode> {
+    let mut stop = StopSignals::catch()?;
+    if let Some(Running { process, api_url, .. }) = find_running().await? {
+        bail!("`cargo dev up` is already serving {api_url} (process {process}): stop it first");
+    }
+    let (mut application, mut app) = tokio::select! {
+        started = start(&arguments, progress) => started?,
+        () = stop.received() => return Ok(ExitCode::from(INTERRUPTED)),
+    };
+    let announcement = Announcement::publish(Running {
+        process: process::id(),
+        api_url: application.url().to_owned(),
+        authority_url: application.tenant.authority_url().to_owned(),
+        tenant_id: application.tenant.tenant_id().to_owned(),
+    })
+    .await?;
+    println!("{}", Introduction { application: &application, app_url: app.url() });
+    tokio::select! {
+        error = application.ended() => return Err(error),
+        error = app.ended() => return Err(error),
+        () = stop.received() => {}
+    }
+    drop(announcement);
+    app.stop().await;
+    application.stop().await;
+    eprintln!("Stopped.");
+    Ok(ExitCode::SUCCESS)
 }
 
-impl Up {
-    /// Serves until it is told to stop.
-    ///
-    /// # Errors
-    /// When the port is taken, the component does not build, or the application does not start or stay up.
-    pub async fn run(self, progress: Progress) -> Result<ExitCode> {
-        let mut stop = StopSignals::catch()?;
-        if let Some(Running { process, api_url, .. }) = running::find().await? {
-            bail!("`cargo dev up` is already serving {api_url} (process {process}): stop it first");
-        }
-        let (mut application, mut app) = tokio::select! {
-            started = self.start(progress) => started?,
-            () = stop.received() => return Ok(ExitCode::from(INTERRUPTED)),
-        };
-        let announcement = Announcement::publish(Running {
-            process: process::id(),
-            api_url: application.url().to_owned(),
-            authority_url: application.tenant.authority_url().to_owned(),
-            tenant_id: application.tenant.tenant_id().to_owned(),
-        })
-        .await?;
-        println!("{}", Introduction { application: &application, app_url: app.url() });
-        tokio::select! {
-            error = application.ended() => return Err(error),
-            error = app.ended() => return Err(error),
-            () = stop.received() => {}
-        }
-        drop(announcement);
-        app.stop().await;
-        application.stop().await;
-        eprintln!("Stopped.");
-        Ok(ExitCode::SUCCESS)
+async fn start(arguments: &Up, progress: Progress) -> Result<(Application, SignInApp)> {
+    let runner = if arguments.spin { Runner::RealSpin } else { Runner::Embedded };
+    // Ports that were asked for are tried before the long build, all of them after it: it takes minutes at first.
+    let ports = || {
+        let ports = (
+            choose_port(arguments.port, API_PORT, "--port")?,
+            choose_port(arguments.app_port, APP_PORT, "--app-port")?,
+        );
+        ensure!(ports.0 == 0 || ports.0 != ports.1, "--port and --app-port are both {}: choose two", ports.0);
+        Ok(ports)
+    };
+    ports()?;
+    for component in [Component::Api, Component::SignInApp] {
+        component.build(progress).await?;
     }
-
-    async fn start(&self, progress: Progress) -> Result<(Application, SignInApp)> {
-        let runner = if self.spin { Runner::RealSpin } else { Runner::Embedded };
-        // Ports that were asked for are tried before the long build, all of them after it: it takes minutes at first.
-        let ports = || {
-            let ports =
-                (choose_port(self.port, API_PORT, "--port")?, choose_port(self.app_port, APP_PORT, "--app-port")?);
-            ensure!(ports.0 == 0 || ports.0 != ports.1, "--port and --app-port are both {}: choose two", ports.0);
-            Ok(ports)
-        };
-        ports()?;
-        for component in [Component::Api, Component::SignInApp] {
-            component.build(progress).await?;
-        }
-        let (api_port, app_port) = ports()?;
-        let application = Application::start(ApplicationOptions {
+    let (api_port, app_port) = ports()?;
+    let application = Application::start(ApplicationOptions {
+        runner,
+        listen: (Ipv4Addr::LOCALHOST, api_port).into(),
+        // The app shows what took how long.
+        component_variables: BTreeMap::from([("server_timing".to_owned(), "on".to_owned())]),
+        log: LogSink::Stderr,
+        directory: Some(workspace::run_directory()),
+        progress,
+        ..ApplicationOptions::default()
+    })
+    .await?;
+    let app = SignInApp::start(
+        &application,
+        SignInAppOptions {
             runner,
-            listen: (Ipv4Addr::LOCALHOST, api_port).into(),
-            // The app shows what took how long.
-            component_variables: BTreeMap::from([("server_timing".to_owned(), "on".to_owned())]),
+            port: app_port,
             log: LogSink::Stderr,
-            directory: Some(workspace::run_directory()),
+            directory: Some(workspace::run_directory().join("app")),
             progress,
-            ..ApplicationOptions::default()
-        })
-        .await?;
-        let app = SignInApp::start(
-            &application,
-            SignInAppOptions {
-                runner,
-                port: app_port,
-                log: LogSink::Stderr,
-                directory: Some(workspace::run_directory().join("app")),
-                progress,
-                ..SignInAppOptions::default()
-            },
-        )
-        .await?;
-        Ok((application, app))
-    }
+            ..SignInAppOptions::default()
+        },
+    )
+    .await?;
+    Ok((application, app))
 }
 
 /// The ways in which a program is asked to end: Ctrl-C, `kill`, a terminal that is closed.

@@ -6,10 +6,7 @@ use anyhow::{Result, ensure};
 use emulated_tenant::{ClientCertificate, Tenant, TenantOptions};
 
 use super::{caller::Caller, evidence::Evidence};
-use crate::{
-    application::{Application, ApplicationOptions},
-    server::Runner,
-};
+use crate::run::{Application, ApplicationOptions, Runner};
 
 /// More than the first request takes on a busy machine.
 const LIMIT: Duration = Duration::from_secs(30);

@@ -11,6 +11,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use embedded_host::LogSink;
 use emulated_tenant::{LoggedRequest, Tenant};
 use redis::AsyncCommands as _;
 use tempfile::TempDir;
@@ -19,7 +20,7 @@ use super::{
     caller::Answer,
     leaks::{LeakReport, Secrets},
 };
-use crate::{application::ApplicationOptions, host::LogSink};
+use crate::run::ApplicationOptions;
 
 /// Logs, answers and stores of a run's applications in one folder, and the secrets of the run. Clones are the same.
 #[derive(Clone)]

@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn the_published_table_has_the_same_rows() {
-        let document = std::fs::read_to_string(crate::workspace::root().join("SECURITY.md")).unwrap();
+        let document = std::fs::read_to_string(cargo_dev::workspace::root().join("SECURITY.md")).unwrap();
         let table = document.split_once("| what | found |\n|---|---|\n").expect("the table of figures").1;
         let rows = table.lines().map_while(|line| line.strip_prefix("| ")?.split_once(" | ").map(|(row, _)| row));
         assert_eq!(rows.collect::<Vec<_>>(), ROWS);

@@ -20,14 +20,14 @@ mod store_proxy;
 use std::time::Duration;
 
 use anyhow::Result;
-use clap::ValueEnum;
+use cargo_dev::{commands::deep::Part, component::Component, progress::Progress};
 
 use self::{corpus::CorpusReport, evidence::Evidence, figures::grouped, leaks::LeakReport, matrix::MatrixReport};
 pub use self::{
     figures::{Figures, ROWS},
     soak::SoakPlan,
 };
-use crate::{component_build::Component, progress::Progress, server::Runner};
+use crate::run::Runner;
 
 /// How much to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,17 +36,6 @@ pub enum Scale {
     Sample,
     /// Everything.
     Whole,
-}
-
-/// A part of the deep check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Part {
-    /// Hostile requests and tokens.
-    Corpus,
-    /// The fault matrix.
-    Matrix,
-    /// Many people, with faults that come and go.
-    Soak,
 }
 
 /// What to check.
@@ -74,7 +63,7 @@ impl DeepPlan {
             Scale::Sample => SoakPlan { length: Duration::from_secs(12), connections: 16, people: 200, seed: 1 },
             Scale::Whole => SoakPlan { length: Duration::from_secs(60), connections: 64, people: 10_000, seed: 1 },
         };
-        Self { runner, scale, parts: Part::value_variants().to_vec(), cells: String::new(), soak, progress }
+        Self { runner, scale, parts: Part::ALL.to_vec(), cells: String::new(), soak, progress }
     }
 }
 

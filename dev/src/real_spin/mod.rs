@@ -3,11 +3,10 @@
 mod process;
 mod program;
 
-pub use self::program::SpinProgram;
-
 use std::{env, ffi::OsString, time::Duration};
 
 use anyhow::{Error, Result, anyhow};
+use embedded_host::HostOptions;
 use tokio::{
     fs,
     process::Command,
@@ -15,7 +14,8 @@ use tokio::{
 };
 
 use self::process::SpinProcess;
-use crate::{host::HostOptions, loopback};
+pub use self::program::SpinProgram;
+use crate::loopback;
 
 /// A component of this size is compiled in a second or two; a machine under load takes longer.
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -131,8 +131,9 @@ async fn serving(process: &mut SpinProcess) -> Result<String> {
 mod tests {
     use std::{collections::BTreeMap, ffi::OsStr};
 
+    use embedded_host::{InstanceReuse, LogSink, WallClock};
+
     use super::*;
-    use crate::host::{InstanceReuse, LogSink, WallClock};
 
     #[test]
     fn spin_is_given_what_the_embedded_host_would_be() {
@@ -145,6 +146,7 @@ mod tests {
             log: LogSink::Collect,
             reuse: InstanceReuse::default(),
             state_dir: "/s".into(),
+            cache_dir: "/c".into(),
             clock: WallClock::default(),
         };
         let arguments = arguments(&options);

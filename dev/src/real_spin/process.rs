@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, Error, Result, anyhow};
+use embedded_host::LogSink;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, BufReader},
@@ -17,8 +18,6 @@ use tokio::{
     task::JoinSet,
     time::timeout,
 };
-
-use crate::host::LogSink;
 
 /// Spin waits for requests under way; none of ours takes longer.
 const STOP_LIMIT: Duration = Duration::from_secs(10);

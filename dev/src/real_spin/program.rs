@@ -6,9 +6,8 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use cargo_dev::programs::output_of;
 use tokio::process::Command;
-
-use crate::captured::output_of;
 
 /// The first Spin with WASI 0.3.0, which spin-sdk 7 compiles to. Spin 4.0 has a release candidate of it only.
 const OLDEST: (u32, u32) = (4, 1);

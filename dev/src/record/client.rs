@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
+use embedded_host::own_client_config;
 use emulated_tenant::recording::{ScenarioRequest, ScenarioResponse};
 use http::{Method, header::CONTENT_LENGTH};
 use http_body_util::{BodyExt, Full, Limited};
@@ -12,8 +13,6 @@ use hyper_util::{
     client::legacy::{Client as HyperClient, connect::HttpConnector},
     rt::TokioExecutor,
 };
-
-use crate::host::own_client_config;
 
 /// The services answer within seconds, if at all.
 const TIME_LIMIT: Duration = Duration::from_secs(30);

@@ -12,6 +12,8 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
+use cargo_dev::workspace;
+use client::Client;
 use emulated_tenant::{
     Service,
     recording::{
@@ -19,9 +21,6 @@ use emulated_tenant::{
     },
 };
 use serde_json::Value;
-
-use crate::workspace;
-use client::Client;
 pub use settings::Settings;
 
 /// Older recordings may no longer be what the services answer.

@@ -7,10 +7,11 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use cargo_dev::workspace;
 use serde::{Deserialize, Serialize};
 use tokio::fs;
 
-use crate::{loopback, workspace};
+use crate::loopback;
 
 /// A listener on this machine answers at once; one that does not is not ours.
 const PROBE_LIMIT: Duration = Duration::from_secs(2);
@@ -99,11 +100,11 @@ impl Drop for Announcement {
 ///
 /// # Errors
 /// When the file is there and cannot be read.
-pub async fn find() -> Result<Option<Running>> {
-    find_in(&workspace::run_directory()).await
+pub async fn find_running() -> Result<Option<Running>> {
+    find_running_in(&workspace::run_directory()).await
 }
 
-async fn find_in(directory: &Path) -> Result<Option<Running>> {
+async fn find_running_in(directory: &Path) -> Result<Option<Running>> {
     let file = file_in(directory);
     let bytes = match fs::read(&file).await {
         Ok(bytes) => bytes,
@@ -144,12 +145,12 @@ mod tests {
     #[tokio::test]
     async fn what_is_announced_is_found_until_it_ends() {
         let directory = tempfile::tempdir().unwrap();
-        assert_eq!(find_in(directory.path()).await.unwrap(), None);
+        assert_eq!(find_running_in(directory.path()).await.unwrap(), None);
         let tenant = Tenant::start(TenantOptions::default()).await.unwrap();
         let announcement = Announcement::publish_in(directory.path(), running(&tenant)).await.unwrap();
-        assert_eq!(find_in(directory.path()).await.unwrap(), Some(running(&tenant)));
+        assert_eq!(find_running_in(directory.path()).await.unwrap(), Some(running(&tenant)));
         drop(announcement);
-        assert_eq!(find_in(directory.path()).await.unwrap(), None);
+        assert_eq!(find_running_in(directory.path()).await.unwrap(), None);
     }
 
     #[tokio::test]
@@ -167,9 +168,9 @@ mod tests {
         let tenant = Tenant::start(TenantOptions::default()).await.unwrap();
         let other_tenant = Running { tenant_id: "00000000-0000-0000-0000-000000000000".to_owned(), ..running(&tenant) };
         let _announcement = Announcement::publish_in(directory.path(), other_tenant).await.unwrap();
-        assert_eq!(find_in(directory.path()).await.unwrap(), None);
+        assert_eq!(find_running_in(directory.path()).await.unwrap(), None);
         std::fs::write(file_in(directory.path()), "half a f").unwrap();
-        assert_eq!(find_in(directory.path()).await.unwrap(), None);
+        assert_eq!(find_running_in(directory.path()).await.unwrap(), None);
     }
 
     #[tokio::test]
@@ -180,6 +181,6 @@ mod tests {
         let second = Running { api_url: "http://127.0.0.1:3001".to_owned(), ..running(&tenant) };
         let _later = Announcement::publish_in(directory.path(), second.clone()).await.unwrap();
         drop(earlier);
-        assert_eq!(find_in(directory.path()).await.unwrap(), Some(second));
+        assert_eq!(find_running_in(directory.path()).await.unwrap(), Some(second));
     }
 }

@@ -8,19 +8,15 @@ use std::{
 };
 
 use anyhow::{Context, Error, Result};
+use cargo_dev::{component::Component, progress::Progress, workspace};
+use embedded_host::{HostOptions, InstanceReuse, LogSink, MemoryMeter, WallClock};
 use emulated_tenant::{Tenant, TenantOptions};
 use tokio::fs;
 
-pub use crate::server::Runner;
-use crate::{
-    component_build::Component,
-    host::{HostOptions, InstanceReuse, LogSink, MemoryMeter, WallClock},
-    progress::Progress,
-    run_configuration::{self, Endpoints},
-    run_directory::RunDirectory,
-    run_manifest,
-    server::Server,
-    workspace,
+use super::{
+    RunDirectory, Runner, manifest,
+    runner::Server,
+    runtime_config::{self, Endpoints},
 };
 
 /// The component's name in `spin.toml`.
@@ -109,11 +105,12 @@ impl Application {
                 manifest: manifest(&directory, &options.component_variables).await?,
                 runtime_config: Some(runtime_config(&directory, &tenant, authority.as_deref(), options.redis).await?),
                 listen: options.listen,
-                environment: run_configuration::vault_environment(&tenant, authority.as_deref()),
+                environment: runtime_config::vault_environment(&tenant, authority.as_deref()),
                 variables: options.variables,
                 log: options.log,
                 reuse: options.reuse,
                 state_dir: directory.path().join(host.state_folder()),
+                cache_dir: workspace::compiled(),
                 clock: options.clock,
             })
             .await?;
@@ -162,7 +159,7 @@ async fn manifest(directory: &RunDirectory, component_variables: &BTreeMap<Strin
         return Ok(workspace::manifest());
     }
     let manifest = read(workspace::manifest()).await?;
-    let derived = run_manifest::derive(&manifest, workspace::root(), COMPONENT, component_variables)?;
+    let derived = manifest::derive(&manifest, workspace::root(), COMPONENT, component_variables)?;
     directory.write("spin.toml", derived).await
 }
 
@@ -182,9 +179,9 @@ async fn runtime_config(
 ) -> Result<PathBuf> {
     let production = read(workspace::runtime_config()).await?;
     let manifest = read(workspace::manifest()).await?;
-    let client_tls = authority.map(|file| run_configuration::client_tls(COMPONENT, file));
+    let client_tls = authority.map(|file| runtime_config::client_tls(COMPONENT, file));
     let endpoints = Endpoints { client_tls, redis, ..Endpoints::of(tenant) };
-    let derived = run_configuration::derive(&production, &manifest, &endpoints)?;
+    let derived = runtime_config::derive(&production, &manifest, &endpoints)?;
     directory.write("runtime-config.toml", derived).await
 }
 

@@ -8,15 +8,19 @@ use tokio::fs;
 
 /// A folder for derived configuration and for what the host stores.
 #[derive(Debug)]
-pub(crate) enum RunDirectory {
+pub enum RunDirectory {
+    /// Stays.
     Kept(PathBuf),
     /// Removed when dropped.
     Temporary(TempDir),
 }
 
 impl RunDirectory {
-    /// `kept`, made where it is missing, else a temporary folder.
-    pub(crate) async fn prepare(kept: Option<PathBuf>) -> Result<Self> {
+    /// `kept`, created where it is missing, else a temporary folder.
+    ///
+    /// # Errors
+    /// When the folder cannot be created.
+    pub async fn prepare(kept: Option<PathBuf>) -> Result<Self> {
         let Some(directory) = kept else {
             return Ok(Self::Temporary(tempfile::tempdir().context("no temporary folder can be made")?));
         };
@@ -24,7 +28,8 @@ impl RunDirectory {
         Ok(Self::Kept(directory))
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
         match self {
             Self::Kept(directory) => directory,
             Self::Temporary(directory) => directory.path(),
@@ -32,7 +37,10 @@ impl RunDirectory {
     }
 
     /// Writes a file into it.
-    pub(crate) async fn write(&self, name: &str, content: String) -> Result<PathBuf> {
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub async fn write(&self, name: &str, content: String) -> Result<PathBuf> {
         let file = self.path().join(name);
         fs::write(&file, content).await.with_context(|| format!("cannot write {}", file.display()))?;
         Ok(file)

@@ -11,12 +11,7 @@ use toml::{Table, Value};
 ///
 /// # Errors
 /// When it is not TOML, has no such component, or the component none of these variables.
-pub(crate) fn derive(
-    manifest: &str,
-    folder: &Path,
-    component: &str,
-    values: &BTreeMap<String, String>,
-) -> Result<String> {
+pub fn derive(manifest: &str, folder: &Path, component: &str, values: &BTreeMap<String, String>) -> Result<String> {
     let mut manifest: Table = manifest.parse().context("spin.toml is not valid TOML")?;
     let table = manifest.get_mut("component").and_then(|components| components.get_mut(component));
     let table = table.with_context(|| format!("spin.toml has no [component.{component}]"))?;

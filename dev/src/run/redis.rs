@@ -8,13 +8,12 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use cargo_dev::programs::output_of;
 use tokio::{
     net::TcpStream,
     process::{Child, Command},
     time::sleep,
 };
-
-use crate::captured::output_of;
 
 const PROGRAM: &str = "redis-server";
 const LOOKS: usize = 100;
@@ -22,17 +21,22 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// A server on loopback that keeps nothing on disk. Killed when dropped.
 #[derive(Debug)]
-pub(crate) struct Redis {
+pub struct Redis {
     address: SocketAddr,
     _child: Child,
 }
 
 impl Redis {
-    pub(crate) async fn is_installed() -> bool {
+    /// Whether there is one to run.
+    pub async fn is_installed() -> bool {
         output_of(Command::new(PROGRAM).arg("--version")).await.is_ok()
     }
 
-    pub(crate) async fn start(directory: &Path) -> Result<Self> {
+    /// Starts a server on a free port, in `directory`.
+    ///
+    /// # Errors
+    /// When it cannot be started or does not listen within five seconds.
+    pub async fn start(directory: &Path) -> Result<Self> {
         // Redis cannot be asked for a free port; this one was free a moment ago.
         let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
         let child = Command::new(PROGRAM)
@@ -54,11 +58,13 @@ impl Redis {
         bail!("redis-server does not listen on {address}")
     }
 
-    pub(crate) fn address(&self) -> SocketAddr {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    pub(crate) fn url(&self) -> String {
+    /// The same as a URL.
+    pub fn url(&self) -> String {
         format!("redis://{}", self.address)
     }
 }

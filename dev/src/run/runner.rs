@@ -3,11 +3,9 @@
 use std::future;
 
 use anyhow::{Error, Result, bail};
+use embedded_host::{HostOptions, MemoryMeter, RunningHost};
 
-use crate::{
-    host::{HostOptions, MemoryMeter, RunningHost},
-    real_spin::{RealSpin, SpinProgram},
-};
+use crate::real_spin::{RealSpin, SpinProgram};
 
 /// What runs the components.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,7 +37,7 @@ impl Runner {
     ///
     /// # Errors
     /// When the real Spin is missing or too old.
-    pub(crate) async fn find(self) -> Result<Host> {
+    pub async fn find(self) -> Result<Host> {
         Ok(match self {
             Self::Embedded => Host::Embedded,
             Self::RealSpin => Host::Spin(SpinProgram::find().await?),
@@ -49,21 +47,27 @@ impl Runner {
 
 /// A runner that is there.
 #[derive(Debug)]
-pub(crate) enum Host {
+pub enum Host {
+    /// The host of the crate `embedded-host`.
     Embedded,
+    /// The real `spin`.
     Spin(SpinProgram),
 }
 
 impl Host {
     /// The folder below a run's own that holds this host's state: the two keep different files.
-    pub(crate) fn state_folder(&self) -> &'static str {
+    pub fn state_folder(&self) -> &'static str {
         match self {
             Self::Embedded => "state",
             Self::Spin(_) => "spin-state",
         }
     }
 
-    pub(crate) async fn serve(&self, options: HostOptions) -> Result<Server> {
+    /// Serves the application that `options` describe.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn serve(&self, options: HostOptions) -> Result<Server> {
         Ok(match self {
             Self::Embedded => Server::Embedded(RunningHost::start(options).await?),
             Self::Spin(program) => Server::Spin(Box::new(RealSpin::start(program, options).await?)),
@@ -73,14 +77,16 @@ impl Host {
 
 /// A served application. Dropping it ends what serves it.
 #[derive(Debug)]
-pub(crate) enum Server {
+pub enum Server {
+    /// By the embedded host.
     Embedded(RunningHost),
+    /// By the real `spin`.
     Spin(Box<RealSpin>),
 }
 
 impl Server {
     /// The base URL, without a trailing slash.
-    pub(crate) fn url(&self) -> &str {
+    pub fn url(&self) -> &str {
         match self {
             Self::Embedded(host) => host.url(),
             Self::Spin(spin) => spin.url(),
@@ -88,7 +94,7 @@ impl Server {
     }
 
     /// What was logged so far, where the options ask to collect it.
-    pub(crate) fn log_lines(&self) -> Vec<String> {
+    pub fn log_lines(&self) -> Vec<String> {
         match self {
             Self::Embedded(host) => host.logs().iter().map(ToString::to_string).collect(),
             Self::Spin(spin) => spin.log_lines(),
@@ -96,7 +102,7 @@ impl Server {
     }
 
     /// What counts the memory of the embedded host's instances.
-    pub(crate) fn memory(&self) -> Option<MemoryMeter> {
+    pub fn memory(&self) -> Option<MemoryMeter> {
         match self {
             Self::Embedded(host) => Some(host.memory()),
             Self::Spin(_) => None,
@@ -104,7 +110,7 @@ impl Server {
     }
 
     /// The process of the real Spin.
-    pub(crate) fn spin_process(&self) -> Option<u32> {
+    pub fn spin_process(&self) -> Option<u32> {
         match self {
             Self::Embedded(_) => None,
             Self::Spin(spin) => spin.process_id(),
@@ -112,7 +118,7 @@ impl Server {
     }
 
     /// Waits until it ends by itself, which only the real Spin can do.
-    pub(crate) async fn ended(&mut self) -> Error {
+    pub async fn ended(&mut self) -> Error {
         match self {
             Self::Embedded(_) => future::pending().await,
             Self::Spin(spin) => spin.ended().await,
@@ -120,7 +126,7 @@ impl Server {
     }
 
     /// Ends it after the requests under way.
-    pub(crate) async fn stop(self) {
+    pub async fn stop(self) {
         match self {
             Self::Embedded(host) => host.stop().await,
             Self::Spin(spin) => spin.stop().await,

@@ -11,20 +11,20 @@ use toml::{Table, Value};
 
 /// What the emulated tenant answers to in place of Microsoft's clouds.
 #[derive(Debug)]
-pub(crate) struct Endpoints {
+pub struct Endpoints {
     /// Values of the application's variables, by name.
-    pub(crate) variables: BTreeMap<&'static str, String>,
+    pub variables: BTreeMap<&'static str, String>,
     /// The vault that holds the secret.
-    pub(crate) vault_url: String,
+    pub vault_url: String,
     /// What the component trusts for them, where they speak TLS.
-    pub(crate) client_tls: Option<Value>,
+    pub client_tls: Option<Value>,
     /// The URL of the Redis that is the key-value store; a file is where there is none.
-    pub(crate) redis: Option<String>,
+    pub redis: Option<String>,
 }
 
 impl Endpoints {
     /// Those of a tenant that speaks plain HTTP.
-    pub(crate) fn of(tenant: &Tenant) -> Self {
+    pub fn of(tenant: &Tenant) -> Self {
         Self {
             variables: BTreeMap::from([
                 ("tenant_id", tenant.tenant_id().to_owned()),
@@ -40,7 +40,7 @@ impl Endpoints {
 }
 
 /// `[[client_tls]]` that trusts the authority of `file`, and nobody else, for calls of `component` to this machine.
-pub(crate) fn client_tls(component: &str, file: &Path) -> Value {
+pub fn client_tls(component: &str, file: &Path) -> Value {
     let entry = Table::from_iter([
         ("component_ids".to_owned(), Value::Array(vec![component.into()])),
         ("hosts".to_owned(), Value::Array(vec![Ipv4Addr::LOCALHOST.to_string().into()])),
@@ -52,7 +52,7 @@ pub(crate) fn client_tls(component: &str, file: &Path) -> Value {
 /// The environment in which Spin's Key Vault provider signs in as the application's own identity.
 ///
 /// `[[client_tls]]` is for components alone. The provider trusts the system's authorities, which `SSL_CERT_FILE` replaces.
-pub(crate) fn vault_environment(tenant: &Tenant, authority_file: Option<&Path>) -> BTreeMap<String, String> {
+pub fn vault_environment(tenant: &Tenant, authority_file: Option<&Path>) -> BTreeMap<String, String> {
     let identity = tenant.vault_identity();
     let trusted = authority_file.map(|file| ("SSL_CERT_FILE", file.to_string_lossy().into_owned()));
     let variables = [
@@ -73,7 +73,7 @@ pub(crate) fn vault_environment(tenant: &Tenant, authority_file: Option<&Path>) 
 ///
 /// # Errors
 /// When a file is not TOML, or the chain is not one of `static` values and one Key Vault.
-pub(crate) fn derive(production: &str, manifest: &str, endpoints: &Endpoints) -> Result<String> {
+pub fn derive(production: &str, manifest: &str, endpoints: &Endpoints) -> Result<String> {
     let mut configuration: Table = production.parse().context("runtime-config.toml is not valid TOML")?;
     let manifest: Table = manifest.parse().context("spin.toml is not valid TOML")?;
     let providers = configuration.get_mut("variables_provider").and_then(Value::as_array_mut);

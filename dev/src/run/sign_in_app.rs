@@ -8,17 +8,11 @@ use std::{
 };
 
 use anyhow::{Context, Error, Result};
+use cargo_dev::{component::Component, progress::Progress, workspace};
+use embedded_host::{HostOptions, InstanceReuse, LogSink, WallClock};
 use uuid::Uuid;
 
-use crate::{
-    application::{Application, Runner},
-    component_build::Component,
-    host::{HostOptions, InstanceReuse, LogSink, WallClock},
-    progress::Progress,
-    run_directory::RunDirectory,
-    server::Server,
-    workspace,
-};
+use super::{Application, RunDirectory, Runner, runner::Server};
 
 /// The paths to which Entra sends people back, below the app's URL.
 const REDIRECTS: [&str; 2] = ["signin-callback", "signed-out"];
@@ -111,6 +105,7 @@ impl SignInApp {
                 log: options.log,
                 reuse: options.reuse,
                 state_dir: directory.path().join(host.state_folder()),
+                cache_dir: workspace::compiled(),
                 clock: WallClock::default(),
             })
             .await?;

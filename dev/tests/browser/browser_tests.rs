@@ -10,7 +10,7 @@ use std::{
     sync::LazyLock,
 };
 
-use profile_get_dev::workspace;
+use cargo_dev::workspace;
 use serde_json::Value;
 
 /// The programs under which Chromium is known.

@@ -5,10 +5,7 @@
 use std::collections::BTreeMap;
 
 use emulated_tenant::Tenant;
-use profile_get_dev::{
-    application::{Application, ApplicationOptions, Runner},
-    sign_in_app::{SignInApp, SignInAppOptions},
-};
+use profile_get_dev::run::{Application, ApplicationOptions, Runner, SignInApp, SignInAppOptions};
 use serde_json::json;
 
 use crate::browser_tests::{BrowserTests, free_port};

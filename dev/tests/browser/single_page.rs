@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use profile_get_dev::application::{Application, ApplicationOptions, Runner};
+use profile_get_dev::run::{Application, ApplicationOptions, Runner};
 use serde_json::json;
 
 use crate::browser_tests::{BrowserTests, free_port};

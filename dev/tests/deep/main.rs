@@ -4,10 +4,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+use cargo_dev::progress::Progress;
 use profile_get_dev::{
-    application::Runner,
     deep::{self, DeepPlan, Scale},
-    progress::Progress,
+    run::Runner,
 };
 
 #[tokio::test(flavor = "multi_thread")]

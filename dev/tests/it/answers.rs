@@ -8,8 +8,8 @@ use std::{
     path::Path,
 };
 
+use cargo_dev::workspace;
 use emulated_tenant::{Endpoint, Fault};
-use profile_get_dev::workspace;
 use reqwest::Method;
 
 use crate::harness::Harness;

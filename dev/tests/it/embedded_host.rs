@@ -2,12 +2,8 @@
 
 use std::{fs, net::SocketAddr, path::Path};
 
-use profile_get_dev::{
-    component_build::Component,
-    host::{HostOptions, InstanceReuse, LogSink, RunningHost, WallClock},
-    progress::Progress,
-    workspace,
-};
+use cargo_dev::{component::Component, progress::Progress, workspace};
+use embedded_host::{HostOptions, InstanceReuse, LogSink, RunningHost, WallClock};
 use reqwest::{Client, Response};
 use tempfile::TempDir;
 
@@ -24,6 +20,7 @@ fn options(directory: &TempDir) -> HostOptions {
         log: LogSink::Collect,
         reuse: InstanceReuse::default(),
         state_dir: directory.path().to_owned(),
+        cache_dir: workspace::compiled(),
         clock: WallClock::default(),
     }
 }

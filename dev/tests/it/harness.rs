@@ -6,7 +6,7 @@ use std::{
 };
 
 use emulated_tenant::{Endpoint, Person, Service, Tenant, TenantOptions, TokenPlan, Wire};
-use profile_get_dev::application::{Application, ApplicationOptions, Runner};
+use profile_get_dev::run::{Application, ApplicationOptions, Runner};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
 

@@ -14,7 +14,6 @@
 mod harness;
 
 mod answers;
-mod bench;
 mod embedded_host;
 mod host_variables;
 mod outages;

@@ -5,7 +5,7 @@
 
 use std::{path::PathBuf, process::Stdio};
 
-use profile_get_dev::{progress::Progress, toolchain::WasmToolchain};
+use cargo_dev::{progress::Progress, toolchain::WasmToolchain};
 use serde_json::Value;
 use wasmtime::{
     Config, Engine, Store,

@@ -2,13 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use embedded_host::InstanceReuse;
 use emulated_tenant::Endpoint;
 use futures::future::join_all;
-use profile_get_dev::{
-    application::{Application, ApplicationOptions, Runner},
-    host::InstanceReuse,
-    sign_in_app::{SignInApp, SignInAppOptions},
-};
+use profile_get_dev::run::{Application, ApplicationOptions, Runner, SignInApp, SignInAppOptions};
 use reqwest::{Client, Response, Url, header, redirect::Policy};
 
 #[tokio::test(flavor = "multi_thread")]

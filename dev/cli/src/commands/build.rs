@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
-use crate::{component_build::Component, progress::Progress};
+use crate::{component::Component, progress::Progress};
 
 /// Build the Wasm components, the API and the sign-in app, into target/wasm32-wasip2/release.
 ///

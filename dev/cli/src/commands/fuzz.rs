@@ -13,7 +13,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use tokio::{fs, process::Command};
 
 use crate::{
-    captured::{last_lines, output_of},
+    programs::{last_lines, output_of},
     progress::Progress,
     workspace,
 };

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::{captured::output_of, toolchain::TARGET, workspace};
+use crate::{programs::output_of, toolchain::TARGET, workspace};
 
 /// The package of the component.
 const PACKAGE: &str = "profile-get";

@@ -7,8 +7,8 @@ use sha2::{Digest as _, Sha256};
 use tokio::{fs, process::Command};
 
 use crate::{
-    captured::output_of,
-    component_build::Component,
+    component::Component,
+    programs::output_of,
     progress::Progress,
     toolchain::{TARGET, WasmToolchain},
     workspace,

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use tokio::{fs, process::Command, time::sleep};
 
-use crate::{captured::output_of, progress::Step};
+use crate::{programs::output_of, progress::Step};
 
 const POLL: Duration = Duration::from_millis(200);
 

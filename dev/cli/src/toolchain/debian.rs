@@ -17,7 +17,7 @@ use tokio::{fs, process::Command, time::sleep};
 
 use super::{TARGET, launchers, packages};
 use crate::{
-    captured::output_of,
+    programs::output_of,
     progress::{Progress, Step},
     workspace,
 };

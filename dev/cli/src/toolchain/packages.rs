@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use tokio::{fs, process::Command};
 
 use super::apt::{Apt, Package, package_files};
-use crate::{captured::output_of, progress::Step};
+use crate::{programs::output_of, progress::Step};
 
 /// The compiler, its library's source, clippy, and the C library that Rust's library for WASI stands on.
 const PACKAGES: [&str; 4] = ["rustc-web", "rust-web-src", "rust-web-clippy", "wasi-libc"];

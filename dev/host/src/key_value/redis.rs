@@ -14,11 +14,11 @@ pub(super) struct RedisDatabase {
 
 /// The entries of one database.
 #[derive(Clone)]
-pub(in crate::host) struct Store(ConnectionManager);
+pub(crate) struct Store(ConnectionManager);
 
 impl StoreSettings {
     /// Settings for the database at `url`, `redis://[[user]:password@]host[:port][/database]`.
-    pub(in crate::host) fn redis(url: &str) -> Result<Self> {
+    pub(crate) fn redis(url: &str) -> Result<Self> {
         url.into_connection_info().context("must be a Redis URL, such as redis://127.0.0.1:6379/0")?;
         Ok(Self::Redis(url.to_owned()))
     }

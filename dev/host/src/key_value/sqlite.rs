@@ -18,7 +18,7 @@ pub(super) struct SqliteDatabase {
 
 /// The entries of one label.
 #[derive(Clone)]
-pub(in crate::host) struct Store {
+pub(crate) struct Store {
     label: String,
     connection: Arc<Mutex<Connection>>,
 }

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use toml::Value;
 
-use crate::host::section::{Keys, Section};
+use crate::section::{Keys, Section};
 
 /// Refuses, by its path, every key that this host would otherwise silently pass over.
 pub(super) fn check_keys(manifest: &Section<'_>) -> Result<()> {

@@ -34,7 +34,7 @@ pub(super) struct ConnectOptions {
 
 /// Connects to the host and port of a URI as [`CONNECT_OPTIONS`] say, over TLS for `https`.
 #[derive(Clone)]
-pub(in crate::host) struct Connector;
+pub(crate) struct Connector;
 
 impl Service<Uri> for Connector {
     type Response = MaybeHttpsStream<TokioIo<TcpStream>>;
@@ -63,7 +63,7 @@ struct TcpConnector {
 
 /// Why there is no connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::host) enum ConnectError {
+pub(crate) enum ConnectError {
     UriInvalid,
     NameNotFound,
     Timeout,

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use http::uri::Authority;
 use serde::Deserialize;
 
-use crate::host::{
+use crate::{
     section::{Keys, Section},
     tls::{ClientTls, Roots},
 };

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
-use crate::host::{
+use crate::{
     section::{Keys, Section},
     variables::{DEFAULT_PREFIX, KeyVault, Principal, Provider},
 };

@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
-use crate::host::{
+use crate::{
     key_value::StoreSettings,
     section::{Keys, Section},
 };

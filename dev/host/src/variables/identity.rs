@@ -13,10 +13,10 @@ use serde::Deserialize;
 use tokio::sync::Mutex;
 use url::Url;
 
-use crate::host::http_client::HttpClient;
+use crate::http_client::HttpClient;
 
 /// An application that may read the vault.
-pub(in crate::host) struct Principal {
+pub(crate) struct Principal {
     token_url: Url,
     client_id: String,
     proof: Proof,
@@ -31,7 +31,7 @@ enum Proof {
 
 impl Principal {
     /// The application named in the runtime config; `authority_host` is one of Spin's cloud names.
-    pub(in crate::host) fn from_settings(
+    pub(crate) fn from_settings(
         tenant_id: &str,
         client_id: String,
         client_secret: String,
@@ -52,7 +52,7 @@ impl Principal {
     /// The application that the `AZURE_*` variables describe: workload identity, then a secret.
     ///
     /// The federated token is read here and never again, as Spin does: it does not outlive an hour.
-    pub(in crate::host) fn from_environment(environment: &BTreeMap<String, String>) -> Result<Self> {
+    pub(crate) fn from_environment(environment: &BTreeMap<String, String>) -> Result<Self> {
         let variable = |name: &str| environment.get(name).with_context(|| format!("{name} is not set"));
         let authority =
             environment.get("AZURE_AUTHORITY_HOST").map_or("https://login.microsoftonline.com", String::as_str);

@@ -15,10 +15,10 @@ use serde::Deserialize;
 use url::Url;
 
 use super::identity::{Credential, Principal};
-use crate::host::http_client::HttpClient;
+use crate::http_client::HttpClient;
 
 /// One vault and the credential to read it with.
-pub(in crate::host) struct KeyVault {
+pub(crate) struct KeyVault {
     vault: Url,
     credential: Credential,
     client: HttpClient,
@@ -26,11 +26,7 @@ pub(in crate::host) struct KeyVault {
 
 impl KeyVault {
     /// Prepares access to the vault at `vault_url`, signing in as `principal`.
-    pub(in crate::host) fn new(
-        vault_url: &str,
-        principal: Principal,
-        environment: &BTreeMap<String, String>,
-    ) -> Result<Self> {
+    pub(crate) fn new(vault_url: &str, principal: Principal, environment: &BTreeMap<String, String>) -> Result<Self> {
         let vault = Url::parse(vault_url).with_context(|| format!("vault_url `{vault_url}` must be a URL"))?;
         let client = HttpClient::new(environment)?;
         Ok(Self { credential: Credential::new(principal, scope(&vault)?), vault, client })

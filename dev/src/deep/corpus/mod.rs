@@ -28,10 +28,7 @@ use super::{
     caller::{Caller, PROFILE},
     evidence::Evidence,
 };
-use crate::{
-    application::{Application, ApplicationOptions},
-    server::Runner,
-};
+use crate::run::{Application, ApplicationOptions, Runner};
 
 /// As many as one instance serves at the same time.
 const CONNECTIONS: usize = 8;

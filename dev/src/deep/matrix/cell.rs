@@ -18,15 +18,13 @@ use super::{
     fitting::{self, Token},
 };
 use crate::{
-    application::{Application, ApplicationOptions},
     deep::{
         caller::{Caller, NoAnswer},
         evidence::Evidence,
         store_proxy::{StoreFault, StoreProxy},
         traps,
     },
-    redis::Redis,
-    server::Runner,
+    run::{Application, ApplicationOptions, Redis, Runner},
 };
 
 /// `request_timeout` of the API in a cell: the smallest that tells a slow answer from a fault.

@@ -16,7 +16,7 @@ use tokio::{sync::Mutex, task::JoinSet};
 use self::fitting::Token;
 pub(super) use self::{cell::CellReport, fault::FaultKind, upstream::Upstream};
 use super::{Scale, evidence::Evidence};
-use crate::{redis::Redis, server::Runner};
+use crate::run::{Redis, Runner};
 
 /// Cells that run at the same time. They wait most of the time; more would make a machine with two processors late.
 const AT_ONCE: usize = 6;

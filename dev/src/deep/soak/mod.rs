@@ -17,6 +17,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use embedded_host::{Memory, WallClock};
 use emulated_tenant::{Tenant, TenantOptions};
 use tokio::{
     task::{JoinHandle, JoinSet},
@@ -32,10 +33,7 @@ use super::{
     traps,
 };
 use crate::{
-    application::{Application, ApplicationOptions},
-    host::{Memory, WallClock},
-    redis::Redis,
-    server::Runner,
+    run::{Application, ApplicationOptions, Redis, Runner},
     usage::Usage,
 };
 
@@ -261,7 +259,7 @@ impl World {
         let sampler = tokio::spawn(async move {
             let mut most = Memory::default();
             while !stopped.load(Ordering::Relaxed) {
-                if let Some(now) = meter.as_ref().map(crate::host::MemoryMeter::read) {
+                if let Some(now) = meter.as_ref().map(embedded_host::MemoryMeter::read) {
                     most.instances = most.instances.max(now.instances);
                     most.bytes = most.bytes.max(now.bytes);
                     most.largest_instance = now.largest_instance;

@@ -1,0 +1,62 @@
+//! What `cargo dev` can be asked for, one file for each command.
+//!
+//! A command that needs a host or a tenant is only described here; the program that [`crate::handover`] builds carries it
+//! out.
+
+pub mod bench;
+pub mod build;
+pub mod call;
+pub mod check;
+pub mod deep;
+pub mod fuzz;
+pub mod record;
+pub mod reproduce;
+pub mod sbom;
+pub mod token;
+pub mod up;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use console::style;
+
+/// The developer's harness of profile-get: run, call and check the API on this machine, without an Azure account.
+#[derive(Debug, Parser)]
+#[command(name = "cargo dev", bin_name = "cargo dev", version)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Show what the tools that are run (cargo, the component) print.
+    #[arg(long, short, global = true)]
+    pub verbose: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+#[expect(missing_docs, reason = "the type of each says what it does, also to whoever asks for help")]
+pub enum Command {
+    Up(up::Up),
+    Call(call::Call),
+    Token(token::Token),
+    Build(build::Build),
+    Check(check::Check),
+    Bench(bench::Bench),
+    Fuzz(fuzz::Fuzz),
+    Record(record::Record),
+    Deep(deep::Deep),
+    Reproduce(reproduce::Reproduce),
+    Sbom(sbom::Sbom),
+    /// Serve what the JSON on standard input describes, until standard input ends.
+    #[command(hide = true)]
+    ServeHost,
+}
+
+/// The exit code for `outcome`, whose error is printed.
+pub fn exit_code(outcome: Result<ExitCode>) -> ExitCode {
+    outcome.unwrap_or_else(|error| {
+        eprintln!("{} {error:#}", style("error:").for_stderr().red().bold());
+        ExitCode::FAILURE
+    })
+}

@@ -1,0 +1,25 @@
+//! What a command or a test starts, and the configuration that is derived for it.
+//!
+//! - `api`, `sign_in_app`: one Spin application each, configured for an emulated tenant;
+//! - `runner`: what serves an application, the embedded host or the real Spin;
+//! - `manifest`, `runtime_config`: the project's own files, changed for a run; `directory`: where the results are kept;
+//! - `announcement`: where `cargo dev up` is serving, for the other commands;
+//! - `redis`: a Redis server for a run that wants one.
+
+mod announcement;
+mod api;
+mod directory;
+pub mod manifest;
+mod redis;
+mod runner;
+pub mod runtime_config;
+mod sign_in_app;
+
+pub use self::{
+    announcement::{Announcement, Running, find_running},
+    api::{Application, ApplicationOptions},
+    directory::RunDirectory,
+    redis::Redis,
+    runner::{Host, Runner, Server},
+    sign_in_app::{SignInApp, SignInAppOptions},
+};
