@@ -16,10 +16,14 @@
 //! chain (`cli`), the emulated tenant (`tenant`), the embedded host (`host`) and the measurements (`bench`). Each may use
 //! those before it here; none uses this one but `bench`.
 
-pub mod commands;
-pub mod deep;
 pub mod loopback;
-pub mod real_spin;
-pub mod record;
-pub mod run;
 pub mod usage;
+
+pub mod real_spin;
+
+pub mod run;
+
+pub mod deep;
+pub mod record;
+
+pub mod commands;

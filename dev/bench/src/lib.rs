@@ -5,24 +5,30 @@
 //! the account. `measurement` puts them together, `rs256` measures the signature alone, `report`, with its `goals`, and
 //! `plot` say what was found.
 
-mod crowd;
-mod goals;
 mod load;
-mod measurement;
-mod node_peer;
-mod plot;
+mod plan;
 mod process;
-mod report;
-mod rs256;
-mod serve_host;
-mod stage;
 mod subject;
 
-use std::{path::PathBuf, process::ExitCode, sync::Arc, thread, time::Duration};
+mod crowd;
+mod node_peer;
+
+mod stage;
+
+mod measurement;
+mod rs256;
+
+mod goals;
+mod plot;
+
+mod report;
+
+mod serve_host;
+
+use std::{process::ExitCode, sync::Arc};
 
 use anyhow::{Context, Result, ensure};
-use cargo_dev::{commands::bench::Bench, progress::Progress, workspace};
-use profile_get_dev::run::Runner;
+use cargo_dev::{commands::bench::Bench, progress::Progress};
 use serde_json::json;
 use tokio::{
     fs,
@@ -33,6 +39,7 @@ pub use self::serve_host::serve_host;
 use self::{
     crowd::Crowd,
     measurement::{Measurement, measure},
+    plan::Plan,
     report::Report,
     stage::Stage,
     subject::Subject,
@@ -58,26 +65,6 @@ pub async fn run(arguments: &Bench, progress: Progress) -> Result<ExitCode> {
     };
     println!("{tables}");
     Ok(ExitCode::SUCCESS)
-}
-
-/// What to measure.
-#[derive(Clone, Debug)]
-struct Plan {
-    runner: Runner,
-    /// Numbers of users, each with a token of their own.
-    users: Vec<usize>,
-    /// Numbers of connections that are kept alive.
-    connections: Vec<usize>,
-    /// How long each is measured.
-    measured: Duration,
-    /// How long there is load before that, at least; everybody calls in it.
-    warm_up: Duration,
-    /// Parts of the names of what is measured; everything is where there is none.
-    only: Vec<String>,
-    /// Where the plot goes.
-    plot: PathBuf,
-    /// Where all figures go as JSON.
-    json: Option<PathBuf>,
 }
 
 /// Measures what the plan asks for.
@@ -151,48 +138,4 @@ async fn measure_all(
     }
     measurements.sort_by_key(|row| (Subject::ALL.iter().position(|subject| *subject == row.subject), row.users));
     Ok(measurements)
-}
-
-impl Plan {
-    fn of(arguments: &Bench) -> Result<Self> {
-        let (users, connections, seconds, warm_up): (&[usize], &[usize], f64, f64) = match arguments.quick {
-            true => (&[1, 1_000], &[16], 1.0, 0.5),
-            false => (&[1, 100, 1_000, 10_000], &[16, 64], 4.0, 1.5),
-        };
-        let seconds = arguments.seconds.unwrap_or(seconds);
-        ensure!((0.1..=3600.0).contains(&seconds), "--seconds must be from 0.1 to 3600");
-        Ok(Self {
-            runner: if arguments.spin { Runner::RealSpin } else { Runner::Embedded },
-            users: given_or(&arguments.users, users),
-            connections: given_or(&arguments.connections, connections),
-            measured: Duration::from_secs_f64(seconds),
-            warm_up: Duration::from_secs_f64(warm_up.min(seconds)),
-            only: arguments.only.clone(),
-            plot: arguments.plot.clone().unwrap_or_else(|| workspace::target().join("bench/cost.svg")),
-            json: arguments.json.clone(),
-        })
-    }
-
-    fn is_wanted(&self, name: &str) -> bool {
-        self.only.is_empty() || self.only.iter().any(|part| name.contains(part))
-    }
-
-    fn circumstances(&self) -> String {
-        let host = match self.runner {
-            Runner::Embedded => "the embedded host",
-            Runner::RealSpin => "the real Spin",
-        };
-        let processors = thread::available_parallelism().map_or(1, usize::from);
-        format!(
-            "Components on {host}; load, tenant and server share {processors} processors ({}, {}). Users take turns, \
-             each with a token of their own; {:.0} s for each row. CPU and memory are those of the server alone.",
-            std::env::consts::OS,
-            std::env::consts::ARCH,
-            self.measured.as_secs_f64(),
-        )
-    }
-}
-
-fn given_or(given: &[usize], default: &[usize]) -> Vec<usize> {
-    if given.is_empty() { default.to_vec() } else { given.to_vec() }
 }

@@ -12,9 +12,9 @@ use profile_get_dev::usage::Usage;
 use serde::Serialize;
 
 use super::{
-    Plan,
     crowd::Crowd,
     load::{self, Caller, Load, Target, Until},
+    plan::Plan,
     stage::{Served, Stage},
     subject::Subject,
 };

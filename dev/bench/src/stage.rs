@@ -9,7 +9,7 @@ use emulated_tenant::{Tenant, TenantOptions};
 use profile_get_dev::{
     real_spin::{RealSpin, SpinProgram},
     run::{
-        Host, Redis, RunDirectory, Runner, manifest,
+        AvailableRunner, Redis, RunDirectory, Runner, manifest,
         runtime_config::{self, Endpoints},
     },
 };
@@ -26,7 +26,7 @@ const COMPONENT: &str = "profile-get";
 
 pub(super) struct Stage {
     pub(super) tenant: Arc<Tenant>,
-    host: Host,
+    host: AvailableRunner,
     node_peer: Option<NodePeer>,
     has_redis: bool,
     /// What cannot be measured here, and why.
@@ -202,10 +202,10 @@ impl Served {
 }
 
 /// Serves in a process of its own.
-async fn serve_apart(host: &Host, options: HostOptions) -> Result<Server> {
+async fn serve_apart(host: &AvailableRunner, options: HostOptions) -> Result<Server> {
     match host {
-        Host::Embedded => embedded(options).await,
-        Host::Spin(program) => spin(program, options).await,
+        AvailableRunner::Embedded => embedded(options).await,
+        AvailableRunner::Spin(program) => spin(program, options).await,
     }
 }
 

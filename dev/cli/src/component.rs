@@ -9,8 +9,8 @@ use tokio::{fs, sync::OnceCell};
 use crate::{
     cargo_build,
     progress::Progress,
-    toolchain::{TARGET, WasmToolchain},
-    workspace,
+    toolchain::WasmToolchain,
+    workspace::{self, TARGET},
 };
 
 /// A component of this project.

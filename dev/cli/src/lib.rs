@@ -8,12 +8,17 @@
 //! - [`supply_chain`]: reproducible builds and the bill of materials;
 //! - [`programs`], [`progress`], [`workspace`]: other programs, what long steps show, where things are.
 
-mod cargo_build;
-pub mod commands;
-pub mod component;
-pub mod handover;
+pub mod workspace;
+
 pub mod programs;
 pub mod progress;
-pub mod supply_chain;
+
+mod cargo_build;
 pub mod toolchain;
-pub mod workspace;
+
+pub mod component;
+
+pub mod handover;
+pub mod supply_chain;
+
+pub mod commands;

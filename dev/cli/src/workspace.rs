@@ -6,6 +6,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// The target that Spin components are compiled for.
+pub const TARGET: &str = "wasm32-wasip2";
+
 /// The repository's root folder: the one that holds `spin.toml`.
 pub fn root() -> &'static Path {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));

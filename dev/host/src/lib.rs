@@ -8,35 +8,47 @@
 //! `request` adds what Spin adds, `pool` gives it an `instance`, and what the component asks
 //! for is answered by `bindings` (variables, key-value stores) and `outbound` (HTTP).
 
-mod allowed_hosts;
-mod bindings;
 mod clock;
-mod engine;
-mod http_client;
-mod instance;
-mod key_value;
-mod listener;
 mod log;
-mod manifest;
 mod memory;
-mod outbound;
-mod pool;
-mod request;
-mod routes;
-mod runtime_config;
+mod options;
+
 mod section;
 mod template;
 mod tls;
+
+mod http_client;
+
+mod allowed_hosts;
+mod key_value;
 mod variables;
 
-use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+mod outbound;
+
+mod instance;
+
+mod bindings;
+mod pool;
+
+mod engine;
+
+mod manifest;
+mod runtime_config;
+
+mod routes;
+
+mod request;
+
+mod listener;
+
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use anyhow::{Context, Result, ensure};
 pub use clock::WallClock;
 use http::uri::Authority;
 pub use log::{LogLine, LogSink, LogSource};
 pub use memory::{Memory, MemoryMeter};
-use serde::{Deserialize, Serialize};
+pub use options::{HostOptions, InstanceReuse};
 pub use tls::own_client_config;
 use tokio::{
     net::TcpListener,
@@ -48,77 +60,15 @@ use wasmtime_wasi_http::handler::ProxyHandler;
 use self::{
     instance::ComponentContext,
     key_value::Stores,
-    listener::{Application, Info},
+    listener::{Dispatcher, Info},
     log::Log,
-    manifest::{Component, Manifest},
+    manifest::{ComponentSettings, Manifest},
     pool::InstancePool,
     routes::Routes,
     runtime_config::RuntimeConfig,
     tls::ClientTls,
     variables::{Provider, Variables},
 };
-
-/// What to run and how.
-#[derive(Clone, Serialize, Deserialize)]
-pub struct HostOptions {
-    /// The application's `spin.toml`; component sources are relative to its folder.
-    pub manifest: PathBuf,
-    /// The runtime config file, if any.
-    pub runtime_config: Option<PathBuf>,
-    /// Where to listen; port 0 takes a free one.
-    pub listen: SocketAddr,
-    /// What Spin would read from its process environment: `SPIN_VARIABLE_*`, `AZURE_*`, `SSL_CERT_FILE`.
-    pub environment: BTreeMap<String, String>,
-    /// Values that come before every provider's, as `spin up --variable name=value` gives them.
-    pub variables: BTreeMap<String, String>,
-    /// Where what the components print goes.
-    pub log: LogSink,
-    /// How instances are reused.
-    pub reuse: InstanceReuse,
-    /// Holds the default key-value store.
-    pub state_dir: PathBuf,
-    /// Holds compiled components, for all hosts: each is found by the hash of its bytes.
-    pub cache_dir: PathBuf,
-    /// The wall clock that components see; the real Spin knows only the machine's.
-    #[serde(skip)]
-    pub clock: WallClock,
-}
-
-impl fmt::Debug for HostOptions {
-    /// Of the environment and the variables only the names: their values are secrets.
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("HostOptions")
-            .field("manifest", &self.manifest)
-            .field("runtime_config", &self.runtime_config)
-            .field("listen", &self.listen)
-            .field("environment", &self.environment.keys())
-            .field("variables", &self.variables.keys())
-            .field("log", &self.log)
-            .field("reuse", &self.reuse)
-            .field("state_dir", &self.state_dir)
-            .field("cache_dir", &self.cache_dir)
-            .field("clock", &self.clock)
-            .finish()
-    }
-}
-
-/// How many requests one component instance serves. The default is Spin's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InstanceReuse {
-    /// Requests in all, after which the instance is dropped.
-    pub max_requests: usize,
-    /// Requests at the same time.
-    pub max_concurrent: usize,
-    /// How long an instance waits for its next request.
-    pub idle: Duration,
-}
-
-impl Default for InstanceReuse {
-    fn default() -> Self {
-        Self { max_requests: 128, max_concurrent: 16, idle: Duration::from_secs(1) }
-    }
-}
 
 /// An application being served. Dropping it ends its connections and instances and frees the port.
 #[derive(Debug)]
@@ -170,14 +120,14 @@ impl RunningHost {
         };
         let components = spawn_blocking(move || assembly.components(manifest.components)).await??;
         let routes = manifest.routes.iter().map(|(pattern, component)| (pattern.as_str(), component.as_str()));
-        let application = Application {
+        let dispatcher = Dispatcher {
             info: Info { name: manifest.name, version: manifest.version },
             routes: Routes::new(routes).with_context(|| options.manifest.display().to_string())?,
             components,
             log: log.clone(),
         };
         let stopping = CancellationToken::new();
-        let serving = listener::serve(listener, Arc::new(application), stopping.clone());
+        let serving = listener::serve(listener, Arc::new(dispatcher), stopping.clone());
         let url = format!("http://{own_authority}");
         Ok(Self { url, log, memory, serving: tokio::spawn(serving), stopping, stopped })
     }
@@ -234,7 +184,7 @@ impl Assembly {
     /// Compiles the components. Takes seconds the first time, milliseconds from the cache.
     fn components(
         self,
-        components: BTreeMap<String, Component>,
+        components: BTreeMap<String, ComponentSettings>,
     ) -> Result<BTreeMap<String, ProxyHandler<InstancePool>>> {
         let engine = engine::engine(&self.cache_dir)?;
         let outbound_client = outbound::client(self.connection_pooling);
@@ -268,7 +218,7 @@ impl Assembly {
     }
 }
 
-fn check_store_labels(components: &BTreeMap<String, Component>, stores: &Stores) -> Result<()> {
+fn check_store_labels(components: &BTreeMap<String, ComponentSettings>, stores: &Stores) -> Result<()> {
     for (id, component) in components {
         for label in &component.key_value_stores {
             ensure!(
@@ -278,28 +228,4 @@ fn check_store_labels(components: &BTreeMap<String, Component>, stores: &Stores)
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn options_print_names_and_no_values() {
-        let secret = || BTreeMap::from([("NAME".to_owned(), "hidden".to_owned())]);
-        let options = HostOptions {
-            manifest: "spin.toml".into(),
-            runtime_config: None,
-            listen: ([127, 0, 0, 1], 0).into(),
-            environment: secret(),
-            variables: secret(),
-            log: LogSink::Collect,
-            reuse: InstanceReuse::default(),
-            state_dir: "state".into(),
-            cache_dir: "cache".into(),
-            clock: WallClock::default(),
-        };
-        let printed = format!("{options:?}");
-        assert!(printed.contains("NAME") && !printed.contains("hidden"), "{printed}");
-    }
 }

@@ -30,7 +30,7 @@ use super::{
 };
 
 /// What the listener needs to answer requests.
-pub(super) struct Application {
+pub(super) struct Dispatcher {
     pub(super) info: Info,
     pub(super) routes: Routes,
     pub(super) components: BTreeMap<String, ProxyHandler<InstancePool>>,
@@ -49,7 +49,7 @@ pub(super) struct Info {
 const DRAIN: Duration = Duration::from_secs(5);
 
 /// Serves until `stopping` is cancelled, then lets the requests under way finish.
-pub(super) async fn serve(listener: TcpListener, application: Arc<Application>, stopping: CancellationToken) {
+pub(super) async fn serve(listener: TcpListener, dispatcher: Arc<Dispatcher>, stopping: CancellationToken) {
     let mut connections = JoinSet::new();
     let graceful = GracefulShutdown::new();
     loop {
@@ -64,8 +64,8 @@ pub(super) async fn serve(listener: TcpListener, application: Arc<Application>, 
             continue;
         };
         // TCP_NODELAY stays off, as in Spin: a body written in two pieces waits for the client's ACK.
-        let application = Arc::clone(&application);
-        let service = service_fn(move |request| respond(Arc::clone(&application), client, request));
+        let dispatcher = Arc::clone(&dispatcher);
+        let service = service_fn(move |request| respond(Arc::clone(&dispatcher), client, request));
         let connection =
             Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).into_owned();
         connections.spawn(graceful.watch(connection));
@@ -77,7 +77,7 @@ pub(super) async fn serve(listener: TcpListener, application: Arc<Application>, 
 /// # Errors
 /// When the request does not say which host it is for; the connection is closed on it.
 async fn respond(
-    application: Arc<Application>,
+    dispatcher: Arc<Dispatcher>,
     client: SocketAddr,
     mut request: Request<Incoming>,
 ) -> Result<Response<WasiBody>> {
@@ -87,27 +87,27 @@ async fn respond(
         return match well_known {
             "health" => Ok(Response::new(full("OK"))),
             "info" => {
-                let info = serde_json::to_vec_pretty(&application.info)?;
+                let info = serde_json::to_vec_pretty(&dispatcher.info)?;
                 Ok(Response::builder().header(CONTENT_TYPE, "application/json").body(full(info))?)
             }
             _ => Ok(empty(StatusCode::NOT_FOUND)),
         };
     }
-    let Some(route) = application.routes.find(path) else {
+    let Some(route) = dispatcher.routes.find(path) else {
         return Ok(empty(StatusCode::NOT_FOUND));
     };
     let request = request::with_absolute_uri(request)?;
     let answered = match request::with_spin_headers(request, &RequestContext { route: &route, client }) {
-        Ok(request) => application.ask(&route.component, request).await,
+        Ok(request) => dispatcher.ask(&route.component, request).await,
         Err(error) => Err(error),
     };
     Ok(answered.unwrap_or_else(|error| {
-        application.log.host(&route.component, format_args!("a request was answered 500: {error:#}"));
+        dispatcher.log.host(&route.component, format_args!("a request was answered 500: {error:#}"));
         empty(StatusCode::INTERNAL_SERVER_ERROR)
     }))
 }
 
-impl Application {
+impl Dispatcher {
     async fn ask(&self, component: &str, request: Request<Incoming>) -> Result<Response<WasiBody>> {
         let handler = self
             .components

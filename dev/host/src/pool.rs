@@ -17,9 +17,9 @@ use wasmtime_wasi_http::{
 };
 
 use super::{
-    InstanceReuse,
     instance::{ComponentContext, InstanceState},
     log::Log,
+    options::InstanceReuse,
 };
 
 /// Makes instances of one component when requests need them.

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use crate::{
     loopback,
-    run::{Application, ApplicationOptions, find_running},
+    run::{Api, ApiOptions, find_running},
 };
 
 /// Calls the API and prints the response.
@@ -36,16 +36,16 @@ pub async fn run(arguments: Call, progress: Progress) -> Result<ExitCode> {
 
 async fn call_a_new_application(arguments: &Call, progress: Progress) -> Result<StatusCode> {
     progress.note("no `cargo dev up` is serving; starting an API for this one call");
-    let options = ApplicationOptions { progress, ..ApplicationOptions::default() };
-    let application = Application::start(options).await?;
-    let token = application.tenant.access_token(application.tenant.person(&arguments.person)?, |_| ());
-    let status = print(send(arguments, application.url(), &token).await?).await?;
+    let options = ApiOptions { progress, ..ApiOptions::default() };
+    let api = Api::start(options).await?;
+    let token = api.tenant.access_token(api.tenant.person(&arguments.person)?, |_| ());
+    let status = print(send(arguments, api.url(), &token).await?).await?;
     if progress.is_verbose() || status.is_server_error() {
-        for line in application.log_lines() {
+        for line in api.log_lines() {
             eprintln!("{line}");
         }
     }
-    application.stop().await;
+    api.stop().await;
     Ok(status)
 }
 

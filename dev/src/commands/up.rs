@@ -14,9 +14,7 @@ use console::style;
 use embedded_host::LogSink;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::run::{
-    Announcement, Application, ApplicationOptions, Runner, Running, SignInApp, SignInAppOptions, find_running,
-};
+use crate::run::{Announcement, Api, ApiOptions, Runner, Running, SignInApp, SignInAppOptions, find_running};
 
 const API_PORT: u16 = 3000;
 const APP_PORT: u16 = 3001;
@@ -34,31 +32,31 @@ pub async fn run(arguments: Up, progress: Progress) -> Result<ExitCode> {
     if let Some(Running { process, api_url, .. }) = find_running().await? {
         bail!("`cargo dev up` is already serving {api_url} (process {process}): stop it first");
     }
-    let (mut application, mut app) = tokio::select! {
+    let (mut api, mut app) = tokio::select! {
         started = start(&arguments, progress) => started?,
         () = stop.received() => return Ok(ExitCode::from(INTERRUPTED)),
     };
     let announcement = Announcement::publish(Running {
         process: process::id(),
-        api_url: application.url().to_owned(),
-        authority_url: application.tenant.authority_url().to_owned(),
-        tenant_id: application.tenant.tenant_id().to_owned(),
+        api_url: api.url().to_owned(),
+        authority_url: api.tenant.authority_url().to_owned(),
+        tenant_id: api.tenant.tenant_id().to_owned(),
     })
     .await?;
-    println!("{}", Introduction { application: &application, app_url: app.url() });
+    println!("{}", Introduction { api: &api, app_url: app.url() });
     tokio::select! {
-        error = application.ended() => return Err(error),
+        error = api.ended() => return Err(error),
         error = app.ended() => return Err(error),
         () = stop.received() => {}
     }
     drop(announcement);
     app.stop().await;
-    application.stop().await;
+    api.stop().await;
     eprintln!("Stopped.");
     Ok(ExitCode::SUCCESS)
 }
 
-async fn start(arguments: &Up, progress: Progress) -> Result<(Application, SignInApp)> {
+async fn start(arguments: &Up, progress: Progress) -> Result<(Api, SignInApp)> {
     let runner = if arguments.spin { Runner::RealSpin } else { Runner::Embedded };
     // Ports that were asked for are tried before the long build, all of them after it: it takes minutes at first.
     let ports = || {
@@ -74,7 +72,7 @@ async fn start(arguments: &Up, progress: Progress) -> Result<(Application, SignI
         component.build(progress).await?;
     }
     let (api_port, app_port) = ports()?;
-    let application = Application::start(ApplicationOptions {
+    let api = Api::start(ApiOptions {
         runner,
         listen: (Ipv4Addr::LOCALHOST, api_port).into(),
         // The app shows what took how long.
@@ -82,11 +80,11 @@ async fn start(arguments: &Up, progress: Progress) -> Result<(Application, SignI
         log: LogSink::Stderr,
         directory: Some(workspace::run_directory()),
         progress,
-        ..ApplicationOptions::default()
+        ..ApiOptions::default()
     })
     .await?;
     let app = SignInApp::start(
-        &application,
+        &api,
         SignInAppOptions {
             runner,
             port: app_port,
@@ -97,7 +95,7 @@ async fn start(arguments: &Up, progress: Progress) -> Result<(Application, SignI
         },
     )
     .await?;
-    Ok((application, app))
+    Ok((api, app))
 }
 
 /// The ways in which a program is asked to end: Ctrl-C, `kill`, a terminal that is closed.
@@ -140,15 +138,15 @@ fn choose_port(wished: Option<u16>, usual: u16, option: &str) -> Result<u16> {
 
 /// What a newcomer sees when everything runs.
 struct Introduction<'a> {
-    application: &'a Application,
+    api: &'a Api,
     app_url: &'a str,
 }
 
 impl fmt::Display for Introduction<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { application, app_url } = self;
-        let tenant = &application.tenant;
-        let url = format!("{}/api/profile-get", application.url());
+        let Self { api, app_url } = self;
+        let tenant = &api.tenant;
+        let url = format!("{}/api/profile-get", api.url());
         writeln!(formatter, "\n{}  {}", style("Open in a browser").bold(), style(app_url).cyan())?;
         writeln!(formatter, "{}            {}\n", style("The API").bold(), style(&url).cyan())?;
         writeln!(formatter, "{} (new keys, ids and secrets in each run)", style("The emulated tenant").bold())?;

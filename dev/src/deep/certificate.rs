@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use emulated_tenant::{ClientCertificate, Tenant, TenantOptions};
 
 use super::{caller::Caller, evidence::Evidence};
-use crate::run::{Application, ApplicationOptions, Runner};
+use crate::run::{Api, ApiOptions, Runner};
 
 /// More than the first request takes on a busy machine.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -21,15 +21,15 @@ pub(super) async fn run(runner: Runner, evidence: &Evidence) -> Result<()> {
     tenant.register_certificate(&certificate.certificate_pem)?;
     tenant.set_vault_secret("clientsecret", certificate.bundle_pem.clone());
     evidence.pem(&certificate.bundle_pem);
-    let options = ApplicationOptions { runner, ..evidence.application_options() };
-    let application = Application::start_for(Arc::clone(&tenant), options).await?;
+    let options = ApiOptions { runner, ..evidence.application_options() };
+    let api = Api::start_for(Arc::clone(&tenant), options).await?;
     let token = tenant.access_token(tenant.person("ada")?, |_| ());
-    let answer = Caller::of(application.url())?.profile(&token, LIMIT).await;
+    let answer = Caller::of(api.url())?.profile(&token, LIMIT).await;
     let answer = answer.map_err(|no_answer| anyhow::anyhow!("with a certificate: {no_answer}"))?;
     ensure!(answer.code() == "profile", "with a certificate: {} {}", answer.status, answer.code());
     evidence.answer(&answer);
     evidence.token("a caller's token", &token);
     evidence.upstream(&tenant.take_requests());
-    application.stop().await;
+    api.stop().await;
     Ok(())
 }

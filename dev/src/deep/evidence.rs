@@ -20,7 +20,7 @@ use super::{
     caller::Answer,
     leaks::{LeakReport, Secrets},
 };
-use crate::run::ApplicationOptions;
+use crate::run::ApiOptions;
 
 /// Logs, answers and stores of a run's applications in one folder, and the secrets of the run. Clones are the same.
 #[derive(Clone)]
@@ -48,13 +48,13 @@ impl Evidence {
     }
 
     /// Options of an application that keeps its log and its state here.
-    pub(super) fn application_options(&self) -> ApplicationOptions {
+    pub(super) fn application_options(&self) -> ApiOptions {
         let number = self.0.applications.fetch_add(1, Ordering::Relaxed);
         let folder = self.0.folder.path().join(format!("application-{number}"));
-        ApplicationOptions {
+        ApiOptions {
             log: LogSink::File(folder.with_extension("log")),
             directory: Some(folder),
-            ..ApplicationOptions::default()
+            ..ApiOptions::default()
         }
     }
 
@@ -128,7 +128,7 @@ impl Evidence {
     }
 
     /// What an application of this run has logged so far, line by line.
-    pub(super) fn log_of(options: &ApplicationOptions) -> Vec<String> {
+    pub(super) fn log_of(options: &ApiOptions) -> Vec<String> {
         let LogSink::File(path) = &options.log else { return Vec::new() };
         let bytes = std::fs::read(path).unwrap_or_default();
         String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect()
@@ -156,4 +156,12 @@ impl Evidence {
     fn secrets(&self, add: impl FnOnce(&mut Secrets)) {
         add(&mut self.0.secrets.lock().unwrap_or_else(PoisonError::into_inner));
     }
+}
+
+/// Lines of a log that say that an instance trapped or failed.
+pub(super) fn traps(log: &[String]) -> Vec<String> {
+    let signs = ["an instance failed", "wasm trap", "panicked at"];
+    let is_trap = |line: &&String| signs.iter().any(|sign| line.contains(sign));
+    let shortened = |line: &String| format!("the log says: {}", line.chars().take(300).collect::<String>());
+    log.iter().filter(is_trap).map(shortened).collect()
 }

@@ -14,58 +14,18 @@ mod evidence;
 mod figures;
 mod leaks;
 mod matrix;
+mod plan;
 mod soak;
 mod store_proxy;
 
-use std::time::Duration;
-
 use anyhow::Result;
-use cargo_dev::{commands::deep::Part, component::Component, progress::Progress};
+use cargo_dev::{commands::deep::Part, component::Component};
 
 use self::{corpus::CorpusReport, evidence::Evidence, figures::grouped, leaks::LeakReport, matrix::MatrixReport};
 pub use self::{
     figures::{Figures, ROWS},
-    soak::SoakPlan,
+    plan::{DeepPlan, Scale, SoakPlan},
 };
-use crate::run::Runner;
-
-/// How much to run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scale {
-    /// A little of each kind, for every check.
-    Sample,
-    /// Everything.
-    Whole,
-}
-
-/// What to check.
-#[derive(Clone, Debug)]
-pub struct DeepPlan {
-    /// What runs the component.
-    pub runner: Runner,
-    /// How much of the matrix.
-    pub scale: Scale,
-    /// Which parts; what they leave behind is always searched for secrets.
-    pub parts: Vec<Part>,
-    /// Only cells of the matrix with this in their name.
-    pub cells: String,
-    /// How long and how many.
-    pub soak: SoakPlan,
-    /// How long steps are shown.
-    pub progress: Progress,
-}
-
-impl DeepPlan {
-    /// All parts, at this scale.
-    #[must_use]
-    pub fn of(runner: Runner, scale: Scale, progress: Progress) -> Self {
-        let soak = match scale {
-            Scale::Sample => SoakPlan { length: Duration::from_secs(12), connections: 16, people: 200, seed: 1 },
-            Scale::Whole => SoakPlan { length: Duration::from_secs(60), connections: 64, people: 10_000, seed: 1 },
-        };
-        Self { runner, scale, parts: Part::ALL.to_vec(), cells: String::new(), soak, progress }
-    }
-}
 
 /// What a deep check found.
 #[derive(Debug, Default)]
@@ -181,12 +141,4 @@ impl Findings {
         }
         self.problems.extend(leaks.into_iter().map(|leak| format!("leak: {leak}")));
     }
-}
-
-/// Lines of a log that say that an instance trapped or failed.
-fn traps(log: &[String]) -> Vec<String> {
-    let signs = ["an instance failed", "wasm trap", "panicked at"];
-    let is_trap = |line: &&String| signs.iter().any(|sign| line.contains(sign));
-    let shortened = |line: &String| format!("the log says: {}", line.chars().take(300).collect::<String>());
-    log.iter().filter(is_trap).map(shortened).collect()
 }

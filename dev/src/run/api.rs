@@ -1,4 +1,4 @@
-//! The whole application on this machine: the API, and the tenant that it believes in.
+//! The API on this machine, and the emulated tenant that it is configured for.
 
 use std::{
     collections::BTreeMap,
@@ -14,8 +14,9 @@ use emulated_tenant::{Tenant, TenantOptions};
 use tokio::fs;
 
 use super::{
-    RunDirectory, Runner, manifest,
-    runner::Server,
+    directory::RunDirectory,
+    manifest,
+    runner::{Runner, Server},
     runtime_config::{self, Endpoints},
 };
 
@@ -24,7 +25,7 @@ const COMPONENT: &str = "profile-get";
 
 /// How to run it. The default is what a test wants: the embedded host, free ports, collected logs, nothing kept.
 #[derive(Clone, Debug)]
-pub struct ApplicationOptions {
+pub struct ApiOptions {
     /// What runs the component.
     pub runner: Runner,
     /// Where the API listens; port 0 takes a free one.
@@ -49,7 +50,7 @@ pub struct ApplicationOptions {
     pub progress: Progress,
 }
 
-impl Default for ApplicationOptions {
+impl Default for ApiOptions {
     fn default() -> Self {
         Self {
             runner: Runner::default(),
@@ -67,15 +68,15 @@ impl Default for ApplicationOptions {
     }
 }
 
-/// A running application. Dropping it ends everything that it started.
-pub struct Application {
-    /// The tenant that the API believes in.
+/// A running API. Dropping it ends everything that it started.
+pub struct Api {
+    /// The tenant that the API is configured for.
     pub tenant: Arc<Tenant>,
     server: Server,
     _directory: RunDirectory,
 }
 
-impl Application {
+impl Api {
     /// Builds the component if this process has not yet, starts a tenant, and the API configured for it.
     ///
     /// The API's configuration is the project's `runtime-config.toml` with the tenant's addresses in place of
@@ -84,7 +85,7 @@ impl Application {
     /// # Errors
     /// When the real Spin is asked for and missing or too old, the component does not build, a port is taken, or the
     /// API does not start.
-    pub async fn start(options: ApplicationOptions) -> Result<Self> {
+    pub async fn start(options: ApiOptions) -> Result<Self> {
         let tenant = Tenant::start(options.tenant).await?;
         Self::start_for(tenant, options).await
     }
@@ -93,7 +94,7 @@ impl Application {
     ///
     /// # Errors
     /// As [`Self::start`].
-    pub async fn start_for(tenant: impl Into<Arc<Tenant>>, options: ApplicationOptions) -> Result<Self> {
+    pub async fn start_for(tenant: impl Into<Arc<Tenant>>, options: ApiOptions) -> Result<Self> {
         let tenant = tenant.into();
         let host = options.runner.find().await?;
         Component::Api.build(options.progress).await?;

@@ -17,9 +17,9 @@ mod sign_in_app;
 
 pub use self::{
     announcement::{Announcement, Running, find_running},
-    api::{Application, ApplicationOptions},
+    api::{Api, ApiOptions},
     directory::RunDirectory,
     redis::Redis,
-    runner::{Host, Runner, Server},
+    runner::{AvailableRunner, Runner, Server},
     sign_in_app::{SignInApp, SignInAppOptions},
 };

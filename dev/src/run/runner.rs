@@ -37,24 +37,24 @@ impl Runner {
     ///
     /// # Errors
     /// When the real Spin is missing or too old.
-    pub async fn find(self) -> Result<Host> {
+    pub async fn find(self) -> Result<AvailableRunner> {
         Ok(match self {
-            Self::Embedded => Host::Embedded,
-            Self::RealSpin => Host::Spin(SpinProgram::find().await?),
+            Self::Embedded => AvailableRunner::Embedded,
+            Self::RealSpin => AvailableRunner::Spin(SpinProgram::find().await?),
         })
     }
 }
 
 /// A runner that is there.
 #[derive(Debug)]
-pub enum Host {
+pub enum AvailableRunner {
     /// The host of the crate `embedded-host`.
     Embedded,
     /// The real `spin`.
     Spin(SpinProgram),
 }
 
-impl Host {
+impl AvailableRunner {
     /// The folder below a run's own that holds this host's state: the two keep different files.
     pub fn state_folder(&self) -> &'static str {
         match self {

@@ -12,7 +12,11 @@ use cargo_dev::{component::Component, progress::Progress, workspace};
 use embedded_host::{HostOptions, InstanceReuse, LogSink, WallClock};
 use uuid::Uuid;
 
-use super::{Application, RunDirectory, Runner, runner::Server};
+use super::{
+    api::Api,
+    directory::RunDirectory,
+    runner::{Runner, Server},
+};
 
 /// The paths to which Entra sends people back, below the app's URL.
 const REDIRECTS: [&str; 2] = ["signin-callback", "signed-out"];
@@ -69,13 +73,13 @@ impl SignInApp {
     ///
     /// # Errors
     /// When it does not build, the port is taken, or it does not start.
-    pub async fn start(application: &Application, options: SignInAppOptions) -> Result<Self> {
+    pub async fn start(api: &Api, options: SignInAppOptions) -> Result<Self> {
         let host = options.runner.find().await?;
         Component::SignInApp.build(options.progress).await?;
         let step = options.progress.step("Starting the sign-in app");
         let port = if options.port == 0 { free_port()? } else { options.port };
         let url = format!("http://{}:{port}", options.host_name);
-        let tenant = &application.tenant;
+        let tenant = &api.tenant;
         let registration = tenant.web_client();
         if options.registered {
             for path in REDIRECTS {
@@ -87,7 +91,7 @@ impl SignInApp {
             ("tenant_id", tenant.tenant_id()),
             ("app_client_id", &registration.client_id),
             ("api_client_id", tenant.client_id()),
-            ("api_url", options.api_url.as_deref().unwrap_or_else(|| application.url())),
+            ("api_url", options.api_url.as_deref().unwrap_or_else(|| api.url())),
             ("app_url", &url),
             ("authority_host", tenant.authority_url()),
         ];

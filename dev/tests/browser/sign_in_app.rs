@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use emulated_tenant::Tenant;
-use profile_get_dev::run::{Application, ApplicationOptions, Runner, SignInApp, SignInAppOptions};
+use profile_get_dev::run::{Api, ApiOptions, Runner, SignInApp, SignInAppOptions};
 use serde_json::json;
 
 use crate::browser_tests::{BrowserTests, free_port};
@@ -15,8 +15,8 @@ async fn everybody_signs_in() {
     let Some(tests) = BrowserTests::ready("everybody_signs_in") else { return };
     let runner = Runner::from_environment().unwrap();
     let component_variables = BTreeMap::from([("server_timing".to_owned(), "on".to_owned())]);
-    let options = ApplicationOptions { runner, component_variables, ..ApplicationOptions::default() };
-    let api = Application::start(options).await.unwrap();
+    let options = ApiOptions { runner, component_variables, ..ApiOptions::default() };
+    let api = Api::start(options).await.unwrap();
     let options = SignInAppOptions { runner, ..SignInAppOptions::default() };
     let app = SignInApp::start(&api, options.clone()).await.unwrap();
     let unreachable_api = Some(format!("http://127.0.0.1:{}", free_port()));

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use profile_get_dev::run::{Application, ApplicationOptions, Runner};
+use profile_get_dev::run::{Api, ApiOptions, Runner};
 use serde_json::json;
 
 use crate::browser_tests::{BrowserTests, free_port};
@@ -15,7 +15,7 @@ async fn a_single_page_application_calls_across_origins() {
     // The origin stands in the API's settings, so its port is chosen before the page's server listens.
     let origin = format!("http://localhost:{}", free_port());
     let variables = BTreeMap::from([("allowed_origins".to_owned(), origin.clone())]);
-    let api = Application::start(ApplicationOptions { runner, variables, ..ApplicationOptions::default() }).await;
+    let api = Api::start(ApiOptions { runner, variables, ..ApiOptions::default() }).await;
     let api = api.unwrap();
     let tenant = &api.tenant;
     tenant.register_redirect_uri(tenant.spa_client_id(), &format!("{origin}/")).unwrap();

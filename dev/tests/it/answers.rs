@@ -119,7 +119,7 @@ async fn a_request_that_graph_rejects_is_the_callers() {
     let id = "0f1b3a52-6d3c-4c53-8a0e-5a4d3b2c1f00";
     let headers = vec![("request-id".to_owned(), id.to_owned())];
     let body = r#"{"error":{"code":"BadRequest","message":"Words."}}"#;
-    harness.application.tenant.faults().set(Endpoint::GraphMe, Fault::Status(400, headers, body.to_owned()));
+    harness.api.tenant.faults().set(Endpoint::GraphMe, Fault::Status(400, headers, body.to_owned()));
     let answer = harness.send(get("/api/profile-get?$select=signInActivity")).await;
     answer.is(400, "graph_rejected_request");
     insta::assert_snapshot!("graph_rejected_request", harness.snapshot(&answer));
@@ -139,7 +139,7 @@ async fn a_graph_token_that_is_refused_without_a_challenge_is_replaced() {
     let harness = Harness::start().await;
     let token = harness.token("ada");
     assert_eq!(harness.get(&token).await.status, 200);
-    harness.application.tenant.revoke_graph_tokens(harness.person("ada"));
+    harness.api.tenant.revoke_graph_tokens(harness.person("ada"));
     assert_eq!(harness.get(&token).await.status, 200);
     assert_eq!((harness.count(Endpoint::Token), harness.count(Endpoint::GraphMe)), (2, 3));
 }
@@ -177,12 +177,12 @@ async fn a_throttled_directory_is_told_when_and_spared_until_then() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_graph_token_that_is_revoked_for_good_is_the_gateways_fault() {
     let harness = Harness::start().await;
-    harness.application.tenant.faults().set(Endpoint::GraphMe, Fault::status(401));
+    harness.api.tenant.faults().set(Endpoint::GraphMe, Fault::status(401));
     let answer = harness.get_as("ada").await;
     answer.is(502, "graph_refused_token");
     insta::assert_snapshot!("graph_refused_token", harness.snapshot(&answer));
     assert_eq!((harness.count(Endpoint::Token), harness.count(Endpoint::GraphMe)), (2, 2));
-    harness.application.tenant.faults().clear();
+    harness.api.tenant.faults().clear();
     assert_eq!(harness.get_as("ada").await.status, 200);
 }
 
@@ -191,7 +191,7 @@ async fn who_has_to_sign_in_again_is_told_so() {
     let harness = Harness::start().await;
     // As Entra answers where there is nothing to satisfy by claims: a password that ended, for one.
     let body = r#"{"error":"interaction_required","error_codes":[50055],"error_description":"AADSTS50055: ..."}"#;
-    harness.application.tenant.faults().set(Endpoint::Token, Fault::Status(400, Vec::new(), body.to_owned()));
+    harness.api.tenant.faults().set(Endpoint::Token, Fault::Status(400, Vec::new(), body.to_owned()));
     let answer = harness.get_as("ada").await;
     answer.is(401, "interaction_required");
     assert!(answer.header("www-authenticate").starts_with("Bearer "), "{answer:?}");
@@ -205,7 +205,7 @@ async fn a_person_who_does_not_read_their_photos_gets_no_more_of_them() {
     // Far more than the buffers of connections hold.
     let headers = vec![("content-type".to_owned(), "image/jpeg".to_owned())];
     let photo = Fault::Status(200, headers, "x".repeat(32 << 20));
-    harness.application.tenant.faults().set(Endpoint::GraphPhoto, photo);
+    harness.api.tenant.faults().set(Endpoint::GraphPhoto, photo);
     let token = harness.token("ada");
     let request = || harness.request(Method::GET, "/api/profile-get/photo").bearer_auth(&token);
     let mut unread = Vec::new();

@@ -6,13 +6,13 @@ use std::{
 };
 
 use emulated_tenant::{Endpoint, Person, Service, Tenant, TenantOptions, TokenPlan, Wire};
-use profile_get_dev::run::{Application, ApplicationOptions, Runner};
+use profile_get_dev::run::{Api, ApiOptions, Runner};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
 
 /// An application of a test's own.
 pub(crate) struct Harness {
-    pub(crate) application: Application,
+    pub(crate) api: Api,
     client: Client,
 }
 
@@ -31,12 +31,12 @@ impl Harness {
 
     /// `variables` come before every provider's, as with `spin up --variable`.
     pub(crate) async fn with_variables(variables: &[(&str, &str)]) -> Self {
-        Self::with(ApplicationOptions { variables: owned(variables), ..ApplicationOptions::default() }).await
+        Self::with(ApiOptions { variables: owned(variables), ..ApiOptions::default() }).await
     }
 
     /// `variables` are those that `spin.toml` gives the component as they are.
     pub(crate) async fn with_component_variables(variables: &[(&str, &str)]) -> Self {
-        Self::with(ApplicationOptions { component_variables: owned(variables), ..ApplicationOptions::default() }).await
+        Self::with(ApiOptions { component_variables: owned(variables), ..ApiOptions::default() }).await
     }
 
     /// The API takes tokens of the tenant's own directory and of its neighbour.
@@ -44,7 +44,7 @@ impl Harness {
         let tenant = Tenant::start(tenant_options()).await.unwrap();
         let both = format!("{} {}", tenant.tenant_id(), tenant.other_tenant_id());
         let variables = owned(&[("tenant_id", "organizations"), ("allowed_tenants", &both)]);
-        Self::with_tenant(tenant, ApplicationOptions { variables, ..ApplicationOptions::default() }).await
+        Self::with_tenant(tenant, ApiOptions { variables, ..ApiOptions::default() }).await
     }
 
     /// The API takes tokens of every directory that somebody lives in, by the keys of `common`.
@@ -53,22 +53,22 @@ impl Harness {
         let all: BTreeSet<&str> = tenant.people().iter().map(|person| person.tenant_id.as_str()).collect();
         let all = all.into_iter().collect::<Vec<_>>().join(" ");
         let variables = owned(&[("tenant_id", "common"), ("allowed_tenants", &all)]);
-        Self::with_tenant(tenant, ApplicationOptions { variables, ..ApplicationOptions::default() }).await
+        Self::with_tenant(tenant, ApiOptions { variables, ..ApiOptions::default() }).await
     }
 
     /// The tenant is served in clear and as it is, for a test that asks it by itself.
     pub(crate) async fn in_clear() -> Self {
-        Self::with_tenant(Tenant::start(TenantOptions::default()).await.unwrap(), ApplicationOptions::default()).await
+        Self::with_tenant(Tenant::start(TenantOptions::default()).await.unwrap(), ApiOptions::default()).await
     }
 
-    async fn with(options: ApplicationOptions) -> Self {
+    async fn with(options: ApiOptions) -> Self {
         Self::with_tenant(Tenant::start(tenant_options()).await.unwrap(), options).await
     }
 
-    async fn with_tenant(tenant: Tenant, options: ApplicationOptions) -> Self {
-        let options = ApplicationOptions { runner: Runner::from_environment().unwrap(), ..options };
-        let application = Application::start_for(tenant, options).await.unwrap();
-        Self { application, client: Client::builder().no_proxy().build().unwrap() }
+    async fn with_tenant(tenant: Tenant, options: ApiOptions) -> Self {
+        let options = ApiOptions { runner: Runner::from_environment().unwrap(), ..options };
+        let api = Api::start_for(tenant, options).await.unwrap();
+        Self { api, client: Client::builder().no_proxy().build().unwrap() }
     }
 
     /// Whether two answers of the tenant to the same question differ in form.
@@ -77,7 +77,7 @@ impl Harness {
     }
 
     pub(crate) fn person(&self, name: &str) -> &Person {
-        self.application.tenant.person(name).unwrap()
+        self.api.tenant.person(name).unwrap()
     }
 
     pub(crate) fn token(&self, name: &str) -> String {
@@ -85,7 +85,7 @@ impl Harness {
     }
 
     pub(crate) fn token_with(&self, name: &str, change: impl FnOnce(&mut TokenPlan)) -> String {
-        self.application.tenant.access_token(self.person(name), change)
+        self.api.tenant.access_token(self.person(name), change)
     }
 
     /// The profile of a person, asked for with a token of theirs.
@@ -99,7 +99,7 @@ impl Harness {
     }
 
     pub(crate) fn request(&self, method: Method, target: &str) -> RequestBuilder {
-        self.client.request(method, format!("{}{target}", self.application.url()))
+        self.client.request(method, format!("{}{target}", self.api.url()))
     }
 
     pub(crate) async fn send(&self, request: RequestBuilder) -> Answer {
@@ -114,23 +114,23 @@ impl Harness {
 
     /// What was asked of a service since the last [`Self::forget`].
     pub(crate) fn asked(&self, service: Service) -> Vec<Endpoint> {
-        let requests = self.application.tenant.requests();
+        let requests = self.api.tenant.requests();
         requests.iter().filter(|request| request.service == service).map(|request| request.endpoint).collect()
     }
 
     pub(crate) fn count(&self, endpoint: Endpoint) -> usize {
-        self.application.tenant.requests().iter().filter(|request| request.endpoint == endpoint).count()
+        self.api.tenant.requests().iter().filter(|request| request.endpoint == endpoint).count()
     }
 
     pub(crate) fn forget(&self) {
-        self.application.tenant.clear_requests();
+        self.api.tenant.clear_requests();
     }
 
     /// The lines that the component logged about requests, once there are as many as expected.
     pub(crate) async fn request_lines(&self, expected: usize) -> Vec<Value> {
         for _ in 0..200 {
             let lines: Vec<Value> = self
-                .application
+                .api
                 .log_lines()
                 .iter()
                 .filter_map(|line| serde_json::from_str(line.get(line.find('{')?..)?).ok())
@@ -141,7 +141,7 @@ impl Harness {
             }
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
-        panic!("fewer than {expected} requests logged: {:?}", self.application.log_lines());
+        panic!("fewer than {expected} requests logged: {:?}", self.api.log_lines());
     }
 
     /// The answer as text, with everything that differs between runs replaced by what it is.
@@ -156,7 +156,7 @@ impl Harness {
             Ok(json) => text.push_str(&format!("\n{json:#}\n")),
             Err(_) => text.push_str(&format!("\n{}\n", String::from_utf8_lossy(&answer.body))),
         }
-        let tenant = &self.application.tenant;
+        let tenant = &self.api.tenant;
         let header = |name| answer.headers.get(name).cloned().unwrap_or_default();
         let traceparent = header("traceparent");
         let mut known = vec![

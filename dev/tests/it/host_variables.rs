@@ -34,13 +34,13 @@ async fn what_is_no_client_secret_is_never_sent() {
         (bundle.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY"), "encrypted"),
     ] {
         let harness = Harness::start().await;
-        harness.application.tenant.set_vault_secret("clientsecret", &value);
+        harness.api.tenant.set_vault_secret("clientsecret", &value);
         harness.get_as("ada").await.is(500, "server_misconfigured");
         assert_eq!(harness.count(Endpoint::Token), 0, "{words}");
         let line = harness.request_lines(1).await.remove(0);
         let cause = line["cause"].as_str().unwrap();
         assert!(cause.contains("clientsecret") && cause.contains(words), "{cause}");
-        let log = harness.application.log_lines().join("\n");
+        let log = harness.api.log_lines().join("\n");
         let parts = value.split_whitespace().filter(|part| part.len() > 20);
         assert!(parts.into_iter().all(|part| !log.contains(part)), "{log}");
     }
@@ -50,12 +50,12 @@ async fn what_is_no_client_secret_is_never_sent() {
 async fn a_certificate_is_used_as_openssl_prints_it() {
     let harness = Harness::start().await;
     let certificate = ClientCertificate::generate().unwrap();
-    harness.application.tenant.register_certificate(&certificate.certificate_pem).unwrap();
+    harness.api.tenant.register_certificate(&certificate.certificate_pem).unwrap();
     let (key, own) = certificate.bundle_pem.split_at(certificate.bundle_pem.find("-----BEGIN CERTIFICATE").unwrap());
     let other = ClientCertificate::generate().unwrap().certificate_pem;
     let printed = format!(
         "Bag Attributes\n    friendlyName: other\n{other}Bag Attributes\n{own}Key Attributes: <No Attributes>\n{key}"
     );
-    harness.application.tenant.set_vault_secret("clientsecret", printed);
-    assert_eq!(harness.get_as("ada").await.status, 200, "{:?}", harness.application.log_lines());
+    harness.api.tenant.set_vault_secret("clientsecret", printed);
+    assert_eq!(harness.get_as("ada").await.status, 200, "{:?}", harness.api.log_lines());
 }

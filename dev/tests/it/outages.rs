@@ -28,11 +28,11 @@ async fn every_broken_answer_has_its_own_and_passes() {
     for (endpoint, fault, status, code) in cases {
         let harness = Harness::start().await;
         let what = format!("{endpoint:?} {fault:?}");
-        harness.application.tenant.faults().set(endpoint, fault);
+        harness.api.tenant.faults().set(endpoint, fault);
         let answer = harness.get_as("ada").await;
         assert_eq!((answer.status, answer.code().as_str()), (status, code), "{what}");
         insta::assert_snapshot!(code, harness.snapshot(&answer));
-        harness.application.tenant.faults().clear();
+        harness.api.tenant.faults().clear();
         assert_eq!(harness.get_as("ada").await.status, 200, "{what}, mended");
     }
 }
@@ -47,11 +47,11 @@ async fn silence_has_a_deadline() {
     let started = Instant::now();
     let silences = cases.map(|(endpoint, status, code)| async move {
         let harness = Harness::start().await;
-        harness.application.tenant.faults().set(endpoint, Fault::Silence);
+        harness.api.tenant.faults().set(endpoint, Fault::Silence);
         let answer = harness.get_as("ada").await;
         answer.is(status, code);
         insta::assert_snapshot!(code, harness.snapshot(&answer));
-        harness.application.tenant.faults().clear();
+        harness.api.tenant.faults().clear();
         assert_eq!(harness.get_as("ada").await.status, 200, "{endpoint:?}, mended");
     });
     futures::future::join_all(silences).await;
@@ -62,7 +62,7 @@ async fn silence_has_a_deadline() {
 async fn a_request_as_a_whole_has_a_deadline_of_the_operators_own() {
     let harness = Harness::with_component_variables(&[("request_timeout", "1")]).await;
     assert_eq!(harness.get_as("ada").await.status, 200);
-    harness.application.tenant.faults().set(Endpoint::GraphMe, Fault::Silence);
+    harness.api.tenant.faults().set(Endpoint::GraphMe, Fault::Silence);
     let started = Instant::now();
     let answer = harness.get_as("ada").await;
     assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
@@ -74,7 +74,7 @@ async fn a_request_as_a_whole_has_a_deadline_of_the_operators_own() {
 async fn a_failure_that_passes_is_not_noticed() {
     let harness = Harness::start().await;
     for endpoint in [Endpoint::OpenIdConfiguration, Endpoint::KeySet, Endpoint::Token, Endpoint::GraphMe] {
-        harness.application.tenant.faults().set_times(endpoint, Fault::status(503), 1);
+        harness.api.tenant.faults().set_times(endpoint, Fault::status(503), 1);
     }
     assert_eq!(harness.get_as("ada").await.status, 200);
 }
@@ -82,7 +82,7 @@ async fn a_failure_that_passes_is_not_noticed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_secret_is_an_outage_that_names_it_in_the_log_alone() {
     let harness = Harness::start().await;
-    harness.application.tenant.remove_vault_secret("clientsecret");
+    harness.api.tenant.remove_vault_secret("clientsecret");
     let answer = harness.get_as("ada").await;
     answer.is(503, "server_unavailable");
     insta::assert_snapshot!("server_unavailable", harness.snapshot(&answer));
@@ -96,12 +96,12 @@ async fn a_missing_secret_is_an_outage_that_names_it_in_the_log_alone() {
 async fn a_rotated_secret_is_picked_up_without_a_restart() {
     let harness = Harness::start().await;
     assert_eq!(harness.get_as("ada").await.status, 200);
-    harness.application.tenant.rotate_client_secret();
+    harness.api.tenant.rotate_client_secret();
     for _ in 0..3 {
         assert_eq!(harness.get_as("ada").await.status, 200);
     }
     // Another that the vault does not have is the operator's.
-    harness.application.tenant.set_accepted_client_secret("known to Entra alone");
+    harness.api.tenant.set_accepted_client_secret("known to Entra alone");
     let answer = harness.get_as("ada").await;
     answer.is(500, "server_misconfigured");
     insta::assert_snapshot!("server_misconfigured", harness.snapshot(&answer));
@@ -111,7 +111,7 @@ async fn a_rotated_secret_is_picked_up_without_a_restart() {
 async fn rotated_signing_keys_are_found() {
     let harness = Harness::start().await;
     assert_eq!(harness.get_as("ada").await.status, 200);
-    harness.application.tenant.rotate_signing_key().unwrap();
+    harness.api.tenant.rotate_signing_key().unwrap();
     assert_eq!(harness.get_as("ada").await.status, 200);
     assert_eq!(harness.count(Endpoint::KeySet), 2);
 }

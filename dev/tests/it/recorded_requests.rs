@@ -22,7 +22,7 @@ async fn scenarios_send_what_the_component_sends() {
     }
     let of_component = shapes(&harness);
     harness.forget();
-    let target = TargetTenant::emulated(&harness.application.tenant).unwrap();
+    let target = TargetTenant::emulated(&harness.api.tenant).unwrap();
     for name in ["metadata-tenant-v2", "keys-tenant-v2", "exchange-cp1", "graph-me", "graph-photo"] {
         let scenario = SCENARIOS.iter().find(|scenario| scenario.name == name).unwrap();
         scenario.run(&target, &send, &async |_: &str| Ok(())).await.unwrap();
@@ -39,7 +39,7 @@ type Shape = (String, BTreeSet<String>, BTreeSet<String>);
 
 /// By what the requests are for; the vault's are the host's.
 fn shapes(harness: &Harness) -> BTreeMap<String, Shape> {
-    let requests = harness.application.tenant.requests();
+    let requests = harness.api.tenant.requests();
     let own = requests.iter().filter(|request| {
         !matches!(request.endpoint, Endpoint::VaultToken | Endpoint::VaultSecret | Endpoint::Unknown)
     });

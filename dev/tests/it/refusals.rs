@@ -57,7 +57,7 @@ fn twice(name: &str, plan: &TokenPlan) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn other_kinds_of_tokens_are_told_apart() {
     let harness = Harness::start().await;
-    let tenant = &harness.application.tenant;
+    let tenant = &harness.api.tenant;
     let ada = harness.person("ada");
     let answer = harness.get(&tenant.app_only_token(|_| {})).await;
     answer.is(403, "app_only_token");
@@ -106,23 +106,21 @@ async fn requests_that_are_no_calls_ask_nobody() {
     let answer = harness.send(harness.request(Method::POST, "/api/profile-get").bearer_auth(&token).body("x")).await;
     answer.is(405, "method_not_allowed");
     assert_eq!(answer.header("allow"), "GET, HEAD");
-    assert_eq!(harness.application.tenant.requests().len(), 0);
+    assert_eq!(harness.api.tenant.requests().len(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn secrets_are_in_no_log_line_and_no_answer() {
     let harness = Harness::start().await;
-    let mut secrets =
-        vec![harness.application.tenant.client_secret(), harness.application.tenant.vault_identity().client_secret];
+    let mut secrets = vec![harness.api.tenant.client_secret(), harness.api.tenant.vault_identity().client_secret];
     let mut answers = Vec::new();
-    let people: Vec<String> =
-        harness.application.tenant.people().iter().map(|person| person.name.to_string()).collect();
+    let people: Vec<String> = harness.api.tenant.people().iter().map(|person| person.name.to_string()).collect();
     for name in &people {
         let token = harness.token(name);
         answers.push(harness.get(&token).await);
         secrets.extend(token.split('.').skip(1).map(str::to_owned));
     }
-    let graph_tokens = harness.application.tenant.requests();
+    let graph_tokens = harness.api.tenant.requests();
     secrets.extend(
         graph_tokens
             .iter()
@@ -130,7 +128,7 @@ async fn secrets_are_in_no_log_line_and_no_answer() {
             .filter_map(|request| request.header("authorization")?.strip_prefix("Bearer ").map(str::to_owned)),
     );
     harness.request_lines(people.len()).await;
-    let mut texts = harness.application.log_lines();
+    let mut texts = harness.api.log_lines();
     texts
         .extend(answers.iter().map(|answer| format!("{:?} {}", answer.headers, String::from_utf8_lossy(&answer.body))));
     for secret in secrets {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use embedded_host::InstanceReuse;
 use emulated_tenant::Endpoint;
 use futures::future::join_all;
-use profile_get_dev::run::{Application, ApplicationOptions, Runner, SignInApp, SignInAppOptions};
+use profile_get_dev::run::{Api, ApiOptions, Runner, SignInApp, SignInAppOptions};
 use reqwest::{Client, Response, Url, header, redirect::Policy};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -13,7 +13,7 @@ async fn a_kept_cookie_is_worth_one_call_to_the_token_endpoint() {
     // Each request has an instance of its own, which remembers nothing.
     let reuse = InstanceReuse { max_requests: 1, max_concurrent: 1, ..InstanceReuse::default() };
     let runner = Runner::from_environment().unwrap();
-    let api = Application::start(ApplicationOptions { runner, ..ApplicationOptions::default() }).await.unwrap();
+    let api = Api::start(ApiOptions { runner, ..ApiOptions::default() }).await.unwrap();
     let app = SignInApp::start(&api, SignInAppOptions { runner, reuse, ..SignInAppOptions::default() }).await.unwrap();
     let client = Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
     let get = async |target: &str, cookie: &str| {

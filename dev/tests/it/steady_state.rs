@@ -13,7 +13,7 @@ async fn later_requests_cost_one_call_to_graph() {
     for _ in 0..10 {
         assert_eq!(harness.get(&token).await.status, 200);
     }
-    let asked: Vec<Endpoint> = harness.application.tenant.requests().iter().map(|request| request.endpoint).collect();
+    let asked: Vec<Endpoint> = harness.api.tenant.requests().iter().map(|request| request.endpoint).collect();
     assert_eq!(asked, vec![Endpoint::GraphMe; 10]);
 }
 
@@ -50,10 +50,10 @@ async fn many_at_once_share_exchanges() {
 #[tokio::test(flavor = "multi_thread")]
 async fn everybody_gets_their_own_profile() {
     let harness = Harness::start().await;
-    let crowd = harness.application.tenant.add_members(40);
+    let crowd = harness.api.tenant.add_members(40);
     let tokens: Vec<(String, String)> = crowd
         .iter()
-        .map(|person| (person.object_id.to_string(), harness.application.tenant.access_token(person, |_| {})))
+        .map(|person| (person.object_id.to_string(), harness.api.tenant.access_token(person, |_| {})))
         .collect();
     for _ in 0..3 {
         let answers = futures::future::join_all(tokens.iter().map(|(_, token)| harness.get(token))).await;
@@ -80,7 +80,7 @@ async fn each_request_is_one_line_with_its_ids_and_times() {
     for name in ["validate_ms", "exchange_ms", "graph_ms", "total_ms"] {
         assert!(line[name].is_number(), "{name} in {line}");
     }
-    for request in harness.application.tenant.requests() {
+    for request in harness.api.tenant.requests() {
         if matches!(request.endpoint, Endpoint::Token | Endpoint::GraphMe) {
             assert_eq!(request.header("client-request-id"), Some(id), "{request:?}");
         }

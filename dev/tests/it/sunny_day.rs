@@ -30,7 +30,7 @@ async fn ada_gets_her_profile() {
 async fn the_vault_is_asked_for_the_secret_and_nothing_else() {
     let harness = Harness::start().await;
     assert_eq!(harness.get_as("ada").await.status, 200);
-    let requests = harness.application.tenant.requests();
+    let requests = harness.api.tenant.requests();
     let asked: Vec<_> = requests
         .iter()
         .filter(|request| request.service == Service::KeyVault && request.header("authorization").is_some())
@@ -44,7 +44,7 @@ async fn the_vault_is_asked_for_the_secret_and_nothing_else() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_form_of_the_request_that_should_work_works() {
     let harness = Harness::start().await;
-    let client = harness.application.tenant.client_id().to_owned();
+    let client = harness.api.tenant.client_id().to_owned();
     let token = harness.token("ada");
     for path in ["/api/profile-get", "/api/profile"] {
         let answer = harness.send(harness.request(Method::GET, path).bearer_auth(&token)).await;
@@ -114,10 +114,10 @@ async fn people_of_several_directories_get_their_own_profile() {
         assert_eq!(answer.json()["id"], harness.person(name).object_id.as_str());
     }
     // Each token is exchanged at its own directory, never at one that stands for all.
-    let requests = harness.application.tenant.requests();
+    let requests = harness.api.tenant.requests();
     let exchanges = requests.iter().filter(|request| request.endpoint == Endpoint::Token);
     let directories: Vec<&str> = exchanges.filter_map(|request| request.path_and_query.split('/').nth(1)).collect();
-    let tenant = &harness.application.tenant;
+    let tenant = &harness.api.tenant;
     assert_eq!(directories, [tenant.tenant_id(), tenant.other_tenant_id()]);
 }
 
@@ -129,7 +129,7 @@ async fn v1_keys_sign_for_several_directories_as_the_v2_keys_say() {
         assert_eq!(harness.get(&token).await.status, 200, "{name}");
     }
     // The v1 set names no issuers, so the v2 set was asked for once as well.
-    let requests = harness.application.tenant.requests();
+    let requests = harness.api.tenant.requests();
     let key_sets = requests.iter().filter(|request| request.endpoint == Endpoint::KeySet);
     let paths: Vec<&str> = key_sets.map(|request| request.path_and_query.as_str()).collect();
     assert_eq!(paths, ["/common/discovery/keys", "/organizations/discovery/v2.0/keys"]);
@@ -150,10 +150,10 @@ async fn a_directory_that_is_not_on_the_list_is_refused() {
 async fn a_certificate_proves_the_api_as_well_as_a_secret() {
     let harness = Harness::start().await;
     let certificate = ClientCertificate::generate().unwrap();
-    harness.application.tenant.register_certificate(&certificate.certificate_pem).unwrap();
-    harness.application.tenant.set_vault_secret("clientsecret", &certificate.bundle_pem);
+    harness.api.tenant.register_certificate(&certificate.certificate_pem).unwrap();
+    harness.api.tenant.set_vault_secret("clientsecret", &certificate.bundle_pem);
     assert_eq!(harness.get_as("ada").await.status, 200);
-    let requests = harness.application.tenant.requests();
+    let requests = harness.api.tenant.requests();
     let exchange = requests.iter().find(|request| request.endpoint == Endpoint::Token).unwrap();
     assert!(exchange.field("client_assertion").is_some() && exchange.field("client_secret").is_none());
 }

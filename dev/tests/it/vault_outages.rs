@@ -52,7 +52,7 @@ async fn no_request_is_stranded_by_a_vault_that_fails() {
 /// Has `clients` call one after the other while the vault fails. Each second one has a forged token.
 async fn under_load(harness: &Harness, fault: &Fault, vault: Vault, clients: usize) -> usize {
     let (valid, forged) = (harness.token("ada"), harness.token_with("ada", |plan| plan.signing = Signing::ForgedKey));
-    let faults = harness.application.tenant.faults();
+    let faults = harness.api.tenant.faults();
     match vault {
         Vault::Down => faults.set(Endpoint::VaultSecret, fault.clone()),
         Vault::Flapping => faults.set_every(Endpoint::VaultSecret, fault.clone(), 2),

@@ -70,7 +70,7 @@ async fn a_call_that_breaks_once_is_made_again() {
     for fault in CODES.into_iter().flat_map(|code| [Fault::Reset(code), Fault::ResetInBody(code)]) {
         let harness = Harness::start().await;
         for endpoint in CALLS {
-            harness.application.tenant.faults().set_times(endpoint, fault.clone(), 1);
+            harness.api.tenant.faults().set_times(endpoint, fault.clone(), 1);
         }
         let answer = harness.get_as("ada").await;
         assert_eq!(answer.status, 200, "{fault:?}: {answer:?}");
@@ -83,7 +83,7 @@ async fn a_call_that_always_breaks_is_answered_and_passes() {
     let harness = Harness::start().await;
     for fault in CODES.into_iter().flat_map(|code| [Fault::Reset(code), Fault::ResetInBody(code)]) {
         for endpoint in [Endpoint::Token, Endpoint::GraphMe] {
-            harness.application.tenant.faults().set(endpoint, fault.clone());
+            harness.api.tenant.faults().set(endpoint, fault.clone());
             let service = if endpoint == Endpoint::Token { Service::Entra } else { Service::Graph };
             is_met_and_passes(&harness, &format!("{endpoint:?} {fault:?}"), service, Unreachable).await;
         }
@@ -94,12 +94,12 @@ async fn a_call_that_always_breaks_is_answered_and_passes() {
 async fn a_connection_that_goes_wrong_is_answered_and_passes() {
     let both = [Service::Entra, Service::Graph].map(|service| async move {
         let harness = Harness::with_component_variables(&[("request_timeout", REQUEST_TIMEOUT)]).await;
-        let over_tls = harness.application.tenant.authority_pem().is_some();
+        let over_tls = harness.api.tenant.authority_pem().is_some();
         // The host has its own token for the vault after this, and the component the keys.
         assert_eq!(harness.get_as("ada").await.status, 200);
         for (fault, outcome) in CONNECTIONS {
             if over_tls || matches!(fault, HangUp | Gibberish) {
-                harness.application.tenant.faults().set_connections(service, fault);
+                harness.api.tenant.faults().set_connections(service, fault);
                 is_met_and_passes(&harness, &format!("{service:?} {fault:?}"), service, outcome).await;
             }
         }
@@ -124,7 +124,7 @@ async fn is_met_and_passes(harness: &Harness, what: &str, service: Service, outc
         }
         assert!(started.elapsed() < LONGEST_ANSWER, "{what}, {clients} clients: {:?}", started.elapsed());
     }
-    harness.application.tenant.faults().clear();
+    harness.api.tenant.faults().clear();
     let started = Instant::now();
     for answer in newcomers(harness, 1).await {
         assert_eq!(answer.status, 200, "{what}, over: {answer:?}");
@@ -134,7 +134,7 @@ async fn is_met_and_passes(harness: &Harness, what: &str, service: Service, outc
 
 /// What people get who were never here, so that each needs an exchange, all at the same time.
 async fn newcomers(harness: &Harness, number: usize) -> Vec<Answer> {
-    let tenant = &harness.application.tenant;
+    let tenant = &harness.api.tenant;
     let tokens: Vec<String> =
         tenant.add_members(number).iter().map(|person| tenant.access_token(person, |_| {})).collect();
     join_all(tokens.iter().map(|token| harness.get(token))).await
@@ -148,14 +148,14 @@ async fn a_connection_that_goes_wrong_once_is_not_noticed() {
         [HangUp, Gibberish, Alert, ForeignCertificate, GoAway(ResetCode::NoError), GoAway(ResetCode::EnhanceYourCalm)]
     {
         for service in [Service::Entra, Service::Graph] {
-            harness.application.tenant.faults().set_connections_times(service, fault, 1);
+            harness.api.tenant.faults().set_connections_times(service, fault, 1);
             for answer in newcomers(&harness, 1).await {
                 assert_eq!(answer.status, 200, "{service:?} {fault:?}: {answer:?}");
             }
         }
     }
     // Slow is not wrong.
-    harness.application.tenant.faults().set_connections(Service::Graph, SlowHandshake(Duration::from_secs(1)));
+    harness.api.tenant.faults().set_connections(Service::Graph, SlowHandshake(Duration::from_secs(1)));
     assert_eq!(harness.get_as("ada").await.status, 200);
 }
 
@@ -163,7 +163,7 @@ async fn a_connection_that_goes_wrong_once_is_not_noticed() {
 async fn connections_that_end_under_load_are_not_noticed() {
     let harness = Harness::start().await;
     assert_eq!(harness.get_as("ada").await.status, 200);
-    let faults = harness.application.tenant.faults();
+    let faults = harness.api.tenant.faults();
     let rounds = async |what: &str| {
         for round in 0..5 {
             for answer in newcomers(&harness, 12).await {
@@ -200,7 +200,7 @@ async fn connections_that_end_under_load_are_not_noticed() {
 async fn connections_that_close_while_they_are_idle_are_not_noticed() {
     let harness = Harness::start().await;
     assert_eq!(harness.get_as("ada").await.status, 200);
-    let faults = harness.application.tenant.faults();
+    let faults = harness.api.tenant.faults();
     // The next request comes just before they close, at the same time and just after.
     for milliseconds in 0..20 {
         let idle = Duration::from_millis(10);

@@ -13,8 +13,8 @@ use tokio::process::Command;
 use crate::{
     programs::output_of,
     progress::Progress,
-    toolchain::{TARGET, WasmToolchain},
-    workspace,
+    toolchain::WasmToolchain,
+    workspace::{self, TARGET},
 };
 
 /// Run everything that the continuous integration runs: format, lints, documentation, dependencies, tests.

@@ -10,7 +10,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::{programs::output_of, toolchain::TARGET, workspace};
+use crate::{
+    programs::output_of,
+    workspace::{self, TARGET},
+};
 
 /// The package of the component.
 const PACKAGE: &str = "profile-get";

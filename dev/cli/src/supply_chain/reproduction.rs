@@ -10,8 +10,8 @@ use crate::{
     component::Component,
     programs::output_of,
     progress::Progress,
-    toolchain::{TARGET, WasmToolchain},
-    workspace,
+    toolchain::WasmToolchain,
+    workspace::{self, TARGET},
 };
 
 /// Two builds of the component: in this folder, and in another with another target folder.

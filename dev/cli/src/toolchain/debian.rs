@@ -15,11 +15,11 @@ use std::{
 use anyhow::{Context, Result};
 use tokio::{fs, process::Command, time::sleep};
 
-use super::{TARGET, launchers, packages};
+use super::{launchers, packages};
 use crate::{
     programs::output_of,
     progress::{Progress, Step},
-    workspace,
+    workspace::{self, TARGET},
 };
 
 /// Raised when the folder's layout changes: a folder made by another recipe is made anew.

@@ -58,7 +58,7 @@ mod tests {
     use tokio::process::Command;
 
     use super::*;
-    use crate::{programs::output_of, toolchain::TARGET};
+    use crate::{programs::output_of, workspace::TARGET};
 
     #[tokio::test]
     async fn programs_find_their_libraries_wherever_the_folder_stands() {

@@ -14,10 +14,10 @@ use anyhow::{Error, Result, anyhow};
 use tokio::process::Command;
 
 use self::debian::DebianToolchain;
-use crate::{progress::Progress, workspace};
-
-/// The target that Spin components are compiled for.
-pub const TARGET: &str = "wasm32-wasip2";
+use crate::{
+    progress::Progress,
+    workspace::{self, TARGET},
+};
 
 /// A compiler for [`TARGET`].
 #[derive(Debug)]

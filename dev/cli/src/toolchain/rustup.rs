@@ -5,8 +5,11 @@ use std::{path::Path, time::Duration};
 use anyhow::{Context, Result};
 use tokio::{process::Command, time::timeout};
 
-use super::TARGET;
-use crate::{programs::output_of, progress::Progress, workspace};
+use crate::{
+    programs::output_of,
+    progress::Progress,
+    workspace::{self, TARGET},
+};
 
 /// Where rustup's server is filtered rather than refused, rustup waits and retries for many minutes.
 const TIME_LIMIT: Duration = Duration::from_secs(120);

@@ -1,27 +1,14 @@
 //! Key-value stores: SQLite and Redis, keyed and failing as Spin's are.
 
+mod error;
 mod redis;
+mod settings;
 mod sqlite;
 
-use std::{collections::BTreeMap, fmt::Debug, path::PathBuf};
+use std::collections::BTreeMap;
 
+pub(super) use self::{error::StoreError, settings::StoreSettings};
 use self::{redis::RedisDatabase, sqlite::SqliteDatabase};
-
-/// Where a store's entries live.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum StoreSettings {
-    /// A SQLite file, or memory where no path is given.
-    Sqlite(Option<PathBuf>),
-    /// A Redis database, by its URL.
-    Redis(String),
-}
-
-/// Why a store gave no answer, in the words of `spin:key-value`.
-#[derive(Debug)]
-pub(super) enum StoreError {
-    NoSuchStore,
-    Other(String),
-}
 
 /// The application's stores by label, opened when first used.
 pub(super) struct Stores(BTreeMap<String, Database>);
@@ -101,11 +88,5 @@ impl Store {
             Self::Sqlite(store) => store.keys(),
             Self::Redis(store) => store.keys().await,
         }
-    }
-}
-
-impl StoreError {
-    fn other(error: impl Debug) -> Self {
-        Self::Other(format!("{error:?}"))
     }
 }

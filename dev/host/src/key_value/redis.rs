@@ -1,10 +1,9 @@
 //! Stores in Redis. Keys are used as they are: two labels on one database share their entries.
 
-use ::redis::{AsyncCommands, Client, IntoConnectionInfo, RedisResult, aio::ConnectionManager};
-use anyhow::{Context, Result};
+use ::redis::{AsyncCommands, Client, RedisResult, aio::ConnectionManager};
 use tokio::sync::OnceCell;
 
-use super::{StoreError, StoreSettings};
+use super::error::StoreError;
 
 /// One Redis database, connected when first used; the connection mends itself.
 pub(super) struct RedisDatabase {
@@ -15,14 +14,6 @@ pub(super) struct RedisDatabase {
 /// The entries of one database.
 #[derive(Clone)]
 pub(crate) struct Store(ConnectionManager);
-
-impl StoreSettings {
-    /// Settings for the database at `url`, `redis://[[user]:password@]host[:port][/database]`.
-    pub(crate) fn redis(url: &str) -> Result<Self> {
-        url.into_connection_info().context("must be a Redis URL, such as redis://127.0.0.1:6379/0")?;
-        Ok(Self::Redis(url.to_owned()))
-    }
-}
 
 impl RedisDatabase {
     pub(super) fn new(url: String) -> Self {

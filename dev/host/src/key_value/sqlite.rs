@@ -8,7 +8,7 @@ use std::{
 use rusqlite::{Connection, OptionalExtension, params};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-use super::StoreError;
+use super::error::StoreError;
 
 /// One file (or one database in memory), opened when first used and then shared.
 pub(super) struct SqliteDatabase {

@@ -13,7 +13,7 @@ use toml::Table;
 
 use self::{
     supported::check_keys,
-    written::{Triggers, Written, WrittenComponent, WrittenRoute, WrittenVariable},
+    written::{ComponentTable, ManifestFile, RouteValue, TriggerTable, VariableTable},
 };
 use super::{allowed_hosts::AllowedHosts, section::Section, template::Template, variables::check_name};
 
@@ -26,12 +26,12 @@ pub(super) struct Manifest {
     pub(super) variables: BTreeMap<String, Option<String>>,
     /// (pattern, component id) in the manifest's order.
     pub(super) routes: Vec<(String, String)>,
-    pub(super) components: BTreeMap<String, Component>,
+    pub(super) components: BTreeMap<String, ComponentSettings>,
 }
 
 /// One `[component.<id>]`.
 #[derive(Debug)]
-pub(super) struct Component {
+pub(super) struct ComponentSettings {
     /// The Wasm file.
     pub(super) source: PathBuf,
     pub(super) variables: BTreeMap<String, Template>,
@@ -53,14 +53,14 @@ impl Manifest {
     fn parse(text: &str, file: &str, folder: &Path) -> Result<Self> {
         let table: Table = text.parse().with_context(|| format!("{file} is not valid TOML"))?;
         check_keys(&Section::root(file, &table))?;
-        let written: Written = toml::from_str(text).with_context(|| file.to_owned())?;
+        let written: ManifestFile = toml::from_str(text).with_context(|| file.to_owned())?;
         ensure!(written.spin_manifest_version == 2, "{file}: spin_manifest_version must be 2");
         let variables = declared_variables(&written.variables).with_context(|| format!("{file}: [variables]"))?;
         let components = written
             .component
             .into_iter()
             .map(|(id, component)| {
-                let read = Component::parse(component, folder, &variables)
+                let read = ComponentSettings::parse(component, folder, &variables)
                     .with_context(|| format!("{file}: component.{id}"))?;
                 Ok((id, read))
             })
@@ -70,8 +70,8 @@ impl Manifest {
     }
 }
 
-impl Component {
-    fn parse(written: WrittenComponent, folder: &Path, declared: &BTreeMap<String, Option<String>>) -> Result<Self> {
+impl ComponentSettings {
+    fn parse(written: ComponentTable, folder: &Path, declared: &BTreeMap<String, Option<String>>) -> Result<Self> {
         let variables = written
             .variables
             .iter()
@@ -98,7 +98,7 @@ impl Component {
     }
 }
 
-fn declared_variables(written: &BTreeMap<String, WrittenVariable>) -> Result<BTreeMap<String, Option<String>>> {
+fn declared_variables(written: &BTreeMap<String, VariableTable>) -> Result<BTreeMap<String, Option<String>>> {
     written
         .iter()
         .map(|(name, variable)| {
@@ -137,7 +137,7 @@ fn check_hosts(entries: &[Template], declared: &BTreeMap<String, Option<String>>
     Ok(())
 }
 
-fn routes(triggers: &Triggers, components: &BTreeMap<String, Component>) -> Result<Vec<(String, String)>> {
+fn routes(triggers: &TriggerTable, components: &BTreeMap<String, ComponentSettings>) -> Result<Vec<(String, String)>> {
     let mut routes = Vec::new();
     for trigger in &triggers.http {
         ensure!(
@@ -147,11 +147,11 @@ fn routes(triggers: &Triggers, components: &BTreeMap<String, Component>) -> Resu
             trigger.component
         );
         match &trigger.route {
-            WrittenRoute::Pattern(pattern) => {
+            RouteValue::Pattern(pattern) => {
                 routes.push((pattern.clone(), trigger.component.clone()));
             }
-            WrittenRoute::Private { private: true } => {}
-            WrittenRoute::Private { private: false } => {
+            RouteValue::Private { private: true } => {}
+            RouteValue::Private { private: false } => {
                 bail!("route must be a pattern or {{ private = true }}")
             }
         }

@@ -8,49 +8,49 @@ use std::{
 use serde::Deserialize;
 
 #[derive(Deserialize)]
-pub(super) struct Written {
+pub(super) struct ManifestFile {
     pub(super) spin_manifest_version: u8,
-    pub(super) application: Application,
+    pub(super) application: ApplicationTable,
     #[serde(default)]
-    pub(super) variables: BTreeMap<String, WrittenVariable>,
-    pub(super) trigger: Triggers,
+    pub(super) variables: BTreeMap<String, VariableTable>,
+    pub(super) trigger: TriggerTable,
     #[serde(default)]
-    pub(super) component: BTreeMap<String, WrittenComponent>,
+    pub(super) component: BTreeMap<String, ComponentTable>,
 }
 
 #[derive(Deserialize)]
-pub(super) struct Application {
+pub(super) struct ApplicationTable {
     pub(super) name: String,
     pub(super) version: Option<String>,
 }
 
 #[derive(Deserialize)]
-pub(super) struct WrittenVariable {
+pub(super) struct VariableTable {
     pub(super) default: Option<String>,
     #[serde(default)]
     pub(super) required: bool,
 }
 
 #[derive(Deserialize)]
-pub(super) struct Triggers {
-    pub(super) http: Vec<HttpTrigger>,
+pub(super) struct TriggerTable {
+    pub(super) http: Vec<HttpTriggerTable>,
 }
 
 #[derive(Deserialize)]
-pub(super) struct HttpTrigger {
-    pub(super) route: WrittenRoute,
+pub(super) struct HttpTriggerTable {
+    pub(super) route: RouteValue,
     pub(super) component: String,
 }
 
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "route must be a pattern or { private = true }")]
-pub(super) enum WrittenRoute {
+pub(super) enum RouteValue {
     Pattern(String),
     Private { private: bool },
 }
 
 #[derive(Deserialize)]
-pub(super) struct WrittenComponent {
+pub(super) struct ComponentTable {
     pub(super) source: PathBuf,
     #[serde(default)]
     pub(super) variables: BTreeMap<String, String>,

@@ -28,7 +28,7 @@ use super::{
     caller::{Caller, PROFILE},
     evidence::Evidence,
 };
-use crate::run::{Application, ApplicationOptions, Runner};
+use crate::run::{Api, ApiOptions, Runner};
 
 /// As many as one instance serves at the same time.
 const CONNECTIONS: usize = 8;
@@ -64,12 +64,12 @@ impl CorpusReport {
 /// When the tenant or the API does not start, or the corpus is smaller than it must be.
 pub(super) async fn run(runner: Runner, evidence: &Evidence) -> Result<CorpusReport> {
     let tenant = Arc::new(Tenant::start(TenantOptions::default()).await?);
-    let options = ApplicationOptions { runner, ..evidence.application_options() };
-    let application = Application::start_for(Arc::clone(&tenant), options).await?;
+    let options = ApiOptions { runner, ..evidence.application_options() };
+    let api = Api::start_for(Arc::clone(&tenant), options).await?;
     let mut report = CorpusReport::default();
 
     let person = tenant.person("ada")?.clone();
-    control(&tenant, &person, application.url(), evidence, &mut report).await?;
+    control(&tenant, &person, api.url(), evidence, &mut report).await?;
     let cases = generate(Arc::clone(&tenant), person.clone()).await?;
     for case in &cases {
         *report.kinds.entry(case.kind).or_default() += 1;
@@ -78,7 +78,7 @@ pub(super) async fn run(runner: Runner, evidence: &Evidence) -> Result<CorpusRep
     ensure!(report.requests() >= FEWEST_CASES, "the corpus has only {} requests", report.requests());
 
     evidence.upstream(&tenant.take_requests());
-    report.wrong.extend(send(application.url(), cases.clone(), evidence).await?);
+    report.wrong.extend(send(api.url(), cases.clone(), evidence).await?);
     let upstream = tenant.take_requests();
     evidence.upstream(&upstream);
     let tokens: HashMap<&str, &Case> = cases.iter().map(|case| (case.token.as_str(), case)).collect();
@@ -99,9 +99,9 @@ pub(super) async fn run(runner: Runner, evidence: &Evidence) -> Result<CorpusRep
         report.wrong.push(format!("{} key lookups, wanted {MOST_KEY_LOOKUPS} at most", report.key_lookups));
     }
     // All is well after all that.
-    control(&tenant, &person, application.url(), evidence, &mut report).await?;
+    control(&tenant, &person, api.url(), evidence, &mut report).await?;
     evidence.upstream(&tenant.take_requests());
-    application.stop().await;
+    api.stop().await;
     Ok(report)
 }
 

@@ -14,17 +14,17 @@ use tokio::{
 };
 
 use super::{
-    FaultKind, Upstream,
+    fault::FaultKind,
     fitting::{self, Token},
+    upstream::Upstream,
 };
 use crate::{
     deep::{
         caller::{Caller, NoAnswer},
-        evidence::Evidence,
+        evidence::{Evidence, traps},
         store_proxy::{StoreFault, StoreProxy},
-        traps,
     },
-    run::{Application, ApplicationOptions, Redis, Runner},
+    run::{Api, ApiOptions, Redis, Runner},
 };
 
 /// `request_timeout` of the API in a cell: the smallest that tells a slow answer from a fault.
@@ -90,14 +90,14 @@ pub(super) async fn run(
 ) -> Result<CellReport> {
     let redis = if upstream == Upstream::Store { Some(Redis::start(&evidence.folder()).await?) } else { None };
     let proxy = redis.as_ref().map(|redis| StoreProxy::start(redis.address())).transpose()?;
-    let options = ApplicationOptions {
+    let options = ApiOptions {
         runner,
         redis: proxy.as_ref().map(StoreProxy::url),
         component_variables: [("request_timeout".to_owned(), REQUEST_TIMEOUT.as_secs().to_string())].into(),
         ..evidence.application_options()
     };
-    let application = Application::start_for(Arc::clone(tenant), options.clone()).await?;
-    let crowd = Crowd { url: application.url().to_owned(), tenant, evidence, people: tenant.add_members(CLIENTS) };
+    let api = Api::start_for(Arc::clone(tenant), options.clone()).await?;
+    let crowd = Crowd { url: api.url().to_owned(), tenant, evidence, people: tenant.add_members(CLIENTS) };
     let mut report = CellReport {
         upstream,
         fault,
@@ -123,7 +123,7 @@ pub(super) async fn run(
         evidence.copy_redis(&redis.url()).await?;
     }
     evidence.upstream(&tenant.take_requests());
-    application.stop().await;
+    api.stop().await;
     report.wrong.extend(traps(&Evidence::log_of(&options)).into_iter().take(1));
     Ok(report)
 }

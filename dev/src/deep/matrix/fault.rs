@@ -26,7 +26,7 @@ pub(in crate::deep) enum FaultKind {
     Redirect,
 }
 
-/// Short enough that recovery within [`RECOVERY_LIMIT`](super::cell::RECOVERY_LIMIT) respects it.
+/// Short enough that recovery within `cell::RECOVERY_LIMIT` respects it.
 const RETRY_AFTER_SECONDS: u64 = 2;
 const TEN_MEGABYTES: usize = 10 << 20;
 /// A whole answer takes minutes at this pace.

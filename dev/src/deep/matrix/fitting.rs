@@ -1,6 +1,6 @@
 //! The table of fitting answers: what callers may be told while an upstream is broken.
 
-use super::{FaultKind, Upstream};
+use super::{fault::FaultKind, upstream::Upstream};
 
 /// Whose token a caller sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use tokio::{sync::Mutex, task::JoinSet};
 
 use self::fitting::Token;
 pub(super) use self::{cell::CellReport, fault::FaultKind, upstream::Upstream};
-use super::{Scale, evidence::Evidence};
+use super::{evidence::Evidence, plan::Scale};
 use crate::run::{Redis, Runner};
 
 /// Cells that run at the same time. They wait most of the time; more would make a machine with two processors late.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use emulated_tenant::{Endpoint, Fault, Service, Tenant};
 
-use super::FaultKind;
+use super::fault::FaultKind;
 use crate::deep::store_proxy::StoreProxy;
 
 /// A dependency.

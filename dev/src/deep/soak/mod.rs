@@ -27,28 +27,15 @@ use tokio::{
 use self::{people::People, random::Random, schedule::Event, timeline::Timeline};
 use super::{
     caller::Caller,
-    evidence::Evidence,
+    evidence::{Evidence, traps},
     matrix::fitting_codes,
+    plan::SoakPlan,
     store_proxy::{StoreFault, StoreProxy},
-    traps,
 };
 use crate::{
-    run::{Application, ApplicationOptions, Redis, Runner},
+    run::{Api, ApiOptions, Redis, Runner},
     usage::Usage,
 };
-
-/// How long, how many, and by which seed.
-#[derive(Clone, Copy, Debug)]
-pub struct SoakPlan {
-    /// How long there is load.
-    pub length: Duration,
-    /// Connections that are kept alive.
-    pub connections: u64,
-    /// People, each with a token of their own.
-    pub people: usize,
-    /// What decides who calls when, and what breaks when.
-    pub seed: u64,
-}
 
 /// `request_timeout` of the API in a soak.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
@@ -136,8 +123,8 @@ struct Shared {
 }
 
 struct World {
-    application: Application,
-    options: ApplicationOptions,
+    api: Api,
+    options: ApiOptions,
     shared: Arc<Shared>,
     clock: WallClock,
     store: Option<(Redis, StoreProxy)>,
@@ -167,14 +154,14 @@ impl World {
         if runner == Runner::RealSpin {
             report.skipped.push("clock moves: the real Spin knows only the machine's clock".to_owned());
         }
-        let options = ApplicationOptions {
+        let options = ApiOptions {
             runner,
             redis: store.as_ref().map(|(_, proxy)| proxy.url()),
             component_variables: [("request_timeout".to_owned(), REQUEST_TIMEOUT.as_secs().to_string())].into(),
             ..evidence.application_options()
         };
         evidence.credentials(&tenant);
-        let application = Application::start_for(Arc::clone(&tenant), options.clone()).await?;
+        let api = Api::start_for(Arc::clone(&tenant), options.clone()).await?;
         let people = People::new(tenant.add_members(plan.people));
         let shared = Shared {
             tenant,
@@ -185,13 +172,13 @@ impl World {
         };
         let random = Random::from_seed(plan.seed);
         let clock = options.clock.clone();
-        Ok(Self { application, options, shared: Arc::new(shared), clock, store, runner, plan, random })
+        Ok(Self { api, options, shared: Arc::new(shared), clock, store, runner, plan, random })
     }
 
     fn callers(&self) -> Result<JoinSet<OfOneCaller>> {
         let mut callers = JoinSet::new();
         for number in 0..self.plan.connections {
-            let caller = Caller::of(self.application.url())?;
+            let caller = Caller::of(self.api.url())?;
             callers.spawn(call_until_stopped(Arc::clone(&self.shared), caller, self.random.stream(number)));
         }
         Ok(callers)
@@ -254,8 +241,7 @@ impl World {
     /// Notes the most that instances hold, or the real Spin, until it is stopped.
     fn sample_memory(&self) -> (Arc<AtomicBool>, JoinHandle<String>) {
         let stop = Arc::new(AtomicBool::new(false));
-        let (stopped, meter, spin) =
-            (Arc::clone(&stop), self.application.memory_meter(), self.application.spin_process());
+        let (stopped, meter, spin) = (Arc::clone(&stop), self.api.memory_meter(), self.api.spin_process());
         let sampler = tokio::spawn(async move {
             let mut most = Memory::default();
             while !stopped.load(Ordering::Relaxed) {
@@ -292,7 +278,7 @@ impl World {
 
     /// Instances end when nobody calls them any more, and none has grown too large.
     async fn check_memory(&self, report: &mut SoakReport) -> Result<()> {
-        if let Some(meter) = self.application.memory_meter() {
+        if let Some(meter) = self.api.memory_meter() {
             let all_ended = async {
                 while meter.read().instances > 0 {
                     sleep(Duration::from_millis(100)).await;
@@ -307,7 +293,7 @@ impl World {
                 report.wrong.push(format!("an instance grew to {}", mebibytes(largest)));
             }
         }
-        if let Some(process) = self.application.spin_process() {
+        if let Some(process) = self.api.spin_process() {
             let peak = Usage::of_tree(process)?.peak_memory;
             if peak > LARGEST_SPIN {
                 report.wrong.push(format!("Spin grew to {}", mebibytes(peak)));
@@ -321,7 +307,7 @@ impl World {
         if let Some((redis, _)) = &self.store {
             self.shared.evidence.copy_redis(&redis.url()).await.context("the store's entries")?;
         }
-        self.application.stop().await;
+        self.api.stop().await;
         report.wrong.extend(traps(&Evidence::log_of(&self.options)));
         Ok(())
     }

@@ -1,0 +1,71 @@
+//! What to measure.
+
+use std::{path::PathBuf, thread, time::Duration};
+
+use anyhow::{Result, ensure};
+use cargo_dev::{commands::bench::Bench, workspace};
+use profile_get_dev::run::Runner;
+
+/// How much to measure, and where the results go.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    pub(super) runner: Runner,
+    /// Numbers of users, each with a token of their own.
+    pub(super) users: Vec<usize>,
+    /// Numbers of connections that are kept alive.
+    pub(super) connections: Vec<usize>,
+    /// How long each is measured.
+    pub(super) measured: Duration,
+    /// How long there is load before that, at least; everybody calls in it.
+    pub(super) warm_up: Duration,
+    /// Parts of the names of what is measured; everything is where there is none.
+    pub(super) only: Vec<String>,
+    /// Where the plot goes.
+    pub(super) plot: PathBuf,
+    /// Where all figures go as JSON.
+    pub(super) json: Option<PathBuf>,
+}
+
+impl Plan {
+    pub(super) fn of(arguments: &Bench) -> Result<Self> {
+        let (users, connections, seconds, warm_up): (&[usize], &[usize], f64, f64) = match arguments.quick {
+            true => (&[1, 1_000], &[16], 1.0, 0.5),
+            false => (&[1, 100, 1_000, 10_000], &[16, 64], 4.0, 1.5),
+        };
+        let seconds = arguments.seconds.unwrap_or(seconds);
+        ensure!((0.1..=3600.0).contains(&seconds), "--seconds must be from 0.1 to 3600");
+        Ok(Self {
+            runner: if arguments.spin { Runner::RealSpin } else { Runner::Embedded },
+            users: given_or(&arguments.users, users),
+            connections: given_or(&arguments.connections, connections),
+            measured: Duration::from_secs_f64(seconds),
+            warm_up: Duration::from_secs_f64(warm_up.min(seconds)),
+            only: arguments.only.clone(),
+            plot: arguments.plot.clone().unwrap_or_else(|| workspace::target().join("bench/cost.svg")),
+            json: arguments.json.clone(),
+        })
+    }
+
+    pub(super) fn is_wanted(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|part| name.contains(part))
+    }
+
+    pub(super) fn circumstances(&self) -> String {
+        let host = match self.runner {
+            Runner::Embedded => "the embedded host",
+            Runner::RealSpin => "the real Spin",
+        };
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        format!(
+            "Components on {host}; load, tenant and server share {processors} processors ({}, {}). Users take turns, \
+             each with a token of their own; {:.0} s for each row. CPU and memory are those of the server alone.",
+            std::env::consts::OS,
+            std::env::consts::ARCH,
+            self.measured.as_secs_f64(),
+        )
+    }
+}
+
+fn given_or(given: &[usize], default: &[usize]) -> Vec<usize> {
+    if given.is_empty() { default.to_vec() } else { given.to_vec() }
+}

@@ -1,0 +1,93 @@
+//! What a host is asked to run, and how.
+
+use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{clock::WallClock, log::LogSink};
+
+/// What to run and how.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct HostOptions {
+    /// The application's `spin.toml`; component sources are relative to its folder.
+    pub manifest: PathBuf,
+    /// The runtime config file, if any.
+    pub runtime_config: Option<PathBuf>,
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// What Spin would read from its process environment: `SPIN_VARIABLE_*`, `AZURE_*`, `SSL_CERT_FILE`.
+    pub environment: BTreeMap<String, String>,
+    /// Values that come before every provider's, as `spin up --variable name=value` gives them.
+    pub variables: BTreeMap<String, String>,
+    /// Where what the components print goes.
+    pub log: LogSink,
+    /// How instances are reused.
+    pub reuse: InstanceReuse,
+    /// Holds the default key-value store.
+    pub state_dir: PathBuf,
+    /// Holds compiled components, for all hosts: each is found by the hash of its bytes.
+    pub cache_dir: PathBuf,
+    /// The wall clock that components see; the real Spin knows only the machine's.
+    #[serde(skip)]
+    pub clock: WallClock,
+}
+
+impl fmt::Debug for HostOptions {
+    /// Of the environment and the variables only the names: their values are secrets.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("HostOptions")
+            .field("manifest", &self.manifest)
+            .field("runtime_config", &self.runtime_config)
+            .field("listen", &self.listen)
+            .field("environment", &self.environment.keys())
+            .field("variables", &self.variables.keys())
+            .field("log", &self.log)
+            .field("reuse", &self.reuse)
+            .field("state_dir", &self.state_dir)
+            .field("cache_dir", &self.cache_dir)
+            .field("clock", &self.clock)
+            .finish()
+    }
+}
+
+/// How many requests one component instance serves. The default is Spin's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstanceReuse {
+    /// Requests in all, after which the instance is dropped.
+    pub max_requests: usize,
+    /// Requests at the same time.
+    pub max_concurrent: usize,
+    /// How long an instance waits for its next request.
+    pub idle: Duration,
+}
+
+impl Default for InstanceReuse {
+    fn default() -> Self {
+        Self { max_requests: 128, max_concurrent: 16, idle: Duration::from_secs(1) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_print_names_and_no_values() {
+        let secret = || BTreeMap::from([("NAME".to_owned(), "hidden".to_owned())]);
+        let options = HostOptions {
+            manifest: "spin.toml".into(),
+            runtime_config: None,
+            listen: ([127, 0, 0, 1], 0).into(),
+            environment: secret(),
+            variables: secret(),
+            log: LogSink::Collect,
+            reuse: InstanceReuse::default(),
+            state_dir: "state".into(),
+            cache_dir: "cache".into(),
+            clock: WallClock::default(),
+        };
+        let printed = format!("{options:?}");
+        assert!(printed.contains("NAME") && !printed.contains("hidden"), "{printed}");
+    }
+}

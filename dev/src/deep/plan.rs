@@ -1,0 +1,58 @@
+//! How much of the deep check is run.
+
+use std::time::Duration;
+
+use cargo_dev::{commands::deep::Part, progress::Progress};
+
+use crate::run::Runner;
+
+/// How much to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scale {
+    /// A little of each kind, for every check.
+    Sample,
+    /// Everything.
+    Whole,
+}
+
+/// What to check.
+#[derive(Clone, Debug)]
+pub struct DeepPlan {
+    /// What runs the component.
+    pub runner: Runner,
+    /// How much of the matrix.
+    pub scale: Scale,
+    /// Which parts; what they leave behind is always searched for secrets.
+    pub parts: Vec<Part>,
+    /// Only cells of the matrix with this in their name.
+    pub cells: String,
+    /// How long and how many.
+    pub soak: SoakPlan,
+    /// How long steps are shown.
+    pub progress: Progress,
+}
+
+impl DeepPlan {
+    /// All parts, at this scale.
+    #[must_use]
+    pub fn of(runner: Runner, scale: Scale, progress: Progress) -> Self {
+        let soak = match scale {
+            Scale::Sample => SoakPlan { length: Duration::from_secs(12), connections: 16, people: 200, seed: 1 },
+            Scale::Whole => SoakPlan { length: Duration::from_secs(60), connections: 64, people: 10_000, seed: 1 },
+        };
+        Self { runner, scale, parts: Part::ALL.to_vec(), cells: String::new(), soak, progress }
+    }
+}
+
+/// How long, how many, and by which seed.
+#[derive(Clone, Copy, Debug)]
+pub struct SoakPlan {
+    /// How long there is load.
+    pub length: Duration,
+    /// Connections that are kept alive.
+    pub connections: u64,
+    /// People, each with a token of their own.
+    pub people: usize,
+    /// What decides who calls when, and what breaks when.
+    pub seed: u64,
+}
