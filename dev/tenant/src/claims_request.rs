@@ -20,7 +20,7 @@ impl ClaimsRequest {
         }
     }
 
-    /// Whether the client says that it can handle claims challenges.
+    /// Whether the client declares that it can handle claims challenges.
     pub(crate) fn declares_cp1(&self) -> bool {
         let values = self.0.get("xms_cc").and_then(|request| request.get("values"));
         values.and_then(Value::as_array).is_some_and(|values| {
@@ -28,17 +28,17 @@ impl ClaimsRequest {
         })
     }
 
-    /// Whether `claim` is asked for with a value.
+    /// Whether `claim` is requested with a value.
     pub(crate) fn asks_for(&self, claim: &str) -> bool {
         self.0.get(claim).is_some_and(|request| request.get("value").or_else(|| request.get("values")).is_some())
     }
 
-    /// Whether it takes a second factor to fulfil it: a Conditional Access policy or authentication context asks.
+    /// Whether meeting the request takes a second factor, for a Conditional Access policy or authentication context.
     pub(crate) fn needs_second_factor(&self) -> bool {
         self.asks_for("capolids") || self.asks_for("acrs")
     }
 
-    /// The same without the client's capabilities, which it states anew in each request.
+    /// The same without the client's capabilities, which each request declares again.
     pub(crate) fn without_capabilities(mut self) -> Self {
         self.0.remove("xms_cc");
         self
@@ -55,7 +55,7 @@ impl ClaimsRequest {
         json!({"access_token": self.0})
     }
 
-    /// Adds the claims that were asked for, as a token has them whose user did what they stand for.
+    /// Adds the requested claims to a token whose user has met the challenge.
     pub(crate) fn fulfil(&self, claims: &mut Object) {
         for (name, request) in &self.0 {
             let value = request.get("value");

@@ -1,4 +1,4 @@
-//! The three services, and what their endpoints are for.
+//! The three services and their endpoints.
 
 /// One of the three servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -11,7 +11,7 @@ pub enum Service {
     KeyVault,
 }
 
-/// What a request is for; a fault is dialled for one of these.
+/// The purpose of a request; faults are set for one of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Endpoint {
     /// `/{tenant}[/v2.0]/.well-known/openid-configuration`
@@ -20,7 +20,7 @@ pub enum Endpoint {
     KeySet,
     /// `/common/discovery/instance`
     InstanceDiscovery,
-    /// `/{tenant}/oauth2/v2.0/authorize`, and `/{tenant}/login`, where its pages send what the person chose
+    /// `/{tenant}/oauth2/v2.0/authorize`, and `/{tenant}/login`, to which its pages post
     Authorize,
     /// `/{tenant}/v2.0/adminconsent`
     AdminConsent,

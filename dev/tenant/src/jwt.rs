@@ -67,7 +67,7 @@ pub(crate) fn token(signing_input: &str, signature: &[u8]) -> String {
     format!("{signing_input}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
-/// Serializes an object; keys come in alphabetical order, so equal objects give equal texts.
+/// Serializes an object with its keys in alphabetical order, so that equal objects give equal texts.
 pub(crate) fn to_text(object: &Object) -> String {
     Value::Object(object.clone()).to_string()
 }

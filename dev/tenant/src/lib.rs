@@ -1,14 +1,14 @@
 //! A stand-in for one Microsoft Entra tenant, Microsoft Graph and one Azure Key Vault.
 //!
-//! For development and tests only. It keeps the paths, wire shapes and strictness of the real
-//! services, so that a client that works against it is likely to work against Azure, and:
+//! For development and tests only. Paths, responses and strictness are those of the real services, so that a client
+//! that works with it is likely to work with Azure.
 //!
-//! - it listens on loopback, one port per service, and stops when [`Tenant`] is dropped;
-//! - it speaks plain HTTP/1.1, or TLS with HTTP/2 and HTTP/1.1 under an authority of its own;
-//! - it makes new keys, identifiers and secrets in each run, and is deterministic otherwise;
-//! - it checks signatures, audiences, clients and secrets with code of its own;
-//! - people sign in, consent and pass a second factor on pages of its own, and have no passwords;
-//! - its wording of error messages differs from Microsoft's on purpose: no client may depend on it.
+//! - It listens on loopback, on one port per service, and stops when [`Tenant`] is dropped.
+//! - It speaks plain HTTP/1.1, or TLS with HTTP/2 and HTTP/1.1 and certificates from its own authority.
+//! - It makes new keys, identifiers and secrets in each run, and is deterministic otherwise.
+//! - It checks signatures, audiences, clients and secrets with its own code.
+//! - People sign in, consent and pass a second factor on its pages, without passwords.
+//! - The wording of its error messages differs from Microsoft's on purpose: no client may depend on it.
 //!
 //! ```no_run
 //! # async fn example() -> anyhow::Result<()> {
@@ -23,9 +23,10 @@
 //! # }
 //! ```
 //!
-//! Each server works in the same order: a request is received whole, written to the journal, met by the
-//! fault dialled for its endpoint if any, else answered by its service (`entra`, `graph`,
-//! `key_vault`), each of which reads the same directory of people, applications and keys.
+//! Each server handles a request in the same order: receive it whole, write it to the request log, apply the fault
+//! that is set for its endpoint, or else let the service respond.
+//!
+//! The modules below are in layers, from the foundation up; each may use those above it.
 
 mod random;
 mod time;
@@ -37,18 +38,24 @@ mod wire;
 mod claims_request;
 mod variety;
 
+// What the services know: people, applications, keys, consents, secrets.
 mod directory;
 
+// Signed with the directory's keys.
 mod tokens;
 
+// The services.
 mod entra;
 mod graph;
 mod key_vault;
 
+// Connections, faults and the request log around them.
 mod server;
 
+// The public interface.
 mod tenant;
 
+// Comparison with recordings of the real services.
 pub mod recording;
 
 pub use directory::{certificate::ClientCertificate, person::Person, vault::CertificateFormat};

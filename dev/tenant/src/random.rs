@@ -18,7 +18,7 @@ pub(crate) fn version() -> String {
     Uuid::new_v4().simple().to_string()
 }
 
-/// The shape of Entra's codes and refresh tokens, which mean nothing to anybody else; 244 random bits.
+/// The form of Entra's opaque codes and refresh tokens; 244 random bits.
 pub(crate) fn opaque_token() -> String {
     format!("1.{}.{}", token_id(), token_id())
 }

@@ -1,4 +1,4 @@
-//! The clock, and the four ways in which the services write a moment.
+//! The clock, and the formats in which the services write times.
 
 use jiff::Timestamp;
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 /// The body of an answer. Its error ends the stream, or without HTTP/2 the connection, in the middle of the body.
 pub(crate) type ResponseBody = UnsyncBoxBody<Bytes, Broken>;
 
-/// There is no answer, or no more of it. hyper ends a stream of HTTP/2 by the code of the source, if there is one.
+/// The response ends here. hyper resets an HTTP/2 stream with the code of the source, if there is one.
 #[derive(Debug)]
 pub(crate) struct Broken(Option<h2::Error>);
 
@@ -27,7 +27,7 @@ impl Broken {
 
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("broken off by a dialled fault")
+        f.write_str("interrupted by a fault")
     }
 }
 
@@ -105,7 +105,7 @@ pub(crate) fn chunked(body: impl Into<Bytes>) -> ResponseBody {
     StreamBody::new(futures_util::stream::iter([frame])).boxed_unsync()
 }
 
-/// Sets a header. A value that no header can hold is left out: every caller passes visible ASCII.
+/// Sets a header. Invalid values are left out; every caller passes visible ASCII.
 pub(crate) fn set_header(response: &mut Response<ResponseBody>, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         response.headers_mut().insert(name, value);

@@ -1,4 +1,4 @@
-//! Clients that nobody here wrote judge the emulated tenant: MSAL for Python and MSAL for Node.
+//! Independent clients judge the emulated tenant: MSAL for Python and MSAL for Node.
 //!
 //! Each signs people in by the authorization code flow, refreshes, exchanges on behalf of, and meets a claims challenge.
 //! Their packages are installed below the target directory when they are first needed. Where Python or Node is missing
@@ -51,7 +51,7 @@ async fn msal_for_node() {
     check(client).await;
 }
 
-/// Runs a client against a tenant of its own and compares what it saw with what there is to see.
+/// Runs a client against a tenant of its own and compares its observations with the expected ones.
 async fn check(mut client: Command) {
     let tenant = Tenant::start(TenantOptions::default()).await.unwrap();
     let web = tenant.web_client();
@@ -85,7 +85,7 @@ async fn check(mut client: Command) {
     );
 }
 
-/// The folder where a client stands ready, with `files` of `tests/clients`. `None` when it is to be skipped.
+/// The folder of a ready client, with `files` of `tests/clients`. `None` when it is to be skipped.
 fn install(
     program: &str,
     name: &str,
@@ -105,7 +105,7 @@ fn install(
     }
     if fs::read_to_string(&stamp).ok() != Some(requirements.clone()) {
         if let Err(problem) = install_packages(&folder) {
-            // Where the registries are known to be reachable, a failure is one of ours.
+            // On CI the registries are reachable, so a failure is an error.
             assert!(std::env::var_os("CI").is_none(), "the packages of {name} cannot be installed:\n{problem}");
             skip(name, &format!("its packages cannot be installed:\n{problem}"));
             return None;
@@ -115,7 +115,7 @@ fn install(
     Some(folder)
 }
 
-/// What decides whether packages have to be installed anew: all files but the client itself.
+/// The files that decide whether packages have to be installed again: all but the client itself.
 fn requirements(files: &[&str]) -> String {
     let pinned = files.iter().filter(|file| !file.starts_with("msal_client"));
     pinned.map(|file| fs::read_to_string(source().join(file)).unwrap()).collect()
@@ -133,7 +133,7 @@ fn run(command: &mut Command) -> Result<(), String> {
     }
 }
 
-/// Says so past the test runner, which keeps what a passing test prints to itself.
+/// Writes directly to standard error, since the test runner hides the output of passing tests.
 fn skip(name: &str, reason: &str) {
     io::stderr().write_all(format!("SKIPPED {name}: {reason}\n").as_bytes()).unwrap();
 }

@@ -18,12 +18,12 @@ pub(crate) struct AppRegistration {
     credentials: RwLock<Credentials>,
 }
 
-/// Where an application runs, which decides what it must prove.
+/// Where an application runs, which decides how it authenticates itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Platform {
     /// On a server: a confidential client with a secret or a certificate.
     Web,
-    /// In a browser: a public client, whose requests come across origins.
+    /// In a browser: a public client, which sends cross-origin requests.
     SinglePage,
 }
 
@@ -139,7 +139,7 @@ impl AppRegistration {
         }
     }
 
-    /// Looks at the certificate with the given `x5t` or `x5t#S256`.
+    /// Calls `check` with the certificate that has the given `x5t` or `x5t#S256`.
     pub(crate) fn with_certificate<T>(
         &self,
         sha1: Option<&str>,

@@ -16,7 +16,7 @@ pub(crate) struct BrowserSession {
     pub(crate) passed_second_factor: bool,
 }
 
-/// Sessions by the secret that the browser's cookie holds.
+/// Sessions by the secret in the browser's cookie.
 #[derive(Default)]
 pub(crate) struct BrowserSessions(Mutex<HashMap<String, BrowserSession>>);
 

@@ -42,7 +42,7 @@ impl ClientCertificate {
     }
 }
 
-/// A client assertion for `client_id`, signed by a certificate that nobody has registered:
+/// A client assertion for `client_id`, signed by an unregistered certificate:
 /// <https://learn.microsoft.com/entra/identity-platform/certificate-credentials>.
 pub(crate) fn unregistered_client_assertion(client_id: &str, audience: &str) -> Result<String> {
     let key = SigningKey::generate()?;
@@ -70,11 +70,11 @@ pub(crate) fn pem(label: &str, der: &[u8]) -> Result<String> {
     encode_string(label, LineEnding::LF, der).map_err(|error| anyhow!("cannot write a PEM text: {error}"))
 }
 
-/// What an app registration keeps of a certificate.
+/// The part of a certificate that an app registration stores.
 pub(crate) struct RegisteredCertificate {
     /// An `RSAPublicKey` of RFC 8017 in DER.
     public_key: Vec<u8>,
-    /// The thumbprints as the headers `x5t` and `x5t#S256` hold them (RFC 7515, sections 4.1.7 and 4.1.8).
+    /// The thumbprints in the form of the headers `x5t` and `x5t#S256` (RFC 7515, sections 4.1.7 and 4.1.8).
     sha1_thumbprint: String,
     sha256_thumbprint: String,
     pub(crate) revoked: bool,
@@ -88,7 +88,7 @@ impl RegisteredCertificate {
     pub(crate) fn from_pem(pem: &str) -> Result<Self> {
         const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
         const END: &str = "-----END CERTIFICATE-----";
-        let rest = pem.split_once(BEGIN).context("the PEM text holds no certificate")?.1;
+        let rest = pem.split_once(BEGIN).context("the PEM text has no certificate")?.1;
         let base64 = rest.split_once(END).context("the PEM text ends within its certificate")?.0;
         let certificate = Certificate::from_pem(format!("{BEGIN}{base64}{END}\n"))
             .context("the certificate in the PEM text cannot be read")?;
@@ -99,7 +99,7 @@ impl RegisteredCertificate {
         const RSA_ENCRYPTION: &str = "1.2.840.113549.1.1.1";
         let key = certificate.tbs_certificate().subject_public_key_info();
         if key.algorithm.oid.to_string() != RSA_ENCRYPTION {
-            bail!("the certificate's key is not RSA: Entra takes RSA alone");
+            bail!("the certificate's key is not RSA, the only kind that Entra accepts");
         }
         let der = certificate.to_der().context("the certificate cannot be encoded")?;
         Ok(Self {

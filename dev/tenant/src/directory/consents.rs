@@ -9,7 +9,7 @@ use super::{
     person::{ExchangeRule, Person},
 };
 
-/// Permissions of Graph that everybody agreed to before the emulator started, but for those people whose
+/// Permissions of Graph to which all people have consented before the start, except for those whose
 /// behaviour is not to have agreed.
 pub(crate) const GRANTED_BEFOREHAND: [&str; 1] = ["User.Read"];
 

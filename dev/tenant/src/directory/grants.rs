@@ -1,4 +1,4 @@
-//! What clients hold for people who signed in: authorization codes and refresh tokens.
+//! Authorization codes and refresh tokens.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -11,7 +11,7 @@ use crate::{claims_request::ClaimsRequest, random};
 /// Authorization codes live about ten minutes.
 const CODE_LIFETIME: i64 = 10 * 60;
 
-/// That a person let a client act for them.
+/// A person's permission for a client to act on their behalf.
 #[derive(Clone)]
 pub(crate) struct Grant {
     pub(crate) client_id: String,
@@ -25,7 +25,7 @@ pub(crate) struct Grant {
     pub(crate) session_id: String,
 }
 
-/// What an authorization code stands for.
+/// The content of an authorization code.
 pub(crate) struct AuthorizationCode {
     pub(crate) grant: Grant,
     pub(crate) redirect_uri: Url,
@@ -33,7 +33,7 @@ pub(crate) struct AuthorizationCode {
     pub(crate) nonce: Option<String>,
 }
 
-/// What a refresh token stands for.
+/// The content of a refresh token.
 #[derive(Clone)]
 pub(crate) struct RefreshToken {
     pub(crate) grant: Grant,
@@ -73,7 +73,7 @@ impl Grants {
         text
     }
 
-    /// What a code stands for, if it can be redeemed.
+    /// The content of a code, if it can be redeemed.
     pub(crate) fn code(&self, text: &str, now: i64) -> Result<Arc<AuthorizationCode>, BadCode> {
         match self.0.lock().codes.get(text) {
             None => Err(BadCode::Unknown),

@@ -32,9 +32,9 @@ use signing_key::KeyRing;
 use vault::Vault;
 use well_known::MICROSOFT_ACCOUNT_TENANT;
 
-/// The name of the vault's secret that holds the API's client secret.
+/// The name of the API's client secret in the vault.
 pub(crate) const CLIENT_SECRET_NAME: &str = "clientsecret";
-/// The name of the vault's secret that holds the web application's client secret.
+/// The name of the web application's client secret in the vault.
 const WEB_CLIENT_SECRET_NAME: &str = "appclientsecret";
 
 /// The base URLs of the three services, without a trailing slash.
@@ -56,7 +56,7 @@ pub(crate) struct Directory {
     pub(crate) web_client: AppRegistration,
     /// The single-page application that does the same.
     pub(crate) spa_client: AppRegistration,
-    /// The Conditional Access policy that asks for a second factor.
+    /// The Conditional Access policy that requires a second factor.
     pub(crate) policy_id: String,
     /// The Conditional Access policy that blocks.
     blocking_policy_id: String,
@@ -106,7 +106,7 @@ impl Directory {
         })
     }
 
-    /// The directory id for a GUID or a domain, as both stand in Entra's paths.
+    /// The directory id for a GUID or a domain; both occur in Entra's paths.
     pub(crate) fn tenant_id_of(&self, id_or_domain: &str) -> Option<&str> {
         let names = [
             (self.tenant_id.as_str(), DOMAIN),
@@ -142,18 +142,18 @@ impl Directory {
         self.applications().into_iter().find(|application| application.client_id.eq_ignore_ascii_case(client_id))
     }
 
-    /// What a token must show once its person passed the second factor that the policy asks for.
+    /// The claims challenge of the policy that requires a second factor.
     pub(crate) fn second_factor_challenge(&self) -> Value {
         policy_challenge(&self.policy_id)
     }
 
-    /// What comes with the refusal for a person whom a policy blocks. No token shows it.
+    /// The claims challenge of the policy that blocks. No token can meet it.
     pub(crate) fn blocking_challenge(&self) -> Value {
         policy_challenge(&self.blocking_policy_id)
     }
 
-    /// The resources that tokens for the vault may be issued for: Key Vault's own, and what an Azure SDK
-    /// makes of this vault's address by dropping the first label of its host.
+    /// The resources for which tokens for the vault are issued: Key Vault's own, and what an Azure SDK
+    /// derives from this vault's address by dropping the first label of its host.
     pub(crate) fn vault_audiences(&self) -> [String; 2] {
         let scheme = self.urls.vault.split(':').next().unwrap_or_default();
         ["https://vault.azure.net".to_owned(), format!("{scheme}://0.0.1")]

@@ -1,4 +1,4 @@
-//! Who is in the directory. To show another behaviour, add an entry.
+//! The people of the directory. To demonstrate another behaviour, add an entry.
 
 use serde_json::json;
 
@@ -16,7 +16,7 @@ pub(crate) const OTHER_DOMAIN: &str = "other-tenant.example";
 /// The domain of personal Microsoft accounts.
 const PERSONAL_DOMAIN: &str = "personal-account.example";
 
-/// Everybody, with new object ids.
+/// All people, with new object ids.
 pub(crate) fn people(tenant_id: &str, other_tenant_id: &str) -> Vec<Person> {
     let mut people: Vec<Person> = MEMBERS.iter().map(|member| member.person(tenant_id, DOMAIN)).collect();
     people.push(STRANGER.person(other_tenant_id, OTHER_DOMAIN));
@@ -24,7 +24,7 @@ pub(crate) fn people(tenant_id: &str, other_tenant_id: &str) -> Vec<Person> {
     people
 }
 
-/// One more ordinary member, who is on no list.
+/// One more ordinary member, who is not listed anywhere.
 pub(crate) fn further_member(tenant_id: &str) -> Person {
     FURTHER_MEMBER.person(tenant_id, DOMAIN)
 }
@@ -133,26 +133,31 @@ const MEMBERS: &[Entry] = &[
     .exchanged(ExchangeRule::NeedsSecondFactor),
     member("connie", "Connie", "Nilsen", "Never consented to the API calling Graph.")
         .exchanged(ExchangeRule::NeverConsented),
-    member("adrian", "Adrian", "Cole", "Asks for what only an administrator can consent to.")
+    member("adrian", "Adrian", "Cole", "Needs a permission that only an administrator can consent to.")
         .exchanged(ExchangeRule::NeedsAdminConsent),
-    member("blake", "Blake", "Osei", "Is blocked by Conditional Access; nothing the client does can help.")
+    member("blake", "Blake", "Osei", "Is blocked by Conditional Access. The client cannot resolve it.")
         .exchanged(ExchangeRule::Blocked),
     member("rhea", "Rhea", "Vogel", "Signed out everywhere: the token's session is revoked.")
         .exchanged(ExchangeRule::SessionRevoked),
     member("dora", "Dora", "Lindqvist", "The account is disabled.").exchanged(ExchangeRule::Disabled),
     member("una", "Una", "Strand", "Is not assigned to the application.").exchanged(ExchangeRule::NotAssigned),
-    member("lou", "Lou", "Pereira", "Entra sees a loop of equal requests: throttling dressed as invalid_grant.")
-        .exchanged(ExchangeRule::LoopDetected),
+    member(
+        "lou",
+        "Lou",
+        "Pereira",
+        "Entra detects a loop of identical requests: throttling under the error invalid_grant.",
+    )
+    .exchanged(ExchangeRule::LoopDetected),
     member(
         "tess",
         "Tess",
         "Holm",
-        "Entra throttles the exchange: 429 with Retry-After; for 2 seconds nobody new gets a token.",
+        "Entra throttles the exchange: 429 with Retry-After; for 2 seconds no token is issued to anyone new.",
     )
     .exchanged(ExchangeRule::Throttled),
     member("gil", "Gil", "Throssel", "Graph throttles: 429 with a fractional Retry-After.")
         .answered(GraphRule::Throttled),
-    member("gus", "Gus", "Verhoeven", "Graph throttles: 429 that neither names the cause nor says for how long.")
+    member("gus", "Gus", "Verhoeven", "Graph throttles: 429 under another error code, without Retry-After.")
         .answered(GraphRule::ThrottledWithoutRetryAfter),
     member("uma", "Uma", "Petit", "Graph is unavailable: 503 with Retry-After.").answered(GraphRule::Unavailable),
     member("fay", "Fay", "Denholm", "Graph forbids: 403 Authorization_RequestDenied.").answered(GraphRule::Forbidden),
@@ -162,14 +167,14 @@ const MEMBERS: &[Entry] = &[
         "rex",
         "Rex",
         "Calloway",
-        "Is signed out everywhere after the first exchange: Graph challenges, and only another sign-in helps.",
+        "Is signed out everywhere after the first exchange. Graph challenges, and only a new sign-in helps.",
     )
     .exchanged(ExchangeRule::SignedOutAfterExchange),
     member(
         "cleo",
         "Cleo",
         "Barros",
-        "Graph challenges by continuous access evaluation; an exchange with its claims helps.",
+        "Graph challenges by continuous access evaluation. An exchange with its claims helps.",
     )
     .answered(GraphRule::ChallengesLocation),
     member(
@@ -183,7 +188,7 @@ const MEMBERS: &[Entry] = &[
     member("pia", "Pia", "Keller", "Has no photo.").without_photo(),
     member("zoe", "Zoë", "Łukasiewicz-山田", "A sparse profile: most properties are null, the name is not ASCII.")
         .without_photo(),
-    member("kit", "Kit", "Ames", "Gets Graph tokens of short life that ask to be refreshed early.")
+    member("kit", "Kit", "Ames", "Gets short-lived Graph tokens that are to be refreshed early.")
         .exchanged(ExchangeRule::GrantedBriefly),
 ];
 

@@ -9,7 +9,7 @@ use crate::jwt::Object;
 pub struct Person {
     /// The handle, lower case.
     pub name: String,
-    /// The name as shown; may hold any characters.
+    /// The display name; it may have any characters.
     pub display_name: String,
     /// The object id, the claim `oid`.
     pub object_id: String,
@@ -50,12 +50,12 @@ impl Person {
 pub(crate) enum ExchangeRule {
     /// With a Graph token.
     Granted,
-    /// With a Graph token of short life that asks to be refreshed early.
+    /// With a short-lived Graph token that is to be refreshed early.
     GrantedBriefly,
     /// With a Graph token, but then the person is signed out everywhere: Graph challenges that token, and Entra grants
-    /// the assertion no other. Another sign-in works.
+    /// no other for the assertion. A new sign-in works.
     SignedOutAfterExchange,
-    /// With a claims challenge, until the assertion shows that it was met.
+    /// With a claims challenge, until the assertion has the claims.
     NeedsSecondFactor,
     /// With a Graph token, until Graph's challenge is passed on: then with a challenge of its own.
     NeedsSecondFactorAfterChallenge,
@@ -82,7 +82,7 @@ pub(crate) enum ExchangeRule {
 pub(crate) enum GraphRule {
     /// With the profile.
     Profile,
-    /// With a continuous access evaluation challenge, until the token shows that it was met.
+    /// With a continuous access evaluation challenge, until the token has the claims.
     ChallengesLocation,
     /// 429 with a fractional `Retry-After`
     Throttled,

@@ -3,10 +3,10 @@
 use aws_lc_rs::digest;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
-/// What a client committed itself to when it sent the person here.
+/// The challenge that a client sent with its authorization request.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum CodeChallenge {
-    /// The verifier itself: Entra still takes that from confidential clients.
+    /// The verifier itself, which Entra still accepts from confidential clients.
     Plain(String),
     /// The SHA-256 of the verifier in base64url.
     S256(String),
@@ -23,7 +23,7 @@ impl CodeChallenge {
         }
     }
 
-    /// Whether `verifier` is what the challenge was made of.
+    /// Whether the challenge was made from `verifier`.
     pub(crate) fn is_met_by(&self, verifier: &str) -> bool {
         let digest = || URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, verifier.as_bytes()));
         is_well_formed(verifier)

@@ -44,7 +44,7 @@ impl RedirectUri {
     }
 }
 
-/// Parses what needs no rewriting, but for the slash that stands for an empty path.
+/// Parses a URI that is in its canonical form already, except that the slash of an empty path may be missing.
 fn canonical(text: &str) -> Option<Url> {
     let uri = Url::parse(text).ok()?;
     let is_canonical = uri.as_str() == text || uri.as_str().strip_suffix('/') == Some(text);

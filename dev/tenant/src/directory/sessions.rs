@@ -1,10 +1,10 @@
-//! What is remembered of tokens that were issued: how many, and which ones no longer count.
+//! The Graph tokens issued so far: how many, and which are revoked.
 
 use std::collections::{HashMap, HashSet};
 
 use parking_lot::Mutex;
 
-/// The Graph tokens issued so far. Each has a serial number, which stands in an opaque claim of it.
+/// The Graph tokens issued so far. Each has a serial number, in an opaque claim.
 #[derive(Default)]
 pub(crate) struct Sessions(Mutex<State>);
 
@@ -15,7 +15,7 @@ struct State {
     ended: HashMap<String, String>,
     /// The serials of tokens issued in those sessions.
     issued_in_ended: HashSet<u64>,
-    /// For each object id: tokens with this serial or a lower one no longer count.
+    /// For each object id: tokens with this serial number or a lower one are revoked.
     revoked_up_to: HashMap<String, u64>,
 }
 

@@ -88,7 +88,7 @@ impl SigningKey {
         components.verify(&signature::RSA_PKCS1_2048_8192_SHA256, message, signature).is_ok()
     }
 
-    /// The public key as Entra's key sets hold it: without `alg`, with `x5t` equal to `kid`.
+    /// The public key as in Entra's key sets: without `alg`, with `x5t` equal to `kid`.
     pub(crate) fn json_web_key(&self) -> Object {
         let key = self.pair.public_key();
         object(json!({
@@ -120,7 +120,7 @@ pub(crate) struct KeyRing {
     pub(crate) microsoft_account: LazyLock<SigningKey>,
     /// Published in the set of `common` as a key of another cloud. Nothing in this cloud is signed with it.
     pub(crate) other_cloud: LazyLock<SigningKey>,
-    /// Never published: what a forger would sign with.
+    /// Never published: a forger's key.
     pub(crate) stranger: LazyLock<SigningKey>,
 }
 
@@ -132,7 +132,7 @@ struct Published {
 }
 
 impl Published {
-    /// A key takes long enough to find that the two are looked for at once.
+    /// Makes both keys at the same time, since each takes a while.
     fn generate() -> Result<Self> {
         let (signing, other) = thread::scope(|scope| {
             let other = scope.spawn(SigningKey::generate);
@@ -164,7 +164,7 @@ impl KeyRing {
         Arc::clone(&self.published.read().signing)
     }
 
-    /// The published keys for organisations, in an order that says nothing.
+    /// The published keys for organisations, in an order without meaning.
     pub(crate) fn published(&self) -> [Arc<SigningKey>; 2] {
         let Published { signing, other } = self.published.read().clone();
         let mut keys = [signing, other];
@@ -177,7 +177,7 @@ impl KeyRing {
         self.published().into_iter().find(|key| key.key_id() == key_id)
     }
 
-    /// A new key signs from now on; the one that signed until now stays published, the other goes.
+    /// A new key signs from now on; the previous one stays published, the one before it does not.
     pub(crate) fn rotate(&self) -> Result<()> {
         let newest = Arc::new(SigningKey::generate()?);
         let mut published = self.published.write();

@@ -23,7 +23,7 @@ pub(crate) struct Secret {
     created: i64,
     enabled: bool,
     content_type: Option<&'static str>,
-    /// When the certificate that this is the secret of ends; `None` for a secret that somebody wrote.
+    /// When the certificate expires whose secret this is; `None` for other secrets.
     certificate_ends: Option<i64>,
 }
 

@@ -3,7 +3,7 @@
 /// The directory that personal Microsoft accounts live in, the same for all of Entra.
 pub(crate) const MICROSOFT_ACCOUNT_TENANT: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
 
-/// What this cloud is called in metadata and key sets.
+/// The name of this cloud in metadata and key sets.
 pub(crate) const CLOUD: &str = "microsoftonline.com";
 
 /// Graph's Application ID URI.

@@ -10,7 +10,7 @@ pub(super) enum Version {
     Two,
 }
 
-/// What the first segment of a path stands for.
+/// The authority in the first segment of a path.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Authority<'d> {
     /// One directory, by its id.

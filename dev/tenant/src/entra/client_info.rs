@@ -1,4 +1,4 @@
-//! The account's ids, as MSAL clients read them from every answer that tells of a sign-in.
+//! The account's ids, which MSAL clients read from every response of a sign-in.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::json;

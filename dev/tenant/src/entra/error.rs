@@ -9,7 +9,7 @@ use crate::{
     wire::{self, IncomingRequest, ResponseBody},
 };
 
-/// Codes that come without `error_uri`: nothing more is said about them on the page that it names.
+/// Codes without `error_uri`: Entra's page has nothing about them.
 const WITHOUT_PAGE: [u32; 3] = [65001, 70003, 700_038];
 
 /// Why a request is refused.
@@ -113,7 +113,7 @@ impl EntraError {
 }
 
 impl EntraError {
-    /// The parameters by which a redirect tells a client of this (RFC 6749, section 4.1.2.1).
+    /// The parameters of an error redirect (RFC 6749, section 4.1.2.1).
     pub(super) fn parameters(&self, incoming: &IncomingRequest) -> Vec<(&'static str, String)> {
         let mut parameters =
             vec![("error", self.error.to_owned()), ("error_description", self.description(&RequestIds::of(incoming)))];
@@ -123,7 +123,7 @@ impl EntraError {
         parameters
     }
 
-    /// The number after `AADSTS`, and what is wrong.
+    /// The number after `AADSTS`, and the message.
     pub(super) fn code_and_message(&self) -> (u32, &str) {
         (self.code, &self.message)
     }

@@ -26,7 +26,7 @@ fn mint(directory: &Directory, incoming: &IncomingRequest) -> Result<String, Str
     let name = field("person").ok_or("the form lacks the field `person`")?;
     let person = directory.people.iter().find(|person| person.name == name).ok_or_else(|| {
         let names: Vec<&str> = directory.people.iter().map(|person| person.name.as_str()).collect();
-        format!("there is nobody called {name:?}; choose one of {}", names.join(", "))
+        format!("there is no person called {name:?}; choose one of {}", names.join(", "))
     })?;
     let mut plan = TokenPlan::for_person(directory, person);
     match field("version") {

@@ -37,7 +37,7 @@ enum Route<'a> {
     Authorize {
         tenant: &'a str,
     },
-    /// Where the pages of the authorization endpoint send what a person chose.
+    /// The target of the forms of the authorization endpoint's pages.
     SignInForm {
         tenant: &'a str,
     },

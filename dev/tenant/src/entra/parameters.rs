@@ -8,7 +8,7 @@ use crate::{claims_request::ClaimsRequest, wire::IncomingRequest};
 pub(super) struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
-    /// Reads the body. A body of another type has no parameters, so that the first one asked for is missing.
+    /// Reads the body. A body of another type has no parameters, so that the first required one is missing.
     pub(super) fn of_form(incoming: &IncomingRequest) -> Result<Self, EntraError> {
         Self::of(incoming.form().unwrap_or_default())
     }
@@ -23,7 +23,7 @@ impl Parameters {
             Some([(name, _), ..]) => Err(EntraError::new(
                 "invalid_request",
                 9_000_411,
-                format!("The parameter '{name}' is there more than once."),
+                format!("The parameter '{name}' occurs more than once."),
             )),
             _ => Ok(Self(pairs)),
         }

@@ -9,11 +9,11 @@ use crate::directory::{
     well_known::{GRAPH, GRAPH_CLIENT_ID, MICROSOFT_ACCOUNT_TENANT},
 };
 
-/// All that a resource gives.
+/// All permissions of a resource.
 const DEFAULT: &str = ".default";
-/// The API's own, and what it means to a person.
+/// The API's permission, with its description for users.
 const OF_API: [(&str, &str); 1] = [("user_impersonation", "Use the API “profile-get” as you")];
-/// Graph's, and what they mean to a person.
+/// Graph's permissions, with their descriptions for users.
 const OF_GRAPH: [(&str, &str); 7] = [
     ("User.Read", "Read your profile"),
     ("Calendars.Read", "Read your calendars"),
@@ -24,7 +24,7 @@ const OF_GRAPH: [(&str, &str); 7] = [
     ("User.ReadWrite", "Read and change your profile"),
 ];
 
-/// What has permissions to give.
+/// A resource with permissions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Resource {
     Api,
@@ -53,7 +53,7 @@ impl Resource {
     }
 }
 
-/// A permission that a request asks for.
+/// A requested permission.
 pub(super) struct Permission<'t> {
     pub(super) resource: Resource,
     /// The resource as the client wrote it, which it need not do for Graph.
@@ -79,7 +79,7 @@ impl<'t> Permission<'t> {
         self.name == DEFAULT
     }
 
-    /// What this stands for in a token of `client`, if `person` agreed.
+    /// The names of the granted permissions in a token of `client` for `person`.
     pub(super) fn granted_names(
         &self,
         directory: &Directory,
@@ -89,7 +89,7 @@ impl<'t> Permission<'t> {
         if self.resource == Resource::Api {
             return match client.client_id == directory.api.client_id {
                 true => {
-                    Err(EntraError::new("invalid_request", 90009, "An application cannot ask for a token for itself."))
+                    Err(EntraError::new("invalid_request", 90009, "An application cannot request a token for itself."))
                 }
                 false => Ok(OF_API.map(|(name, _)| name).to_vec()),
             };
@@ -112,7 +112,7 @@ impl<'t> Permission<'t> {
     }
 
     /// The permissions of Graph that the person has to agree to for this: of `client` itself, or of the API where
-    /// all of the API is asked for. It knows `client`, and so consent to both is asked at once:
+    /// all of the API is requested. It lists `client` as a known client, so one consent covers both:
     /// <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-on-behalf-of-flow#default-and-combined-consent>.
     pub(super) fn consents<'d>(
         &self,
@@ -127,7 +127,7 @@ impl<'t> Permission<'t> {
         }
     }
 
-    /// What this means to a person, in a list of things to agree to.
+    /// The descriptions for the consent page.
     pub(super) fn meanings(&self) -> Vec<String> {
         let of_graph = OF_GRAPH.into_iter().filter(|(name, _)| match self.is_default() {
             true => GRANTED_BEFOREHAND.contains(name),
@@ -144,7 +144,7 @@ impl<'t> Permission<'t> {
     }
 }
 
-/// AADSTS65001, or AADSTS90094 where the person may not consent alone, or AADSTS70000 for personal accounts.
+/// AADSTS65001, AADSTS90094 if an administrator has to consent, or AADSTS70000 for personal accounts.
 fn consent_missing(client: &AppRegistration, person: &Person) -> EntraError {
     if person.exchange == ExchangeRule::NeedsAdminConsent {
         return EntraError::new("invalid_grant", 90094, "The grant needs the permission of an administrator.");

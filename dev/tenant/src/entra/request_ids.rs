@@ -2,7 +2,7 @@
 
 use crate::{random, time, wire::IncomingRequest};
 
-/// What identifies a request in Entra's answers and logs.
+/// The identifiers of a request in Entra's responses and logs.
 pub(super) struct RequestIds {
     pub(super) trace_id: String,
     /// The client's own id where it sent one.

@@ -57,7 +57,7 @@ fn add_common(response: &mut Response<ResponseBody>, request_id: &str) {
     }
 }
 
-/// Adds a cookie. A value that no header can hold is left out: every caller passes visible ASCII.
+/// Adds a cookie. Invalid values are left out; every caller passes visible ASCII.
 fn add_cookie(response: &mut Response<ResponseBody>, cookie: String) {
     if let Ok(cookie) = HeaderValue::try_from(cookie) {
         response.headers_mut().append(header::SET_COOKIE, cookie);

@@ -43,17 +43,17 @@ impl<'t> RequestedScopes<'t> {
         let permissions = permissions.collect::<Result<Vec<_>, _>>()?;
         match permissions.len() > 1 && permissions.iter().any(Permission::is_default) {
             true => {
-                let message = "The scope .default cannot stand beside other scopes of a resource.";
+                let message = "The scope .default cannot be combined with other scopes of a resource.";
                 Err(EntraError::new("invalid_scope", 70011, message))
             }
             false => Ok(permissions),
         }
     }
 
-    /// Refuses scopes without a resource: there is nothing to exchange a token for.
+    /// Refuses scopes without a resource, for which no token can be issued.
     pub(super) fn expect_a_resource(&self) -> Result<(), EntraError> {
         match self.others.is_empty() {
-            true => Err(EntraError::new("invalid_scope", 28002, "The scope is not valid: it asks for no resource.")),
+            true => Err(EntraError::new("invalid_scope", 28002, "The scope is not valid: it names no resource.")),
             false => Ok(()),
         }
     }
@@ -72,7 +72,7 @@ impl<'t> RequestedScopes<'t> {
     }
 }
 
-/// What a token is granted for.
+/// The granted scope.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Scope {
     pub(super) resource: Resource,
@@ -83,7 +83,7 @@ pub(super) struct Scope {
 }
 
 impl Scope {
-    /// Grants what was asked for, if `person` agreed: of the first resource alone if there are several, of Graph if
+    /// Grants what was requested, if `person` consented: only for the first resource if there are several, for Graph if
     /// there is none.
     pub(super) fn grant(
         directory: &Directory,

@@ -27,7 +27,7 @@ impl GraphError {
         Self { status, code, message: message.into(), authenticate: None, retry_after: None }
     }
 
-    /// 401: the token is no good. The header names neither an error nor claims.
+    /// 401: the token is not accepted. The header has neither an error nor claims.
     pub(super) fn unauthenticated(message: &str) -> Self {
         Self {
             authenticate: Some(format!("{}, {}", bearer_challenge(), pop_challenge())),
@@ -35,7 +35,7 @@ impl GraphError {
         }
     }
 
-    /// 401: the token would do if Entra had seen the client where it is now. One header line holds two challenges.
+    /// 401: Entra has to check the client's location first. One header line has two challenges.
     pub(super) fn location_challenge() -> Self {
         let message = "Continuous access evaluation asks where the client is before it lets this call pass.";
         let claims = claims(&json!({
@@ -136,7 +136,7 @@ pub(super) fn add_common_headers(response: &mut Response<ResponseBody>, incoming
     wire::set_header(response, HeaderName::from_static("request-id"), &request_id);
     wire::set_header(response, HeaderName::from_static("x-ms-ags-diagnostic"), DIAGNOSTIC);
     wire::set_header(response, header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
-    // Refusals of a token come without it.
+    // Responses with status 401 do not have it.
     let is_unauthorized = response.status() == StatusCode::UNAUTHORIZED;
     if !is_unauthorized && !response.headers().contains_key(header::CACHE_CONTROL) {
         wire::set_header(response, header::CACHE_CONTROL, "no-cache");

@@ -9,7 +9,7 @@ use crate::{
     wire::{self, IncomingRequest, ResponseBody},
 };
 
-/// What an answer without `$select` holds.
+/// The properties of a response without `$select`.
 const DEFAULT_PROPERTIES: [&str; 11] = [
     "businessPhones",
     "displayName",
@@ -24,7 +24,7 @@ const DEFAULT_PROPERTIES: [&str; 11] = [
     "id",
 ];
 
-/// What can be selected besides.
+/// Further properties that can be selected.
 const FURTHER_PROPERTIES: [&str; 25] = [
     "accountEnabled",
     "ageGroup",
@@ -90,7 +90,7 @@ fn selected_properties(incoming: &IncomingRequest) -> Result<Option<Vec<String>>
     for (option, value) in incoming.query() {
         match option.as_str() {
             "$select" | "select" if selected.is_some() => {
-                return Err(refuse("The query option '$select' is there more than once.".to_owned()));
+                return Err(refuse("The query option '$select' occurs more than once.".to_owned()));
             }
             "$select" | "select" => selected = Some(value),
             _ if option.starts_with('$') => {

@@ -45,7 +45,7 @@ pub(crate) fn respond(directory: &Directory, incoming: &IncomingRequest) -> Resp
     response
 }
 
-/// Who calls, after Graph's checks of the token and what the person's rule makes of the call.
+/// The caller, once the token was checked and the person's rule allows the call.
 fn caller(directory: &Directory, incoming: &IncomingRequest) -> Result<Arc<Person>, GraphError> {
     let token = incoming.bearer_token().ok_or_else(|| {
         GraphError::unauthenticated("There is no access token, or the Authorization header is malformed.")
@@ -55,7 +55,7 @@ fn caller(directory: &Directory, incoming: &IncomingRequest) -> Result<Arc<Perso
             Refusal::Malformed => "The access token is not a JSON Web Token.",
             Refusal::BadSignature => "The signature of the access token is not valid.",
             Refusal::WrongAudience => "The audience of the access token is not Microsoft Graph.",
-            Refusal::Expired => "The life of the access token is over or has not begun.",
+            Refusal::Expired => "The access token has expired, or is not valid yet.",
             Refusal::Revoked => "The access token has been revoked.",
         })
     })?;
@@ -66,7 +66,7 @@ fn caller(directory: &Directory, incoming: &IncomingRequest) -> Result<Arc<Perso
     if !token.has_scope("User.Read") {
         return Err(GraphError::forbidden());
     }
-    // A client that did not declare cp1 is never challenged.
+    // Only clients that declared cp1 are challenged.
     if token.declares_cp1() && directory.sessions.was_issued_in_ended(token.serial()) {
         return Err(GraphError::session_revoked());
     }
@@ -77,7 +77,7 @@ fn caller(directory: &Directory, incoming: &IncomingRequest) -> Result<Arc<Perso
 fn apply_rule(person: &Person, token: &GraphToken) -> Result<(), GraphError> {
     match person.graph {
         GraphRule::Profile => Ok(()),
-        // A client that did not declare cp1 is never challenged.
+        // Only clients that declared cp1 are challenged.
         GraphRule::ChallengesLocation if !token.declares_cp1() || token.claim(LOCATION_CLAIM) == CALLER_LOCATION => {
             Ok(())
         }

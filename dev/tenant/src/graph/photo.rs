@@ -33,7 +33,7 @@ fn photo(name: &str) -> Option<Vec<u8>> {
     let pixels: Vec<u8> = (0..edge * edge)
         .flat_map(|index| {
             let light = (index % edge + index / edge) / 2 + 96;
-            // Half of it white, so that nobody's is nearly black.
+            // Mixed with white, so that no photo is nearly black.
             [red, green, blue].map(|part| u8::try_from((128 + u32::from(*part) / 2) * light / 192).unwrap_or(u8::MAX))
         })
         .collect();

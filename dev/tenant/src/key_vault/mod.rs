@@ -54,7 +54,7 @@ fn read(directory: &Directory, incoming: &IncomingRequest) -> Result<Response<Re
         ));
     }
     if !incoming.query().iter().any(|(name, version)| name == "api-version" && !version.is_empty()) {
-        return Err(VaultError::bad_parameter("The query parameter api-version must be there."));
+        return Err(VaultError::bad_parameter("The query parameter api-version is required."));
     }
     if !is_secret_name(name) {
         return Err(VaultError::bad_parameter("The name of a secret is 1 to 127 letters, digits and hyphens."));
@@ -85,14 +85,14 @@ fn authorize(directory: &Directory, incoming: &IncomingRequest) -> Result<(), Va
         return refuse("AKV10046: The signature of the token cannot be verified.");
     }
     if jwt.claim("iss") != Some(&v1_issuer(&directory.tenant_id)) {
-        return refuse("AKV10032: The token comes from another tenant.");
+        return refuse("AKV10032: The token was issued by another tenant.");
     }
     if !directory.vault_audiences().iter().any(|audience| jwt.claim("aud") == Some(audience)) {
         return refuse("AKV10022: The audience of the token is not a vault.");
     }
     let now = time::now();
     if jwt.moment("nbf").is_none_or(|start| start > now) || jwt.moment("exp").is_none_or(|end| end <= now) {
-        return refuse("AKV10045: The life of the token is over or has not begun.");
+        return refuse("AKV10045: The token has expired, or is not valid yet.");
     }
     match jwt.claim("appid") == Some(&directory.vault_reader.client_id) {
         true => Ok(()),

@@ -1,4 +1,4 @@
-//! Where an answer differs from a recording: member by member, header by header.
+//! Compares a response with a recording: member by member, header by header.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,19 +9,19 @@ use serde_json::{Map, Value};
 
 use super::{file::Recording, normalise::NormalResponse};
 
-/// One place where an answer is not what was recorded.
+/// One place where a response differs from the recording.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Difference {
     /// `status`, `header NAME`, or `body` with the names of members.
     pub at: String,
-    /// What was recorded there, if anything.
+    /// The recorded value, if any.
     pub recorded: Option<String>,
-    /// What was answered there, if anything.
+    /// The value in the response, if any.
     pub answered: Option<String>,
 }
 
 impl Recording {
-    /// Where `answer` differs from this.
+    /// The differences between `response` and this.
     pub fn differences(&self, response: &NormalResponse) -> BTreeSet<Difference> {
         let mut found = BTreeSet::new();
         note(&mut found, "status".to_owned(), Some(self.status.to_string()), Some(response.status.to_string()));

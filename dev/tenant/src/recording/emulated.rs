@@ -1,4 +1,4 @@
-//! The emulated tenant as what is recorded.
+//! The emulated tenant as the target of the scenarios.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use crate::{
     tokens::plan::TokenPlan,
 };
 
-/// The vault's secrets beside the API's own, by what they are for.
+/// Secrets of the vault other than the API's own.
 const DISABLED: &str = "disabled";
 const CERTIFICATE: &str = "certificate";
 
@@ -17,7 +17,7 @@ impl TargetTenant {
     /// Prepares `tenant` so that every scenario can be run, and describes it.
     ///
     /// # Errors
-    /// When the tenant lacks somebody whom a scenario needs.
+    /// When the tenant lacks a person whom a scenario needs.
     pub fn emulated(tenant: &Tenant) -> anyhow::Result<Self> {
         tenant.set_vault_secret(DISABLED, "a secret of the vault");
         tenant.disable_vault_secret(DISABLED);

@@ -10,7 +10,7 @@ use super::normalise::NormalResponse;
 /// The source of the recordings that `cargo dev record` makes.
 const OWN_SOURCE: &str = "cargo dev record";
 
-/// One answer of a real service. What its source does not show is absent, and is not compared.
+/// One response of a real service. What its source does not show is absent and not compared.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recording {
@@ -20,7 +20,7 @@ pub struct Recording {
     pub recorded: String,
     /// The host that answered.
     pub host: String,
-    /// The version that the host gave of itself.
+    /// The version that the host announced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<String>,
     /// The source shows some members of the body, and there may have been others.
@@ -79,7 +79,7 @@ impl Recording {
     /// The file's text.
     ///
     /// # Errors
-    /// Never: it holds nothing that JSON cannot.
+    /// Never: everything in it can be written as JSON.
     pub fn to_json(&self) -> Result<String> {
         Ok(serde_json::to_string_pretty(self)? + "\n")
     }

@@ -1,4 +1,4 @@
-//! Requests to the services, and what they answered.
+//! Requests to the services, and their responses.
 
 use std::fmt;
 
@@ -17,7 +17,7 @@ pub struct ScenarioRequest {
     pub form: Option<Vec<(&'static str, String)>>,
 }
 
-/// An answer, as it came.
+/// A response as received.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ScenarioResponse {
     /// The status code.

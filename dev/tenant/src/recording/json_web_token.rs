@@ -1,4 +1,4 @@
-//! A token, without what makes it one: the names of its header and claims, with the types of their values.
+//! The outline of a token: the names of its header parameters and claims, with the types of their values.
 
 use serde_json::{Map, Value, json};
 
@@ -8,7 +8,7 @@ use crate::jwt::UnverifiedJwt;
 /// Parameters and claims whose values are the same in every tenant.
 const KEPT: [&str; 8] = ["alg", "typ", "ver", "azpacr", "appidacr", "idtyp", "scp", "xms_cc"];
 
-/// What may be published of a token; `None` when it is not a JSON Web Token. `named` replaces what names this tenant.
+/// The publishable part of a token; `None` when it is not a JSON Web Token. `named` replaces the names of this tenant.
 pub(super) fn outline(token: &str, named: impl Fn(&str) -> String) -> Option<Value> {
     let jwt = UnverifiedJwt::parse(token)?;
     let members = |members: &Map<String, Value>| -> Map<String, Value> {

@@ -1,4 +1,4 @@
-//! What must not be published, and would be in a recording whose answer held something new.
+//! Finds secrets and identifiers that a recording must not have, in case a response has new members.
 
 use std::sync::LazyLock;
 
@@ -19,11 +19,11 @@ pub fn leak(recording: &Recording, secrets: &[String]) -> Option<String> {
     texts.iter().find_map(|text| {
         let place = text.split([':', ' ']).next().unwrap_or_default();
         if secrets.iter().any(|secret| !secret.is_empty() && text.contains(secret.as_str())) {
-            Some("it holds a secret, a token or a name of the tenant".to_owned())
+            Some("it has a secret, a token or a name of the tenant".to_owned())
         } else if text::has_id(text) {
             Some(format!("an id is left in it, near {place:?}"))
         } else if ENCODED.is_match(text) || OPAQUE.is_match(text) {
-            Some("it holds what may be a token or a secret that this program does not know".to_owned())
+            Some("it has what may be an unknown token or secret".to_owned())
         } else {
             None
         }

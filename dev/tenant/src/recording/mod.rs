@@ -1,8 +1,8 @@
-//! Recordings of what the real services answered, and what makes an answer comparable with one.
+//! Recordings of real services' responses, and the comparison of other responses with them.
 //!
 //! [`SCENARIOS`] lists the requests. Two drivers send them: `cargo dev record` to a real tenant, whose answers it writes
 //! to files in `recordings/`, and a test to the emulated one, whose answers must be those of the files. A
-//! [`Normaliser`] replaces what differs from tenant to tenant and from moment to moment by what it is, and [`leak()`]
+//! [`Normaliser`] replaces values that depend on tenant and time by their kinds, and [`leak()`]
 //! finds what must not be published. `README.md` describes both for readers.
 
 mod compare;

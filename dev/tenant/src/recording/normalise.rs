@@ -1,4 +1,4 @@
-//! An answer, with what differs from tenant to tenant and from moment to moment replaced by what it is.
+//! Replaces the parts of a response that depend on tenant and time by their kinds.
 
 use std::sync::LazyLock;
 
@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::{http::ScenarioResponse, json_web_token, target::TargetTenant, text};
 
-/// Headers whose values say the same everywhere, but for what [`text::typed`] finds in them.
+/// Headers whose values are the same everywhere, except for what [`text::typed`] replaces.
 const KEPT_HEADERS: [&str; 24] = [
     "access-control-allow-methods",
     "access-control-allow-origin",
@@ -38,7 +38,7 @@ const KEPT_HEADERS: [&str; 24] = [
 /// Headers that belong to the connection.
 const LEFT_OUT: [&str; 2] = ["connection", "keep-alive"];
 
-/// Members of answers whose strings say the same everywhere.
+/// Members of responses whose strings are the same everywhere.
 const KEPT_MEMBERS: [&str; 11] = [
     "@odata.context",
     "code",
@@ -60,27 +60,27 @@ static NONCE: LazyLock<Regex> = LazyLock::new(|| text::pattern(r#"nonce="[^"]*""
 static CHALLENGE_WORDS: LazyLock<Regex> =
     LazyLock::new(|| text::pattern(r#"(error_description|errorDescription)="[^"]*""#));
 
-/// An answer as recordings hold it.
+/// A response in the form of recordings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NormalResponse {
     /// The status code.
     pub status: u16,
     /// `name: value`, sorted.
     pub headers: Vec<String>,
-    /// JSON, or what else the body is as a string.
+    /// The body as JSON, or its media type as a string.
     pub body: Value,
-    /// The version that the host gave of itself.
+    /// The version that the host announced.
     pub server: Option<String>,
 }
 
-/// Knows what names a tenant.
+/// Normalises the responses of one tenant.
 pub struct Normaliser {
-    /// Texts of the tenant, and what stands for them, the longest first.
+    /// Names of the tenant and their placeholders, the longest first.
     names: Vec<(String, &'static str)>,
 }
 
 impl Normaliser {
-    /// For the answers to this subject.
+    /// For the responses of this target.
     pub fn new(target: &TargetTenant) -> Self {
         let mut names = vec![
             (target.authority_url.clone(), "https://login.microsoftonline.com"),
@@ -94,7 +94,7 @@ impl Normaliser {
             let secrets = [&vault.secret, &vault.disabled, &vault.certificate].into_iter().flatten();
             names.extend(secrets.map(|name| (format!("/{name}/"), "/<name>/")));
         }
-        // Where a host stands without its scheme.
+        // For hosts without a scheme.
         let hosts = names.iter().filter_map(|(url, stands_for)| Some((url.split_once("://")?.1, stands_for)));
         let hosts: Vec<(String, &str)> =
             hosts.map(|(host, stands_for)| (host.to_owned(), stands_for.trim_start_matches("https://"))).collect();
@@ -155,7 +155,7 @@ impl Normaliser {
         self.text(&CHALLENGE_WORDS.replace_all(&value, "$1=\"<words>\""))
     }
 
-    /// A claims request: the values that are asked for by their types.
+    /// A claims request, with the requested values replaced by their types.
     fn claims(&self, claims: &Value) -> Value {
         match claims {
             Value::String(text) => text::typed_claim(&self.named(text)).into(),
@@ -179,7 +179,7 @@ impl Normaliser {
         }
     }
 
-    /// Metadata and keys: everything is as published but the numbers of the keys.
+    /// Metadata and keys: everything is kept except the numbers of the keys.
     fn document(&self, name: &str, value: &Value) -> Value {
         match (name, value) {
             ("n" | "kid" | "x5t", Value::String(_)) => "<base64url>".into(),
@@ -187,7 +187,7 @@ impl Normaliser {
             (_, Value::String(text)) => self.text(text).into(),
             (_, Value::Array(values)) => {
                 let values = values.iter().map(|value| self.document("", value));
-                // Keys in an order that says nothing, as often as they differ.
+                // The order of keys has no meaning; equal forms are kept once.
                 let mut values: Vec<Value> = values.collect();
                 if name == "keys" {
                     values.sort_by_key(ToString::to_string);
@@ -203,7 +203,7 @@ impl Normaliser {
         }
     }
 
-    /// A person of Graph's: nothing but the names of properties, and which have none.
+    /// A Graph user: only the names of properties, and which are null.
     fn entity(&self, body: &Value) -> Value {
         let context = body.get("@odata.context").and_then(Value::as_str).map(|context| self.text(context));
         let mut entity = texts(body);
@@ -229,7 +229,7 @@ impl Normaliser {
             ("expires_in" | "ext_expires_in" | "refresh_in", Value::Number(seconds)) => lifetime(seconds.as_u64()),
             (_, Value::String(text)) => {
                 let text = self.text(text);
-                // What is nothing but a placeholder says what it is.
+                // A string that is only a placeholder is kept.
                 let is_placeholder = text.starts_with('<') && text.ends_with('>') && text.matches('<').count() == 1;
                 if is_placeholder || KEPT_MEMBERS.contains(&name) { text.into() } else { "<text>".into() }
             }
@@ -246,12 +246,12 @@ impl Normaliser {
     }
 }
 
-/// Whether a body is the same for everybody who asks, without any token.
+/// Whether a body is a public document, the same for every client.
 fn is_public_document(body: &Value) -> bool {
     ["issuer", "keys", "tenant_discovery_endpoint"].iter().any(|name| body.get(name).is_some())
 }
 
-/// The value with each string in it replaced; a list keeps its first element, since its length is the person's own.
+/// The value with each string replaced; only the first element of a list is kept, since its length is personal data.
 fn texts(value: &Value) -> Value {
     match value {
         Value::String(_) => "<text>".into(),
@@ -264,7 +264,7 @@ fn texts(value: &Value) -> Value {
     }
 }
 
-/// How long a token lives, as roughly as Entra keeps to it.
+/// The lifetime of a token, as imprecise as Entra's own.
 fn lifetime(seconds: Option<u64>) -> Value {
     const HOUR: u64 = 3600;
     match seconds {

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{endpoint::Service, random};
 
-/// What the API asks Graph for.
+/// The scope that the API requests.
 pub(super) const GRAPH_SCOPE: &str = "https://graph.microsoft.com/User.Read";
 pub(super) const VAULT_SCOPE: &str = "https://vault.azure.net/.default";
 /// The client capability that the component declares.
@@ -103,7 +103,7 @@ pub(super) fn graph(target: &TargetTenant, path: &str, accept: &'static str, tok
     ScenarioRequest { service: Service::Graph, url: format!("{}{path}", target.graph_url), headers, form: None }
 }
 
-/// A request for a secret, as the Azure SDK in Spin makes it.
+/// A request for a secret, like that of the Azure SDK in Spin.
 pub(super) fn secret(target: &TargetTenant, name: &str, token: &str) -> Result<ScenarioRequest, String> {
     let url = format!("{}/secrets/{name}/?api-version=7.0", target.known_vault()?.url);
     let headers = [("accept", "*/*".to_owned())].into_iter().chain(authorization(token)).collect();
@@ -114,7 +114,7 @@ pub(super) fn authorization(token: &str) -> Option<(&'static str, String)> {
     (!token.is_empty()).then(|| ("authorization", format!("Bearer {token}")))
 }
 
-/// What each request of the component carries.
+/// The headers of every request of the component.
 pub(super) fn common_headers(accept: &'static str) -> Vec<(&'static str, String)> {
     let trace = random::version();
     let span = trace.get(..16).unwrap_or_default();

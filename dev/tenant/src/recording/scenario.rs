@@ -12,28 +12,28 @@ use super::{
 /// Who can record an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Grade {
-    /// Anybody: it takes no account.
+    /// Anybody: no account is needed.
     Anonymous,
-    /// Whoever has the API's registration and its vault.
+    /// Those who have the API's registration and its vault.
     TargetApi,
-    /// Whoever has people who sign in.
+    /// Those who have test users.
     People,
-    /// Whoever may end sessions and set policies: people feel it.
+    /// Those who may end sessions and set policies, which affects users.
     Disruptive,
-    /// Nobody on purpose: the service answers so when it is overloaded.
+    /// Nobody deliberately: the service responds like this when it is overloaded.
     Chance,
 }
 
-/// What has to be done before the request.
+/// The preparation that a request needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Before {
     /// Nothing.
     Nothing,
-    /// A token for the vault has to be had by client credentials.
+    /// Get a token for the vault by client credentials.
     VaultToken,
-    /// The token of this person has to be exchanged for one for Graph.
+    /// Exchange this person's token for a Graph token.
     Exchange(Role),
-    /// The same, and then the person's sessions have to be revoked by an administrator.
+    /// The same, then an administrator revokes the person's sessions.
     ExchangeThenSignOut(Role),
 }
 
@@ -43,30 +43,30 @@ pub struct Scenario {
     pub name: &'static str,
     /// Who can record it.
     pub grade: Grade,
-    /// What has to be done before.
+    /// The preparation.
     pub before: Before,
-    /// The request, given the token that was had before; the error names what the subject lacks.
+    /// The request, given the token from the preparation; the error names what the target lacks.
     pub(super) request: fn(&TargetTenant, &str) -> Result<ScenarioRequest, String>,
 }
 
-/// What came of a scenario.
+/// The result of a scenario.
 #[derive(Debug)]
 pub enum Outcome {
-    /// It was answered.
+    /// There was a response.
     Answered {
-        /// How.
+        /// The response.
         response: ScenarioResponse,
-        /// The address that was asked.
+        /// The address of the request.
         url: String,
-        /// The tokens that were had on the way, which no recording may hold.
+        /// The tokens received on the way, which must not be in a recording.
         tokens: Vec<String>,
     },
-    /// The subject lacks this, so nothing was sent.
+    /// The target lacks this, so nothing was sent.
     Lacks(String),
 }
 
 impl Scenario {
-    /// Does what has to be done before, and sends the request, all by `send`. `wait` is told what to wait for where a
+    /// Makes the preparation and sends the request, both by `send`. `wait` is called with instructions if a
     /// person has to do something.
     ///
     /// # Errors
@@ -108,9 +108,9 @@ fn access_token(response: &ScenarioResponse) -> Result<String> {
     match body.get("access_token").and_then(Value::as_str) {
         Some(token) => Ok(token.to_owned()),
         None => {
-            // Entra's words name the cause, and hold no secret.
+            // Entra's description names the cause and has no secret.
             let description = body.get("error_description").and_then(Value::as_str).unwrap_or("no words");
-            bail!("a token that is needed before was refused by status {}: {description}", response.status)
+            bail!("the token for the preparation was refused with status {}: {description}", response.status)
         }
     }
 }

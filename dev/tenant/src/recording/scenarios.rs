@@ -11,13 +11,13 @@ use super::{
 };
 use crate::directory::certificate::unregistered_client_assertion;
 
-/// What nobody consented to.
+/// A scope without consent.
 const UNCONSENTED_SCOPE: &str = "https://graph.microsoft.com/Mail.Read";
 const UNKNOWN_TENANT: &str = "11111111-2222-3333-4444-555555555555";
 const UNKNOWN_CLIENT: &str = "11111111-2222-3333-4444-555555555555";
 const NIL_CLIENT: &str = "00000000-0000-0000-0000-000000000000";
 
-/// All of them. Those that end a person's session come before those that need it ended.
+/// All of them, in order: those that end a person's session precede those that need it ended.
 pub const SCENARIOS: &[Scenario] = &[
     anonymous("instance-discovery", |target, _| {
         let authority = format!("{}/{}/oauth2/v2.0/authorize", target.authority_url, target.tenant_id);

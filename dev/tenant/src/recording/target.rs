@@ -1,10 +1,10 @@
-//! Whom the scenarios are asked of: a tenant, with what is known of it.
+//! The tenant that receives the scenarios' requests.
 
 use std::collections::HashMap;
 
 use crate::jwt::UnverifiedJwt;
 
-/// A tenant. It has no `Debug`, since it holds secrets and tokens.
+/// A tenant. There is no `Debug`, since it has secrets and tokens.
 pub struct TargetTenant {
     /// The login host, without a trailing slash.
     pub authority_url: String,
@@ -18,7 +18,7 @@ pub struct TargetTenant {
     pub registration: Option<TargetApi>,
     /// The vault.
     pub vault: Option<TargetVault>,
-    /// Access tokens for the API, by what their person is in the tenant.
+    /// Access tokens for the API, by their person's role.
     pub people: HashMap<Role, String>,
 }
 
@@ -42,11 +42,11 @@ pub struct TargetVault {
     pub secret: Option<String>,
     /// A secret that is disabled.
     pub disabled: Option<String>,
-    /// A certificate in PKCS #12, which is what a vault makes unless it is told otherwise.
+    /// A certificate in PKCS #12, the vault's default.
     pub certificate: Option<String>,
 }
 
-/// What a person is in the tenant.
+/// The role of a person in the scenarios.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
     /// Somebody for whom everything works, with a photo.
@@ -59,7 +59,7 @@ pub enum Role {
     Personal,
     /// Somebody whom a Conditional Access policy blocks from Graph.
     Blocked,
-    /// Somebody whom a policy asks for a second factor for Graph.
+    /// Somebody from whom a policy requires a second factor for Graph.
     SecondFactor,
     /// Somebody whose sessions are revoked while this runs.
     SignedOut,
@@ -100,7 +100,7 @@ impl Role {
 }
 
 impl TargetTenant {
-    /// A string claim of a person's token, which nobody has verified.
+    /// A string claim of a person's token, which was not verified.
     pub(super) fn unverified_claim(token: &str, name: &str) -> Option<String> {
         UnverifiedJwt::parse(token)?.claim(name).map(ToOwned::to_owned)
     }
@@ -114,7 +114,7 @@ impl TargetTenant {
     }
 }
 
-/// What a scenario needs; the error names what is missing.
+/// What scenarios need; the errors name what is missing.
 impl TargetTenant {
     pub(super) fn known_registration(&self) -> Result<&TargetApi, String> {
         self.registration.as_ref().ok_or_else(|| "the API's registration".to_owned())

@@ -1,4 +1,4 @@
-//! What differs from moment to moment within a text: ids, times, addresses.
+//! Replaces the variable parts of a text: ids, times, addresses.
 
 use std::{borrow::Cow, sync::LazyLock};
 
@@ -32,7 +32,7 @@ pub(super) fn typed(text: &str) -> String {
     VERSION.replace_all(&text, "<version>").into_owned()
 }
 
-/// The same, and internet addresses and moments that are written as numbers: what the values of claims are.
+/// The same, and IP addresses and Unix times, which are values of claims.
 pub(super) fn typed_claim(text: &str) -> String {
     if (9..=10).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return "<unix-time>".to_owned();

@@ -16,7 +16,7 @@ use tokio::{
 
 use crate::wire::{Broken, ResponseBody};
 
-/// The end of a connection, as far as it is decided, and its socket, for faults that HTTP cannot express.
+/// Ends a connection, and gives access to its socket for faults that HTTP cannot express.
 #[derive(Clone)]
 pub(crate) struct Connection {
     ending: watch::Sender<Ending>,
@@ -34,7 +34,7 @@ enum Ending {
 }
 
 impl Connection {
-    /// Takes no further requests.
+    /// Accepts no further requests.
     pub(crate) fn retire(&self) {
         self.ending.send_replace(Ending::Soon);
     }
@@ -44,9 +44,9 @@ impl Connection {
         self.ending.send_replace(Ending::Now);
     }
 
-    /// Ends at once by a reset (TCP RST), in the place of an orderly end.
+    /// Ends at once by a reset (TCP RST) instead of an orderly close.
     pub(crate) fn reset(&self) {
-        // A socket that cannot be told so is gone already.
+        // If the option cannot be set, the socket is already closed.
         let _ = set_socket_linger(&self.socket, Some(Duration::ZERO));
         self.close();
     }
@@ -77,7 +77,7 @@ pub(crate) async fn serve<A>(
         tokio::select! {
             // An error is a client that left.
             _ = serving.as_mut() => return,
-            // It cannot fail: the sender is at hand.
+            // This cannot fail: `connection` holds the sender.
             _ = endings.changed() => {}
         }
         match *endings.borrow_and_update() {

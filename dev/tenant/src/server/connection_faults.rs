@@ -1,4 +1,4 @@
-//! What goes wrong below HTTP, on whole connections of a service.
+//! Faults below HTTP, which affect whole connections to a service.
 
 use std::{io, time::Duration};
 
@@ -15,28 +15,28 @@ use super::{
     tls::Tls,
 };
 
-/// What a service does to the connections that it accepts. Those that speak TLS or HTTP/2 of necessity are met over
+/// What a service does to the connections that it accepts. Faults that need TLS or HTTP/2 only take effect over
 /// `https` alone; without it, such a connection is a normal one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConnectionFault {
-    /// Closes when the client has sent something.
+    /// Closes once the client has sent something.
     HangUp,
-    /// Answers the first bytes by a text that is neither TLS nor HTTP, and closes.
+    /// Responds to the first bytes with a text that is neither TLS nor HTTP, and closes.
     Gibberish,
-    /// Answers the client's first bytes by TLS's fatal alert `handshake_failure` (RFC 8446 section 6.2).
+    /// Responds to the client's first bytes with TLS's fatal alert `handshake_failure` (RFC 8446 section 6.2).
     Alert,
-    /// Waits before it answers the client's first bytes.
+    /// Waits before it responds to the client's first bytes.
     SlowHandshake(Duration),
-    /// Shows a certificate that ended years ago.
+    /// Shows a certificate that expired years ago.
     ExpiredCertificate,
-    /// Shows a certificate of an authority that nobody trusts.
+    /// Shows a certificate of an untrusted authority.
     ForeignCertificate,
     /// Shows a certificate for another host.
     MisnamedCertificate,
     /// Refuses all requests of the connection by HTTP/2's `GOAWAY` (RFC 9113 section 6.8), as if none had been
     /// processed.
     GoAway(ResetCode),
-    /// Sends frames of HTTP/2 for ever, with this pause between them, and no answer.
+    /// Sends HTTP/2 frames without end, with this pause between them, and no response.
     Endless(EndlessFrames, Duration),
 }
 
@@ -49,10 +49,10 @@ pub(crate) enum Opened {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-/// Opens a connection as `fault` says. `None`: the fault had it all.
+/// Opens a connection, applying `fault`. `None`: the fault has already ended the connection.
 ///
 /// # Errors
-/// When the connection breaks, often because the client does not like what it sees.
+/// When the connection breaks, often because the client rejects what it receives.
 pub(crate) async fn open(
     mut stream: TcpStream,
     tls: Option<&Tls>,
@@ -93,7 +93,7 @@ pub(crate) async fn open(
 
 async fn end_with(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
     let mut first = [0; 16 * 1024];
-    // How much of what the client says arrives first is nothing to the fault.
+    // How much the client has sent so far does not matter.
     let _ = stream.read(&mut first).await?;
     stream.write_all(bytes).await?;
     stream.shutdown().await

@@ -1,4 +1,4 @@
-//! The dial for what goes wrong at an endpoint, or on the connections of a service.
+//! Faults, by endpoint or for all connections to a service.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -18,52 +18,52 @@ use crate::{
     wire::{self, Broken, ResponseBody},
 };
 
-/// What an endpoint does instead of, or to, its answer.
+/// What an endpoint does instead of responding normally.
 #[derive(Clone, Debug)]
 pub enum Fault {
-    /// Waits, then answers as it would have.
+    /// Waits, then responds normally.
     Delay(Duration),
-    /// Answers with this status, these headers and this body, which is JSON unless the headers give another type.
+    /// Responds with this status, these headers and this body, which is JSON unless the headers give another type.
     Status(u16, Vec<(String, String)>, String),
-    /// Answers 200 and `application/json`, but the body is a web page.
+    /// Responds with 200 and `application/json`, but the body is a web page.
     Garbage,
-    /// Closes the connection without an answer.
+    /// Closes the connection without a response.
     HangUp,
-    /// Never answers and keeps the connection open.
+    /// Never responds and keeps the connection open.
     Silence,
-    /// Answers 200 with a JSON string of this many bytes, of no announced length.
+    /// Responds with 200 and a JSON string of this many bytes, without `Content-Length`.
     HugeBody(usize),
-    /// Answers as it would have, `bytes` at a time with `pause` before each piece.
+    /// Responds normally, `bytes` at a time with `pause` before each piece.
     DripBody {
         /// The size of a piece.
         bytes: usize,
         /// The time before each piece.
         pause: Duration,
     },
-    /// Answers as it would have, but closes the connection half-way through the body.
+    /// Responds normally, but closes the connection half-way through the body.
     CutShort,
-    /// Ends the request's stream by `RST_STREAM` (RFC 9113 section 6.4) instead of an answer. Without HTTP/2, the
+    /// Ends the request's stream by `RST_STREAM` (RFC 9113 section 6.4) instead of a response. Without HTTP/2, the
     /// connection.
     Reset(ResetCode),
-    /// Answers as it would have, but ends the stream by `RST_STREAM` half-way through the body. Without HTTP/2, the
+    /// Responds normally, but ends the stream by `RST_STREAM` half-way through the body. Without HTTP/2, the
     /// connection.
     ResetInBody(ResetCode),
-    /// Answers as it would have, and has the connection end with the requests under way: by `GOAWAY` (RFC 9113 section
+    /// Responds normally, and ends the connection after the requests in progress: by `GOAWAY` (RFC 9113 section
     /// 6.8), or `Connection: close`.
     LastOnConnection,
-    /// Answers as it would have, and closes the connection this long after that, whatever else arrives.
+    /// Responds normally, and closes the connection this long after that, even during other requests.
     CloseAfter(Duration),
-    /// Answers as it would have; from then on the service refuses connections, as after [`Faults::refuse`].
+    /// Responds normally; from then on the service refuses connections, as after [`Faults::refuse`].
     LastAnswer,
-    /// Resets the connection (TCP RST) without an answer.
+    /// Resets the connection (TCP RST) without a response.
     ResetConnection,
-    /// Answers as it would have, but resets the connection (TCP RST) half-way through the body.
+    /// Responds normally, but resets the connection (TCP RST) half-way through the body.
     ResetConnectionInBody,
-    /// Answers in a protocol that is not HTTP, below TLS where there is any, then closes the connection.
+    /// Responds in another protocol than HTTP, below TLS if there is any, then closes the connection.
     NotHttp,
-    /// Answers as it would have, but the body is whole for HTTP and ends half-way through its text.
+    /// Responds normally, but the body ends half-way through its text, while it is complete for HTTP.
     Truncated,
-    /// Sends the head of the answer that it would have given, then nothing more.
+    /// Sends the head of the normal response, then nothing more.
     HeadThenSilence,
 }
 
@@ -78,7 +78,7 @@ impl Fault {
         Self::Status(503, vec![("retry-after".to_owned(), retry_after.to_string())], String::new())
     }
 
-    /// A redirection to `location`, which nobody should follow.
+    /// A redirection to `location`, which no client should follow.
     pub fn redirect(location: &str) -> Self {
         Self::Status(302, vec![("location".to_owned(), location.to_owned())], String::new())
     }
@@ -86,7 +86,7 @@ impl Fault {
 
 const NOT_HTTP: &[u8] = b"SSH-2.0-OpenSSH_9.9\r\n";
 
-/// The faults dialled at the moment: at most one for each endpoint, and one for the connections of each service.
+/// The faults that are set: at most one for each endpoint, and one for the connections of each service.
 #[derive(Default)]
 pub struct Faults {
     endpoints: Mutex<HashMap<Endpoint, Dialled<Fault>>>,
@@ -129,28 +129,28 @@ impl<F: Clone> Dialled<F> {
 }
 
 impl Faults {
-    /// Every request to `endpoint` meets `fault`, until this is changed or cleared.
+    /// Applies `fault` to every request to `endpoint`, until it is changed or cleared.
     pub fn set(&self, endpoint: Endpoint, fault: Fault) {
         self.endpoints.lock().insert(endpoint, Dialled { fault, when: When::Always });
     }
 
-    /// The next `times` requests to `endpoint` meet `fault`; later ones are answered normally.
+    /// Applies `fault` to the next `times` requests to `endpoint`; later ones are answered normally.
     pub fn set_times(&self, endpoint: Endpoint, fault: Fault, times: usize) {
         self.endpoints.lock().insert(endpoint, Dialled { fault, when: When::Times(times) });
     }
 
-    /// Each `nth` request to `endpoint` meets `fault`, until this is changed or cleared.
+    /// Applies `fault` to each `nth` request to `endpoint`, until it is changed or cleared.
     pub fn set_every(&self, endpoint: Endpoint, fault: Fault, nth: usize) {
         self.endpoints.lock().insert(endpoint, Dialled { fault, when: When::Every(nth, 0) });
     }
 
-    /// Every connection to `service` meets `fault`, until this is changed or cleared. Connections that are open are
+    /// Applies `fault` to every new connection to `service`, until it is changed or cleared. Open connections are
     /// closed.
     pub fn set_connections(&self, service: Service, fault: ConnectionFault) {
         self.dial_connections(service, Dialled { fault, when: When::Always });
     }
 
-    /// The next `times` connections to `service` meet `fault`; later ones are normal. Connections that are open are
+    /// Applies `fault` to the next `times` connections to `service`; later ones are normal. Open connections are
     /// closed.
     pub fn set_connections_times(&self, service: Service, fault: ConnectionFault, times: usize) {
         self.dial_connections(service, Dialled { fault, when: When::Times(times) });
@@ -161,28 +161,28 @@ impl Faults {
         self.close_connections(service);
     }
 
-    /// Closes the connections to `service` that are open, whatever is under way on them.
+    /// Closes the open connections to `service`, even while requests are in progress on them.
     pub fn close_connections(&self, service: Service) {
         self.closed.send_modify(|times| *times.entry(service).or_default() += 1);
     }
 
-    /// `service` refuses connections until faults are cleared; those that are open are closed.
+    /// `service` refuses connections until faults are cleared; open ones are closed.
     pub fn refuse(&self, service: Service) {
         self.refuse_further(service);
         self.close_connections(service);
     }
 
-    /// `service` refuses connections until faults are cleared; those that are open go on.
+    /// `service` refuses connections until faults are cleared; open ones continue.
     pub(crate) fn refuse_further(&self, service: Service) {
         self.refusing.send_modify(|services| _ = services.insert(service));
     }
 
-    /// The services that refuse connections, now and whenever that changes.
+    /// The services that refuse connections, with a notification when that changes.
     pub(crate) fn refusing(&self) -> watch::Receiver<HashSet<Service>> {
         self.refusing.subscribe()
     }
 
-    /// All endpoints answer normally again, on normal connections, which every service takes.
+    /// Clears all faults: every service accepts connections and answers normally again.
     pub fn clear(&self) {
         self.refusing.send_modify(HashSet::clear);
         self.endpoints.lock().clear();
@@ -190,18 +190,18 @@ impl Faults {
         met.into_iter().for_each(|service| self.close_connections(service));
     }
 
-    /// The fault for a request that has just arrived.
+    /// The fault for a request that was just received.
     pub(crate) fn take(&self, endpoint: Endpoint) -> Option<Fault> {
         self.endpoints.lock().get_mut(&endpoint)?.take()
     }
 
-    /// Waits until the connections to `service` that are open now have to close. Counted from the call, not from the
+    /// Waits until the connections to `service` that are open now must close, counted from the call, not from the
     /// first poll.
     pub(crate) fn connections_closed(&self, service: Service) -> impl Future<Output = ()> + use<> {
         let mut closed = self.closed.subscribe();
         let until_now = closed.borrow_and_update().get(&service).copied();
         async move {
-            // The sender is gone with the tenant, and so is the connection.
+            // An error means that the tenant was dropped, and the connection with it.
             let _ = closed.wait_for(|times| times.get(&service).copied() != until_now).await;
         }
     }
@@ -212,7 +212,7 @@ impl Faults {
     }
 }
 
-/// Answers a request the way `fault` says; `answer` makes the normal answer where one is needed.
+/// Answers a request as `fault` demands; `response` makes the normal response if it is needed.
 pub(crate) async fn answer_with(
     fault: Fault,
     connection: &Connection,
@@ -326,14 +326,14 @@ async fn dripped(response: Response<ResponseBody>, bytes: usize, pause: Duration
     Response::from_parts(head, StreamBody::new(pieces).boxed_unsync())
 }
 
-/// Half of the body, and then what breaks it off.
+/// Sends half of the body, then `end`.
 async fn half(
     response: Response<ResponseBody>,
     end: impl FnOnce() -> Broken + Send + 'static,
 ) -> Response<ResponseBody> {
     let (head, mut body) = into_bytes(response).await;
     let half = body.split_to(body.len() / 2);
-    // The pause lets the half reach the client before the end comes.
+    // The pause lets the first half reach the client before the end.
     let pieces = stream::iter([Ok(Frame::data(half))]).chain(stream::once(async {
         tokio::time::sleep(Duration::from_millis(20)).await;
         Err(end())

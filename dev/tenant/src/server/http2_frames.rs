@@ -1,4 +1,4 @@
-//! An HTTP/2 server (RFC 9113) that knows no more than frames, to send what no library would.
+//! A minimal HTTP/2 server (RFC 9113) that works on the level of frames, to send what no library would send.
 
 use std::{io, time::Duration};
 
@@ -10,28 +10,28 @@ use tokio::{
 
 use super::reset_code::ResetCode;
 
-/// Frames of one kind that come for ever. Each of them alone is allowed.
+/// An endless sequence of frames of one kind. Each single frame is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndlessFrames {
-    /// The head of an answer, and then a body of empty pieces.
+    /// The head of a response, then a body of empty frames without end.
     EmptyData,
-    /// The head of an answer, which goes on in empty pieces.
+    /// The head of a response, continued by empty frames without end.
     EmptyContinuation,
-    /// Interim answers (RFC 9110 section 15.2), and never the final one.
+    /// Interim responses (RFC 9110 section 15.2), and never the final one.
     InterimAnswers,
-    /// Pings, and no answer.
+    /// Pings, and no response.
     Pings,
-    /// Settings, and no answer.
+    /// Settings, and no response.
     Settings,
-    /// More room for the request's body, and no answer.
+    /// Window updates for the request's body, and no response.
     WindowUpdates,
-    /// Frames of a type that nobody has defined and everybody has to ignore, and no answer.
+    /// Frames of an undefined type, which clients have to ignore, and no response.
     UnknownFrames,
 }
 
-/// What is sent instead of answers.
+/// What is sent instead of responses.
 pub(crate) enum Script {
-    /// `GOAWAY` (section 6.8), which says that no request was processed.
+    /// `GOAWAY` (section 6.8) with the information that no request was processed.
     GoAway(ResetCode),
     /// These frames to each request, one at a time, with a pause between them.
     Endless(EndlessFrames, Duration),
@@ -39,9 +39,9 @@ pub(crate) enum Script {
 
 /// How long other requests may still arrive after the first before all of them are refused.
 const GATHERING: Duration = Duration::from_millis(50);
-/// How many events wait to be looked at before no more is read.
+/// How many unprocessed events are buffered before reading stops.
 const EVENTS: usize = 1024;
-/// What every client begins with (section 3.4).
+/// The connection preface of clients (section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// `:status: 200`, `content-type: application/json` in HPACK (RFC 7541), by indexes of its static table.
 const HEAD: &[u8] = b"\x88\x0f\x10\x10application/json";
@@ -67,7 +67,7 @@ pub(crate) async fn serve(stream: impl AsyncRead + AsyncWrite, script: Script) -
     }
 }
 
-/// What the client did.
+/// What the client sent.
 enum Event {
     Settings,
     Request(u32),
@@ -127,7 +127,7 @@ async fn endless(
     writer.flush().await?;
     let mut open: Vec<u32> = Vec::new();
     loop {
-        // No other frame may come between the pieces of a head (section 6.10).
+        // No other frame may be sent between the fragments of a head (section 6.10).
         let is_within_head = frames == EndlessFrames::EmptyContinuation && !open.is_empty();
         let event = match open.is_empty() {
             true => received.recv().await,
@@ -154,7 +154,7 @@ async fn endless(
     }
 }
 
-/// What comes first of all for a request.
+/// What is sent once for a request.
 fn begin(frames: EndlessFrames, stream: u32) -> Vec<u8> {
     match frames {
         EndlessFrames::EmptyData => frame(HEADERS, END_HEADERS, stream, HEAD),
@@ -163,7 +163,7 @@ fn begin(frames: EndlessFrames, stream: u32) -> Vec<u8> {
     }
 }
 
-/// What comes again and again.
+/// What is sent repeatedly for a request.
 fn go_on(frames: EndlessFrames, stream: u32) -> Vec<u8> {
     match frames {
         EndlessFrames::EmptyData => frame(DATA, 0, stream, &[]),

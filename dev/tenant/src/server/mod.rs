@@ -46,13 +46,13 @@ use tls::Tls;
 /// Far above any legitimate request: tokens are a few kilobytes.
 const LONGEST_BODY: usize = 1024 * 1024;
 
-/// Before the next try, where the system lets nobody listen or connect.
+/// Before the next attempt, when the system cannot listen or accept.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// How many connections may wait to be accepted: more than any test opens at once.
 const BACKLOG: u32 = 1024;
 
-/// A port of ours, also while nobody listens there: then the system refuses connections, and nobody else gets the port.
+/// A reserved port. While nothing listens on it, the system refuses connections, and no other program can take it.
 pub(crate) struct Port {
     address: SocketAddr,
     /// Bound, and never listens.
@@ -83,13 +83,13 @@ impl Port {
 
 fn bound(address: SocketAddr) -> Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
-    // Two sockets of ours share the port, of which one listens.
+    // Two sockets share the port, of which one listens.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     Ok(socket)
 }
 
-/// What a server answers with.
+/// What a server needs to answer requests.
 #[derive(Clone)]
 pub(crate) struct Server {
     pub(crate) service: Service,
@@ -115,7 +115,7 @@ impl Server {
             };
             tokio::select! {
                 () = self.accept(&listening, &mut connections) => {}
-                // The dial lives as long as the directory does.
+                // The sender lives as long as the server does.
                 _ = refusing.wait_for(|services| services.contains(&self.service)) => {}
             }
             drop(listening);
@@ -136,7 +136,7 @@ impl Server {
         }
     }
 
-    /// An error here is a client that left, or did not like what a fault showed it.
+    /// An error here means that the client closed the connection, perhaps because of a fault.
     async fn serve_connection(self, stream: TcpStream) -> io::Result<()> {
         // Without this, an answer written in two pieces waits for the client's delayed acknowledgement.
         stream.set_nodelay(true)?;

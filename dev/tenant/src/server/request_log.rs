@@ -1,4 +1,4 @@
-//! What the tenant was asked, so that a test can say what must not have been asked.
+//! The requests that the tenant received, so that a test can check what was, and was not, requested.
 
 use std::{collections::HashMap, fmt};
 
@@ -10,12 +10,12 @@ use crate::{
     wire::IncomingRequest,
 };
 
-/// A request as it was received. Tokens and secrets in it are real for this run: print it with care.
+/// A received request. Its tokens and secrets are valid for this run: print it with care.
 #[derive(Clone)]
 pub struct LoggedRequest {
     /// The server that received it.
     pub service: Service,
-    /// What it was for.
+    /// The endpoint.
     pub endpoint: Endpoint,
     /// The method, in upper case.
     pub method: String,

@@ -1,4 +1,4 @@
-//! The certificates that the servers show, and the authority that signed them: new in each run.
+//! The certificates that the servers present, and the authority that signed them: new in each run.
 
 use std::sync::Arc;
 
@@ -18,14 +18,14 @@ use crate::{directory::certificate::pem, random};
 const NAMES: [&str; 2] = ["127.0.0.1", "localhost"];
 const OTHER_NAME: &str = "other.example";
 
-/// What the servers show to clients, by how honest it is.
+/// The certificates that the servers can present.
 pub(crate) struct Tls {
     /// The certificate of the authority, for clients to trust.
     pub(crate) authority_pem: String,
     pub(crate) right: TlsAcceptor,
-    /// It ended years ago.
+    /// It expired years ago.
     pub(crate) expired: TlsAcceptor,
-    /// It is from an authority that nobody trusts.
+    /// It is from an untrusted authority.
     pub(crate) foreign: TlsAcceptor,
     /// It is for another host.
     pub(crate) misnamed: TlsAcceptor,
@@ -59,7 +59,7 @@ impl Authority {
         let key = KeyPair::generate().context("cannot make a key")?;
         let mut parameters = CertificateParams::default();
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        // Two authorities of one name would be taken for each other until their signatures are looked at.
+        // With one name for both authorities, clients would only notice the difference by the signature.
         let name = format!("Emulated authority {}, for development only", random::guid());
         parameters.distinguished_name.push(DnType::CommonName, name);
         let certificate = parameters.self_signed(&key).context("cannot make a certificate")?.der().clone();

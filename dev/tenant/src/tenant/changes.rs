@@ -1,4 +1,4 @@
-//! What a test can change while the tenant runs: keys, secrets, certificates, sessions.
+//! Changes while the tenant runs: keys, secrets, certificates, sessions.
 
 use anyhow::{Context as _, Result};
 
@@ -17,7 +17,7 @@ impl Tenant {
         self.directory.keys.rotate()
     }
 
-    /// Entra replaces all its signing keys at once: every token issued before is worthless.
+    /// Entra replaces all its signing keys at once: every token issued before becomes invalid.
     ///
     /// # Errors
     /// When the random number generator fails.
@@ -45,7 +45,7 @@ impl Tenant {
         secret
     }
 
-    /// Changes what Entra accepts as the API's client secret, but not the vault.
+    /// Changes the API's client secret in Entra, but not in the vault.
     pub fn set_accepted_client_secret(&self, secret: impl Into<String>) {
         self.directory.api.set_secret(secret.into());
     }
@@ -55,7 +55,7 @@ impl Tenant {
         self.directory.vault.set(name, value.into());
     }
 
-    /// Puts a new version of a certificate into the vault. `value` is its key and certificate as `format` says.
+    /// Puts a new version of a certificate into the vault. `value` is its key and certificate in `format`.
     pub fn set_vault_certificate(&self, name: &str, value: impl Into<String>, format: CertificateFormat) {
         self.directory.vault.set_certificate(name, value.into(), format);
     }
@@ -70,22 +70,22 @@ impl Tenant {
         self.directory.vault.remove(name);
     }
 
-    /// The API's client secret has expired: Entra answers AADSTS7000222 until there is a new one.
+    /// Lets the API's client secret expire: Entra answers AADSTS7000222 until there is a new one.
     pub fn expire_client_secret(&self) {
         self.directory.api.expire_secret();
     }
 
-    /// A second client secret of the API, which has expired.
+    /// Adds a second client secret of the API, which has expired.
     pub fn add_expired_client_secret(&self) -> String {
         let secret = random::client_secret();
         self.directory.api.add_expired_secret(secret.clone());
         secret
     }
 
-    /// Registers a certificate of the API from a PEM text; whatever else the text holds is ignored.
+    /// Registers a certificate of the API from a PEM text; anything else in the text is ignored.
     ///
     /// # Errors
-    /// When the text holds no readable certificate with an RSA key.
+    /// When the text has no readable certificate with an RSA key.
     pub fn register_certificate(&self, pem: &str) -> Result<()> {
         self.directory.api.register_certificate(pem)
     }

@@ -1,4 +1,4 @@
-//! The public face: starting the servers, and what a test wants to know or change.
+//! The public interface: starting the servers, reading and changing their state.
 
 mod changes;
 
@@ -27,7 +27,7 @@ use crate::{
 /// How and where to listen. The default is plain HTTP, on a free port for each service.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TenantOptions {
-    /// What clients speak.
+    /// The protocol.
     pub wire: Wire,
     /// A seed, by which answers take every form that the documentation and the standards allow: unknown members in any
     /// order, odd pieces, other spellings. `None`: always the same form. The seed is printed, so that a failure can be
@@ -41,10 +41,10 @@ pub struct TenantOptions {
     pub vault_port: u16,
 }
 
-/// What is spoken with clients.
+/// The protocol between clients and servers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Wire {
-    /// HTTP/1.1 in clear.
+    /// HTTP/1.1 without TLS.
     #[default]
     Http,
     /// TLS with HTTP/2 or HTTP/1.1, whichever the client prefers, with certificates of [`Tenant::authority_pem`].
@@ -60,7 +60,7 @@ impl Wire {
     }
 }
 
-/// What a confidential client authenticates itself with. It has no `Debug`, since it holds a secret.
+/// The credentials of a confidential client. There is no `Debug`, since they include a secret.
 #[derive(Clone)]
 pub struct ClientCredentials {
     /// The client id, a GUID.
@@ -128,12 +128,12 @@ impl Tenant {
         &self.directory.urls.authority
     }
 
-    /// Microsoft Graph: likewise.
+    /// The base URL of Microsoft Graph.
     pub fn graph_url(&self) -> &str {
         &self.directory.urls.graph
     }
 
-    /// The key vault: likewise.
+    /// The base URL of the key vault.
     pub fn vault_url(&self) -> &str {
         &self.directory.urls.vault
     }
@@ -196,7 +196,7 @@ impl Tenant {
             return Ok(person);
         }
         let names: Vec<_> = people.iter().map(|person| person.name.as_str()).collect();
-        bail!("there is nobody called {name:?} in the emulated tenant; choose one of {}", names.join(", "))
+        bail!("there is no person called {name:?} in the emulated tenant; choose one of {}", names.join(", "))
     }
 
     /// Adds `count` ordinary members, who are on no list: a crowd for measurements.
@@ -231,7 +231,7 @@ impl Tenant {
         plan.sign(&self.directory)
     }
 
-    /// The dial for what goes wrong.
+    /// The faults, to be set and cleared.
     pub fn faults(&self) -> &Faults {
         &self.faults
     }
@@ -251,7 +251,7 @@ impl Tenant {
         self.requests.clear();
     }
 
-    /// How many requests were received so far, by what they were for.
+    /// How many requests were received so far, by endpoint.
     pub fn request_counts(&self) -> HashMap<Endpoint, u64> {
         self.requests.counts()
     }
@@ -288,6 +288,6 @@ fn credentials(application: &AppRegistration) -> ClientCredentials {
 
 fn listen(name: &str, port: u16) -> Result<(Port, TcpListener)> {
     Port::take(port).and_then(|port| port.listen().map(|listener| (port, listener))).with_context(|| {
-        format!("cannot listen on port {port} for {name}; stop what uses that port or choose another one")
+        format!("cannot listen on port {port} for {name}; stop the program that uses it or choose another port")
     })
 }

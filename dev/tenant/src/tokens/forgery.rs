@@ -1,4 +1,4 @@
-//! What a forger could put in a signature's place, and more: blocks of any form, signed by the right key.
+//! Forged signatures, and blocks of any form signed by the right key.
 
 use std::sync::LazyLock;
 
@@ -16,7 +16,7 @@ use crate::directory::{certificate, signing_key::SigningKey};
 /// Makes the signature of a token in place of [`Signing`](crate::Signing).
 pub type Forger = Box<dyn FnOnce(&Forgery<'_>) -> Vec<u8> + Send>;
 
-/// A message to be signed, and what the signature can be made from.
+/// The message, and the means to make a signature.
 pub struct Forgery<'a> {
     message: &'a [u8],
     key: &'a SigningKey,
@@ -30,7 +30,7 @@ impl<'a> Forgery<'a> {
         Self { message, key }
     }
 
-    /// What is signed: header and claims in base64url, with a dot between them.
+    /// The signing input: header and claims in base64url, with a dot between them.
     pub fn message(&self) -> &[u8] {
         self.message
     }
@@ -71,7 +71,7 @@ impl<'a> Forgery<'a> {
         digest::digest(algorithm, self.message).as_ref().to_vec()
     }
 
-    /// The public key in the forms that verifiers have been made to take for a shared secret.
+    /// The public key in the forms that vulnerable verifiers have used as a shared secret.
     pub fn public_key_forms(&self) -> Vec<(&'static str, Vec<u8>)> {
         let der = self.key.public_key_der().map(|der| der.as_ref().to_vec()).unwrap_or_default();
         let pem = certificate::pem("PUBLIC KEY", &der).unwrap_or_default();
@@ -92,7 +92,7 @@ impl<'a> Forgery<'a> {
         self.private().map(|key| key.n().to_bytes_be()).unwrap_or_default()
     }
 
-    /// The signature plus, or minus, the modulus: the same residue, and out of range.
+    /// The signature plus a multiple of the modulus: the same residue, but out of range.
     pub fn shifted_by_modulus(&self, times: u32) -> Vec<u8> {
         let Ok(key) = self.private() else { return Vec::new() };
         (BigUint::from_bytes_be(&self.right()) + key.n() * BigUint::from(times)).to_bytes_be()
@@ -104,7 +104,7 @@ impl<'a> Forgery<'a> {
         padded(&(key.n() - BigUint::from_bytes_be(&self.right())).to_bytes_be(), key.size())
     }
 
-    /// The right key's private operation on `block`, whatever that holds.
+    /// The right key's private operation on any `block`.
     pub fn raw(&self, block: &[u8]) -> Vec<u8> {
         let Ok(key) = self.private() else { return Vec::new() };
         padded(&BigUint::from_bytes_be(block).modpow(key.d(), key.n()).to_bytes_be(), key.size())

@@ -1,7 +1,7 @@
 //! Access tokens for Microsoft Graph, made by Entra and judged by Graph.
 //!
 //! Like the real ones they are v1 tokens with a `nonce` in the header, and are signed over a header that
-//! holds the nonce's hash instead: nobody but Graph can verify them, and nobody else should try.
+//! has the nonce's hash instead: only Graph can verify them, and nobody else should try.
 
 use aws_lc_rs::digest;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -19,12 +19,12 @@ use crate::{
     random, time,
 };
 
-/// The claim by which a Graph token shows where its client was when Entra last looked.
+/// The claim of a Graph token for the client's location at the time of issue.
 pub(crate) const LOCATION_CLAIM: &str = "xms_rp_ipaddr";
-/// Where Graph sees every client; the address is from RFC 5737's range for documentation.
+/// The location of every client as Graph sees it; the address is from RFC 5737's range for documentation.
 pub(crate) const CALLER_LOCATION: &str = "203.0.113.7";
 
-/// The claims of a Graph token for `client` and `person`, to live for `lifetime` seconds. `serial` makes it revocable.
+/// The claims of a Graph token for `client` and `person`, valid for `lifetime` seconds. `serial` makes it revocable.
 pub(crate) fn claims(client: &AppRegistration, person: &Person, scopes: &str, lifetime: i64, serial: u64) -> Object {
     let now = time::now();
     object(json!({
@@ -142,7 +142,7 @@ fn verify_signature(directory: &Directory, jwt: &UnverifiedJwt<'_>) -> Result<()
     }
 }
 
-/// Replaces the nonce by what is signed in its place.
+/// Replaces the nonce by its hash, which is what gets signed.
 fn hash_nonce(header: &mut Object) {
     if let Some(nonce) = header.get("nonce").and_then(Value::as_str) {
         let hash = URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, nonce.as_bytes()));

@@ -1,4 +1,4 @@
-//! Tokens: those for the API, valid or broken as a test wants them, and those for Graph.
+//! Tokens for the API, valid or deliberately broken, and tokens for Graph.
 
 mod forgery;
 pub(crate) mod graph_token;

@@ -1,4 +1,4 @@
-//! Access tokens for the API: valid by default, with whatever a test wants to be wrong with them.
+//! Access tokens for the API: valid by default, to be changed in any way by tests.
 
 use anyhow::{Context as _, Result};
 use aws_lc_rs::digest;
@@ -25,7 +25,7 @@ pub(crate) const LIFETIME: i64 = 75 * 60 - 1;
 /// Entra sets `iat` and `nbf` five minutes back, for clocks that are slow.
 const BACKDATED: i64 = 5 * 60;
 
-/// A token about to be signed: change what should differ from a valid one.
+/// A token before it is signed: valid unless it is changed.
 pub struct TokenPlan {
     /// The header. The `kid` follows [`signing`](Self::signing) unless it is changed here.
     pub header: Object,
@@ -33,7 +33,7 @@ pub struct TokenPlan {
     pub claims: Object,
     /// How it is signed.
     pub signing: Signing,
-    /// Makes the signature in place of [`signing`](Self::signing), under the header as it is.
+    /// Makes the signature instead of [`signing`](Self::signing); the header stays unchanged.
     pub forger: Option<Forger>,
     /// Signed as the header in place of [`header`](Self::header), to the byte.
     pub header_text: Option<String>,
@@ -71,7 +71,7 @@ impl TokenPlan {
     }
 
     /// A v2 token for the API that a daemon gets by client credentials: no user and no scope. Its application has no
-    /// roles, and the API does not ask for the optional claim `idtyp`.
+    /// roles, and the API does not request the optional claim `idtyp`.
     pub(crate) fn app_only(directory: &Directory) -> Self {
         let mut plan = Self::empty(directory);
         let service_principal_id = random::guid();
@@ -204,7 +204,7 @@ impl TokenPlan {
         self.header.insert("x5t".into(), key_id);
     }
 
-    /// Issued by the directory `tenant_id`: `tid` and `iss` say so.
+    /// Issued by the directory `tenant_id`, in `tid` and `iss`.
     pub fn issued_by(&mut self, tenant_id: &str) {
         let issuer = match self.claims.get("ver").and_then(Value::as_str) {
             Some("1.0") => v1_issuer(tenant_id),
@@ -214,7 +214,7 @@ impl TokenPlan {
         self.set("iss", issuer);
     }
 
-    /// Issued after the person did what a claims challenge asked for. `claims` is the challenge as JSON.
+    /// Issued after the person met a claims challenge. `claims` is the challenge as JSON.
     ///
     /// # Errors
     /// When `claims` is not a claims request.

@@ -1,4 +1,4 @@
-//! Signing a planned token: rightly, or in one of the ways that forgers try.
+//! The ways to sign a token: correctly, or as a forger would.
 
 use aws_lc_rs::hmac;
 
@@ -15,7 +15,7 @@ pub enum Signing {
     Right,
     /// RS256 with the key that Entra publishes for personal Microsoft accounts, under its own `kid`.
     MicrosoftAccountKey,
-    /// RS256 with the key of another cloud that the key set of `common` holds, under its own `kid`.
+    /// RS256 with the other cloud's key in the key set of `common`, under its own `kid`.
     OtherCloudKey,
     /// RS256 with a key that was never published, under its own `kid`.
     UnknownKey,
@@ -29,7 +29,7 @@ pub enum Signing {
     NoneAlgorithm,
     /// RS256 is announced, but the signature is empty.
     Missing,
-    /// RS256 with the right key, then one bit of the signature is turned.
+    /// RS256 with the right key, with one bit of the signature changed.
     Tampered,
 }
 

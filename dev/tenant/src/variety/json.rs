@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 const UNKNOWN: [&str; 7] =
     ["extension", "x-ms-new", "@example.note", "", "__proto__", "$ref", "na\u{ef}ve \u{1f600}\n\"name\""];
 
-/// Puts members that nobody knows into objects, wherever they are.
+/// Adds unknown members to objects at any depth.
 pub(super) fn add_unknown_members(value: &mut Value, random: &mut Rng) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(|item| add_unknown_members(item, random)),
@@ -39,7 +39,7 @@ fn unknown_value(random: &mut Rng) -> Value {
     random.choice(values).unwrap_or_default()
 }
 
-/// A text of `value`: its members in any order, blank space around everything, characters as escapes.
+/// A text of `value`: members in any order, whitespace anywhere, characters as escapes.
 pub(super) fn text(value: &Value, random: &mut Rng) -> String {
     let mut text = String::new();
     write(value, &mut text, random);

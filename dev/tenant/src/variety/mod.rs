@@ -1,5 +1,5 @@
 //! Answers in every form that the documentation and the standards allow, and that the services here do not use by
-//! themselves. Who reads them as the documents say notices nothing.
+//! themselves. Clients that follow the documentation are not affected.
 
 mod json;
 
@@ -56,7 +56,7 @@ const OTHER_CHALLENGES: [&str; 4] = [
 /// The longest pieces in which a body comes.
 const LONGEST_PIECE: usize = 4096;
 
-/// What is done differently, chosen by a seed.
+/// The variations, chosen by a seed.
 pub(crate) struct Variety(Mutex<Rng>);
 
 impl Variety {
@@ -69,7 +69,7 @@ impl Variety {
         self.fork().bool()
     }
 
-    /// The JSON text of a token's header or claims, with members that nobody knows.
+    /// The JSON text of a token's header or claims, with unknown members.
     pub(crate) fn token_part(&self, part: &Object) -> String {
         let mut random = self.fork();
         let mut part = Value::Object(part.clone());
@@ -99,7 +99,7 @@ impl Variety {
         Response::from_parts(head, in_pieces(body, version, random))
     }
 
-    /// Numbers for one answer, so that those under way at the same time do not take each other's.
+    /// Random numbers for one response, so that concurrent ones do not influence each other.
     fn fork(&self) -> Rng {
         self.0.lock().fork()
     }
@@ -115,7 +115,7 @@ fn vary_members(endpoint: Endpoint, value: &mut Value, random: &mut Rng) {
         vary_token_answer(response, random);
     }
     if let (Endpoint::KeySet, Some(keys)) = (endpoint, value.get_mut("keys").and_then(Value::as_array_mut)) {
-        // Keys of kinds that a reader does not know are to be passed over (RFC 7517 section 5).
+        // Clients have to ignore keys of unknown types (RFC 7517 section 5).
         keys.push(json!({"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA", "kid": "other", "use": "sig"}));
         keys.push(json!({"kty": "new", "kid": null, "use": ["sig"], "key_ops": ["verify"]}));
         random.shuffle(keys);
@@ -171,7 +171,7 @@ fn retry_date(seconds: &str) -> Option<String> {
     Some(httpdate::fmt_http_date(SystemTime::now().checked_add(wait)? + Duration::from_secs(1)))
 }
 
-/// Challenges of other schemes around those that are there, in the same header and in headers of their own.
+/// Adds challenges of other schemes, in the same header or in separate ones.
 fn vary_challenges(headers: &mut HeaderMap, random: &mut Rng) {
     let challenges: Vec<HeaderValue> = headers.get_all(WWW_AUTHENTICATE).iter().cloned().collect();
     if challenges.is_empty() {
@@ -202,7 +202,7 @@ fn in_pieces(mut body: Bytes, version: Version, mut random: Rng) -> ResponseBody
         return Full::new(body).map_err(|never| match never {}).boxed_unsync();
     }
     let mut frames = Vec::new();
-    // Once there are many, what is left comes in one.
+    // After many pieces, the rest is sent in one.
     while !body.is_empty() {
         let longest = if frames.len() < 64 { [3, 64, LONGEST_PIECE] } else { [usize::MAX; 3] };
         let longest = random.choice(longest).unwrap_or(LONGEST_PIECE).min(body.len());

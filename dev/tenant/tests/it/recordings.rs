@@ -58,7 +58,7 @@ async fn no_recording_of_the_emulated_tenant_would_hold_a_token_a_secret_or_a_na
             body: serde_json::from_slice(&response.body).ok(),
             ..recording
         };
-        assert!(leak(&raw, &responses.secrets).is_some(), "{name}: the answer as it came would have been published");
+        assert!(leak(&raw, &responses.secrets).is_some(), "{name}: the unchanged response would have been published");
     }
 }
 
@@ -71,7 +71,7 @@ async fn a_normalised_answer_shows_every_change() {
         let recording = recording_of(&responses.normaliser, response);
         for (what, mutant) in mutants(response, &recording) {
             let mutant = responses.normaliser.normalise(&mutant);
-            assert!(!recording.differences(&mutant).is_empty(), "{name}: nobody would notice {what}");
+            assert!(!recording.differences(&mutant).is_empty(), "{name}: {what} is not noticed");
             changes += 1;
         }
         let again = responses.normaliser.normalise(response);

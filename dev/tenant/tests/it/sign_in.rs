@@ -1,4 +1,4 @@
-//! Signing in with a browser: the pages, and what the application is told.
+//! Signing in with a browser: the pages, and the response to the application.
 
 use emulated_tenant::Tenant;
 use serde_json::json;
@@ -166,7 +166,7 @@ async fn hints_shorten_the_list() {
     let mut browser = Browser::new(&tenant);
     let page = open(&mut browser, &tenant, &[("login_hint", "Mona@emulated-tenant.example")]).await;
     assert!(page.has_button("person", "mona") && !page.has_button("person", "ada"));
-    assert!(page.text().contains("Sign in as somebody else"));
+    assert!(page.text().contains("Use another account"));
     let page = open(&mut browser, &tenant, &[("login_hint", "nobody@emulated-tenant.example")]).await;
     assert!(page.has_button("person", "ada"));
     let path = authorize(&tenant, &tenant.web_client().client_id, &[("domain_hint", "other-tenant.example")]);
@@ -194,7 +194,7 @@ async fn a_claims_challenge_takes_a_second_factor_once_in_a_session() {
     let challenge = tenant.second_factor_challenge().to_string();
     let page = open(&mut browser, &tenant, &[("claims", &challenge)]).await;
     let page = browser.press(&page, "person", "mona").await;
-    page.expect_heading("Prove that it is you");
+    page.expect_heading("Verify your identity");
     assert!(browser.press(&page, "second_factor", "passed").await.redirect().1.get("code").is_some());
     let silent = [("claims", challenge.as_str()), ("prompt", "none")];
     assert!(open(&mut browser, &tenant, &silent).await.redirect().1.get("code").is_some());
@@ -205,7 +205,7 @@ async fn a_claims_challenge_takes_a_second_factor_once_in_a_session() {
     assert!(other.press(&page, "person", "mona").await.redirect().1.get("code").is_some());
     open(&mut other, &tenant, &silent).await.expect_refusal("interaction_required", 50076);
     let page = open(&mut other, &tenant, &[("claims", &challenge)]).await;
-    page.expect_heading("Prove that it is you");
+    page.expect_heading("Verify your identity");
     let (_, parameters) = other.press(&page, "cancel", "yes").await.redirect();
     assert_eq!(parameters.get("error_subcode"), Some("cancel"));
 }

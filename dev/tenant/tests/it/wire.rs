@@ -24,7 +24,7 @@ async fn start() -> Tenant {
     Tenant::start(TenantOptions { wire: Wire::Https, ..TenantOptions::default() }).await.unwrap()
 }
 
-/// A client that trusts the tenant's authority alone and prefers HTTP/2 where it may.
+/// A client that only trusts the tenant's authority and prefers HTTP/2 if that is allowed.
 fn client(tenant: &Tenant, may_http2: bool) -> HttpsClient {
     let mut store = RootCertStore::empty();
     let authority = tenant.authority_pem().unwrap();

@@ -1,6 +1,6 @@
 //! Consent of an administrator for everybody: <https://learn.microsoft.com/entra/identity-platform/v2-admin-consent>.
 //!
-//! The emulated administrator is whoever looks at the page.
+//! Anyone who opens the page acts as the administrator.
 
 use http::{Method, Response, StatusCode};
 
@@ -73,7 +73,10 @@ fn granted(recipient: &Recipient<'_>, tenant_id: &str, scope: &str) -> Response<
             ];
             recipient.send(uri, parameters)
         }
-        None => pages::message("Consent granted", "It holds for everybody. Go back to the application and try again."),
+        None => pages::message(
+            "Consent granted",
+            "It applies to everybody in this tenant. Go back to the application and try again.",
+        ),
     }
 }
 
@@ -85,6 +88,6 @@ fn declined(recipient: &Recipient<'_>, tenant_id: &str, incoming: &IncomingReque
             parameters.extend([("admin_consent", "True".to_owned()), ("tenant", tenant_id.to_owned())]);
             recipient.send(uri, parameters)
         }
-        None => pages::message("Declined", "Nothing was agreed to. You can close this page."),
+        None => pages::message("Declined", "No consent was given. You can close this page."),
     }
 }

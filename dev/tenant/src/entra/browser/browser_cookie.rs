@@ -24,12 +24,12 @@ impl<'r> Browser<'r> {
         Self { directory, cookie }
     }
 
-    /// The session that goes on in this browser.
+    /// The session in this browser.
     pub(crate) fn session(&self) -> Option<BrowserSession> {
         self.directory.browser_sessions.find(self.cookie?)
     }
 
-    /// Goes on with `session` in place of the one before, under another cookie.
+    /// Replaces the session by `session`, under a new cookie.
     pub(crate) fn keep(&self, session: BrowserSession, response: &mut Response<ResponseBody>) {
         self.forget();
         let cookie = self.directory.browser_sessions.keep(session);
@@ -50,7 +50,7 @@ impl<'r> Browser<'r> {
 }
 
 fn set_cookie(response: &mut Response<ResponseBody>, cookie: &str) {
-    // Every cookie of ours is visible ASCII.
+    // All cookies here are visible ASCII.
     if let Ok(value) = HeaderValue::from_str(cookie) {
         response.headers_mut().append(header::SET_COOKIE, value);
     }

@@ -35,13 +35,13 @@ fn sign_out(
             }
             recipient::redirect(&uri)
         }
-        None => pages::message("Signed out", "You are signed out here. You can close this page."),
+        None => pages::message("Signed out", "You are signed out. You can close this page."),
     };
     Browser::of(directory, incoming).end(&mut response);
     Ok(response)
 }
 
-/// The application that the person comes from, where the request says which.
+/// The application from which the person signs out, if the request names it.
 fn client<'d>(directory: &'d Directory, parameters: &Parameters) -> Result<Option<&'d AppRegistration>, EntraError> {
     let client_id = match parameters.optional("id_token_hint") {
         Some(token) => Some(audience(directory, token)?),
@@ -53,7 +53,7 @@ fn client<'d>(directory: &'d Directory, parameters: &Parameters) -> Result<Optio
     client_id.map(find).transpose()
 }
 
-/// The audience of an id token. It may have expired: section 2 of the specification wants it taken all the same.
+/// The audience of an id token, which may have expired (section 2 of the specification).
 fn audience(directory: &Directory, token: &str) -> Result<String, EntraError> {
     let verified = || {
         let jwt = UnverifiedJwt::parse(token)?;

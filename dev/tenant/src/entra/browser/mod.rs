@@ -1,4 +1,4 @@
-//! What people meet in their browsers: sign-in, consent, sign-out.
+//! The pages and redirects in a person's browser: sign-in, consent, sign-out.
 
 pub(crate) mod admin_consent;
 pub(crate) mod authorize;

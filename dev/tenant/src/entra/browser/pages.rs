@@ -1,4 +1,4 @@
-//! The pages that the login host shows to people. They need no script but for the one that posts a form back.
+//! The pages of the login host. They need no script except the one that posts a form back.
 
 use std::sync::LazyLock;
 
@@ -19,18 +19,18 @@ pub(crate) const STYLE: &str = include_str!("../../../templates/style.css");
 /// The script that posts the one form of a page.
 pub(crate) const SUBMIT: &str = "document.forms[0].submit();";
 
-/// Who is signing in?
+/// The choice of a person.
 #[derive(Template)]
 #[template(path = "sign_in.html")]
 pub(crate) struct SignIn<'a> {
     pub(crate) application: &'a str,
     pub(crate) action: String,
     pub(crate) people: Vec<&'a Person>,
-    /// Where to choose among everybody, if `people` are not all.
+    /// The address of the full list, if `people` are not all.
     pub(crate) everybody: Option<String>,
 }
 
-/// Is it really them?
+/// The second factor.
 #[derive(Template)]
 #[template(path = "second_factor.html")]
 pub(crate) struct SecondFactor<'a> {
@@ -41,7 +41,7 @@ pub(crate) struct SecondFactor<'a> {
     pub(crate) chosen_person: Option<&'a str>,
 }
 
-/// Do they agree?
+/// The consent page.
 #[derive(Template)]
 #[template(path = "consent.html")]
 pub(crate) struct Consent<'a> {
@@ -55,7 +55,7 @@ pub(crate) struct Consent<'a> {
     pub(crate) passed_second_factor: bool,
 }
 
-/// They may not agree by themselves.
+/// An administrator's approval is needed.
 #[derive(Template)]
 #[template(path = "approval.html")]
 pub(crate) struct Approval<'a> {
@@ -65,7 +65,7 @@ pub(crate) struct Approval<'a> {
     pub(crate) admin_consent: String,
 }
 
-/// How did it end?
+/// The final page where there is no application to return to.
 #[derive(Template)]
 #[template(path = "message.html")]
 struct Message<'a> {
@@ -73,7 +73,7 @@ struct Message<'a> {
     message: &'a str,
 }
 
-/// Why it cannot go on, where the application must not be told.
+/// An error that must not be sent to the application.
 #[derive(Template)]
 #[template(path = "failure.html")]
 struct FailurePage<'a> {
@@ -97,9 +97,9 @@ pub(crate) struct FrontPage<'a> {
     pub(crate) people: &'a [Person],
 }
 
-/// Answers with a page. Its forms may lead to `redirect_uri` too: browsers hold redirects to `form-action`.
+/// Responds with a page. Its forms may also lead to `redirect_uri`: `form-action` applies to redirects, too.
 pub(crate) fn response(status: StatusCode, page: &impl Template, redirect_uri: Option<&Url>) -> Response<ResponseBody> {
-    // A template of strings fails only for lack of memory.
+    // Rendering into a string cannot fail.
     let text = page.render().unwrap_or_default();
     let mut response = wire::response(status, "text/html; charset=utf-8", text);
     let origin = redirect_uri.map(|uri| uri.origin().ascii_serialization()).unwrap_or_default();
@@ -112,12 +112,12 @@ pub(crate) fn response(status: StatusCode, page: &impl Template, redirect_uri: O
     response
 }
 
-/// Says how it ended, where there is no application to go back to.
+/// The result, where there is no application to return to.
 pub(crate) fn message(title: &str, message: &str) -> Response<ResponseBody> {
     response(StatusCode::OK, &Message { title, message }, None)
 }
 
-/// Answers on the login host itself: what is wrong may be wrong because somebody means harm.
+/// Shows the error on the login host itself, since the request may be an attack.
 pub(crate) fn failure(failure: &EntraError, incoming: &IncomingRequest) -> Response<ResponseBody> {
     let (code, message) = failure.code_and_message();
     let page = FailurePage { code, message, ids: RequestIds::of(incoming) };

@@ -1,4 +1,4 @@
-//! Where the answer to a browser's request goes: the redirect URI of a registered application.
+//! The recipient of a response in the browser: the redirect URI of a registered application.
 
 use http::{Response, StatusCode, header};
 use url::Url;
@@ -82,7 +82,7 @@ pub(crate) fn redirect(uri: &Url) -> Response<ResponseBody> {
 
 fn not_registered(client: &AppRegistration, sent: &str) -> EntraError {
     let message = format!(
-        "The redirect URI '{sent}' is not registered for the application '{}'. Register it, to the letter, or send one \
+        "The redirect URI '{sent}' is not registered for the application '{}'. Register exactly this one, or send one \
          that is.",
         client.client_id
     );

@@ -1,4 +1,4 @@
-//! What MSAL clients ask first: which hosts are the same cloud as the one they are pointed at.
+//! The first request of MSAL clients: which hosts belong to the same cloud as the configured one.
 
 use http::{Response, StatusCode, header};
 use serde_json::json;

@@ -16,7 +16,7 @@ use crate::{
     wire::{self, IncomingRequest, ResponseBody},
 };
 
-/// Another cloud of Microsoft's, whose keys the set of `common` holds as well.
+/// Another cloud of Microsoft's, whose keys are also in the key set of `common`.
 const OTHER_CLOUD: &str = "microsoftonline.us";
 
 pub(crate) fn respond(

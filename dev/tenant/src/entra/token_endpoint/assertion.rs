@@ -1,4 +1,4 @@
-//! The user's token that an API exchanges: all that Entra checks of it.
+//! The user's token that an API exchanges, and Entra's checks of it.
 
 use std::sync::Arc;
 
@@ -43,7 +43,7 @@ impl Assertion {
         self.claims.get(name).and_then(|value| value.as_str()).unwrap_or_default()
     }
 
-    /// The session in which it was issued; a token of its own where nobody signed in on a page.
+    /// The session in which it was issued; the token's own id if it was not issued in a sign-in.
     pub(super) fn session(&self) -> &str {
         match self.claim("sid") {
             "" => self.claim("uti"),
@@ -51,7 +51,7 @@ impl Assertion {
         }
     }
 
-    /// Whether the token was issued after its person met the challenge of the policy.
+    /// Whether the token was issued after the person met the policy's challenge.
     pub(super) fn meets_policy(&self, policy_id: &str) -> bool {
         let policies = self.claims.get("capolids").and_then(|value| value.as_array());
         policies.is_some_and(|policies| policies.iter().any(|policy| policy == policy_id))

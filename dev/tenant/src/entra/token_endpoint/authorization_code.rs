@@ -54,9 +54,9 @@ fn check(request: &TokenRequest<'_>, client: &AppRegistration, code: &Authorizat
     match (&code.challenge, request.form.optional("code_verifier")) {
         (None, None) => Ok(()),
         (None, Some(_)) => refuse(501_481, "There is a code_verifier, but the request for the code had no challenge."),
-        (Some(_), None) => refuse(501_481, "The code_verifier is missing that the code's challenge was made of."),
+        (Some(_), None) => refuse(501_481, "The code_verifier for the code's challenge is missing."),
         (Some(challenge), Some(verifier)) if challenge.is_met_by(verifier) => Ok(()),
-        (Some(_), Some(_)) => refuse(501_481, "The code_verifier is not what the code's challenge was made of."),
+        (Some(_), Some(_)) => refuse(501_481, "The code_verifier does not match the code's challenge."),
     }
 }
 

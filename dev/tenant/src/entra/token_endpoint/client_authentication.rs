@@ -74,8 +74,7 @@ fn basic_credentials(request: &TokenRequest<'_>) -> Result<Option<(String, Strin
         let (client_id, secret) = credentials.split_once(':')?;
         scheme.eq_ignore_ascii_case("basic").then(|| (form_decode(client_id), form_decode(secret)))
     };
-    let malformed =
-        || EntraError::new("invalid_request", 90023, "The Authorization header does not hold Basic credentials.");
+    let malformed = || EntraError::new("invalid_request", 90023, "The Authorization header has no Basic credentials.");
     decode().ok_or_else(malformed).map(Some)
 }
 

@@ -1,4 +1,4 @@
-//! Which token requests browsers may send (CORS, and what Entra makes of the header `Origin`):
+//! Token requests from browsers (CORS, and Entra's rules for the header `Origin`):
 //! <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow#redirect-uris-for-single-page-apps-spas>.
 
 use http::{Response, StatusCode, header};
@@ -12,11 +12,11 @@ use crate::{
     wire::{self, IncomingRequest, ResponseBody},
 };
 
-/// Refuses a single-page application's request without its origin, and everybody else's with one.
+/// Refuses single-page applications' requests without an origin, and all others with one.
 pub(super) fn check(client: &AppRegistration, incoming: &IncomingRequest) -> Result<(), EntraError> {
     match (client.platform, incoming.header("origin")) {
         (Platform::SinglePage, None) => {
-            let message = "What was issued to a single-page application is redeemed by cross-origin requests alone.";
+            let message = "Tokens issued to a single-page application can only be redeemed by cross-origin requests.";
             Err(EntraError::new("invalid_request", 9_002_327, message))
         }
         (_, Some(origin)) if !client.runs_at_origin(origin) => {

@@ -1,4 +1,4 @@
-//! What an exchange meets for each person, after its request was found right.
+//! The result of a valid exchange request for each person.
 
 use http::StatusCode;
 
@@ -10,7 +10,7 @@ use crate::{
     tokens::graph_token::LOCATION_CLAIM,
 };
 
-/// Refuses the exchange where the person's rule says so.
+/// Refuses the exchange if the person's rule requires it.
 pub(super) fn check(directory: &Directory, assertion: &Assertion, claims: &ClaimsRequest) -> Result<(), EntraError> {
     let refuse = |code, message| Err(EntraError::new("invalid_grant", code, message));
     let meets_policy = assertion.meets_policy(&directory.policy_id);

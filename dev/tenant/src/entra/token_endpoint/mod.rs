@@ -46,7 +46,7 @@ pub(super) fn is_client_credentials(incoming: &IncomingRequest) -> bool {
 
 fn grant(directory: &Directory, incoming: &IncomingRequest, tenant: &str) -> Result<Value, EntraError> {
     if incoming.method != Method::POST {
-        let message = format!("This endpoint takes POST requests alone, not {}.", incoming.method);
+        let message = format!("This endpoint only accepts POST requests, not {}.", incoming.method);
         return Err(EntraError::new("invalid_request", 900_561, message).status(StatusCode::METHOD_NOT_ALLOWED));
     }
     let authority = Authority::of(directory, tenant)?;

@@ -110,7 +110,7 @@ fn access_token(
     let mut token = graph_token::claims(&directory.api, person, &scope.permissions, lifetime, serial);
     claims.fulfil(&mut token);
     if assertion.meets_policy(&directory.policy_id) {
-        // Whoever passed the second factor has been seen at the place that Graph would ask about.
+        // The second factor also confirmed the location that Graph would ask about.
         token.insert(LOCATION_CLAIM.into(), CALLER_LOCATION.into());
     }
     if person.exchange == ExchangeRule::SignedOutAfterExchange {

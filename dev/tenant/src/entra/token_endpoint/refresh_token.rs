@@ -35,7 +35,7 @@ pub(super) fn grant(request: &TokenRequest<'_>) -> Result<Value, EntraError> {
     let now = time::now();
     let refresh_expires = match client.platform {
         Platform::SinglePage if token.expires <= now => {
-            let message = "The refresh token of a single-page application has a fixed life, which is over.";
+            let message = "The refresh token of a single-page application has a fixed lifetime and has expired.";
             return Err(refuse(700_084, message));
         }
         Platform::Web if token.expires <= now => {

@@ -1,4 +1,4 @@
-//! The tokens of somebody who signed in, for a code or a refresh token.
+//! The tokens of a signed-in person, for a code or a refresh token.
 
 use serde_json::{Value, json};
 
@@ -24,14 +24,14 @@ use crate::{
 /// Id tokens live for one hour.
 const ID_TOKEN_LIFETIME: i64 = 3600;
 
-/// What is to be issued.
+/// The tokens to be issued.
 pub(super) struct SignInTokens<'a> {
     pub(super) request: &'a TokenRequest<'a>,
     pub(super) client: &'a AppRegistration,
     pub(super) grant: Grant,
     pub(super) requested: RequestedScopes<'a>,
     pub(super) nonce: Option<&'a str>,
-    /// When a refresh token, if one is asked for, is to expire.
+    /// When a requested refresh token is to expire.
     pub(super) refresh_expires: i64,
 }
 
@@ -45,7 +45,7 @@ impl SignInTokens<'_> {
         let scope = Scope::grant(request.directory, client, &self.grant.person, requested)?;
         let asked = request.form.claims()?;
         if asked.needs_second_factor() && !self.grant.passed_second_factor {
-            let message = "The claims that are asked for need multifactor authentication.";
+            let message = "The requested claims require multifactor authentication.";
             let failure = EntraError::new("interaction_required", 50076, message);
             return Err(failure.suberror("basic_action").claims(asked.to_json()));
         }

@@ -1,7 +1,7 @@
 //! The authorization endpoint, and the pages between a request and its answer.
 //!
 //! It keeps no state of a sign-in: each page posts to `/{tenant}/login` with the request in the query and all answers
-//! given so far in its form, and what is needed next follows from the two.
+//! given so far in its form. The next step follows from these two.
 
 mod next_step;
 mod question_page;
@@ -81,7 +81,7 @@ impl<'r> SignIn<'r> {
         }
     }
 
-    /// Tells the application, or the person where there is no redirect URI.
+    /// Reports the error to the application, or to the person if there is no redirect URI.
     fn refuse(&self, recipient: &Recipient<'_>, failure: EntraError) -> Result<Response<ResponseBody>, EntraError> {
         match &recipient.redirect_uri {
             Some(uri) => Ok(recipient.send(uri, failure.parameters(self.incoming))),
@@ -96,7 +96,7 @@ fn cancelled(recipient: &Recipient<'_>) -> Response<ResponseBody> {
             let parameters = vec![("error", "access_denied".to_owned()), ("error_subcode", "cancel".to_owned())];
             recipient.send(uri, parameters)
         }
-        None => pages::message("Cancelled", "Nothing was agreed to. You can close this page."),
+        None => pages::message("Cancelled", "No consent was given. You can close this page."),
     }
 }
 
@@ -118,7 +118,7 @@ fn finish(
     response
 }
 
-/// The successful response of RFC 6749, section 4.1.2, with what Entra adds.
+/// The successful response of RFC 6749, section 4.1.2, with Entra's additions.
 fn code_response(
     request: AuthorizationRequest<'_>,
     session: &BrowserSession,

@@ -1,4 +1,4 @@
-//! What a sign-in needs next, after all that its person answered so far.
+//! The next step of a sign-in, given the person's answers so far.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::{
     random,
 };
 
-/// What the person answered on the pages of this sign-in. The pages carry it from one to the next.
+/// The person's answers on the pages of this sign-in. Each page passes them on to the next.
 #[derive(Default)]
 pub(super) struct Choices {
     pub(super) person: Option<Arc<Person>>,
@@ -38,19 +38,19 @@ impl Choices {
 
 fn find(request: &AuthorizationRequest<'_>, name: &str) -> Result<Arc<Person>, EntraError> {
     request.directory.person(name).filter(|person| request.admits(person)).ok_or_else(|| {
-        let message = format!("There is no account '{name}' in the tenant that the application asks for.");
+        let message = format!("There is no account '{name}' in the tenant of the request.");
         EntraError::new("access_denied", 50020, message)
     })
 }
 
-/// What is needed next.
+/// The next step.
 pub(super) enum Step {
     Ask(Question),
     /// Nothing: they are signed in, and agreed.
     Finish(BrowserSession),
 }
 
-/// What a page asks.
+/// The question of a page.
 pub(super) enum Question {
     Who,
     SecondFactor(BrowserSession),
@@ -92,7 +92,7 @@ fn open_question(
     }
 }
 
-/// The session of whoever the person said they are, else the browser's own where the request allows that.
+/// A new session for the person chosen on the page, or else the browser's session if the request allows that.
 fn signed_in(
     request: &AuthorizationRequest<'_>,
     session: Option<BrowserSession>,
@@ -109,10 +109,10 @@ fn signed_in(
     })
 }
 
-/// What a request is told that wants no page to be shown.
+/// The error for a request with `prompt=none` that would need a page.
 fn interaction_needed(question: &Question) -> EntraError {
     let (error, code, message) = match question {
-        Question::Who => ("login_required", 50058, "Nobody is signed in, or somebody else."),
+        Question::Who => ("login_required", 50058, "No account, or another one, is signed in."),
         Question::SecondFactor(_) => ("interaction_required", 50076, "Multifactor authentication is needed."),
         Question::Consent(_) => ("interaction_required", 65001, "The person has not consented."),
         Question::Approval(_) => ("interaction_required", 90094, "An administrator has not consented."),

@@ -58,7 +58,7 @@ pub(super) fn respond(
     }
 }
 
-/// The people to choose among, and where to choose among all of them if that is not everybody.
+/// The people to choose from, and the address of the full list if some are left out.
 fn choice<'r>(sign_in: &SignIn<'_>, request: &AuthorizationRequest<'r>) -> (Vec<&'r Person>, Option<String>) {
     let mut people: Vec<&Person> = request.directory.people.iter().filter(|person| request.admits(person)).collect();
     if let Some(domain) = request.domain_hint

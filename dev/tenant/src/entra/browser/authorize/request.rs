@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-/// What a request wants its person to be asked (OpenID Connect Core 1.0, section 3.1.2.1).
+/// The parameter `prompt` (OpenID Connect Core 1.0, section 3.1.2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Prompt {
     /// Whatever is needed.
@@ -75,7 +75,7 @@ impl<'r> AuthorizationRequest<'r> {
         }
     }
 
-    /// Whether the person has to agree to something, and did not yet.
+    /// Whether a consent of the person is missing.
     pub(super) fn lacks_consent(&self, person: &Person) -> bool {
         self.consents().iter().any(|(client, permission)| !self.directory.consents.covers(client, permission, person))
     }
@@ -146,6 +146,7 @@ fn challenge(client: &AppRegistration, parameters: &Parameters) -> Result<Option
 }
 
 fn proof_key_needed() -> EntraError {
-    let message = "Codes are redeemed across origins with a proof key alone: send a code_challenge of the method S256.";
+    let message =
+        "Codes can only be redeemed across origins with a proof key: send a code_challenge of the method S256.";
     EntraError::new("invalid_request", 9_002_325, message)
 }

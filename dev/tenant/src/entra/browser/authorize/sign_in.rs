@@ -1,4 +1,4 @@
-//! What a sign-in began with.
+//! A sign-in in progress.
 
 use crate::{directory::Directory, entra::parameters::Parameters, wire::IncomingRequest};
 
