@@ -12,7 +12,7 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 
-use super::tls::Roots;
+use super::tls::client_config;
 
 /// A client that opens a connection for each request, as the Azure SDK in Spin does.
 #[derive(Clone)]
@@ -21,7 +21,7 @@ pub(super) struct HttpClient(Client<HttpsConnector<HttpConnector>, Full<Bytes>>)
 impl HttpClient {
     /// Trusts the system's authorities, as `environment` may change them; `[[client_tls]]` is not for the host itself.
     pub(super) fn new(environment: &BTreeMap<String, String>) -> Result<Self> {
-        let tls = Roots::DEFAULT.client_config(environment)?;
+        let tls = client_config(environment, None)?;
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);

@@ -5,7 +5,6 @@ use std::{
     sync::Arc,
 };
 
-use http::uri::Authority;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
@@ -24,7 +23,6 @@ use super::{
 /// What all instances of one component have in common.
 pub(super) struct ComponentContext {
     pub(super) id: Arc<str>,
-    pub(super) environment: BTreeMap<String, String>,
     pub(super) variables: Arc<Variables>,
     pub(super) component_variables: Arc<BTreeMap<String, Template>>,
     pub(super) allowed_outbound_hosts: Arc<[Template]>,
@@ -32,7 +30,6 @@ pub(super) struct ComponentContext {
     pub(super) allowed_stores: Arc<BTreeSet<String>>,
     pub(super) outbound_client: OutboundClient,
     pub(super) client_tls: Arc<ClientTls>,
-    pub(super) own_authority: Authority,
     pub(super) log: Log,
     pub(super) clock: WallClock,
     pub(super) memory: MemoryMeter,
@@ -59,9 +56,6 @@ impl ComponentContext {
         let mut wasi = WasiCtxBuilder::new();
         wasi.stdout(self.log.stream(&self.id, LogSource::Stdout)).stderr(self.log.stream(&self.id, LogSource::Stderr));
         wasi.wall_clock(self.clock.clone());
-        for (name, value) in &self.environment {
-            wasi.env(name, value);
-        }
         InstanceState {
             component: Arc::clone(&self.id),
             variables: Arc::clone(&self.variables),
@@ -79,7 +73,6 @@ impl ComponentContext {
                 Arc::clone(&self.client_tls),
                 Arc::clone(&self.allowed_outbound_hosts),
                 Arc::clone(&self.variables),
-                self.own_authority.clone(),
                 Arc::clone(&self.id),
                 self.log.clone(),
             ),

@@ -13,7 +13,6 @@ mod log;
 mod memory;
 mod options;
 
-mod section;
 mod template;
 mod tls;
 
@@ -45,7 +44,6 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use anyhow::{Context, Result, ensure};
 pub use clock::WallClock;
-use http::uri::Authority;
 pub use log::{LogLine, LogSink, LogSource};
 pub use memory::{Memory, MemoryMeter};
 pub use options::{HostOptions, InstanceReuse};
@@ -101,16 +99,14 @@ impl RunningHost {
         let listener = TcpListener::bind(options.listen)
             .await
             .with_context(|| format!("cannot listen on {}: choose another port", options.listen))?;
-        let own_authority: Authority = listener.local_addr()?.to_string().parse()?;
+        let url = format!("http://{}", listener.local_addr()?);
 
         let stopped = CancellationToken::new();
         let memory = MemoryMeter::default();
         let assembly = Assembly {
             variables: Arc::new(variables),
             stores: Arc::new(stores),
-            connection_pooling: runtime_config.connection_pooling,
             client_tls: Arc::new(runtime_config.client_tls),
-            own_authority: own_authority.clone(),
             log: log.clone(),
             clock: options.clock,
             memory: memory.clone(),
@@ -128,7 +124,6 @@ impl RunningHost {
         };
         let stopping = CancellationToken::new();
         let serving = listener::serve(listener, Arc::new(dispatcher), stopping.clone());
-        let url = format!("http://{own_authority}");
         Ok(Self { url, log, memory, serving: tokio::spawn(serving), stopping, stopped })
     }
 
@@ -169,9 +164,7 @@ impl Drop for RunningHost {
 struct Assembly {
     variables: Arc<Variables>,
     stores: Arc<Stores>,
-    connection_pooling: bool,
     client_tls: Arc<ClientTls>,
-    own_authority: Authority,
     log: Log,
     clock: WallClock,
     memory: MemoryMeter,
@@ -187,7 +180,7 @@ impl Assembly {
         components: BTreeMap<String, ComponentSettings>,
     ) -> Result<BTreeMap<String, ProxyHandler<InstancePool>>> {
         let engine = engine::engine(&self.cache_dir)?;
-        let outbound_client = outbound::client(self.connection_pooling);
+        let outbound_client = outbound::client();
         components
             .into_iter()
             .map(|(id, component)| {
@@ -196,7 +189,6 @@ impl Assembly {
                     engine: engine.clone(),
                     context: ComponentContext {
                         id: id.as_str().into(),
-                        environment: component.environment,
                         variables: Arc::clone(&self.variables),
                         component_variables: Arc::new(component.variables),
                         allowed_outbound_hosts: component.allowed_outbound_hosts.into(),
@@ -204,7 +196,6 @@ impl Assembly {
                         allowed_stores: Arc::new(component.key_value_stores),
                         outbound_client: outbound_client.clone(),
                         client_tls: Arc::clone(&self.client_tls),
-                        own_authority: self.own_authority.clone(),
                         log: self.log.clone(),
                         clock: self.clock.clone(),
                         memory: self.memory.clone(),

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{clock::WallClock, log::LogSink};
 
+/// The error about a key or a value that this host does not read.
+pub(crate) const UNSUPPORTED: &str = "not supported by the embedded host: correct it, or run with --spin";
+
 /// What to run and how.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct HostOptions {

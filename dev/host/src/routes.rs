@@ -29,8 +29,6 @@ pub(super) struct RouteMatch {
     pub(super) normal_form: String,
     /// What `/...` stood for; empty for a route without it.
     pub(super) trailing: String,
-    /// What each `:name` stood for.
-    pub(super) segments: BTreeMap<String, String>,
 }
 
 impl Routes {
@@ -42,6 +40,9 @@ impl Routes {
             let normal_form = normalize(pattern);
             if normal_form.starts_with(WELL_KNOWN_PREFIX) {
                 bail!("route `{pattern}`: Spin keeps {WELL_KNOWN_PREFIX} for itself");
+            }
+            if normal_form.contains("/:") || normal_form.contains('*') {
+                bail!("route `{pattern}` is not supported by the embedded host; run with --spin");
             }
             let specification = match normal_form.strip_suffix("/...") {
                 Some(prefix) => format!("{prefix}/*"),
@@ -56,7 +57,7 @@ impl Routes {
         Ok(Self(router))
     }
 
-    /// The best match: exact before `:segment` before `/...`, then the longest.
+    /// The best match: exact before `/...`, then the longest.
     pub(super) fn find(&self, path: &str) -> Option<RouteMatch> {
         let found = self.0.best_match(path)?;
         let route = found.handler();
@@ -66,7 +67,6 @@ impl Routes {
             pattern: route.pattern.clone(),
             normal_form: route.normal_form.clone(),
             trailing: captures.wildcard().map(|rest| trailing(rest, path)).unwrap_or_default(),
-            segments: captures.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         })
     }
 }
@@ -107,8 +107,6 @@ mod tests {
             ("/api/profile", "exact"),
             ("/api/...", "api"),
             ("/api/deep/...", "deep"),
-            ("/user/:id", "user"),
-            ("/user/:id/files/...", "files"),
             ("relative", "relative"),
         ])
         .unwrap();
@@ -120,9 +118,6 @@ mod tests {
             ("/api", Some("api"), ""),
             ("/api/", Some("api"), "/"),
             ("/api/deep/a/b/", Some("deep"), "/a/b/"),
-            ("/user/7", Some("user"), ""),
-            ("/user/7/files/a", Some("files"), "/a"),
-            ("/user", None, ""),
             ("/relative", Some("relative"), ""),
             ("/other", None, ""),
         ] {
@@ -131,9 +126,7 @@ mod tests {
             assert_eq!(actual, component, "{path}");
             assert_eq!(found.map(|found| found.trailing).unwrap_or_default(), trailing, "{path}");
         }
-        let found = routes.find("/user/7/files/a").unwrap();
-        assert_eq!(found.segments["id"], "7");
-        assert_eq!(found.prefix(), "/user/:id/files");
+        assert_eq!(routes.find("/api/deep/a").unwrap().prefix(), "/api/deep");
     }
 
     #[test]
@@ -143,7 +136,9 @@ mod tests {
     }
 
     #[test]
-    fn reserved_routes_are_refused() {
+    fn reserved_and_unsupported_routes_are_refused() {
         assert!(Routes::new([("/.well-known/spin/...", "own")]).is_err());
+        let error = Routes::new([("/user/:id", "user")]).err().unwrap().to_string();
+        assert!(error.contains("`/user/:id` is not supported"), "{error}");
     }
 }

@@ -1,11 +1,6 @@
 //! TLS to the outside: which authorities a connection trusts.
 
-use std::{
-    collections::BTreeMap,
-    env,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, env, path::Path, sync::Arc};
 
 use anyhow::{Context, Result, ensure};
 use rustls::{
@@ -16,46 +11,29 @@ use rustls::{
 /// In the environment, a file of the certificates to trust in place of the system's.
 const SYSTEM_ROOTS: &str = "SSL_CERT_FILE";
 
-/// Where the certificates of trusted authorities come from.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Roots {
-    /// The system's, or those of the file that `SSL_CERT_FILE` names.
-    pub(super) platform: bool,
-    /// Mozilla's, which are compiled in.
-    pub(super) webpki: bool,
-    /// A file of PEM texts.
-    pub(super) file: Option<PathBuf>,
-}
-
-impl Roots {
-    /// What is trusted where nothing else is configured.
-    pub(super) const DEFAULT: Self = Self { platform: true, webpki: true, file: None };
-
-    /// A configuration that trusts these authorities and names no protocol to speak over TLS.
-    pub(super) fn client_config(&self, environment: &BTreeMap<String, String>) -> Result<ClientConfig> {
-        let mut store = RootCertStore::empty();
-        if self.platform {
-            let named = environment.get(SYSTEM_ROOTS).map(Path::new);
-            let found = match named {
-                Some(file) => rustls_native_certs::load_certs_from_paths(Some(file), None),
-                None => rustls_native_certs::load_native_certs(),
-            };
-            // Some of a system's certificates are of forms that no verifier reads.
-            store.add_parsable_certificates(found.certs);
+/// A configuration that trusts the authorities of a `file` of PEM texts or, without one, the system's and Mozilla's.
+///
+/// The system's are those of the file that `SSL_CERT_FILE` in `environment` names, if it names one. No protocol to speak over
+/// TLS is named.
+pub(super) fn client_config(environment: &BTreeMap<String, String>, file: Option<&Path>) -> Result<ClientConfig> {
+    let mut store = RootCertStore::empty();
+    if let Some(file) = file {
+        let place = || format!("cannot read certificates from {}", file.display());
+        let certificates = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        for certificate in certificates.with_context(place)? {
+            store.add(certificate).with_context(place)?;
         }
-        if self.webpki {
-            store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        }
-        if let Some(file) = &self.file {
-            let place = || format!("cannot read certificates from {}", file.display());
-            let certificates = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-            for certificate in certificates.with_context(place)? {
-                store.add(certificate).with_context(place)?;
-            }
-        }
-        ensure!(!store.is_empty(), "no authority is trusted: there is no certificate to read");
-        Ok(ClientConfig::builder().with_root_certificates(store).with_no_client_auth())
+    } else {
+        let system = match environment.get(SYSTEM_ROOTS).map(Path::new) {
+            Some(file) => rustls_native_certs::load_certs_from_paths(Some(file), None),
+            None => rustls_native_certs::load_native_certs(),
+        };
+        // Some of a system's certificates are of forms that no verifier reads.
+        store.add_parsable_certificates(system.certs);
+        store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
+    ensure!(!store.is_empty(), "no authority is trusted: there is no certificate to read");
+    Ok(ClientConfig::builder().with_root_certificates(store).with_no_client_auth())
 }
 
 /// A configuration that trusts what this process itself does: the system's authorities and Mozilla's.
@@ -64,7 +42,7 @@ impl Roots {
 /// When there is no certificate to trust.
 pub fn own_client_config() -> Result<ClientConfig> {
     let environment = env::var(SYSTEM_ROOTS).into_iter().map(|file| (SYSTEM_ROOTS.to_owned(), file)).collect();
-    Roots::DEFAULT.client_config(&environment)
+    client_config(&environment, None)
 }
 
 /// What the outbound calls of components trust: by component and host where `[[client_tls]]` says so.
@@ -76,7 +54,7 @@ pub(super) struct ClientTls {
 
 impl ClientTls {
     pub(super) fn new(environment: &BTreeMap<String, String>) -> Result<Self> {
-        Ok(Self { default: for_http(Roots::DEFAULT.client_config(environment)?), by_component: BTreeMap::new() })
+        Ok(Self { default: for_http(client_config(environment, None)?), by_component: BTreeMap::new() })
     }
 
     /// Trusts `config` for the calls of `components` to `hosts`, but for pairs that an earlier one is for.
@@ -110,7 +88,7 @@ mod tests {
     fn the_first_entry_for_a_component_and_host_counts() {
         let environment = BTreeMap::new();
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-        let config = || Roots::DEFAULT.client_config(&environment).unwrap();
+        let config = || client_config(&environment, None).unwrap();
         let mut tls = ClientTls::new(&environment).unwrap();
         tls.add(&names(&["one"]), &names(&["a", "b"]), config());
         let first = Arc::clone(tls.config("one", "a"));
@@ -126,13 +104,12 @@ mod tests {
 
     #[test]
     fn what_cannot_be_trusted_is_named() {
-        let refused = |roots: Roots| format!("{:#}", roots.client_config(&BTreeMap::new()).unwrap_err());
-        let nothing = Roots { platform: false, webpki: false, file: None };
-        assert!(refused(nothing).contains("no authority is trusted"));
-        let missing = Roots { platform: false, webpki: false, file: Some("no-such.pem".into()) };
-        assert!(refused(missing).contains("no-such.pem"));
-        let environment = BTreeMap::from([(SYSTEM_ROOTS.to_owned(), "no-such.pem".to_owned())]);
-        let platform = Roots { platform: true, webpki: false, file: None };
-        assert!(platform.client_config(&environment).is_err(), "the system's own are not read then");
+        let folder = tempfile::tempdir().unwrap();
+        let empty = folder.path().join("empty.pem");
+        std::fs::write(&empty, "").unwrap();
+        for (file, expected) in [(Path::new("no-such.pem"), "no-such.pem"), (&empty, "no authority is trusted")] {
+            let error = client_config(&BTreeMap::new(), Some(file)).unwrap_err();
+            assert!(format!("{error:#}").contains(expected), "{error:#}");
+        }
     }
 }

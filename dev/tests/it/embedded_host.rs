@@ -93,11 +93,7 @@ async fn what_keeps_it_from_starting_is_named() {
     for (from, to, expected) in [
         (source, source, "build it first (cargo dev build)"),
         (source, "source = \"not-wasm\"", "not-wasm is no Wasm component"),
-        (
-            "[component.profile-get]",
-            "[component.profile-get]\nai_models = [\"llama\"]",
-            "component.profile-get.ai_models",
-        ),
+        ("[component.profile-get]", "[component.profile-get]\nai_models = [\"llama\"]", "unknown field `ai_models`"),
         ("component = \"profile-get\"", "component = \"other\"", "component `other` is not defined"),
     ] {
         let error = with_manifest(from, to).await;

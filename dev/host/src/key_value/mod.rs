@@ -75,18 +75,4 @@ impl Store {
             Self::Redis(store) => store.delete(key).await,
         }
     }
-
-    pub(super) async fn exists(&self, key: &str) -> Result<bool, StoreError> {
-        match self {
-            Self::Sqlite(store) => Ok(store.get(key)?.is_some()),
-            Self::Redis(store) => store.exists(key).await,
-        }
-    }
-
-    pub(super) async fn keys(&self) -> Result<Vec<String>, StoreError> {
-        match self {
-            Self::Sqlite(store) => store.keys(),
-            Self::Redis(store) => store.keys().await,
-        }
-    }
 }

@@ -45,18 +45,4 @@ impl Store {
     pub(super) async fn delete(&self, key: &str) -> Result<(), StoreError> {
         self.0.clone().del(key).await.map_err(StoreError::other)
     }
-
-    pub(super) async fn exists(&self, key: &str) -> Result<bool, StoreError> {
-        self.0.clone().exists(key).await.map_err(StoreError::other)
-    }
-
-    pub(super) async fn keys(&self) -> Result<Vec<String>, StoreError> {
-        let mut connection = self.0.clone();
-        let mut scan = connection.scan::<String>().await.map_err(StoreError::other)?;
-        let mut keys = Vec::new();
-        while let Some(key) = scan.next_item().await {
-            keys.push(key);
-        }
-        Ok(keys)
-    }
 }

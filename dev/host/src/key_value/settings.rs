@@ -8,8 +8,8 @@ use redis::IntoConnectionInfo;
 /// Where a store's entries live.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum StoreSettings {
-    /// A SQLite file, or memory where no path is given.
-    Sqlite(Option<PathBuf>),
+    /// A SQLite file.
+    Sqlite(PathBuf),
     /// A Redis database, by its URL.
     Redis(String),
 }

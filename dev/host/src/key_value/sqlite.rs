@@ -10,9 +10,9 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::error::StoreError;
 
-/// One file (or one database in memory), opened when first used and then shared.
+/// One file, opened when first used and then shared.
 pub(super) struct SqliteDatabase {
-    path: Option<PathBuf>,
+    path: PathBuf,
     connection: OnceLock<Arc<Mutex<Connection>>>,
 }
 
@@ -24,7 +24,7 @@ pub(crate) struct Store {
 }
 
 impl SqliteDatabase {
-    pub(super) fn new(path: Option<PathBuf>) -> Self {
+    pub(super) fn new(path: PathBuf) -> Self {
         Self { path, connection: OnceLock::new() }
     }
 
@@ -40,16 +40,10 @@ impl SqliteDatabase {
     }
 
     fn connect(&self) -> Result<Connection, StoreError> {
-        let connection = match &self.path {
-            None => Connection::open_in_memory(),
-            Some(path) => {
-                if let Some(folder) = path.parent() {
-                    std::fs::create_dir_all(folder).map_err(StoreError::other)?;
-                }
-                Connection::open(path)
-            }
+        if let Some(folder) = self.path.parent() {
+            std::fs::create_dir_all(folder).map_err(StoreError::other)?;
         }
-        .map_err(StoreError::other)?;
+        let connection = Connection::open(&self.path).map_err(StoreError::other)?;
         connection
             .execute(
                 "CREATE TABLE IF NOT EXISTS spin_key_value (
@@ -96,15 +90,6 @@ impl Store {
         .map(drop)
     }
 
-    pub(super) fn keys(&self) -> Result<Vec<String>, StoreError> {
-        self.run(|connection| {
-            connection
-                .prepare_cached("SELECT key FROM spin_key_value WHERE store = ?1")?
-                .query_map(params![self.label], |row| row.get(0))?
-                .collect()
-        })
-    }
-
     fn run<T>(&self, query: impl FnOnce(&MutexGuard<'_, Connection>) -> rusqlite::Result<T>) -> Result<T, StoreError> {
         blocking(|| query(&self.connection.lock().unwrap_or_else(PoisonError::into_inner)).map_err(StoreError::other))
     }
@@ -125,13 +110,13 @@ mod tests {
 
     #[tokio::test]
     async fn labels_share_a_database_without_sharing_entries() {
-        let database = SqliteDatabase::new(None);
+        let folder = tempfile::tempdir().unwrap();
+        let database = SqliteDatabase::new(folder.path().join("store.db"));
         let (one, two) = (database.open("one").unwrap(), database.open("two").unwrap());
         one.set("key", b"first").unwrap();
         one.set("key", b"second").unwrap();
         assert_eq!(one.get("key").unwrap(), Some(b"second".to_vec()));
         assert_eq!(two.get("key").unwrap(), None);
-        assert_eq!(one.keys().unwrap(), ["key"]);
         one.delete("key").unwrap();
         one.delete("key").unwrap();
         assert_eq!(one.get("key").unwrap(), None);
@@ -139,7 +124,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_file_that_cannot_be_opened_is_an_error_and_not_a_panic() {
-        let database = SqliteDatabase::new(Some("/dev/null/store.db".into()));
+        let database = SqliteDatabase::new("/dev/null/store.db".into());
         assert!(matches!(database.open("default"), Err(StoreError::Other(_))));
     }
 }

@@ -12,11 +12,7 @@ use futures::{
     FutureExt,
     future::{BoxFuture, Shared},
 };
-use http::{
-    Request, Response, Uri,
-    header::HOST,
-    uri::{Authority, Scheme},
-};
+use http::{Request, Response, Uri, header::HOST, uri::Authority};
 use http_body_util::BodyExt;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use tokio::time::timeout;
@@ -35,13 +31,9 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
 /// The pool of connections that the whole application shares.
 pub(super) type OutboundClient = Client<Connector, WasiBody>;
 
-/// Makes the shared client; without `pooling` each call gets a connection of its own.
-pub(super) fn client(pooling: bool) -> OutboundClient {
-    let mut builder = Client::builder(TokioExecutor::new());
-    if !pooling {
-        builder.pool_max_idle_per_host(0);
-    }
-    builder.build(Connector)
+/// Creates the shared client.
+pub(super) fn client() -> OutboundClient {
+    Client::builder(TokioExecutor::new()).build(Connector)
 }
 
 /// The calls of one instance.
@@ -50,8 +42,6 @@ pub(super) struct OutboundHttp {
     client: OutboundClient,
     tls: Arc<ClientTls>,
     allowed_hosts: AllowedHostsLookup,
-    /// Where the application itself listens, for calls to its own routes.
-    own_authority: Authority,
     component: Arc<str>,
     log: Log,
 }
@@ -65,7 +55,6 @@ impl OutboundHttp {
         tls: Arc<ClientTls>,
         entries: Arc<[Template]>,
         variables: Arc<Variables>,
-        own_authority: Authority,
         component: Arc<str>,
         log: Log,
     ) -> Self {
@@ -91,16 +80,12 @@ impl OutboundHttp {
         }
         .boxed()
         .shared();
-        Self { client, tls, allowed_hosts, own_authority, component, log }
+        Self { client, tls, allowed_hosts, component, log }
     }
 
     async fn send(self, mut request: Request<WasiBody>, options: RequestOptions) -> Result<Response<WasiBody>, Error> {
-        let is_own = names_the_application(request.uri());
-        if !self.allows(request.uri(), is_own).await {
+        if !self.allows(request.uri()).await {
             return Err(Error::HttpRequestDenied);
-        }
-        if is_own {
-            *request.uri_mut() = self.own_uri(request.uri())?;
         }
         // The client writes the header that belongs to the URI.
         request.headers_mut().remove(HOST);
@@ -119,20 +104,13 @@ impl OutboundHttp {
         Ok(response.map(|body| TimedBody::new(body, between_bytes_timeout).boxed_unsync()))
     }
 
-    async fn allows(&self, uri: &Uri, is_own: bool) -> bool {
+    async fn allows(&self, uri: &Uri) -> bool {
         let Some(allowed_hosts) = self.allowed_hosts.clone().await else {
             return false;
         };
-        let is_allowed = if is_own {
-            allowed_hosts.allow_self()
-        } else {
-            Url::parse(&uri.to_string()).is_ok_and(|url| allowed_hosts.allow(&url))
-        };
+        let is_allowed = Url::parse(&uri.to_string()).is_ok_and(|url| allowed_hosts.allow(&url));
         if !is_allowed {
-            let destination = match uri.authority() {
-                Some(authority) if !is_own => authority.as_str(),
-                _ => "self",
-            };
+            let destination = uri.authority().map_or("self", Authority::as_str);
             let scheme = uri.scheme_str().unwrap_or("http");
             self.log.host(
                 &self.component,
@@ -142,14 +120,6 @@ impl OutboundHttp {
         is_allowed
     }
 
-    fn own_uri(&self, uri: &Uri) -> Result<Uri, Error> {
-        let mut parts = http::uri::Parts::default();
-        parts.scheme = Some(Scheme::HTTP);
-        parts.authority = Some(self.own_authority.clone());
-        parts.path_and_query = uri.path_and_query().cloned();
-        Uri::from_parts(parts).map_err(|_| Error::HttpRequestUriInvalid)
-    }
-
     fn request_error(&self, error: &hyper_util::client::legacy::Error) -> Error {
         if let Some(connect) = error.source().and_then(|source| source.downcast_ref::<ConnectError>()) {
             return connect.into();
@@ -157,11 +127,6 @@ impl OutboundHttp {
         self.log.host(&self.component, format_args!("an outbound request failed: {error:?}"));
         if error.is_connect() { Error::TlsProtocolError } else { Error::HttpProtocolError }
     }
-}
-
-/// Whether the URI is relative, or the absolute name that Spin gives the application.
-fn names_the_application(uri: &Uri) -> bool {
-    uri.authority().is_none_or(|authority| authority.host().is_empty() || authority.host() == "self.alt")
 }
 
 impl WasiHttpHooks for OutboundHttp {

@@ -19,54 +19,19 @@ use crate::http_client::HttpClient;
 pub(crate) struct Principal {
     token_url: Url,
     client_id: String,
-    proof: Proof,
-}
-
-/// How the application proves that it is itself.
-enum Proof {
-    Secret(String),
-    /// A workload's federated token (<https://learn.microsoft.com/entra/workload-id/workload-identity-federation>).
-    Assertion(String),
+    client_secret: String,
 }
 
 impl Principal {
-    /// The application named in the runtime config; `authority_host` is one of Spin's cloud names.
-    pub(crate) fn from_settings(
-        tenant_id: &str,
-        client_id: String,
-        client_secret: String,
-        authority_host: Option<&str>,
-    ) -> Result<Self> {
-        let authority = match authority_host {
-            None | Some("AzurePublicCloud") => "https://login.microsoftonline.com/",
-            Some("AzureChina") => "https://login.chinacloudapi.cn/",
-            Some("AzureGermany") => "https://login.microsoftonline.de/",
-            Some("AzureGovernment") => "https://login.microsoftonline.us/",
-            Some(other) => {
-                bail!("authority_host `{other}` must be AzurePublicCloud, AzureChina, AzureGermany or AzureGovernment")
-            }
-        };
-        Ok(Self { token_url: token_url(authority, tenant_id)?, client_id, proof: Proof::Secret(client_secret) })
-    }
-
-    /// The application that the `AZURE_*` variables describe: workload identity, then a secret.
-    ///
-    /// The federated token is read here and never again, as Spin does: it does not outlive an hour.
+    /// The application that the `AZURE_*` variables describe.
     pub(crate) fn from_environment(environment: &BTreeMap<String, String>) -> Result<Self> {
         let variable = |name: &str| environment.get(name).with_context(|| format!("{name} is not set"));
         let authority =
             environment.get("AZURE_AUTHORITY_HOST").map_or("https://login.microsoftonline.com", String::as_str);
-        let federated = match environment.get("AZURE_FEDERATED_TOKEN") {
-            Some(token) => Some(token.clone()),
-            None => environment.get("AZURE_FEDERATED_TOKEN_FILE").and_then(|path| std::fs::read_to_string(path).ok()),
-        };
         Ok(Self {
             token_url: token_url(authority, variable("AZURE_TENANT_ID")?).context("AZURE_AUTHORITY_HOST")?,
             client_id: variable("AZURE_CLIENT_ID")?.clone(),
-            proof: match federated {
-                Some(token) => Proof::Assertion(token),
-                None => Proof::Secret(variable("AZURE_CLIENT_SECRET")?.clone()),
-            },
+            client_secret: variable("AZURE_CLIENT_SECRET")?.clone(),
         })
     }
 
@@ -74,13 +39,8 @@ impl Principal {
         let mut form = url::form_urlencoded::Serializer::new(String::new());
         form.append_pair("grant_type", "client_credentials")
             .append_pair("scope", scope)
-            .append_pair("client_id", &self.client_id);
-        match &self.proof {
-            Proof::Secret(secret) => form.append_pair("client_secret", secret),
-            Proof::Assertion(assertion) => form
-                .append_pair("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
-                .append_pair("client_assertion", assertion),
-        };
+            .append_pair("client_id", &self.client_id)
+            .append_pair("client_secret", &self.client_secret);
         Ok(Request::post(self.token_url.as_str())
             .header(header::ACCEPT, "application/json")
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
@@ -193,18 +153,6 @@ mod tests {
         assert_eq!(form["scope"], "https://vault.azure.net/.default");
     }
 
-    #[tokio::test]
-    async fn workload_identity_comes_before_the_secret() {
-        let mut entries = CLIENT.to_vec();
-        entries.push(("AZURE_FEDERATED_TOKEN", "assertion"));
-        entries.push(("AZURE_AUTHORITY_HOST", "http://127.0.0.1:9/"));
-        let principal = Principal::from_environment(&environment(&entries)).unwrap();
-        assert_eq!(principal.token_url.as_str(), "http://127.0.0.1:9/tenant/oauth2/v2.0/token");
-        let form = form(&principal).await;
-        assert_eq!(form["client_assertion"], "assertion");
-        assert!(!form.contains_key("client_secret"));
-    }
-
     #[test]
     fn what_is_missing_or_wrong_is_named() {
         for missing in CLIENT {
@@ -212,8 +160,5 @@ mod tests {
             let error = Principal::from_environment(&environment(&rest)).err().unwrap();
             assert!(error.to_string().contains(missing.0), "{error}");
         }
-        let settings = |authority| Principal::from_settings("tenant", "client".into(), "secret".into(), authority);
-        assert!(settings(Some("AzureGovernment")).is_ok());
-        assert!(settings(Some("https://login.microsoftonline.us")).is_err());
     }
 }

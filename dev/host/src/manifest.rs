@@ -1,7 +1,4 @@
-//! `spin.toml`, version 2: what this host reads of it.
-
-mod supported;
-mod written;
+//! `spin.toml`, version 2: the part of it that this host supports. Any other key is refused by its name.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,13 +6,9 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use toml::Table;
+use serde::{Deserialize, de::IgnoredAny};
 
-use self::{
-    supported::check_keys,
-    written::{ComponentTable, ManifestFile, RouteValue, TriggerTable, VariableTable},
-};
-use super::{allowed_hosts::AllowedHosts, section::Section, template::Template, variables::check_name};
+use super::{allowed_hosts::AllowedHosts, options::UNSUPPORTED, template::Template, variables::check_name};
 
 /// An application as its manifest describes it.
 #[derive(Debug)]
@@ -35,7 +28,6 @@ pub(super) struct ComponentSettings {
     /// The Wasm file.
     pub(super) source: PathBuf,
     pub(super) variables: BTreeMap<String, Template>,
-    pub(super) environment: BTreeMap<String, String>,
     pub(super) allowed_outbound_hosts: Vec<Template>,
     pub(super) key_value_stores: BTreeSet<String>,
 }
@@ -45,34 +37,31 @@ impl Manifest {
     pub(super) fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read the Spin manifest {}: is the path right?", path.display()))?;
-        let file = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
         let folder = path.parent().unwrap_or_else(|| Path::new(""));
-        Self::parse(&text, &file, folder)
+        Self::parse(&text, folder).with_context(|| path.display().to_string())
     }
 
-    fn parse(text: &str, file: &str, folder: &Path) -> Result<Self> {
-        let table: Table = text.parse().with_context(|| format!("{file} is not valid TOML"))?;
-        check_keys(&Section::root(file, &table))?;
-        let written: ManifestFile = toml::from_str(text).with_context(|| file.to_owned())?;
-        ensure!(written.spin_manifest_version == 2, "{file}: spin_manifest_version must be 2");
-        let variables = declared_variables(&written.variables).with_context(|| format!("{file}: [variables]"))?;
-        let components = written
+    fn parse(text: &str, folder: &Path) -> Result<Self> {
+        let file: ManifestFile = toml::from_str(text).context(UNSUPPORTED)?;
+        ensure!(file.spin_manifest_version == 2, "spin_manifest_version must be 2");
+        let variables = declared_variables(&file.variables).context("[variables]")?;
+        let components = file
             .component
             .into_iter()
             .map(|(id, component)| {
                 let read = ComponentSettings::parse(component, folder, &variables)
-                    .with_context(|| format!("{file}: component.{id}"))?;
+                    .with_context(|| format!("component.{id}"))?;
                 Ok((id, read))
             })
             .collect::<Result<BTreeMap<_, _>>>()?;
-        let routes = routes(&written.trigger, &components).with_context(|| format!("{file}: [[trigger.http]]"))?;
-        Ok(Self { name: written.application.name, version: written.application.version, variables, routes, components })
+        let routes = routes(file.trigger.http, &components).context("[[trigger.http]]")?;
+        Ok(Self { name: file.application.name, version: file.application.version, variables, routes, components })
     }
 }
 
 impl ComponentSettings {
-    fn parse(written: ComponentTable, folder: &Path, declared: &BTreeMap<String, Option<String>>) -> Result<Self> {
-        let variables = written
+    fn parse(table: ComponentTable, folder: &Path, declared: &BTreeMap<String, Option<String>>) -> Result<Self> {
+        let variables = table
             .variables
             .iter()
             .map(|(name, text)| {
@@ -81,7 +70,7 @@ impl ComponentSettings {
                 Ok((name.clone(), template))
             })
             .collect::<Result<_>>()?;
-        let allowed_outbound_hosts = written
+        let allowed_outbound_hosts = table
             .allowed_outbound_hosts
             .iter()
             .map(|entry| parse_template(entry, declared))
@@ -89,25 +78,22 @@ impl ComponentSettings {
             .and_then(|entries| check_hosts(&entries, declared).map(|()| entries))
             .context("allowed_outbound_hosts")?;
         Ok(Self {
-            source: folder.join(written.source),
+            source: folder.join(table.source),
             variables,
-            environment: written.environment,
             allowed_outbound_hosts,
-            key_value_stores: written.key_value_stores,
+            key_value_stores: table.key_value_stores,
         })
     }
 }
 
-fn declared_variables(written: &BTreeMap<String, VariableTable>) -> Result<BTreeMap<String, Option<String>>> {
-    written
+fn declared_variables(tables: &BTreeMap<String, VariableTable>) -> Result<BTreeMap<String, Option<String>>> {
+    tables
         .iter()
         .map(|(name, variable)| {
             check_name(name).with_context(|| format!("`{name}`"))?;
             match (&variable.default, variable.required) {
                 (Some(_), true) => bail!("`{name}` is required and has a default: keep one"),
-                (None, false) => {
-                    bail!("`{name}` needs `required = true` or a `default`")
-                }
+                (None, false) => bail!("`{name}` needs `required = true` or a `default`"),
                 (default, _) => Ok((name.clone(), default.clone())),
             }
         })
@@ -137,27 +123,76 @@ fn check_hosts(entries: &[Template], declared: &BTreeMap<String, Option<String>>
     Ok(())
 }
 
-fn routes(triggers: &TriggerTable, components: &BTreeMap<String, ComponentSettings>) -> Result<Vec<(String, String)>> {
-    let mut routes = Vec::new();
-    for trigger in &triggers.http {
+fn routes(
+    triggers: Vec<HttpTriggerTable>,
+    components: &BTreeMap<String, ComponentSettings>,
+) -> Result<Vec<(String, String)>> {
+    ensure!(!triggers.is_empty(), "there is no route to serve: add one");
+    for HttpTriggerTable { component, .. } in &triggers {
         ensure!(
-            components.contains_key(&trigger.component),
-            "component `{}` is not defined: add [component.{}]",
-            trigger.component,
-            trigger.component
+            components.contains_key(component),
+            "component `{component}` is not defined: add [component.{component}]"
         );
-        match &trigger.route {
-            RouteValue::Pattern(pattern) => {
-                routes.push((pattern.clone(), trigger.component.clone()));
-            }
-            RouteValue::Private { private: true } => {}
-            RouteValue::Private { private: false } => {
-                bail!("route must be a pattern or {{ private = true }}")
-            }
-        }
     }
-    ensure!(!routes.is_empty(), "there is no route to serve: add one");
-    Ok(routes)
+    Ok(triggers.into_iter().map(|trigger| (trigger.route, trigger.component)).collect())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ManifestFile {
+    spin_manifest_version: u8,
+    application: ApplicationTable,
+    #[serde(default)]
+    variables: BTreeMap<String, VariableTable>,
+    trigger: TriggerTables,
+    #[serde(default)]
+    component: BTreeMap<String, ComponentTable>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ApplicationTable {
+    name: String,
+    version: Option<String>,
+    #[serde(default, rename = "description")]
+    _description: IgnoredAny,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct VariableTable {
+    default: Option<String>,
+    #[serde(default)]
+    required: bool,
+    #[serde(default, rename = "secret")]
+    _secret: IgnoredAny,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TriggerTables {
+    http: Vec<HttpTriggerTable>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HttpTriggerTable {
+    route: String,
+    component: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ComponentTable {
+    source: PathBuf,
+    #[serde(default)]
+    variables: BTreeMap<String, String>,
+    #[serde(default)]
+    allowed_outbound_hosts: Vec<String>,
+    #[serde(default)]
+    key_value_stores: BTreeSet<String>,
+    #[serde(default, rename = "build")]
+    _build: IgnoredAny,
 }
 
 #[cfg(test)]
@@ -169,21 +204,17 @@ spin_manifest_version = 2
 [application]
 name = "app"
 version = "0.1.0"
-authors = []
+description = "An app"
 [variables]
 host = { default = "https://example.com" }
 secret = { required = true, secret = true }
 [[trigger.http]]
 route = "/one"
 component = "one"
-[[trigger.http]]
-route = { private = true }
-component = "one"
 [component.one]
 source = "target/one.wasm"
 allowed_outbound_hosts = ["{{ host }}", "https://{{ secret }}"]
 key_value_stores = ["default"]
-sqlite_databases = []
 [component.one.variables]
 url = "{{ host }}/path"
 [component.one.build]
@@ -191,7 +222,7 @@ command = "cargo build"
 "#;
 
     fn parse(text: &str) -> Result<Manifest> {
-        Manifest::parse(text, "spin.toml", Path::new("app"))
+        Manifest::parse(text, Path::new("app"))
     }
 
     #[test]
@@ -206,41 +237,24 @@ command = "cargo build"
     }
 
     #[test]
-    fn refusals_name_the_file_and_the_key() {
+    fn refusals_name_what_is_refused() {
+        let stores = "key_value_stores = [\"default\"]";
+        let source = "source = \"target/one.wasm\"";
         for (from, to, expected) in [
-            (
-                "sqlite_databases = []",
-                "sqlite_databases = [\"default\"]",
-                "spin.toml: component.one.sqlite_databases is not supported by the embedded host; run with --spin",
-            ),
-            ("key_value_stores", "key_value_store", "spin.toml: component.one.key_value_store is not a key of Spin's"),
-            (
-                "sqlite_databases = []",
-                "dependencies = { \"a:b\" = \"1\" }",
-                "spin.toml: component.one.dependencies is not supported",
-            ),
-            (
-                "source = \"target/one.wasm\"",
-                "source = { url = \"https://example.com\" }",
-                "spin.toml: component.one.source from a URL",
-            ),
-            ("\"{{ host }}\"", "\"http://two.spin.internal\"", "(service chaining)"),
-            (
-                "[[trigger.http]]\nroute = \"/one\"",
-                "[[trigger.redis]]\nchannel = \"one\"",
-                "spin.toml: trigger.redis is not supported",
-            ),
+            (stores, "sqlite_databases = [\"default\"]", "unknown field `sqlite_databases`"),
+            (stores, "key_value_store = [\"default\"]", "unknown field `key_value_store`"),
+            (stores, "environment = { A = \"1\" }", "unknown field `environment`"),
+            (stores, "dependencies = { \"a:b\" = \"1\" }", "unknown field `dependencies`"),
+            (source, "source = { url = \"https://example.com\" }", "source = { url"),
+            ("\"{{ host }}\"", "\"http://two.spin.internal\"", "http://two.spin.internal` is not supported"),
+            ("[[trigger.http]]\nroute = \"/one\"", "[[trigger.redis]]\nchannel = \"one\"", "unknown field `redis`"),
             (
                 "component = \"one\"\n[component.one]",
                 "component = \"two\"\n[component.one]",
                 "component `two` is not defined",
             ),
-            ("route = \"/one\"", "route = 1", "route must be a pattern"),
-            (
-                "route = \"/one\"",
-                "route = \"/one\"\nexecutor = { type = \"wagi\" }",
-                "trigger.http[0].executor of this type is not supported",
-            ),
+            ("route = \"/one\"", "route = { private = true }", "route = { private"),
+            ("route = \"/one\"", "route = \"/one\"\nexecutor = { type = \"wagi\" }", "unknown field `executor`"),
             ("{{ host }}/path", "{{ hots }}/path", "the variable `hots`"),
             ("{{ host }}/path", "{{ host /path", "does not close it"),
             ("host = { default", "Host = { default", "`Host`"),
@@ -248,12 +262,15 @@ command = "cargo build"
             ("secret = { required = true, secret = true }", "secret = { secret = true }", "needs `required = true`"),
             ("default = \"https://example.com\"", "default = \"example.com\"", "has no scheme"),
             ("spin_manifest_version = 2", "spin_manifest_version = 1", "must be 2"),
-            ("name = \"app\"", "name = ", "spin.toml is not valid TOML"),
+            ("name = \"app\"", "name = ", "name = "),
             ("name = \"app\"\n", "", "missing field `name`"),
         ] {
             assert!(VALID.contains(from), "{from}");
             let error = format!("{:#}", parse(&VALID.replace(from, to)).unwrap_err());
             assert!(error.contains(expected), "{from} -> {to}: {error}");
+            if expected.starts_with("unknown field") {
+                assert!(error.contains("not supported by the embedded host"), "{error}");
+            }
         }
     }
 
