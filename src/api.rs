@@ -7,17 +7,17 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, hea
 use crate::{
     correlation::{CLIENT_REQUEST_ID, Correlation, TRACEPARENT},
     cors,
-    error::Error,
-    graph::Resource,
+    graph::request::Resource,
+    graph::select::{QueryFault, Select},
     host::Host,
     instance::{Context, Instance},
     log_line::{RequestNotes, Served},
-    problem::Problem,
     profile,
-    query::{QueryFault, Select},
+    refusal::error::Error,
+    refusal::problem::Problem,
     response::{self, Body},
     settings::Settings,
-    upstream::Deadline,
+    upstream::call::Deadline,
 };
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");

@@ -31,7 +31,7 @@ use crate::{
     instance::Instance,
     log_line,
     response::{self, Body},
-    upstream,
+    upstream::call,
 };
 
 /// How often the host is let go on before a message is handed to it. The body's first piece is then written already, and
@@ -193,7 +193,7 @@ impl OutgoingBody {
         if bytes.len() <= READ_BYTES {
             contents.write_all(bytes.into()).await;
         } else {
-            let _ = upstream::within(&Spin, STREAM_TIMEOUT, contents.write_all(bytes.into())).await;
+            let _ = call::within(&Spin, STREAM_TIMEOUT, contents.write_all(bytes.into())).await;
         }
     }
 
@@ -207,7 +207,7 @@ impl OutgoingBody {
             while let Some(piece) = next {
                 let piece = piece?;
                 allowance = allowance.checked_sub(piece.len()).ok_or(ErrorCode::HttpResponseBodySize(None))?;
-                let written = upstream::within(&Spin, STALL_TIMEOUT, contents.write_all(piece.into())).await;
+                let written = call::within(&Spin, STALL_TIMEOUT, contents.write_all(piece.into())).await;
                 if !written.map_err(|_| ErrorCode::HttpResponseTimeout)?.is_empty() {
                     break;
                 }
@@ -215,8 +215,7 @@ impl OutgoingBody {
             }
             Ok(None)
         };
-        let copied =
-            upstream::within(&Spin, STREAM_TIMEOUT, copying).await.unwrap_or(Err(ErrorCode::HttpResponseTimeout));
+        let copied = call::within(&Spin, STREAM_TIMEOUT, copying).await.unwrap_or(Err(ErrorCode::HttpResponseTimeout));
         // Before the contents end.
         let _ = end.write(copied).await;
     }
@@ -405,7 +404,7 @@ async fn outgoing(request: &Request<Bytes>, options: RequestOptions) -> Result<t
 fn incoming(response: types::Response) -> Result<Response<IncomingBody>, SendFault> {
     let status =
         StatusCode::from_u16(response.get_status_code()).map_err(|error| SendFault::Broken(error.to_string()))?;
-    let headers = copy(&response.get_headers(), &upstream::HEADERS_LOOKED_AT);
+    let headers = copy(&response.get_headers(), &call::HEADERS_LOOKED_AT);
     let mut answer = Response::new(IncomingBody::new(response));
     *answer.status_mut() = status;
     *answer.headers_mut() = headers;

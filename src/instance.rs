@@ -6,15 +6,15 @@ use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use crate::{
     correlation::Correlation,
-    credential_source::CredentialSource,
+    credential::source::CredentialSource,
+    exchange::source::TokenSource,
+    graph::streams::Streams,
     host::{Host, UnixTime},
-    key_source::KeySource,
+    keys::source::KeySource,
     settings::Settings,
     settings_source::SettingsSource,
-    shared_store::SharedStore,
-    streams::Streams,
-    token_source::TokenSource,
-    upstream::Deadline,
+    store::shared_store::SharedStore,
+    upstream::call::Deadline,
 };
 
 /// The memory of an instance.

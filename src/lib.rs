@@ -17,42 +17,24 @@ pub mod instance;
 pub mod api;
 pub mod correlation;
 pub mod cors;
-pub mod query;
 
 pub mod settings;
 pub mod settings_source;
 
-pub mod bearer_token;
 pub mod strict_json;
-pub mod unverified_token;
-
-pub mod key_source;
-pub mod openid_configuration;
-pub mod signing_keys;
 
 pub mod caller;
-
-pub mod client_credential;
-pub mod credential_source;
-
-pub mod exchange_refusal;
-pub mod graph_token;
-pub mod token_slots;
-pub mod token_source;
-
+pub mod credential;
+pub mod exchange;
 pub mod graph;
+pub mod keys;
+
 pub mod profile;
 
-pub mod challenge;
-pub mod error;
-pub mod problem;
+pub mod refusal;
 pub mod response;
 
 pub mod log_line;
 
-pub mod back_off;
-pub mod sealed_entry;
-pub mod shared_store;
-pub mod single_flight;
-pub mod streams;
+pub mod store;
 pub mod upstream;

@@ -10,8 +10,8 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
-    caller::VerifiedCaller, correlation::Correlation, error::Error, host::Host, settings::SettingsFaults,
-    token_source::Origin,
+    caller::verified_caller::VerifiedCaller, correlation::Correlation, exchange::source::Origin, host::Host,
+    refusal::error::Error, settings::SettingsFaults,
 };
 
 /// What is noted about a request while it is served.

@@ -5,20 +5,20 @@ use std::{rc::Rc, time::Duration};
 use http::{HeaderMap, Response};
 
 use crate::{
-    bearer_token::BearerToken,
-    caller::{CallerRefusal, UnverifiedCaller, VerifiedCaller},
-    error::Error,
-    exchange_refusal::Meaning,
-    graph::{self, GraphMeaning, GraphRefusal, Resource},
-    graph_token::GraphToken,
+    caller::bearer_token::BearerToken,
+    caller::unverified_token::UnverifiedToken,
+    caller::verified_caller::{CallerRefusal, UnverifiedCaller, VerifiedCaller},
+    exchange::refusal::Meaning,
+    exchange::source::{Need, TokenSource},
+    exchange::token::GraphToken,
+    graph::request::{self, GraphMeaning, GraphRefusal, Resource},
     host::{Host, SendFault},
     instance::Context,
-    key_source::KeySource,
+    keys::source::KeySource,
     log_line::RequestNotes,
+    refusal::error::Error,
     response::{self, Body},
-    token_source::{Need, TokenSource},
-    unverified_token::UnverifiedToken,
-    upstream::{self, FaultKind, Reading},
+    upstream::call::{self, FaultKind, Reading},
 };
 
 /// For how long no further exchange is made for a caller whose new token Graph has refused too. Graph's reasons, such as
@@ -122,12 +122,12 @@ async fn ask_graph<H: Host>(
     token: &GraphToken,
 ) -> Result<Answer<H::Body>, Error> {
     let Context { host, settings, correlation, deadline, .. } = context;
-    let request = graph::request(resource, token, settings, correlation)
+    let request = request::request(resource, token, settings, correlation)
         .ok_or_else(|| Error::Internal("the request to Graph could not be made".to_owned()))?;
-    let upstream::Answer { head, reading, rest } = upstream::call(host, *deadline, resource.step(), request).await?;
+    let call::Answer { head, reading, rest } = call::call(host, *deadline, resource.step(), request).await?;
     notes.graph_answered(host.elapsed());
 
-    if graph::is_answer(&head, &reading, resource) {
+    if request::is_answer(&head, &reading, resource) {
         let permit = || context.instance.streams.permit(caller.person());
         let response = response::of_graph(head.status, &head.headers, reading, rest, permit);
         return response.map(Answer::Found).map_err(Error::TooManyStreams);

@@ -4,11 +4,11 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
 use crate::{
-    error::Error,
-    problem::Problem,
+    graph::streams::{StreamPermit, TooManyStreams},
+    refusal::error::Error,
+    refusal::problem::Problem,
     settings::Settings,
-    streams::{StreamPermit, TooManyStreams},
-    upstream::Reading,
+    upstream::call::Reading,
 };
 
 /// A body: whole, or begun and going on as the upstream sends it.

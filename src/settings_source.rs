@@ -3,15 +3,15 @@
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use crate::{
-    back_off::{Decision, Kept},
-    credential_source::CredentialSource,
-    error::Error,
+    credential::source::CredentialSource,
     host::Host,
     instance::Instance,
     log_line,
+    refusal::error::Error,
     settings::{SettingFault, Settings, SettingsFaults},
-    single_flight::SingleFlight,
-    upstream::Deadline,
+    upstream::back_off::{Decision, Kept},
+    upstream::call::Deadline,
+    upstream::single_flight::SingleFlight,
 };
 
 /// The longest wait for the variables, which are read at the same time. Any of them may be in Key Vault, which Spin asks

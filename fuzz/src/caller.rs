@@ -3,11 +3,11 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderValue, header::AUTHORIZATION};
 use profile_get::{
-    bearer_token::{BearerToken, MAX_TOKEN_BYTES},
+    caller::bearer_token::{BearerToken, MAX_TOKEN_BYTES},
+    caller::unverified_token::UnverifiedToken,
     correlation::{CLIENT_REQUEST_ID, Correlation, TRACEPARENT},
-    query::Select,
+    graph::select::Select,
     strict_json::{self, Members},
-    unverified_token::UnverifiedToken,
 };
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};

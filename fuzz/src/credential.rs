@@ -1,7 +1,7 @@
 //! The client credential, as a vault or a person supplies it.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use profile_get::{client_credential::ClientCredential, host::UnixTime};
+use profile_get::{credential::client_credential::ClientCredential, host::UnixTime};
 use uuid::Uuid;
 
 use crate::{AUTHORITY, CLIENT, NOW};

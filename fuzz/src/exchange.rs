@@ -5,11 +5,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Response, StatusCode, header::RETRY_AFTER};
 use profile_get::{
-    exchange_refusal::{Asked, ExchangeRefusal, Meaning},
-    graph_token,
+    exchange::refusal::{Asked, ExchangeRefusal, Meaning},
+    exchange::token,
     host::UnixTime,
     settings::Tenancy,
-    upstream,
+    upstream::call,
 };
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -24,7 +24,7 @@ const ASKED: Asked<'_> = Asked { tenant_id: Uuid::nil(), tenancy: &Tenancy::Sing
 /// A body with status 200.
 pub(crate) fn token_answer(data: &[u8]) {
     let (now, response) = (Duration::from_secs(1000), Response::new(Bytes::copy_from_slice(data)));
-    let Ok(token) = graph_token::parse(&response, UnixTime(NOW), now, ASKED) else { return };
+    let Ok(token) = token::parse(&response, UnixTime(NOW), now, ASKED) else { return };
     let text = token.authorization().to_str().unwrap().strip_prefix("Bearer ").unwrap();
     assert!(text.bytes().all(|byte| byte.is_ascii_graphic()) && (1..=32 * 1024).contains(&text.len()));
     if let Some(body) = json(data) {
@@ -58,7 +58,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 /// `Retry-After`.
 pub(crate) fn retry_after(data: &[u8]) {
     let headers = headers(&RETRY_AFTER, data);
-    let wait = upstream::retry_after(&headers, UnixTime(NOW));
+    let wait = call::retry_after(&headers, UnixTime(NOW));
     assert!(wait.is_none_or(|wait| wait <= LONGEST_WAIT), "{wait:?}");
     let Some(text) = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()) else {
         assert_eq!(wait, None);

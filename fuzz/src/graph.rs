@@ -7,9 +7,9 @@ use base64::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::RETRY_AFTER, header::WWW_AUTHENTICATE};
 use profile_get::{
-    challenge::{BearerChallenge, requested_claims},
-    graph::{GraphMeaning, GraphRefusal, Resource},
+    graph::request::{GraphMeaning, GraphRefusal, Resource},
     host::UnixTime,
+    refusal::challenge::{BearerChallenge, requested_claims},
 };
 use serde_json::{Map, Value};
 

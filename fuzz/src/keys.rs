@@ -3,9 +3,9 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::Uri;
 use profile_get::{
-    openid_configuration::{IssuerTemplate, OpenIdConfiguration},
-    signing_keys::SigningKeys,
-    unverified_token::TokenVersion,
+    caller::unverified_token::TokenVersion,
+    keys::openid_configuration::{IssuerTemplate, OpenIdConfiguration},
+    keys::signing_keys::SigningKeys,
 };
 use serde_json::Value;
 

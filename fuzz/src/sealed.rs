@@ -1,6 +1,6 @@
 //! Entries of the shared store, which others can write.
 
-use profile_get::sealed_entry::{open, seal};
+use profile_get::store::sealed_entry::{open, seal};
 
 use crate::lines;
 

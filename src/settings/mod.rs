@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::{
     host::{Host, VariableUnavailable},
-    upstream::{Deadline, within},
+    upstream::call::{Deadline, within},
 };
 
 /// The variable that is read first, since it bounds the reading of the others.

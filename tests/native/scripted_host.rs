@@ -19,7 +19,7 @@ use profile_get::{
     host::{Host, SendFault, StoreFault, UnixTime, UpstreamBody, VariableUnavailable},
     instance::Instance,
     response::Body,
-    upstream,
+    upstream::call,
 };
 use serde_json::{Value, json};
 
@@ -467,7 +467,7 @@ impl Host for ScriptedHost {
             host: self.clone(),
         };
         let mut response = Response::builder().status(reply.status).body(body).unwrap();
-        *response.headers_mut() = looked_at(reply.headers, &upstream::HEADERS_LOOKED_AT);
+        *response.headers_mut() = looked_at(reply.headers, &call::HEADERS_LOOKED_AT);
         Ok(response)
     }
 

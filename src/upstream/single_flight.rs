@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{host::Host, upstream::Deadline};
+use crate::{host::Host, upstream::call::Deadline};
 
 /// How often those who wait check, at first and at the longest. Each request is a task of its own to the host; waking one
 /// from another costs more than it gains (see "Waiting for the same thing" in ARCHITECTURE.md).

@@ -10,10 +10,10 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::{Value, json};
 
 use crate::{
-    caller::VerifiedCaller,
-    client_credential::ClientCredential,
+    caller::verified_caller::VerifiedCaller,
     correlation::Correlation,
-    exchange_refusal::{Asked, ExchangeRefusal},
+    credential::client_credential::ClientCredential,
+    exchange::refusal::{Asked, ExchangeRefusal},
     host::UnixTime,
     settings::Settings,
     strict_json,

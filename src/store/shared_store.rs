@@ -5,7 +5,7 @@ use std::{cell::Cell, time::Duration};
 use crate::{
     host::{Host, StoreFault},
     log_line,
-    upstream::{Deadline, within},
+    upstream::call::{Deadline, within},
 };
 
 /// The longest wait for one answer of the store. It exists to save time.

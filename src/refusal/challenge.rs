@@ -7,7 +7,7 @@ use base64::{
 };
 use http::{HeaderMap, HeaderValue, header::WWW_AUTHENTICATE};
 
-use crate::exchange_refusal::claims_challenge;
+use crate::exchange::refusal::claims_challenge;
 
 /// Base64 with or without padding: both are seen.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(

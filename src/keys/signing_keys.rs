@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use rsa_signature::RsaPublicKey;
 
-use crate::{openid_configuration::IssuerTemplate, unverified_token::TokenVersion};
+use crate::{caller::unverified_token::TokenVersion, keys::openid_configuration::IssuerTemplate};
 
 /// Entra publishes fewer than ten; no more usable ones than this are taken from a longer list.
 const MAX_KEYS: usize = 100;
@@ -189,7 +189,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::SigningKeys;
-    use crate::{openid_configuration::IssuerTemplate, unverified_token::TokenVersion};
+    use crate::{caller::unverified_token::TokenVersion, keys::openid_configuration::IssuerTemplate};
 
     const TENANT: &str = "11111111-1111-4111-8111-111111111111";
     const MSA: &str = "https://login.example/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0";

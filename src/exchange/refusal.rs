@@ -20,7 +20,7 @@ use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value};
 use uuid::{Uuid, uuid};
 
-use crate::{host::UnixTime, settings::Tenancy, strict_json, upstream};
+use crate::{host::UnixTime, settings::Tenancy, strict_json, upstream::call};
 
 /// How long the caller should wait where Entra throttles and does not say: MSAL's own figure.
 const DEFAULT_THROTTLE: Duration = Duration::from_secs(60);
@@ -347,7 +347,7 @@ impl ExchangeRefusal {
     /// Reads an answer of the token endpoint that is not a token.
     #[must_use]
     pub fn read(status: StatusCode, headers: &HeaderMap, body: &[u8], now: UnixTime, asked: Asked<'_>) -> Self {
-        let wait = upstream::retry_after(headers, now);
+        let wait = call::retry_after(headers, now);
         let body = Body::read(body);
         let meaning = meaning(status, wait, body.as_ref(), asked);
         let body = body.unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::unverified_token::TokenVersion;
+use crate::caller::unverified_token::TokenVersion;
 
 /// Where the metadata for tokens of a version is published, below `authority`.
 ///

@@ -7,14 +7,14 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header, resp
 use serde::Deserialize;
 
 use crate::{
-    challenge::requested_claims,
     correlation::Correlation,
-    graph_token::GraphToken,
+    exchange::token::GraphToken,
+    graph::select::Select,
     host::UnixTime,
-    query::Select,
+    refusal::challenge::requested_claims,
     settings::Settings,
     strict_json::Members,
-    upstream::{self, Reading, Service, Step},
+    upstream::call::{self, Reading, Service, Step},
 };
 
 /// How long Graph may take.
@@ -199,7 +199,7 @@ fn meaning(
     headers: &HeaderMap,
     now: UnixTime,
 ) -> GraphMeaning {
-    let wait = || upstream::retry_after(headers, now).unwrap_or(DEFAULT_WAIT);
+    let wait = || call::retry_after(headers, now).unwrap_or(DEFAULT_WAIT);
     let is_photo = matches!(resource, Resource::Photo(_));
     let has_no_mailbox = is_photo && code.is_some_and(|code| NO_MAILBOX.contains(&code));
     match status {
@@ -241,7 +241,7 @@ mod tests {
     use serde_json::json;
 
     use super::{GraphMeaning, GraphRefusal, Resource};
-    use crate::{host::UnixTime, query::Select};
+    use crate::{graph::select::Select, host::UnixTime};
 
     #[test]
     fn a_refusal_blames_what_was_asked_for() {

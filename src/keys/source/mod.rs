@@ -12,8 +12,8 @@ use std::{cell::RefCell, rc::Rc};
 
 use self::state::{Moment, Reason, State};
 use crate::{
-    client_credential::ClientCredential, error::Error, host::Host, instance::Context, signing_keys::SigningKeys,
-    single_flight::SingleFlight, unverified_token::TokenVersion,
+    caller::unverified_token::TokenVersion, credential::client_credential::ClientCredential, host::Host,
+    instance::Context, keys::signing_keys::SigningKeys, refusal::error::Error, upstream::single_flight::SingleFlight,
 };
 
 /// The keys of the configured tenancy, for each form of token.

@@ -8,14 +8,14 @@ use sha2::{Digest, Sha256};
 
 use super::state::KnownKeys;
 use crate::{
-    client_credential::ClientCredential,
+    caller::unverified_token::TokenVersion,
+    credential::client_credential::ClientCredential,
     host::{Host, UnixTime},
     instance::Context,
-    openid_configuration::{IssuerTemplate, OpenIdConfiguration},
-    sealed_entry,
+    keys::openid_configuration::{IssuerTemplate, OpenIdConfiguration},
+    keys::signing_keys::SigningKeys,
     settings::Settings,
-    signing_keys::SigningKeys,
-    unverified_token::TokenVersion,
+    store::sealed_entry,
 };
 
 /// The most that `Cache-Control: max-age` may ask for. Entra says a day; Microsoft asks clients to look hourly, so that a

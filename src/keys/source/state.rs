@@ -3,10 +3,10 @@
 use std::{rc::Rc, time::Duration};
 
 use crate::{
-    back_off::{Decision, Kept},
     host::UnixTime,
-    signing_keys::SigningKeys,
-    upstream::UpstreamFault,
+    keys::signing_keys::SigningKeys,
+    upstream::back_off::{Decision, Kept},
+    upstream::call::UpstreamFault,
 };
 
 /// How long keys are used after they were fetched: last known good keys.

@@ -7,17 +7,17 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
-    bearer_token::BearerFault,
-    caller::{CallerRefusal, TokenFault},
-    challenge::BearerChallenge,
-    error::Error,
-    exchange_refusal::{ExchangeRefusal, Meaning},
-    graph::{GraphMeaning, GraphRefusal},
+    caller::bearer_token::BearerFault,
+    caller::verified_caller::{CallerRefusal, TokenFault},
+    exchange::refusal::{ExchangeRefusal, Meaning},
+    graph::request::{GraphMeaning, GraphRefusal},
+    graph::select::QueryFault,
+    graph::streams::TooManyStreams,
     host::SendFault,
-    query::QueryFault,
+    refusal::challenge::BearerChallenge,
+    refusal::error::Error,
     settings::{Settings, Tenancy},
-    streams::TooManyStreams,
-    upstream::{FaultKind, Service, UpstreamFault},
+    upstream::call::{FaultKind, Service, UpstreamFault},
 };
 
 /// When to come back from an outage of which nobody knows the length.

@@ -8,17 +8,17 @@ use lru::LruCache;
 use uuid::Uuid;
 
 use crate::{
-    back_off::{BackOff, LONGEST_SILENCE},
-    caller::{AssertionDigest, Person, VerifiedCaller},
-    client_credential::ClientCredential,
-    error::Error,
-    exchange_refusal::{Asked, ExchangeRefusal, Meaning, Throttle},
-    graph_token::{self, GraphToken},
+    caller::verified_caller::{AssertionDigest, Person, VerifiedCaller},
+    credential::client_credential::ClientCredential,
+    exchange::refusal::{Asked, ExchangeRefusal, Meaning, Throttle},
+    exchange::slots,
+    exchange::token::{self, GraphToken},
     host::{Host, SendFault},
     instance::Context,
-    single_flight::SingleFlight,
-    token_slots,
-    upstream::{self, FaultKind, Service, Step, UpstreamFault},
+    refusal::error::Error,
+    upstream::back_off::{BackOff, LONGEST_SILENCE},
+    upstream::call::{self, FaultKind, Service, Step, UpstreamFault},
+    upstream::single_flight::SingleFlight,
 };
 
 /// The exchange takes Entra some hundred milliseconds; a token with many groups is some ten kilobytes.
@@ -141,7 +141,7 @@ impl TokenSource {
         };
         let flight = source.flights.run(&context.host, context.deadline, (*caller.digest(), purpose), async || {
             if matches!(need, Need::Any)
-                && let Some(token) = token_slots::load(context, caller).await
+                && let Some(token) = slots::load(context, caller).await
             {
                 return Ok((source.remember(caller, token), Origin::Store));
             }
@@ -163,7 +163,7 @@ impl TokenSource {
             return;
         }
         memory.remove(caller.digest());
-        token_slots::clear(context, caller);
+        slots::clear(context, caller);
     }
 
     /// Repeats `error` to the bearers of the caller's token for a while, instead of another exchange: it would end alike.
@@ -267,7 +267,7 @@ fn postpone<H: Host>(context: &Context<H>, caller: &VerifiedCaller, pause: Durat
     let source = &context.caches.tokens;
     let Some(token) = source.memory.borrow().tokens.peek(caller.digest()).cloned() else { return };
     let postponed = token.postponed(context.host.elapsed().saturating_add(pause));
-    token_slots::save(context, caller, &postponed);
+    slots::save(context, caller, &postponed);
     source.remember(caller, postponed);
 }
 
@@ -284,7 +284,7 @@ async fn exchange<H: Host>(
     match exchange_by_current_credential(context, caller, claims).await {
         Ok(Ok(token)) => {
             source.note_success(caller);
-            token_slots::save(context, caller, &token);
+            slots::save(context, caller, &token);
             Ok(source.remember(caller, token))
         }
         Ok(Err(refusal)) => {
@@ -357,11 +357,11 @@ async fn exchange_by<H: Host>(
     claims: Option<&str>,
 ) -> Result<Result<GraphToken, ExchangeRefusal>, Error> {
     let Context { host, settings, correlation, deadline, .. } = context;
-    let request = graph_token::request(caller, credential, settings, claims, correlation, host.now(), host.random())
+    let request = token::request(caller, credential, settings, claims, correlation, host.now(), host.random())
         .map_err(|words| Error::Internal(format!("the token request could not be made: {words}")))?;
-    let response: Response<Bytes> = upstream::fetch(host, *deadline, STEP, request).await?;
+    let response: Response<Bytes> = call::fetch(host, *deadline, STEP, request).await?;
     let asked = Asked { tenant_id: caller.tenant_id(), tenancy: &settings.tenancy };
-    let mut outcome = graph_token::parse(&response, host.now(), host.elapsed(), asked);
+    let mut outcome = token::parse(&response, host.now(), host.elapsed(), asked);
     if let Err(refusal) = &mut outcome
         && refusal.meaning == Meaning::CredentialRefused
     {

@@ -7,15 +7,15 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::{
-    bearer_token::BearerFault,
-    caller::{CallerRefusal, TokenFault},
-    exchange_refusal::{ExchangeRefusal, Meaning},
-    graph::GraphRefusal,
-    problem::{bearer_words, caller_words, query_words},
-    query::QueryFault,
+    caller::bearer_token::BearerFault,
+    caller::verified_caller::{CallerRefusal, TokenFault},
+    exchange::refusal::{ExchangeRefusal, Meaning},
+    graph::request::GraphRefusal,
+    graph::select::QueryFault,
+    graph::streams::TooManyStreams,
+    refusal::problem::{bearer_words, caller_words, query_words},
     settings::{self, SettingsFaults},
-    streams::TooManyStreams,
-    upstream::{Service, UpstreamFault},
+    upstream::call::{Service, UpstreamFault},
 };
 
 /// Why there is no profile.
@@ -174,11 +174,11 @@ mod tests {
 
     use super::Error;
     use crate::{
-        bearer_token::BearerFault,
-        caller::{CallerRefusal, TokenFault},
+        caller::bearer_token::BearerFault,
+        caller::verified_caller::{CallerRefusal, TokenFault},
+        graph::select::QueryFault,
         host::SendFault,
-        query::QueryFault,
-        upstream::{FaultKind, Service, Step},
+        upstream::call::{FaultKind, Service, Step},
     };
 
     #[test]

@@ -10,11 +10,11 @@ use super::{
     stored::{MAX_FRESH_SECONDS, Record},
 };
 use crate::{
+    caller::unverified_token::TokenVersion,
     host::Host,
     instance::Context,
-    openid_configuration::{IssuerTemplate, OpenIdConfiguration, address},
-    unverified_token::TokenVersion,
-    upstream::{self, FaultKind, Service, Step, UpstreamFault},
+    keys::openid_configuration::{IssuerTemplate, OpenIdConfiguration, address},
+    upstream::call::{self, FaultKind, Service, Step, UpstreamFault},
 };
 
 /// The metadata document is a few kilobytes, a key set some ten; both get room to grow.
@@ -88,11 +88,11 @@ async fn get<H: Host>(context: &Context<H>, step: Step, address: &str) -> Result
         .body(Bytes::new())
         .map_err(|_| step.unusable("the address is not a URL"))?;
     context.correlation.add_to(request.headers_mut());
-    let response = upstream::fetch(&context.host, context.deadline, step, request).await?;
+    let response = call::fetch(&context.host, context.deadline, step, request).await?;
     match response.status() {
         StatusCode::OK => Ok(response),
-        status if upstream::is_transient(status) || status == StatusCode::TOO_MANY_REQUESTS => {
-            let wait = upstream::retry_after(response.headers(), context.host.now());
+        status if call::is_transient(status) || status == StatusCode::TOO_MANY_REQUESTS => {
+            let wait = call::retry_after(response.headers(), context.host.now());
             Err(step.fault(FaultKind::Unavailable(status, wait)))
         }
         status => Err(step.unusable(format!("status {status}"))),

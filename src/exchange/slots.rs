@@ -6,12 +6,12 @@
 //! sealed entry in clear; it decides who makes room for whom, and nothing else.
 
 use crate::{
-    bearer_token::BearerToken,
-    caller::{AssertionDigest, CLOCK_SKEW_SECONDS, VerifiedCaller},
-    graph_token::{GraphToken, MAX_LIFE_SECONDS},
+    caller::bearer_token::BearerToken,
+    caller::verified_caller::{AssertionDigest, CLOCK_SKEW_SECONDS, VerifiedCaller},
+    exchange::token::{GraphToken, MAX_LIFE_SECONDS},
     host::{Host, UnixTime},
     instance::Context,
-    sealed_entry::{open, seal},
+    store::sealed_entry::{open, seal},
 };
 
 /// Before the sealed entry: until when its token counts, in seconds as [`UnixTime`], big-endian.

@@ -7,13 +7,13 @@ use std::{
 };
 
 use crate::{
-    back_off::{Decision, Kept},
-    client_credential::ClientCredential,
-    error::Error,
+    credential::client_credential::ClientCredential,
     host::{Host, VariableUnavailable},
+    refusal::error::Error,
     settings::NO_ANSWER,
-    single_flight::SingleFlight,
-    upstream::{Deadline, within},
+    upstream::back_off::{Decision, Kept},
+    upstream::call::{Deadline, within},
+    upstream::single_flight::SingleFlight,
 };
 
 /// The component variable that holds it. Operators know it as `clientsecret`, which `spin.toml` maps to it.

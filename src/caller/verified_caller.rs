@@ -5,11 +5,11 @@
 use uuid::Uuid;
 
 use crate::{
-    bearer_token::BearerToken,
+    caller::bearer_token::BearerToken,
+    caller::unverified_token::{Subject, TokenVersion, UnverifiedToken},
     host::UnixTime,
+    keys::signing_keys::SigningKeys,
     settings::Settings,
-    signing_keys::SigningKeys,
-    unverified_token::{Subject, TokenVersion, UnverifiedToken},
 };
 
 /// How far Entra's clock and this machine's may differ: the five minutes of Microsoft's own libraries.
@@ -281,9 +281,9 @@ fn entra_id(text: &str) -> Option<Uuid> {
 mod tests {
     use super::{is_audience, lives_too_long};
     use crate::{
+        caller::unverified_token::TokenVersion,
         host::UnixTime,
         settings::tests::{CLIENT, with},
-        unverified_token::TokenVersion,
     };
 
     #[test]

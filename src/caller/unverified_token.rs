@@ -4,8 +4,8 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    bearer_token::BearerToken,
-    caller::TokenFault,
+    caller::bearer_token::BearerToken,
+    caller::verified_caller::TokenFault,
     host::UnixTime,
     strict_json::{Member, Members},
 };
@@ -288,7 +288,7 @@ mod tests {
     use sha2::{Digest, Sha256};
 
     use super::{Subject, TokenVersion, UnverifiedToken};
-    use crate::{bearer_token::BearerToken, caller::TokenFault};
+    use crate::{caller::bearer_token::BearerToken, caller::verified_caller::TokenFault};
 
     fn header() -> Value {
         json!({"typ": "JWT", "alg": "RS256", "kid": "key-1"})

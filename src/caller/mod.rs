@@ -1,0 +1,5 @@
+//! Who calls: from the `Authorization` header to a verified caller.
+
+pub mod bearer_token;
+pub mod unverified_token;
+pub mod verified_caller;

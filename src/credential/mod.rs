@@ -1,0 +1,4 @@
+//! How this API proves itself to Entra.
+
+pub mod client_credential;
+pub mod source;

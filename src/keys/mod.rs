@@ -1,0 +1,5 @@
+//! The keys that Entra signs tokens with.
+
+pub mod openid_configuration;
+pub mod signing_keys;
+pub mod source;
