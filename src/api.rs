@@ -1,29 +1,30 @@
 //! A request to its answer, whatever it holds: routes, methods, ids, and the one line in the log.
 
-use std::rc::Rc;
-
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 
 use crate::{
+    api_settings::ApiSettings,
+    context::Context,
     correlation::{CLIENT_REQUEST_ID, Correlation, TRACEPARENT},
     cors,
-    graph::request::Resource,
-    graph::select::{QueryFault, Select},
+    error::Error,
+    flow,
+    graph::{
+        resource::Resource,
+        select::{QueryFault, Select},
+    },
     host::Host,
-    instance::{Context, Instance},
+    instance::{App, Instance},
     log_line::{RequestNotes, Served},
-    profile,
-    refusal::error::Error,
-    refusal::problem::Problem,
+    problem::problem,
     response::{self, Body},
-    settings::Settings,
-    upstream::call::Deadline,
+    settings::source::READ_TIMEOUT,
 };
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
-/// The headers of requests that this component looks at; a host need not give others.
-pub const HEADERS_LOOKED_AT: [HeaderName; 6] = [
+/// The headers of requests that this API reads; a host need not give others.
+pub const HEADERS_READ: [HeaderName; 6] = [
     header::ACCESS_CONTROL_REQUEST_METHOD,
     header::AUTHORIZATION,
     header::IF_NONE_MATCH,
@@ -43,81 +44,83 @@ pub struct RequestHead {
     pub headers: HeaderMap,
 }
 
-/// Answers a request. There is no request without an answer, and none that is not logged.
-pub async fn answer<H: Host>(instance: &Rc<Instance>, host: &H, request: &RequestHead) -> Response<Body<H::Body>> {
-    let (now, started) = (host.now(), host.elapsed());
-    let correlation = Correlation::from_headers(host, &request.headers);
-    let settings = instance.settings.current(instance, host, started).await;
-    let notes = RequestNotes::begun(started);
+/// Answers a request. There is no request without a response, and none that is not logged.
+pub async fn answer<H: Host>(instance: &Instance, host: &H, request: &RequestHead) -> Response<Body<H::Body>> {
+    let context = Context::new(host.clone(), &request.headers, READ_TIMEOUT);
+    let app = instance.app(host, context.elapsed).await;
+    let notes = RequestNotes::begun(context.elapsed);
     let (path, query) = match request.target.split_once('?') {
         Some((path, query)) => (path, Some(query)),
         None => (request.target.as_str(), None),
     };
     let route = Route::of(path);
 
-    let outcome = match &settings {
-        Ok(settings) => {
-            let context = Context {
-                instance: Rc::clone(instance),
-                caches: instance.caches(settings),
-                host: host.clone(),
-                settings: Rc::clone(settings),
-                correlation: correlation.clone(),
-                now,
-                elapsed: started,
-                deadline: Deadline::after(started, settings.request_timeout),
+    let (context, outcome) = match &app {
+        Ok(app) => {
+            let context = context.with_limit(app.settings.request_timeout);
+            let outcome = match route {
+                Some(route) => serve(app, &context, &notes, request, route, query).await,
+                None => Err(Error::NotFound),
             };
-            serve(&context, &notes, request, route, query).await
+            (context, outcome)
         }
-        Err(error) => Err(error.clone()),
+        Err(fault) => (context, Err(Error::from(fault.clone()))),
     };
 
-    let settings = settings.as_deref().ok();
-    let error = outcome.as_ref().err().cloned();
-    let (mut response, code) = match outcome {
-        Ok(response) => (response, "ok"),
+    let settings = app.as_ref().ok().map(|app| &*app.settings);
+    let (mut response, code, error) = match outcome {
+        Ok(response) => (response, "ok", None),
         Err(error) => {
-            let problem = Problem::of(&error, settings).of_request(correlation.request_id);
+            let problem = problem(&error, settings.map(|settings| &settings.policy));
             let code = problem.code();
-            (response::of_problem(problem, &error, settings), code)
+            let mut response = problem.into_response(context.correlation.request_id).map(Body::Whole);
+            if let Error::MethodNotAllowed = error {
+                response.headers_mut().insert(header::ALLOW, allowed_methods(settings));
+            }
+            (response, code, Some(error))
         }
     };
-    let total = host.elapsed().saturating_sub(started);
-    add_headers(response.headers_mut(), request, &correlation, settings, || notes.server_timing(total));
-    let served =
-        Served { method: method_word(&request.method), path: route.word(), status: response.status(), outcome: code };
-    notes.log(host, &correlation, served, error.as_ref(), total);
+    let total = host.elapsed().saturating_sub(context.elapsed);
+    add_headers(response.headers_mut(), request, &context.correlation, settings, || notes.server_timing(total));
+    let served = Served {
+        method: method_word(&request.method),
+        path: route.map_or("other", Route::word),
+        status: response.status(),
+        outcome: code,
+    };
+    notes.log(host, &context.correlation, served, error.as_ref(), total);
     response
 }
 
 async fn serve<H: Host>(
+    app: &App,
     context: &Context<H>,
     notes: &RequestNotes,
     request: &RequestHead,
     route: Route,
     query: Option<&str>,
 ) -> Result<Response<Body<H::Body>>, Error> {
-    if route == Route::Other {
-        return Err(Error::NotFound);
-    }
-    if request.method == Method::OPTIONS && !context.settings.allowed_origins.is_empty() {
-        return preflight(&request.headers, &context.settings);
+    if request.method == Method::OPTIONS && !app.settings.allowed_origins.is_empty() {
+        return preflight(&request.headers, &app.settings);
     }
     if request.method != Method::GET && request.method != Method::HEAD {
         return Err(Error::MethodNotAllowed);
     }
-    let bearer = profile::bearer(&request.headers)?;
+    let bearer = app.api.bearer(&request.headers)?;
     let resource = match route {
         Route::Photo if query.is_some_and(|query| !query.is_empty()) => return Err(Error::Query(QueryFault::Unknown)),
         Route::Photo => Resource::photo(&request.headers),
-        Route::Profile | Route::ProfileOfSample | Route::Other => {
-            Resource::Profile(Select::parse(query).map_err(Error::Query)?)
-        }
+        Route::Profile | Route::ProfileOfSample => Resource::Profile(Select::parse(query).map_err(Error::Query)?),
     };
-    profile::get(context, notes, bearer, &resource).await
+    flow::get(app, context, notes, bearer, &resource).await
 }
 
-fn preflight<B>(headers: &HeaderMap, settings: &Settings) -> Result<Response<Body<B>>, Error> {
+fn allowed_methods(settings: Option<&ApiSettings>) -> HeaderValue {
+    let with_preflight = settings.is_some_and(|settings| !settings.allowed_origins.is_empty());
+    HeaderValue::from_static(if with_preflight { "GET, HEAD, OPTIONS" } else { "GET, HEAD" })
+}
+
+fn preflight<B>(headers: &HeaderMap, settings: &ApiSettings) -> Result<Response<Body<B>>, Error> {
     if !cors::is_preflight(headers) {
         return Err(Error::MethodNotAllowed);
     }
@@ -133,7 +136,7 @@ fn add_headers(
     answer: &mut HeaderMap,
     request: &RequestHead,
     correlation: &Correlation,
-    settings: Option<&Settings>,
+    settings: Option<&ApiSettings>,
     server_timing: impl FnOnce() -> String,
 ) {
     correlation.add_to_answer(answer);
@@ -154,17 +157,16 @@ enum Route {
     /// Where the sample that this API grew from has it.
     ProfileOfSample,
     Photo,
-    Other,
 }
 
 impl Route {
-    fn of(path: &str) -> Self {
-        match path {
+    fn of(path: &str) -> Option<Self> {
+        Some(match path {
             "/api/profile-get" => Self::Profile,
             "/api/profile" => Self::ProfileOfSample,
             "/api/profile-get/photo" => Self::Photo,
-            _ => Self::Other,
-        }
+            _ => return None,
+        })
     }
 
     const fn word(self) -> &'static str {
@@ -172,7 +174,6 @@ impl Route {
             Self::Profile => "/api/profile-get",
             Self::ProfileOfSample => "/api/profile",
             Self::Photo => "/api/profile-get/photo",
-            Self::Other => "other",
         }
     }
 }

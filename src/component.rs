@@ -27,9 +27,10 @@ use spin_sdk::{
 
 use crate::{
     api::{self, RequestHead},
+    deadline::within,
+    event_log,
     host::{Host, SendFault, StoreFault, UnixTime, UpstreamBody, VariableUnavailable},
     instance::Instance,
-    log_line,
     response::{self, Body},
     upstream::call,
 };
@@ -85,7 +86,8 @@ impl Guest for Component {
         let response = api::answer(&instance, &Spin, &head).await;
         let answer = into_wasi(response, is_head).or_else(|error| {
             // Spin made its own answer of an error: an empty one.
-            Spin.log(&log_line::unsendable(&error.to_string()));
+            let cause = format!("the host refused the response, and an empty one went out instead: {error}");
+            event_log::error(&Spin, "answer", cause);
             into_wasi(response::empty(StatusCode::BAD_GATEWAY), is_head).map_err(|_| ErrorCode::InternalError(None))
         })?;
         let_body_begin().await;
@@ -95,7 +97,7 @@ impl Guest for Component {
 
 /// Takes what is looked at out of a request.
 fn head_of(request: &types::Request) -> RequestHead {
-    let headers = copy(&request.get_headers(), &api::HEADERS_LOOKED_AT);
+    let headers = copy(&request.get_headers(), &api::HEADERS_READ);
     let method = match request.get_method() {
         Method::Get => http::Method::GET,
         Method::Head => http::Method::HEAD,
@@ -193,7 +195,7 @@ impl OutgoingBody {
         if bytes.len() <= READ_BYTES {
             contents.write_all(bytes.into()).await;
         } else {
-            let _ = call::within(&Spin, STREAM_TIMEOUT, contents.write_all(bytes.into())).await;
+            let _ = within(&Spin, STREAM_TIMEOUT, contents.write_all(bytes.into())).await;
         }
     }
 
@@ -207,7 +209,7 @@ impl OutgoingBody {
             while let Some(piece) = next {
                 let piece = piece?;
                 allowance = allowance.checked_sub(piece.len()).ok_or(ErrorCode::HttpResponseBodySize(None))?;
-                let written = call::within(&Spin, STALL_TIMEOUT, contents.write_all(piece.into())).await;
+                let written = within(&Spin, STALL_TIMEOUT, contents.write_all(piece.into())).await;
                 if !written.map_err(|_| ErrorCode::HttpResponseTimeout)?.is_empty() {
                     break;
                 }
@@ -215,7 +217,7 @@ impl OutgoingBody {
             }
             Ok(None)
         };
-        let copied = call::within(&Spin, STREAM_TIMEOUT, copying).await.unwrap_or(Err(ErrorCode::HttpResponseTimeout));
+        let copied = within(&Spin, STREAM_TIMEOUT, copying).await.unwrap_or(Err(ErrorCode::HttpResponseTimeout));
         // Before the contents end.
         let _ = end.write(copied).await;
     }
@@ -404,7 +406,7 @@ async fn outgoing(request: &Request<Bytes>, options: RequestOptions) -> Result<t
 fn incoming(response: types::Response) -> Result<Response<IncomingBody>, SendFault> {
     let status =
         StatusCode::from_u16(response.get_status_code()).map_err(|error| SendFault::Broken(error.to_string()))?;
-    let headers = copy(&response.get_headers(), &call::HEADERS_LOOKED_AT);
+    let headers = copy(&response.get_headers(), &call::HEADERS_READ);
     let mut answer = Response::new(IncomingBody::new(response));
     *answer.status_mut() = status;
     *answer.headers_mut() = headers;

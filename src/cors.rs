@@ -4,7 +4,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use crate::settings::Settings;
+use crate::api_settings::ApiSettings;
 
 /// What scripts may read of an answer besides its body.
 const EXPOSED: HeaderValue = HeaderValue::from_static(
@@ -33,14 +33,14 @@ pub fn is_preflight(headers: &HeaderMap) -> bool {
 
 /// The request's origin, if it is on the list.
 #[must_use]
-pub fn allowed_origin<'a>(request: &'a HeaderMap, settings: &Settings) -> Option<&'a HeaderValue> {
+pub fn allowed_origin<'a>(request: &'a HeaderMap, settings: &ApiSettings) -> Option<&'a HeaderValue> {
     let mut origins = request.get_all(header::ORIGIN).iter();
     let origin = origins.next()?;
     (origins.next().is_none() && settings.allowed_origins.contains(origin)).then_some(origin)
 }
 
 /// Adds what a browser needs to let its page read an answer. Caches learn in any case that the origin matters.
-pub fn add_to_answer(answer: &mut HeaderMap, request: &HeaderMap, settings: &Settings) {
+pub fn add_to_answer(answer: &mut HeaderMap, request: &HeaderMap, settings: &ApiSettings) {
     if settings.allowed_origins.is_empty() {
         return;
     }

@@ -1,16 +1,38 @@
-//! What the core asks of the machine it runs on.
-//!
-//! Two implementations exist: `component` on Spin, and the scripted host of the native tests.
+//! What the core needs from the machine that it runs on.
 
-use std::time::Duration;
+use std::{future::ready, time::Duration};
 
 use bytes::Bytes;
 
+/// `Send` where a program has threads. Under WebAssembly, where it has none and hosts' handles are not `Send`, any type.
+#[cfg(not(target_family = "wasm"))]
+pub trait MaybeSend: Send {}
+#[cfg(not(target_family = "wasm"))]
+impl<T: Send + ?Sized> MaybeSend for T {}
+
+/// `Send` where a program has threads. Under WebAssembly, where it has none and hosts' handles are not `Send`, any type.
+#[cfg(target_family = "wasm")]
+pub trait MaybeSend {}
+#[cfg(target_family = "wasm")]
+impl<T: ?Sized> MaybeSend for T {}
+
+/// `Sync`, with the same exception as [`MaybeSend`].
+#[cfg(not(target_family = "wasm"))]
+pub trait MaybeSync: Sync {}
+#[cfg(not(target_family = "wasm"))]
+impl<T: Sync + ?Sized> MaybeSync for T {}
+
+/// `Sync`, with the same exception as [`MaybeSend`].
+#[cfg(target_family = "wasm")]
+pub trait MaybeSync {}
+#[cfg(target_family = "wasm")]
+impl<T: ?Sized> MaybeSync for T {}
+
 /// Clock, randomness, settings, network, store and log.
 ///
-/// The futures are not `Send`: an instance of the component runs on one thread.
-#[expect(async_fn_in_trait, reason = "single-threaded by design")]
-pub trait Host: Clone + 'static {
+/// Methods with a default body are for hosts that have more: a store, time limits of their own, instances that can be
+/// replaced.
+pub trait Host: Clone + MaybeSend + MaybeSync + 'static {
     /// The body of an upstream's response, read piece by piece.
     type Body: UpstreamBody;
 
@@ -20,48 +42,55 @@ pub trait Host: Clone + 'static {
     /// Time since some fixed point that never goes back, to measure and to keep deadlines by.
     fn elapsed(&self) -> Duration;
 
-    /// Sixteen unpredictable bytes.
+    /// Sixteen unpredictable bytes, suitable for keys.
     fn random(&self) -> [u8; 16];
 
-    /// The value of a component variable.
-    async fn variable(&self, name: &str) -> Result<String, VariableUnavailable>;
+    /// The current value of a setting. The core asks for `client_secret` alone, every few minutes and when Entra has
+    /// refused the last value.
+    fn variable(&self, name: &str) -> impl Future<Output = Result<String, VariableUnavailable>> + MaybeSend;
 
-    /// Sends a request and waits for the head of the answer, of which it gives the headers that `upstream` looks at.
+    /// Sends a request and waits for the head of the response, of which it gives at least the headers that the core reads
+    /// ([`crate::upstream::HEADERS_READ`]). It follows no redirection.
     ///
     /// If the host keeps limits, neither that wait nor one for a piece of the body is longer than `limit`.
-    async fn send(
+    fn send(
         &self,
         request: &http::Request<Bytes>,
         limit: Duration,
-    ) -> Result<http::Response<Self::Body>, SendFault>;
+    ) -> impl Future<Output = Result<http::Response<Self::Body>, SendFault>> + MaybeSend;
 
-    /// Whether `send` keeps its limit, so that no timer need be set beside it.
-    fn keeps_limits(&self) -> bool;
+    /// Whether `send` keeps its limit, so that the core sets no timer of its own.
+    fn keeps_limits(&self) -> bool {
+        false
+    }
 
     /// Waits.
-    async fn sleep(&self, duration: Duration);
+    fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + MaybeSend;
 
     /// Reads an entry of the shared store.
-    async fn read_store(&self, key: &str) -> Result<Option<Vec<u8>>, StoreFault>;
+    fn read_store(&self, _key: &str) -> impl Future<Output = Result<Option<Vec<u8>>, StoreFault>> + MaybeSend {
+        ready(Ok(None))
+    }
 
     /// Writes an entry of the shared store.
-    async fn write_store(&self, key: &str, value: &[u8]) -> Result<(), StoreFault>;
+    fn write_store(&self, _key: &str, _value: &[u8]) -> impl Future<Output = Result<(), StoreFault>> + MaybeSend {
+        ready(Ok(()))
+    }
 
-    /// Goes on with `task` beside the request, also after its answer has been given.
-    fn spawn(&self, task: impl Future<Output = ()> + 'static);
+    /// Runs `task` in the background, also after the request has been answered.
+    fn spawn(&self, task: impl Future<Output = ()> + MaybeSend + 'static);
 
-    /// Takes no further requests into this instance; those under way go on. The host starts another.
-    fn retire(&self);
+    /// Accepts no further requests in this instance; those in progress continue. The host starts another instance.
+    fn retire(&self) {}
 
     /// Writes one line to the operator's log.
     fn log(&self, line: &str);
 }
 
 /// A response body that arrives piece by piece.
-#[expect(async_fn_in_trait, reason = "single-threaded by design")]
-pub trait UpstreamBody: 'static {
+pub trait UpstreamBody: MaybeSend + 'static {
     /// The next piece, `None` at the end.
-    async fn next(&mut self) -> Option<Result<Bytes, SendFault>>;
+    fn next(&mut self) -> impl Future<Output = Option<Result<Bytes, SendFault>>> + MaybeSend;
 }
 
 /// Whole seconds since 1 January 1970, as in a JWT's `NumericDate` (RFC 7519 section 2).

@@ -8,33 +8,54 @@
 //! The modules stand in the order in which a request meets them. All but `component` are pure: time, randomness,
 //! settings, the network and the store are asked of a [`host::Host`], so the whole flow runs natively in tests.
 
-#[cfg(target_family = "wasm")]
-mod component;
-
 pub mod host;
-pub mod instance;
 
-pub mod api;
+mod locked;
+
+pub mod deadline;
+
 pub mod correlation;
-pub mod cors;
-
-pub mod settings;
-pub mod settings_source;
-
+pub mod policy;
 pub mod strict_json;
 
-pub mod caller;
+pub mod claims_challenge;
+
+pub mod www_authenticate;
+
+pub mod context;
+pub mod event_log;
+
+pub mod upstream;
+
+pub mod store;
+
 pub mod credential;
-pub mod exchange;
-pub mod graph;
+pub mod settings;
+
+pub mod caller;
 pub mod keys;
 
-pub mod profile;
+pub mod exchange;
 
 pub mod refusal;
+
+pub mod protected_api;
+
+pub mod api_settings;
+pub mod graph;
+
+pub mod cors;
+pub mod error;
 pub mod response;
 
 pub mod log_line;
+pub mod problem;
 
-pub mod store;
-pub mod upstream;
+pub mod instance;
+
+pub mod flow;
+
+pub mod api;
+
+#[cfg(target_family = "wasm")]
+mod component;

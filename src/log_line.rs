@@ -3,20 +3,25 @@
 //! Never a token, a secret, or a claim beyond ids; never text that a caller or an upstream chose, beyond ids and codes of
 //! checked form.
 
-use std::{cell::RefCell, time::Duration};
+use std::time::Duration;
 
 use http::StatusCode;
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
-    caller::verified_caller::VerifiedCaller, correlation::Correlation, exchange::source::Origin, host::Host,
-    refusal::error::Error, settings::SettingsFaults,
+    caller::verified_caller::VerifiedCaller,
+    correlation::Correlation,
+    error::Error,
+    event_log::{level, milliseconds, write},
+    exchange::source::Origin,
+    host::Host,
+    locked::Locked,
 };
 
 /// What is noted about a request while it is served.
 #[derive(Debug)]
-pub struct RequestNotes(RefCell<Notes>);
+pub struct RequestNotes(Locked<Notes>);
 
 #[derive(Debug, Default)]
 struct Notes {
@@ -35,12 +40,12 @@ impl RequestNotes {
     /// Notes of a request that came in at this moment of [`Host::elapsed`], as are those below.
     #[must_use]
     pub fn begun(at: Duration) -> Self {
-        Self(RefCell::new(Notes { step_began: at, ..Notes::default() }))
+        Self(Locked::new(Notes { step_began: at, ..Notes::default() }))
     }
 
     /// Notes who calls, and how long it took to know.
     pub fn validated(&self, caller: &VerifiedCaller, at: Duration) {
-        let mut notes = self.0.borrow_mut();
+        let mut notes = self.0.lock();
         notes.tenant_id = Some(caller.tenant_id());
         notes.object_id = caller.object_id();
         notes.client_id = caller.client();
@@ -51,7 +56,7 @@ impl RequestNotes {
     ///
     /// The clock is read only if it took any time, since that takes time too.
     pub fn exchanged(&self, origin: Option<Origin>, at: impl FnOnce() -> Duration) {
-        let mut notes = self.0.borrow_mut();
+        let mut notes = self.0.lock();
         notes.token_from = origin.map(Origin::as_str).or(notes.token_from);
         let time = if origin == Some(Origin::Memory) { Duration::ZERO } else { notes.end_step(at()) };
         notes.exchange = Some(notes.exchange.unwrap_or_default().saturating_add(time));
@@ -59,7 +64,7 @@ impl RequestNotes {
 
     /// Notes how long Graph took; several times add up.
     pub fn graph_answered(&self, at: Duration) {
-        let mut notes = self.0.borrow_mut();
+        let mut notes = self.0.lock();
         let time = notes.end_step(at);
         notes.graph = Some(notes.graph.unwrap_or_default().saturating_add(time));
     }
@@ -67,7 +72,7 @@ impl RequestNotes {
     /// The same times as a `Server-Timing` header (W3C Server Timing).
     #[must_use]
     pub fn server_timing(&self, total: Duration) -> String {
-        let notes = self.0.borrow();
+        let notes = self.0.lock();
         let mut entries = Vec::new();
         let mut add = |name: &str, description: Option<&str>, time: Option<Duration>| {
             if let Some(time) = time {
@@ -91,7 +96,7 @@ impl RequestNotes {
         error: Option<&Error>,
         total: Duration,
     ) {
-        let notes = self.0.borrow();
+        let notes = self.0.lock();
         let line = RequestLine {
             level: level(what.status),
             event: "request",
@@ -99,7 +104,7 @@ impl RequestNotes {
             path: what.path,
             status: what.status.as_u16(),
             outcome: what.outcome,
-            cause: error.map(Error::cause).filter(|cause| !cause.is_empty()),
+            cause: error.map(Error::to_string).filter(|cause| !cause.is_empty()),
             request_id: correlation.request_id,
             client_request_id: correlation.client_request_id,
             trace_id: correlation.traceparent.get(3..35).unwrap_or_default(),
@@ -137,28 +142,6 @@ pub struct Served<'a> {
     pub status: StatusCode,
     /// `ok`, or the problem's code.
     pub outcome: &'a str,
-}
-
-/// Writes the line about a fault of the store.
-pub fn store_fault<H: Host>(host: &H, what: &str, reason: &str) {
-    write(
-        host,
-        &EventLine { level: "warn", event: "store", cause: format!("{what} failed: {reason}; going on without") },
-    );
-}
-
-/// The line about an answer that the host did not take.
-#[must_use]
-pub fn unsendable(reason: &str) -> String {
-    let cause = format!("the host refused the answer, and an empty one went out instead: {reason}");
-    serde_json::to_string(&EventLine { level: "error", event: "answer", cause }).unwrap_or_default()
-}
-
-/// Writes the line about variables that were read again and have faults.
-pub fn settings_faults<H: Host>(host: &H, faults: &SettingsFaults) {
-    let level = if faults.may_pass() { "warn" } else { "error" };
-    let cause = format!("the variables were read again: {faults}");
-    write(host, &EventLine { level, event: "settings", cause });
 }
 
 #[derive(Serialize)]
@@ -208,7 +191,8 @@ struct Ids<'a> {
 
 impl<'a> Ids<'a> {
     fn of_entra(error: &'a Error) -> Option<Self> {
-        let Error::Exchange { refusal, .. } = error else { return None };
+        let Error::Refused(refusal) = error else { return None };
+        let refusal = refusal.of_entra()?;
         let (correlation_id, trace_id) = (refusal.correlation_id.as_deref(), refusal.trace_id.as_deref());
         Some(Self { correlation_id, trace_id, request_id: None })
     }
@@ -217,31 +201,4 @@ impl<'a> Ids<'a> {
         let Error::Graph { refusal, .. } = error else { return None };
         Some(Self { correlation_id: None, trace_id: None, request_id: refusal.graph_request_id.as_deref() })
     }
-}
-
-#[derive(Serialize)]
-struct EventLine {
-    level: &'static str,
-    event: &'static str,
-    cause: String,
-}
-
-/// Errors are what the operator has to mend, warnings what may pass.
-fn level(status: StatusCode) -> &'static str {
-    match status.as_u16() {
-        500 => "error",
-        501.. => "warn",
-        _ => "info",
-    }
-}
-
-fn write<H: Host>(host: &H, line: &impl Serialize) {
-    if let Ok(text) = serde_json::to_string(line) {
-        host.log(&text);
-    }
-}
-
-/// To the microsecond.
-fn milliseconds(time: Duration) -> f64 {
-    (time.as_secs_f64() * 1_000_000.0).round() / 1_000.0
 }

@@ -5,9 +5,6 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
 use crate::{
     graph::streams::{StreamPermit, TooManyStreams},
-    refusal::error::Error,
-    refusal::problem::Problem,
-    settings::Settings,
     upstream::call::Reading,
 };
 
@@ -57,27 +54,6 @@ pub fn of_graph<B>(
         headers.entry(header::CONTENT_LENGTH).or_insert_with(|| length.clone());
     }
     Ok(response)
-}
-
-/// A problem document.
-#[must_use]
-pub fn of_problem<B>(mut problem: Problem, error: &Error, settings: Option<&Settings>) -> Response<Body<B>> {
-    let bytes = serde_json::to_vec(&problem).unwrap_or_default();
-    let mut response = new(problem.status(), Body::Whole(bytes.into()));
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    if let Some(challenge) = problem.take_challenge() {
-        headers.insert(header::WWW_AUTHENTICATE, challenge);
-    }
-    if let Some(wait) = problem.retry_after() {
-        headers.insert(header::RETRY_AFTER, wait);
-    }
-    if matches!(error, Error::MethodNotAllowed) {
-        let with_preflight = settings.is_some_and(|settings| !settings.allowed_origins.is_empty());
-        let allow = if with_preflight { "GET, HEAD, OPTIONS" } else { "GET, HEAD" };
-        headers.insert(header::ALLOW, HeaderValue::from_static(allow));
-    }
-    response
 }
 
 /// An answer without content.

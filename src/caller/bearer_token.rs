@@ -59,6 +59,19 @@ pub enum BearerFault {
     TooLong,
 }
 
+impl BearerFault {
+    /// What is wrong, for the caller.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Missing => "Send an access token for this API in the header Authorization: Bearer <token>.",
+            Self::Several => "Send one Authorization header, not several.",
+            Self::Malformed => "The text after Bearer is not a token.",
+            Self::TooLong => "The token is too long.",
+        }
+    }
+}
+
 impl fmt::Debug for BearerToken {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("BearerToken([redacted])")

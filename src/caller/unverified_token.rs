@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     caller::bearer_token::BearerToken,
-    caller::verified_caller::TokenFault,
+    caller::token_fault::TokenFault,
     host::UnixTime,
     strict_json::{Member, Members},
 };
@@ -288,7 +288,7 @@ mod tests {
     use sha2::{Digest, Sha256};
 
     use super::{Subject, TokenVersion, UnverifiedToken};
-    use crate::{caller::bearer_token::BearerToken, caller::verified_caller::TokenFault};
+    use crate::{caller::bearer_token::BearerToken, caller::token_fault::TokenFault};
 
     fn header() -> Value {
         json!({"typ": "JWT", "alg": "RS256", "kid": "key-1"})

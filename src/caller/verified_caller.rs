@@ -5,15 +5,19 @@
 use uuid::Uuid;
 
 use crate::{
-    caller::bearer_token::BearerToken,
-    caller::unverified_token::{Subject, TokenVersion, UnverifiedToken},
+    caller::{
+        bearer_token::BearerToken,
+        person::{AssertionDigest, Person},
+        token_fault::{CallerRefusal, TokenFault},
+        unverified_token::{Subject, TokenVersion, UnverifiedToken},
+    },
     host::UnixTime,
     keys::signing_keys::SigningKeys,
-    settings::Settings,
+    policy::Policy,
 };
 
 /// How far Entra's clock and this machine's may differ: the five minutes of Microsoft's own libraries.
-pub const CLOCK_SKEW_SECONDS: u64 = 300;
+pub(crate) const CLOCK_SKEW_SECONDS: u64 = 300;
 
 /// The longest life of an access token. Entra gives those of clients that handle claims challenges up to 28 hours, others
 /// at most a day, whatever a token lifetime policy says.
@@ -44,95 +48,23 @@ pub struct VerifiedCaller {
     expires: UnixTime,
 }
 
-/// Whose requests are counted together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Person {
-    /// One person of one directory.
-    Known {
-        /// `tid`
-        tenant_id: Uuid,
-        /// `oid`
-        object_id: Uuid,
-    },
-    /// The bearers of one token that does not name its person.
-    Bearer(AssertionDigest),
-}
-
-/// SHA-256 of the part of a token that is signed, for which there is but one signature of a key.
-pub type AssertionDigest = [u8; 32];
-
-/// Why a token is refused. The caller is told: none of it is a secret, and whoever wrote the client needs it. Ids are for
-/// the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TokenFault {
-    /// Not three base64url parts with JSON objects in the first two.
-    NotAJwt,
-    /// Five parts: an encrypted token.
-    Encrypted,
-    /// `alg` is not RS256.
-    Algorithm,
-    /// A header member that changes what the token means.
-    Header,
-    /// `kid` is missing or not an id.
-    KeyId,
-    /// Bound to a key (RFC 7800, RFC 8705, RFC 9449), or the proof that goes with such a token.
-    KeyBound,
-    /// A token that Entra issued for Microsoft Graph.
-    MeantForGraph,
-    /// An ID token, which tells a client who signed in and opens no API.
-    IdToken,
-    /// A claim is missing or not of its type.
-    Claim(&'static str),
-    /// From this directory, which may not call.
-    Tenant(Uuid),
-    /// For another application: this one, if the token names it by its id.
-    Audience(Option<Uuid>),
-    /// From another issuer.
-    Issuer,
-    /// Not valid yet.
-    NotYetValid,
-    /// Expired.
-    Expired,
-    /// Valid for longer than any token that Entra issues.
-    Lifetime,
-    /// Entra publishes no key of this id.
-    UnknownKey,
-    /// The key exists, but not for this issuer.
-    KeyIssuer,
-    /// The signature is not the key's.
-    Signature,
-}
-
-/// Why a caller is turned away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CallerRefusal {
-    /// The token proves nothing.
-    Token(TokenFault),
-    /// An application calls for itself, and nobody's profile can be meant.
-    AppOnly,
-    /// The token holds none of the required scopes.
-    ScopeMissing,
-    /// The application, this one if it has an id, is not on the list of those that may call.
-    ClientNotAllowed(Option<Uuid>),
-}
-
 impl UnverifiedCaller {
     /// Judges everything about a token that can be judged without keys, so that a token which would be refused anyhow
     /// costs no call to Entra.
     ///
     /// # Errors
     /// The first fault found.
-    pub fn judge(token: UnverifiedToken, settings: &Settings, now: UnixTime) -> Result<Self, TokenFault> {
+    pub fn judge(token: UnverifiedToken, policy: &Policy, now: UnixTime) -> Result<Self, TokenFault> {
         let claims = token.unverified_claims();
         let audience = claims.audience.strip_suffix('/').unwrap_or(&claims.audience);
-        if GRAPH_AUDIENCES.contains(&audience) || audience == settings.graph_url {
+        if GRAPH_AUDIENCES.contains(&audience) || policy.downstream_audiences.iter().any(|own| own == audience) {
             return Err(TokenFault::MeantForGraph);
         }
-        if !is_audience(&claims.audience, claims.version, settings) {
+        if !is_audience(&claims.audience, claims.version, policy) {
             return Err(TokenFault::Audience(entra_id(&claims.audience)));
         }
         let tenant_id = entra_id(&claims.tenant_id).ok_or(TokenFault::Claim("tid"))?;
-        if !settings.tenancy.admits(tenant_id) {
+        if !policy.tenancy.admits(tenant_id) {
             return Err(TokenFault::Tenant(tenant_id));
         }
         if now >= claims.expires.plus(CLOCK_SKEW_SECONDS) {
@@ -149,13 +81,13 @@ impl UnverifiedCaller {
 
     /// Which form of metadata the token must be checked by.
     #[must_use]
-    pub const fn version(&self) -> TokenVersion {
+    pub const fn unverified_version(&self) -> TokenVersion {
         self.token.unverified_claims().version
     }
 
     /// The id of the key that the token names.
     #[must_use]
-    pub fn key_id(&self) -> &str {
+    pub fn unverified_key_id(&self) -> &str {
         self.token.unverified_key_id()
     }
 
@@ -163,7 +95,7 @@ impl UnverifiedCaller {
     ///
     /// # Errors
     /// See [`CallerRefusal`]; what the caller may do is asked only after the signature has proven who it is.
-    pub fn verify(self, keys: &SigningKeys, settings: &Settings) -> Result<VerifiedCaller, CallerRefusal> {
+    pub fn verify(self, keys: &SigningKeys, policy: &Policy) -> Result<VerifiedCaller, CallerRefusal> {
         let Self { token, tenant_id } = self;
         let digest = token.signed_digest();
         prove(&token, &digest, keys).map_err(CallerRefusal::Token)?;
@@ -172,12 +104,11 @@ impl UnverifiedCaller {
         if claims.subject == Subject::Application {
             return Err(CallerRefusal::AppOnly);
         }
-        if !claims.scopes.iter().any(|scope| settings.required_scopes.contains(scope)) {
+        if !claims.scopes.iter().any(|scope| policy.required_scopes.contains(scope)) {
             return Err(CallerRefusal::ScopeMissing);
         }
         let client = claims.client.as_deref().and_then(entra_id);
-        if !settings.allowed_clients.is_empty()
-            && !client.is_some_and(|client| settings.allowed_clients.contains(&client))
+        if !policy.allowed_clients.is_empty() && !client.is_some_and(|client| policy.allowed_clients.contains(&client))
         {
             return Err(CallerRefusal::ClientNotAllowed(client));
         }
@@ -258,15 +189,15 @@ fn lives_too_long(expires: UnixTime, not_before: Option<UnixTime>, now: UnixTime
 /// v2 tokens name the client id; v1 tokens that, or an Application ID URI as registered, with or without a slash at its
 /// end. ADAL's clients asked for `spn:` and the client id.
 /// <https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference#payload-claims>
-fn is_audience(audience: &str, version: TokenVersion, settings: &Settings) -> bool {
+fn is_audience(audience: &str, version: TokenVersion, policy: &Policy) -> bool {
     let bare = |uri: &str| uri.strip_suffix('/').unwrap_or(uri).to_owned();
     let audience = bare(audience);
-    let is_own_id = |id: &str| entra_id(id) == Some(settings.client_id);
+    let is_own_id = |id: &str| entra_id(id) == Some(policy.client_id);
     is_own_id(&audience)
         || audience.strip_prefix("api://").is_some_and(is_own_id)
         || version == TokenVersion::V1
             && (audience.strip_prefix("spn:").is_some_and(is_own_id)
-                || settings.application_id_uris.iter().any(|uri| bare(uri) == audience))
+                || policy.application_id_uris.iter().any(|uri| bare(uri) == audience))
 }
 
 /// An id exactly as Entra writes it: hyphens, lower case.
@@ -279,12 +210,20 @@ fn entra_id(text: &str) -> Option<Uuid> {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::{is_audience, lives_too_long};
     use crate::{
         caller::unverified_token::TokenVersion,
         host::UnixTime,
-        settings::tests::{CLIENT, with},
+        policy::{Policy, Tenancy},
     };
+
+    const CLIENT: &str = "22222222-2222-4222-8222-222222222222";
+
+    fn policy(client_id: &str) -> Policy {
+        Policy::new(Tenancy::Single(Uuid::from_u128(1)), client_id.parse().unwrap(), vec!["scope".to_owned()])
+    }
 
     #[test]
     fn no_token_lives_longer_than_entra_lets_it() {
@@ -312,11 +251,15 @@ mod tests {
 
     #[test]
     fn audiences_are_the_client_id_and_the_uris_of_this_api() {
-        let uris =
-            format!("api://tab.contoso.example/{CLIENT} https://contoso.example/profile-api https://slash.example/");
-        let settings = with(&[("application_id_uris", &uris)]);
-        let upper_case = with(&[("client_id", "2222aaaa-2222-4222-8222-222222222222")]);
-        let is = |audience: &str, version| is_audience(audience, version, &settings);
+        let uris = vec![
+            format!("api://tab.contoso.example/{CLIENT}"),
+            "https://contoso.example/profile-api".to_owned(),
+            "https://slash.example/".to_owned(),
+        ];
+        let mut policy = policy(CLIENT);
+        policy.application_id_uris = uris;
+        let another = self::policy("2222aaaa-2222-4222-8222-222222222222");
+        let is = |audience: &str, version| is_audience(audience, version, &policy);
         for good in [CLIENT.to_owned(), format!("api://{CLIENT}"), format!("api://{CLIENT}/"), format!("{CLIENT}/")] {
             assert!(is(&good, TokenVersion::V1) && is(&good, TokenVersion::V2), "{good}");
         }
@@ -351,7 +294,7 @@ mod tests {
         ] {
             assert!(!is(&bad, TokenVersion::V1) && !is(&bad, TokenVersion::V2), "{bad}");
         }
-        assert!(is_audience("2222aaaa-2222-4222-8222-222222222222", TokenVersion::V2, &upper_case));
-        assert!(!is_audience("2222AAAA-2222-4222-8222-222222222222", TokenVersion::V2, &upper_case));
+        assert!(is_audience("2222aaaa-2222-4222-8222-222222222222", TokenVersion::V2, &another));
+        assert!(!is_audience("2222AAAA-2222-4222-8222-222222222222", TokenVersion::V2, &another));
     }
 }

@@ -1,73 +1,134 @@
-//! Graph tokens in the shared store: the slots in which a caller's token may stand, and which of them it takes.
+//! Downstream tokens in the shared store: the slots that a caller's token may take, and which of them it takes.
 //!
-//! The store has no expiry, so there is a fixed number of slots, and it does not grow. Each caller's token has two of them
-//! to stand in, chosen by the digest of the caller's own token. It takes one that is free, or whose token is over; so two
-//! callers of one slot seldom displace each other. For others to see whether a token is over, its end stands before the
+//! The store has no expiry, so there is a fixed number of slots, and it does not grow. Each caller's token may take two of
+//! them, chosen by the digest of the caller's own token. It takes one that is free, or whose token has expired; so two
+//! callers of one slot seldom displace each other. For others to see whether a token has expired, its end precedes the
 //! sealed entry in clear; it decides who makes room for whom, and nothing else.
 
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
 use crate::{
-    caller::bearer_token::BearerToken,
-    caller::verified_caller::{AssertionDigest, CLOCK_SKEW_SECONDS, VerifiedCaller},
-    exchange::token::{GraphToken, MAX_LIFE_SECONDS},
+    caller::{
+        bearer_token::BearerToken,
+        person::AssertionDigest,
+        verified_caller::{CLOCK_SKEW_SECONDS, VerifiedCaller},
+    },
+    context::Context,
+    exchange::{
+        downstream::Downstream,
+        downstream_token::{DownstreamToken, MAX_LIFE_SECONDS},
+    },
     host::{Host, UnixTime},
-    instance::Context,
-    store::sealed_entry::{open, seal},
+    policy::Policy,
+    store::{
+        sealed_entry::{open, seal},
+        shared_store::SharedStore,
+    },
 };
 
 /// Before the sealed entry: until when its token counts, in seconds as [`UnixTime`], big-endian.
 const END_BYTES: usize = size_of::<u64>();
 
-/// The caller's token, if the store has one that is usable.
-pub async fn load<H: Host>(context: &Context<H>, caller: &VerifiedCaller) -> Option<GraphToken> {
-    let Context { instance, host, deadline, .. } = context;
-    for slot in Slot::of(context, caller) {
-        let Some(entry) = instance.store.read(host, *deadline, &slot.key).await else { continue };
-        let content = slot.open(caller.assertion(), entry);
-        let (now, elapsed) = (host.now(), host.elapsed());
-        let token = content.and_then(|content| GraphToken::from_content(&content, now, elapsed));
-        if let Some(token) = token.filter(|token| token.is_usable(elapsed)) {
-            return Some(token);
-        }
+/// The slots of one API.
+#[derive(Debug)]
+pub(crate) struct TokenSlots {
+    policy: Arc<Policy>,
+    store: Arc<SharedStore>,
+}
+
+impl TokenSlots {
+    pub(crate) const fn new(policy: Arc<Policy>, store: Arc<SharedStore>) -> Self {
+        Self { policy, store }
     }
-    None
-}
 
-/// Keeps the caller's token, beside the request.
-pub fn save<H: Host>(context: &Context<H>, caller: &VerifiedCaller, token: &GraphToken) {
-    put(context, caller, Some(token));
-}
-
-/// Takes the caller's token out of the store, beside the request. One that is being put there meanwhile may stay; then
-/// Graph refuses it once more, and so it is taken out again.
-pub fn clear<H: Host>(context: &Context<H>, caller: &VerifiedCaller) {
-    put(context, caller, None);
-}
-
-fn put<H: Host>(context: &Context<H>, caller: &VerifiedCaller, token: Option<&GraphToken>) {
-    let slots: Vec<Slot> = Slot::of(context, caller).collect();
-    if slots.is_empty() {
-        return;
-    }
-    let (own, assertion) = (context.with_new_deadline(), caller.assertion().clone());
-    // Nobody can open the entry any more when the caller's own token has expired, which a Graph token may outlive by a day.
-    let callers_end = caller.expires().plus(CLOCK_SKEW_SECONDS);
-    let end = token.map_or(UnixTime(0), |token| token.usable_until(own.now, own.elapsed).min(callers_end));
-    // What is no token's content is a miss to those who read it.
-    let (takes_room, content) =
-        (token.is_some(), token.map(|token| token.to_content(own.now, own.elapsed)).unwrap_or_default());
-    context.host.spawn(async move {
-        let Context { instance, host, deadline, now, .. } = &own;
-        let mut occupants = Vec::with_capacity(slots.len());
-        for slot in &slots {
-            let entry = instance.store.read(host, *deadline, &slot.key).await;
-            occupants.push(entry.map_or(Occupant::None, |entry| Occupant::of(entry, slot, &assertion, *now)));
-        }
-        for slot in chosen(&slots, &occupants, takes_room) {
-            if let Some(entry) = slot.seal(&assertion, end, host.random(), &content) {
-                instance.store.write(host, &slot.key, &entry).await;
+    /// The caller's token, if the store has one that is usable.
+    pub(crate) async fn load<H: Host>(
+        &self,
+        context: &Context<H>,
+        caller: &VerifiedCaller,
+        downstream: &Downstream,
+    ) -> Option<DownstreamToken> {
+        let Context { host, deadline, .. } = context;
+        for slot in self.slots(caller, downstream) {
+            let Some(entry) = self.store.read(host, *deadline, &slot.key).await else { continue };
+            let content = slot.open(caller.assertion(), entry);
+            let (now, elapsed) = (host.now(), host.elapsed());
+            let token = content.and_then(|content| DownstreamToken::from_content(&content, now, elapsed));
+            if let Some(token) = token.filter(|token| token.is_usable(elapsed)) {
+                return Some(token);
             }
         }
-    });
+        None
+    }
+
+    /// Saves the caller's token, in the background.
+    pub(crate) fn save<H: Host>(
+        &self,
+        context: &Context<H>,
+        caller: &VerifiedCaller,
+        downstream: &Downstream,
+        token: &DownstreamToken,
+    ) {
+        self.put(context, caller, downstream, Some(token));
+    }
+
+    /// Removes the caller's token from the store, in the background. One that is being saved meanwhile may stay; then the
+    /// downstream API refuses it once more, and so it is removed again.
+    pub(crate) fn clear<H: Host>(&self, context: &Context<H>, caller: &VerifiedCaller, downstream: &Downstream) {
+        self.put(context, caller, downstream, None);
+    }
+
+    fn put<H: Host>(
+        &self,
+        context: &Context<H>,
+        caller: &VerifiedCaller,
+        downstream: &Downstream,
+        token: Option<&DownstreamToken>,
+    ) {
+        let slots: Vec<Slot> = self.slots(caller, downstream).collect();
+        if slots.is_empty() {
+            return;
+        }
+        let (own, store, assertion) = (context.in_background(), Arc::clone(&self.store), caller.assertion().clone());
+        // Nobody can open the entry any more when the caller's own token has expired, which the other may outlive by a day.
+        let callers_end = caller.expires().plus(CLOCK_SKEW_SECONDS);
+        let end = token.map_or(UnixTime(0), |token| token.usable_until(own.now, own.elapsed).min(callers_end));
+        // What is no token's content is a miss to those who read it.
+        let (takes_room, content) =
+            (token.is_some(), token.map(|token| token.to_content(own.now, own.elapsed)).unwrap_or_default());
+        context.host.spawn(async move {
+            let Context { host, deadline, now, .. } = &own;
+            let mut occupants = Vec::with_capacity(slots.len());
+            for slot in &slots {
+                let entry = store.read(host, *deadline, &slot.key).await;
+                occupants.push(entry.map_or(Occupant::None, |entry| Occupant::of(entry, slot, &assertion, *now)));
+            }
+            for slot in chosen(&slots, &occupants, takes_room) {
+                if let Some(entry) = slot.seal(&assertion, end, host.random(), &content) {
+                    store.write(host, &slot.key, &entry).await;
+                }
+            }
+        });
+    }
+
+    /// The slots of a caller's token: two, or fewer where there are fewer. The second is made only if it is needed.
+    fn slots(&self, caller: &VerifiedCaller, downstream: &Downstream) -> impl Iterator<Item = Slot> {
+        let Policy { authority_host, client_id, .. } = &*self.policy;
+        let (base_url, scopes) = (downstream.base_url(), downstream.scopes());
+        let purpose = format!("{authority_host}\n{base_url}\n{}\n{client_id}\n{scopes}", caller.tenant_id());
+        // A caller's tokens for several APIs have slots of their own.
+        let place =
+            Sha256::new().chain_update(caller.digest()).chain_update(base_url).chain_update("\n").chain_update(scopes);
+        let mut numbers = numbers(&place.finalize().into(), self.store.slots());
+        numbers.dedup();
+        numbers.into_iter().map(move |number| {
+            let key = format!("entra-obo.token.{number}");
+            let purpose = format!("{key}\n{purpose}");
+            Slot { key, purpose }
+        })
+    }
 }
 
 /// Those slots in which this caller's token stands already; else, if it is to be put somewhere, the best for it.
@@ -111,25 +172,6 @@ struct Slot {
 }
 
 impl Slot {
-    /// The slots of a caller's token: two, or fewer where there are fewer. The second is made only if it is needed.
-    fn of<H>(context: &Context<H>, caller: &VerifiedCaller) -> impl Iterator<Item = Self> {
-        let settings = &context.settings;
-        let mut numbers = numbers(caller.digest(), settings.token_store_slots);
-        numbers.dedup();
-        numbers.into_iter().map(move |number| {
-            let key = format!("profile-get.token.{number}");
-            let purpose = format!(
-                "{key}\n{}\n{}\n{}\n{}\n{}",
-                settings.authority_host,
-                settings.graph_url,
-                caller.tenant_id(),
-                settings.client_id,
-                settings.graph_scopes
-            );
-            Self { key, purpose }
-        })
-    }
-
     fn seal(&self, assertion: &BearerToken, end: UnixTime, random: [u8; 16], content: &[u8]) -> Option<Vec<u8>> {
         let sealed = seal(assertion.as_str().as_bytes(), self.purpose.as_bytes(), random, content)?;
         Some([&end.0.to_be_bytes(), &*sealed].concat())

@@ -1,6 +1,6 @@
-//! Where a caller's Graph token comes from: this instance's memory, the shared store, an exchange.
+//! Where downstream tokens come from: this instance's memory, the shared store, an exchange.
 
-use std::{cell::RefCell, num::NonZeroUsize, rc::Rc, time::Duration};
+use std::{fmt, num::NonZeroUsize, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::Response;
@@ -8,22 +8,36 @@ use lru::LruCache;
 use uuid::Uuid;
 
 use crate::{
-    caller::verified_caller::{AssertionDigest, Person, VerifiedCaller},
-    credential::client_credential::ClientCredential,
-    exchange::refusal::{Asked, ExchangeRefusal, Meaning, Throttle},
-    exchange::slots,
-    exchange::token::{self, GraphToken},
+    caller::{
+        person::{AssertionDigest, Person},
+        verified_caller::VerifiedCaller,
+    },
+    claims_challenge::ClaimsChallenge,
+    context::Context,
+    credential::{
+        client_credential::ClientCredential,
+        source::{CredentialFault, CredentialSource},
+    },
+    exchange::{
+        aadsts::Throttle,
+        downstream::Downstream,
+        downstream_token::{self, DownstreamToken},
+        refusal::{Asked, ExchangeRefusal, Meaning},
+        slots::TokenSlots,
+    },
     host::{Host, SendFault},
-    instance::Context,
-    refusal::error::Error,
-    upstream::back_off::{BackOff, LONGEST_SILENCE},
-    upstream::call::{self, FaultKind, Service, Step, UpstreamFault},
-    upstream::single_flight::SingleFlight,
+    locked::Locked,
+    policy::Policy,
+    store::shared_store::SharedStore,
+    upstream::{
+        back_off::{BackOff, LONGEST_SILENCE},
+        call::{self, ENTRA, FaultKind, Step, UpstreamFault},
+        single_flight::{Outcome, SingleFlight},
+    },
 };
 
 /// The exchange takes Entra some hundred milliseconds; a token with many groups is some ten kilobytes.
-const STEP: Step =
-    Step { service: Service::Entra, name: "exchange", timeout: Duration::from_secs(10), max_body: 128 * 1024 };
+const STEP: Step = Step { service: ENTRA, name: "exchange", timeout: Duration::from_secs(10), max_body: 128 * 1024 };
 
 /// How many tokens are remembered, and how many bytes of them: an instance on an edge host has 128 MiB in all.
 const MAX_TOKENS: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
@@ -38,18 +52,97 @@ const MAX_FAILURES: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
 /// For how long a credential that Entra has refused is not sent again: it counts for every caller alike.
 const REFUSED_CREDENTIAL_PAUSE: Duration = Duration::from_secs(10);
 
+/// Why there is no token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExchangeFault {
+    /// Entra refused the exchange.
+    Refused {
+        /// The directory at which it was tried.
+        tenant_id: Uuid,
+        /// What was requested.
+        downstream: Downstream,
+        /// Its refusal.
+        refusal: ExchangeRefusal,
+    },
+    /// Entra gave no usable response.
+    Upstream(UpstreamFault),
+    /// There is no usable client credential.
+    Credential(CredentialFault),
+    /// The request ran out of time while it waited for another that makes the same exchange.
+    OutOfTime,
+    /// The token request could not be made: words for the log.
+    Unmade(String),
+}
+
+/// In words for the log.
+impl fmt::Display for ExchangeFault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused { refusal, .. } => write!(formatter, "Entra refused the exchange: {}", refusal.summary),
+            Self::Upstream(fault) => fault.fmt(formatter),
+            Self::Credential(fault) => fault.fmt(formatter),
+            Self::OutOfTime => formatter.write_str("the request ran out of time"),
+            Self::Unmade(words) => write!(formatter, "the token request could not be made: {words}"),
+        }
+    }
+}
+
+impl ExchangeFault {
+    /// When Entra wants to be asked again, if it says so.
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Upstream(fault) => fault.retry_after(),
+            Self::Refused { refusal, .. } => match refusal.meaning {
+                Meaning::Throttled { retry_after, .. } => Some(retry_after),
+                Meaning::Unavailable(wait) => wait,
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The same with what is left of the time after which Entra wants to be asked again.
+    fn with_retry_after(mut self, left: Option<Duration>) -> Self {
+        match &mut self {
+            Self::Upstream(fault) => *fault = fault.clone().with_retry_after(left),
+            Self::Refused { refusal, .. } => match &mut refusal.meaning {
+                Meaning::Throttled { retry_after, .. } => *retry_after = left.unwrap_or(*retry_after),
+                Meaning::Unavailable(wait) => *wait = left,
+                _ => {}
+            },
+            _ => {}
+        }
+        self
+    }
+}
+
 /// A token and where it came from, or why there is none.
-pub type Obtained = Result<(Rc<GraphToken>, Origin), Error>;
+pub type Obtained = Result<(Arc<DownstreamToken>, Origin), ExchangeFault>;
+
+impl Outcome for Obtained {
+    fn out_of_time() -> Self {
+        Err(ExchangeFault::OutOfTime)
+    }
+
+    fn is_out_of_time(&self) -> bool {
+        match self {
+            Err(ExchangeFault::Upstream(fault)) => fault.is_out_of_time(),
+            Err(ExchangeFault::Credential(fault)) => *fault == CredentialFault::OutOfTime,
+            Err(ExchangeFault::OutOfTime) => true,
+            _ => false,
+        }
+    }
+}
 
 /// What the request needs.
 #[derive(Debug, Clone)]
 pub enum Need {
     /// A token.
     Any,
-    /// Another than this, which Graph has refused.
-    InsteadOf(Rc<GraphToken>),
+    /// Another than this, which the downstream API has refused.
+    InsteadOf(Arc<DownstreamToken>),
     /// One that satisfies these claims.
-    WithClaims(String),
+    WithClaims(ClaimsChallenge),
 }
 
 /// Where a token came from.
@@ -78,17 +171,23 @@ impl Origin {
 /// Tokens by their callers' own tokens, and the exchanges that failed.
 #[derive(Debug)]
 pub struct TokenSource {
-    memory: RefCell<Memory>,
-    failures: RefCell<LruCache<Whose, BackOff<Error>>>,
-    refused_credential: RefCell<Option<(Rc<ClientCredential>, BackOff<Error>)>>,
-    flights: SingleFlight<(AssertionDigest, Purpose), Obtained>,
+    policy: Arc<Policy>,
+    credential: Arc<CredentialSource>,
+    slots: TokenSlots,
+    memory: Locked<Memory>,
+    failures: Locked<LruCache<Whose, BackOff<ExchangeFault>>>,
+    refused_credential: Locked<Option<(Arc<ClientCredential>, BackOff<ExchangeFault>)>>,
+    flights: SingleFlight<(TokenKey, Purpose), Obtained>,
 }
 
+/// What a token is remembered by: the caller's own token, and what it is for.
+type TokenKey = (AssertionDigest, Downstream);
+
 /// Whose exchanges a failure is about: it is repeated to them, without a call, while it is too early for another attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Whose {
-    /// Those of one token.
-    Token(AssertionDigest),
+    /// Those of one token for one downstream API.
+    Token(TokenKey),
     /// Those of one person.
     Person(Person),
     /// Those of everybody in one directory.
@@ -100,141 +199,303 @@ enum Whose {
 enum Purpose {
     Any,
     Anew,
-    WithClaims(String),
+    WithClaims(ClaimsChallenge),
 }
 
 #[derive(Debug)]
 struct Memory {
-    tokens: LruCache<AssertionDigest, Rc<GraphToken>>,
+    tokens: LruCache<TokenKey, Arc<DownstreamToken>>,
     bytes: usize,
 }
 
-impl Default for TokenSource {
-    fn default() -> Self {
+impl TokenSource {
+    pub(crate) fn new(policy: Arc<Policy>, store: Arc<SharedStore>, credential: Arc<CredentialSource>) -> Self {
         Self {
-            memory: RefCell::new(Memory { tokens: LruCache::new(MAX_TOKENS), bytes: 0 }),
-            failures: RefCell::new(LruCache::new(MAX_FAILURES)),
-            refused_credential: RefCell::default(),
-            // A request that came later has more time than the one whose time has run out.
-            flights: SingleFlight::sharing(|outcome: &Obtained| !matches!(outcome, Err(error) if error.is_deadline())),
+            slots: TokenSlots::new(Arc::clone(&policy), store),
+            policy,
+            credential,
+            memory: Locked::new(Memory { tokens: LruCache::new(MAX_TOKENS), bytes: 0 }),
+            failures: Locked::new(LruCache::new(MAX_FAILURES)),
+            refused_credential: Locked::default(),
+            flights: SingleFlight::default(),
         }
     }
-}
 
-impl TokenSource {
-    /// A Graph token for `caller`.
+    /// A token for `downstream` in the name of `caller`.
     ///
     /// # Errors
-    /// [`Error::Exchange`] if Entra refuses, and whatever can keep an exchange from being made.
-    pub async fn obtain<H: Host>(context: &Context<H>, caller: &Rc<VerifiedCaller>, need: &Need) -> Obtained {
-        let source = &context.caches.tokens;
-        if let Some(token) = source.remembered(caller, need, context.elapsed) {
+    /// [`ExchangeFault::Refused`] if Entra refuses, and whatever can keep an exchange from being made.
+    pub async fn obtain<H: Host>(
+        self: &Arc<Self>,
+        context: &Context<H>,
+        caller: &Arc<VerifiedCaller>,
+        downstream: &Downstream,
+        need: &Need,
+    ) -> Obtained {
+        let key = (*caller.digest(), downstream.clone());
+        if let Some(token) = self.remembered(&key, need, context.elapsed) {
             if token.is_due(context.elapsed) {
-                renew_in_background(context, caller);
+                self.renew_in_background(context, caller, downstream);
             }
             return Ok((token, Origin::Memory));
         }
         let (purpose, claims) = match need {
             Need::Any => (Purpose::Any, None),
             Need::InsteadOf(_) => (Purpose::Anew, None),
-            Need::WithClaims(claims) => (Purpose::WithClaims(claims.clone()), Some(claims.as_str())),
+            Need::WithClaims(claims) => (Purpose::WithClaims(claims.clone()), Some(claims)),
         };
-        let flight = source.flights.run(&context.host, context.deadline, (*caller.digest(), purpose), async || {
+        let work = async {
             if matches!(need, Need::Any)
-                && let Some(token) = slots::load(context, caller).await
+                && let Some(token) = self.slots.load(context, caller, downstream).await
             {
-                return Ok((source.remember(caller, token), Origin::Store));
+                return Ok((self.remember(key.clone(), token), Origin::Store));
             }
-            exchange(context, caller, claims).await.map(|token| (token, Origin::Exchange))
-        });
-        let obtained = flight.await.unwrap_or(Err(Error::DeadlinePassed));
+            self.exchange(context, caller, downstream, claims).await.map(|token| (token, Origin::Exchange))
+        };
+        let obtained = self.flights.run(&context.host, context.deadline, (key.clone(), purpose), work).await;
         if let Ok((token, Origin::Store)) = &obtained
             && token.is_due(context.host.elapsed())
         {
-            renew_in_background(context, caller);
+            self.renew_in_background(context, caller, downstream);
         }
         obtained
     }
 
-    /// Forgets a token that Graph has refused, here and in the store.
-    pub fn forget<H: Host>(context: &Context<H>, caller: &VerifiedCaller, refused: &GraphToken) {
-        let mut memory = context.caches.tokens.memory.borrow_mut();
-        if memory.tokens.peek(caller.digest()).is_some_and(|token| **token != *refused) {
+    /// Forgets a token that the downstream API has refused, here and in the store.
+    pub fn forget<H: Host>(
+        &self,
+        context: &Context<H>,
+        caller: &VerifiedCaller,
+        downstream: &Downstream,
+        refused: &DownstreamToken,
+    ) {
+        let key = (*caller.digest(), downstream.clone());
+        let mut memory = self.memory.lock();
+        if memory.tokens.peek(&key).is_some_and(|token| **token != *refused) {
             return;
         }
-        memory.remove(caller.digest());
-        slots::clear(context, caller);
+        memory.remove(&key);
+        drop(memory);
+        self.slots.clear(context, caller, downstream);
     }
 
-    /// Repeats `error` to the bearers of the caller's token for a while, instead of another exchange: it would end alike.
-    pub fn hold_back(&self, caller: &VerifiedCaller, error: &Error, now: Duration, pause: Duration) {
-        self.note(Whose::Token(*caller.digest()), error, now, Some(pause));
+    fn note(&self, whose: Whose, fault: &ExchangeFault, now: Duration, asked_for: Option<Duration>) {
+        let mut failures = self.failures.lock();
+        failures.get_or_insert_mut(whose, BackOff::default).failed(fault.clone(), now, asked_for);
     }
 
-    fn note(&self, whose: Whose, error: &Error, now: Duration, asked_for: Option<Duration>) {
-        let mut failures = self.failures.borrow_mut();
-        failures.get_or_insert_mut(whose, BackOff::default).failed(error.clone(), now, asked_for);
-    }
-
-    fn remembered(&self, caller: &VerifiedCaller, need: &Need, now: Duration) -> Option<Rc<GraphToken>> {
-        let mut memory = self.memory.borrow_mut();
-        let token = memory.tokens.get(caller.digest()).filter(|token| token.is_usable(now))?;
+    fn remembered(&self, key: &TokenKey, need: &Need, now: Duration) -> Option<Arc<DownstreamToken>> {
+        let mut memory = self.memory.lock();
+        let token = memory.tokens.get(key).filter(|token| token.is_usable(now))?;
         match need {
-            Need::Any => Some(Rc::clone(token)),
-            Need::InsteadOf(refused) => (token != refused).then(|| Rc::clone(token)),
+            Need::Any => Some(Arc::clone(token)),
+            Need::InsteadOf(refused) => (token != refused).then(|| Arc::clone(token)),
             Need::WithClaims(_) => None,
         }
     }
 
-    fn remember(&self, caller: &VerifiedCaller, token: GraphToken) -> Rc<GraphToken> {
-        let token = Rc::new(token);
-        self.memory.borrow_mut().put(*caller.digest(), Rc::clone(&token));
+    fn remember(&self, key: TokenKey, token: DownstreamToken) -> Arc<DownstreamToken> {
+        let token = Arc::new(token);
+        self.memory.lock().put(key, Arc::clone(&token));
         token
     }
 
     /// How the last exchange for this caller failed, while it is too early for another.
-    fn pausing(&self, caller: &VerifiedCaller, now: Duration) -> Option<Error> {
-        let mut failures = self.failures.borrow_mut();
-        let pause = Whose::all(caller).find_map(|whose| failures.get(&whose)?.pausing(now, Duration::ZERO))?;
+    fn pausing(&self, caller: &VerifiedCaller, downstream: &Downstream, now: Duration) -> Option<ExchangeFault> {
+        let mut failures = self.failures.lock();
+        let pause = Whose::all(caller, downstream)
+            .into_iter()
+            .find_map(|whose| failures.get(&whose)?.pausing(now, Duration::ZERO))?;
         Some(pause.error.with_retry_after(pause.retry_after))
     }
 
-    fn note_success(&self, caller: &VerifiedCaller) {
-        let mut failures = self.failures.borrow_mut();
-        for whose in Whose::all(caller) {
+    fn note_success(&self, caller: &VerifiedCaller, downstream: &Downstream) {
+        let mut failures = self.failures.lock();
+        for whose in Whose::all(caller, downstream) {
             failures.pop(&whose);
         }
-        self.refused_credential.replace(None);
+        *self.refused_credential.lock() = None;
     }
 
     /// Notes a refusal, for those whose next exchange would end alike.
-    fn note_refusal(&self, caller: &VerifiedCaller, refusal: &ExchangeRefusal, error: &Error, now: Duration) {
+    fn note_refusal(
+        &self,
+        caller: &VerifiedCaller,
+        downstream: &Downstream,
+        refusal: &ExchangeRefusal,
+        fault: &ExchangeFault,
+        now: Duration,
+    ) {
         let whose = match &refusal.meaning {
             Meaning::Throttled { throttle: Throttle::Directory, .. } => Whose::Directory(caller.tenant_id()),
             Meaning::Throttled { throttle: Throttle::Person, .. } => Whose::Person(caller.person()),
-            _ => Whose::Token(*caller.digest()),
+            _ => Whose::Token((*caller.digest(), downstream.clone())),
         };
-        self.note(whose, error, now, refusal.meaning.pause());
+        self.note(whose, fault, now, refusal.meaning.pause());
+    }
+
+    /// Replaces a token before it expires (`refresh_in`), without letting anyone wait for it.
+    fn renew_in_background<H: Host>(
+        self: &Arc<Self>,
+        context: &Context<H>,
+        caller: &Arc<VerifiedCaller>,
+        downstream: &Downstream,
+    ) {
+        let flight = ((*caller.digest(), downstream.clone()), Purpose::Any);
+        if self.flights.is_running(&flight) {
+            return;
+        }
+        let (source, own) = (Arc::clone(self), context.in_background());
+        let (caller, downstream) = (Arc::clone(caller), downstream.clone());
+        context.host.spawn(async move {
+            let work = async {
+                source.exchange(&own, &caller, &downstream, None).await.map(|token| (token, Origin::Exchange))
+            };
+            match source.flights.run(&own.host, own.deadline, flight, work).await {
+                Ok(_) | Err(ExchangeFault::OutOfTime) => {}
+                Err(fault) => {
+                    let pause = fault.retry_after().unwrap_or_default().max(RENEWAL_PAUSE);
+                    source.postpone(&own, &caller, &downstream, pause);
+                }
+            }
+        });
+    }
+
+    /// The token at hand is used until it expires; other requests, also of other instances, leave its renewal alone for a
+    /// while.
+    fn postpone<H: Host>(
+        &self,
+        context: &Context<H>,
+        caller: &VerifiedCaller,
+        downstream: &Downstream,
+        pause: Duration,
+    ) {
+        let key = (*caller.digest(), downstream.clone());
+        let token = self.memory.lock().tokens.peek(&key).cloned();
+        let Some(token) = token else { return };
+        let postponed = token.postponed(context.host.elapsed().saturating_add(pause));
+        self.slots.save(context, caller, downstream, &postponed);
+        self.remember(key, postponed);
+    }
+
+    async fn exchange<H: Host>(
+        &self,
+        context: &Context<H>,
+        caller: &VerifiedCaller,
+        downstream: &Downstream,
+        claims: Option<&ClaimsChallenge>,
+    ) -> Result<Arc<DownstreamToken>, ExchangeFault> {
+        let host = &context.host;
+        if let Some(fault) = self.pausing(caller, downstream, host.elapsed()) {
+            return Err(fault);
+        }
+        match self.exchange_by_current_credential(context, caller, downstream, claims).await {
+            Ok(Ok(token)) => {
+                self.note_success(caller, downstream);
+                self.slots.save(context, caller, downstream, &token);
+                Ok(self.remember((*caller.digest(), downstream.clone()), token))
+            }
+            Ok(Err(refusal)) => {
+                let fault = refused(caller, downstream, &refusal);
+                // Everybody's, and noted as such.
+                if refusal.meaning != Meaning::CredentialRefused {
+                    self.note_refusal(caller, downstream, &refusal, &fault, host.elapsed());
+                }
+                Err(fault)
+            }
+            Err(fault) => {
+                if let ExchangeFault::Upstream(upstream) = &fault
+                    && is_entras(upstream)
+                {
+                    let whose = Whose::Token((*caller.digest(), downstream.clone()));
+                    self.note(whose, &fault, host.elapsed(), upstream.retry_after());
+                }
+                Err(fault)
+            }
+        }
+    }
+
+    /// Exchanges by the credential at hand, and by another if Entra refuses that and the operator has rotated it.
+    async fn exchange_by_current_credential<H: Host>(
+        &self,
+        context: &Context<H>,
+        caller: &VerifiedCaller,
+        downstream: &Downstream,
+        claims: Option<&ClaimsChallenge>,
+    ) -> Result<Result<DownstreamToken, ExchangeRefusal>, ExchangeFault> {
+        let Context { host, deadline, .. } = context;
+        let mut credential = self.credential.current(host, *deadline).await.map_err(ExchangeFault::Credential)?;
+        let known = self.refused_credential.lock().clone();
+        if let Some((refused, back_off)) = known.filter(|(refused, _)| refused.is_same(&credential))
+            && let Some(pause) = back_off.pausing(host.elapsed(), Duration::ZERO)
+        {
+            let Some(rotated) = self.credential.instead_of(host, *deadline, &refused).await else {
+                return Err(pause.error);
+            };
+            credential = rotated;
+        }
+        let mut outcome = self.exchange_by(context, caller, downstream, &credential, claims).await?;
+        if is_credential_refused(&outcome)
+            && let Some(rotated) = self.credential.instead_of(host, *deadline, &credential).await
+        {
+            credential = rotated;
+            outcome = self.exchange_by(context, caller, downstream, &credential, claims).await?;
+        }
+        if let Err(refusal) = outcome.as_ref()
+            && is_credential_refused(&outcome)
+        {
+            let mut back_off = BackOff::default();
+            back_off.failed(refused(caller, downstream, refusal), host.elapsed(), Some(REFUSED_CREDENTIAL_PAUSE));
+            *self.refused_credential.lock() = Some((credential, back_off));
+        }
+        Ok(outcome)
+    }
+
+    async fn exchange_by<H: Host>(
+        &self,
+        context: &Context<H>,
+        caller: &VerifiedCaller,
+        downstream: &Downstream,
+        credential: &ClientCredential,
+        claims: Option<&ClaimsChallenge>,
+    ) -> Result<Result<DownstreamToken, ExchangeRefusal>, ExchangeFault> {
+        let Context { host, deadline, .. } = context;
+        let request = downstream_token::request(context, &self.policy, caller, credential, downstream, claims)
+            .map_err(ExchangeFault::Unmade)?;
+        let response: Response<Bytes> =
+            call::fetch(host, *deadline, STEP, request).await.map_err(ExchangeFault::Upstream)?;
+        let asked = Asked { tenant_id: caller.tenant_id(), tenancy: &self.policy.tenancy };
+        let mut outcome = downstream_token::parse(&response, host.now(), host.elapsed(), asked);
+        if let Err(refusal) = &mut outcome
+            && refusal.meaning == Meaning::CredentialRefused
+        {
+            refusal.summary = format!("{}; {}", refusal.summary, credential.remedy(host.now()));
+        }
+        Ok(outcome)
     }
 }
 
 impl Whose {
-    fn all(caller: &VerifiedCaller) -> impl Iterator<Item = Self> {
-        [Self::Token(*caller.digest()), Self::Person(caller.person()), Self::Directory(caller.tenant_id())].into_iter()
+    fn all(caller: &VerifiedCaller, downstream: &Downstream) -> [Self; 3] {
+        [
+            Self::Token((*caller.digest(), downstream.clone())),
+            Self::Person(caller.person()),
+            Self::Directory(caller.tenant_id()),
+        ]
     }
 }
 
 impl Memory {
-    fn remove(&mut self, digest: &AssertionDigest) {
-        if let Some(token) = self.tokens.pop(digest) {
+    fn remove(&mut self, key: &TokenKey) {
+        if let Some(token) = self.tokens.pop(key) {
             self.bytes = self.bytes.saturating_sub(token.bytes());
         }
     }
 
-    fn put(&mut self, digest: AssertionDigest, token: Rc<GraphToken>) {
+    fn put(&mut self, key: TokenKey, token: Arc<DownstreamToken>) {
         self.bytes = self.bytes.saturating_add(token.bytes());
         // `push` also gives back what it displaced: the older token of this caller, or the least recently used.
-        if let Some((_, displaced)) = self.tokens.push(digest, token) {
+        if let Some((_, displaced)) = self.tokens.push(key, token) {
             self.bytes = self.bytes.saturating_sub(displaced.bytes());
         }
         while self.bytes > MAX_BYTES
@@ -245,65 +506,8 @@ impl Memory {
     }
 }
 
-/// Replaces a token before it expires (`refresh_in`), without letting anyone wait for it.
-fn renew_in_background<H: Host>(context: &Context<H>, caller: &Rc<VerifiedCaller>) {
-    let purpose = (*caller.digest(), Purpose::Any);
-    if context.caches.tokens.flights.is_running(&purpose) {
-        return;
-    }
-    let (own, caller) = (context.with_new_deadline(), Rc::clone(caller));
-    context.host.spawn(async move {
-        let source = &own.caches.tokens;
-        let work = async || exchange(&own, &caller, None).await.map(|token| (token, Origin::Exchange));
-        if let Some(Err(error)) = source.flights.run(&own.host, own.deadline, purpose, work).await {
-            postpone(&own, &caller, error.retry_after().unwrap_or_default().max(RENEWAL_PAUSE));
-        }
-    });
-}
-
-/// The token at hand is used until it expires; other requests, also of other instances, leave its renewal alone for a
-/// while.
-fn postpone<H: Host>(context: &Context<H>, caller: &VerifiedCaller, pause: Duration) {
-    let source = &context.caches.tokens;
-    let Some(token) = source.memory.borrow().tokens.peek(caller.digest()).cloned() else { return };
-    let postponed = token.postponed(context.host.elapsed().saturating_add(pause));
-    slots::save(context, caller, &postponed);
-    source.remember(caller, postponed);
-}
-
-async fn exchange<H: Host>(
-    context: &Context<H>,
-    caller: &VerifiedCaller,
-    claims: Option<&str>,
-) -> Result<Rc<GraphToken>, Error> {
-    let Context { caches, host, .. } = context;
-    let source = &caches.tokens;
-    if let Some(error) = source.pausing(caller, host.elapsed()) {
-        return Err(error);
-    }
-    match exchange_by_current_credential(context, caller, claims).await {
-        Ok(Ok(token)) => {
-            source.note_success(caller);
-            slots::save(context, caller, &token);
-            Ok(source.remember(caller, token))
-        }
-        Ok(Err(refusal)) => {
-            let error = Error::Exchange { tenant_id: caller.tenant_id(), refusal: refusal.clone() };
-            // Everybody's, and noted as such.
-            if refusal.meaning != Meaning::CredentialRefused {
-                source.note_refusal(caller, &refusal, &error, host.elapsed());
-            }
-            Err(error)
-        }
-        Err(error) => {
-            if let Error::Upstream(fault) = &error
-                && is_entras(fault)
-            {
-                source.note(Whose::Token(*caller.digest()), &error, host.elapsed(), fault.retry_after());
-            }
-            Err(error)
-        }
-    }
+fn refused(caller: &VerifiedCaller, downstream: &Downstream, refusal: &ExchangeRefusal) -> ExchangeFault {
+    ExchangeFault::Refused { tenant_id: caller.tenant_id(), downstream: downstream.clone(), refusal: refusal.clone() }
 }
 
 /// Whether a failed call says something of Entra, and not of the host or of the request's own time.
@@ -311,61 +515,6 @@ const fn is_entras(fault: &UpstreamFault) -> bool {
     !matches!(fault.kind, FaultKind::Send(SendFault::Denied | SendFault::DeadlinePassed))
 }
 
-/// Exchanges by the credential at hand, and by another if Entra refuses that and the operator has rotated it.
-async fn exchange_by_current_credential<H: Host>(
-    context: &Context<H>,
-    caller: &VerifiedCaller,
-    claims: Option<&str>,
-) -> Result<Result<GraphToken, ExchangeRefusal>, Error> {
-    let Context { instance, caches, host, deadline, .. } = context;
-    let mut credential = instance.credential.current(host, *deadline).await?;
-    let known = caches.tokens.refused_credential.borrow().clone();
-    if let Some((refused, back_off)) = known.filter(|(refused, _)| refused.is_same(&credential))
-        && let Some(pause) = back_off.pausing(host.elapsed(), Duration::ZERO)
-    {
-        let Some(rotated) = instance.credential.instead_of(host, *deadline, &refused).await else {
-            return Err(pause.error);
-        };
-        credential = rotated;
-    }
-    let mut outcome = exchange_by(context, caller, &credential, claims).await?;
-    if is_credential_refused(&outcome)
-        && let Some(rotated) = instance.credential.instead_of(host, *deadline, &credential).await
-    {
-        credential = rotated;
-        outcome = exchange_by(context, caller, &credential, claims).await?;
-    }
-    if let Err(refusal) = outcome.as_ref()
-        && is_credential_refused(&outcome)
-    {
-        let error = Error::Exchange { tenant_id: caller.tenant_id(), refusal: refusal.clone() };
-        let mut back_off = BackOff::default();
-        back_off.failed(error, host.elapsed(), Some(REFUSED_CREDENTIAL_PAUSE));
-        caches.tokens.refused_credential.replace(Some((credential, back_off)));
-    }
-    Ok(outcome)
-}
-
-fn is_credential_refused(outcome: &Result<GraphToken, ExchangeRefusal>) -> bool {
+fn is_credential_refused(outcome: &Result<DownstreamToken, ExchangeRefusal>) -> bool {
     matches!(outcome, Err(refusal) if refusal.meaning == Meaning::CredentialRefused)
-}
-
-async fn exchange_by<H: Host>(
-    context: &Context<H>,
-    caller: &VerifiedCaller,
-    credential: &ClientCredential,
-    claims: Option<&str>,
-) -> Result<Result<GraphToken, ExchangeRefusal>, Error> {
-    let Context { host, settings, correlation, deadline, .. } = context;
-    let request = token::request(caller, credential, settings, claims, correlation, host.now(), host.random())
-        .map_err(|words| Error::Internal(format!("the token request could not be made: {words}")))?;
-    let response: Response<Bytes> = call::fetch(host, *deadline, STEP, request).await?;
-    let asked = Asked { tenant_id: caller.tenant_id(), tenancy: &settings.tenancy };
-    let mut outcome = token::parse(&response, host.now(), host.elapsed(), asked);
-    if let Err(refusal) = &mut outcome
-        && refusal.meaning == Meaning::CredentialRefused
-    {
-        refusal.summary = format!("{}; {}", refusal.summary, credential.remedy(host.now()));
-    }
-    Ok(outcome)
 }

@@ -1,5 +1,8 @@
-//! Microsoft Graph: what is asked for, and what its answers mean.
+//! Microsoft Graph: what is requested, and what its responses mean.
 
-pub mod request;
 pub mod select;
 pub mod streams;
+
+pub mod resource;
+
+pub mod held_back;

@@ -23,6 +23,18 @@ pub enum QueryFault {
     Malformed,
 }
 
+impl QueryFault {
+    /// What is wrong, for the caller and the log.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Unknown => "The query may have $select and nothing else, and for a photo nothing at all.",
+            Self::Repeated => "The query has $select twice.",
+            Self::Malformed => "$select is not a list of property names, separated by commas.",
+        }
+    }
+}
+
 impl Select {
     /// Reads the query of a request for a profile.
     ///

@@ -3,9 +3,9 @@
 //! A streamed answer holds buffers and an upstream connection for as long as its reader takes, so readers that stall must
 //! not add up: neither one person's nor everybody's.
 
-use std::{cell::RefCell, collections::HashMap, rc::Rc};
+use std::{collections::HashMap, sync::Arc};
 
-use crate::caller::verified_caller::Person;
+use crate::{caller::person::Person, locked::Locked};
 
 /// Of one person: a page shows one photo, and a reload abandons another.
 const MAX_OF_PERSON: usize = 4;
@@ -15,12 +15,12 @@ const MAX_OF_INSTANCE: usize = 32;
 
 /// The answers that an instance is streaming.
 #[derive(Debug, Default)]
-pub struct Streams(RefCell<HashMap<Person, usize>>);
+pub struct Streams(Locked<HashMap<Person, usize>>);
 
 /// Permission to stream one answer, until it is dropped.
 #[derive(Debug)]
 pub struct StreamPermit {
-    streams: Rc<Streams>,
+    streams: Arc<Streams>,
     person: Person,
 }
 
@@ -38,8 +38,8 @@ impl Streams {
     ///
     /// # Errors
     /// See [`TooManyStreams`].
-    pub fn permit(self: &Rc<Self>, person: Person) -> Result<StreamPermit, TooManyStreams> {
-        let mut streams = self.0.borrow_mut();
+    pub fn permit(self: &Arc<Self>, person: Person) -> Result<StreamPermit, TooManyStreams> {
+        let mut streams = self.0.lock();
         let of_instance: usize = streams.values().sum();
         if streams.get(&person).is_some_and(|own| *own >= MAX_OF_PERSON) {
             return Err(TooManyStreams::OfPerson);
@@ -49,13 +49,13 @@ impl Streams {
         }
         let own = streams.entry(person).or_default();
         *own = own.saturating_add(1);
-        Ok(StreamPermit { streams: Rc::clone(self), person })
+        Ok(StreamPermit { streams: Arc::clone(self), person })
     }
 }
 
 impl Drop for StreamPermit {
     fn drop(&mut self) {
-        let mut streams = self.streams.0.borrow_mut();
+        let mut streams = self.streams.0.lock();
         if let Some(own) = streams.get_mut(&self.person) {
             *own = own.saturating_sub(1);
             if *own == 0 {
@@ -67,14 +67,14 @@ impl Drop for StreamPermit {
 
 #[cfg(test)]
 mod tests {
-    use std::rc::Rc;
+    use std::sync::Arc;
 
     use super::{MAX_OF_INSTANCE, MAX_OF_PERSON, Streams, TooManyStreams};
-    use crate::caller::verified_caller::Person;
+    use crate::caller::person::Person;
 
     #[test]
     fn streams_are_bounded_by_person_and_in_all_and_make_room_when_they_end() {
-        let streams = Rc::new(Streams::default());
+        let streams = Arc::new(Streams::default());
         let person = |number: u8| Person::Bearer([number; 32]);
         let mut own: Vec<_> = (0..MAX_OF_PERSON).map(|_| streams.permit(person(0)).unwrap()).collect();
         assert_eq!(streams.permit(person(0)).unwrap_err(), TooManyStreams::OfPerson);
@@ -85,6 +85,6 @@ mod tests {
         own.pop();
         own.push(streams.permit(person(0)).unwrap());
         drop((own, others));
-        assert!(streams.0.borrow().is_empty());
+        assert!(streams.0.lock().is_empty());
     }
 }

@@ -1,6 +1,6 @@
 //! A JSON Web Key Set (RFC 7517) to the keys that a tenant signs its tokens with.
 
-use std::cell::OnceCell;
+use std::sync::OnceLock;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
@@ -30,7 +30,7 @@ pub struct SigningKey {
     modulus: Vec<u8>,
     exponent: Vec<u8>,
     // Preparing a key costs as much as a few verifications, and most keys of a set are never used.
-    prepared: OnceCell<Option<RsaPublicKey>>,
+    prepared: OnceLock<Option<RsaPublicKey>>,
 }
 
 impl SigningKeys {
@@ -136,7 +136,7 @@ impl SigningKey {
         RsaPublicKey::check(&modulus, &exponent).ok()?;
         let issuer = jwk.issuer.map(IssuerTemplate::new);
         let cloud = jwk.cloud_instance_name;
-        Some(Self { id: jwk.key_id?, issuer, cloud, modulus, exponent, prepared: OnceCell::new() })
+        Some(Self { id: jwk.key_id?, issuer, cloud, modulus, exponent, prepared: OnceLock::new() })
     }
 
     /// Whether `signature` was made by this key over what has this SHA-256.

@@ -38,7 +38,7 @@ const RETIRED_GRAPH: &str = "graph.windows.net";
 const DOMAINS_OF_EXAMPLES: [&str; 5] = ["example.com", "example.net", "example.org", "contoso.com", "fabrikam.com"];
 
 /// Entra's address.
-pub(super) fn authority_host(text: &str) -> Result<String, String> {
+pub(crate) fn authority_host(text: &str) -> Result<String, String> {
     let origin = server(text)?;
     if cloud(&origin, &GRAPH_HOSTS).is_some() {
         return Err("is the address of Microsoft Graph; set that of the sign-in, such as \
@@ -49,7 +49,7 @@ pub(super) fn authority_host(text: &str) -> Result<String, String> {
 }
 
 /// Microsoft Graph's address, in the same cloud as Entra's where that is known.
-pub(super) fn graph_url(text: &str, authority_host: Option<&str>) -> Result<String, String> {
+pub(crate) fn graph_url(text: &str, authority_host: Option<&str>) -> Result<String, String> {
     let origin = server(text)?;
     if cloud(&origin, &SIGN_IN_HOSTS).is_some() {
         return Err("is the address of the sign-in; set that of Microsoft Graph, such as https://graph.microsoft.com"
@@ -70,7 +70,7 @@ pub(super) fn graph_url(text: &str, authority_host: Option<&str>) -> Result<Stri
 
 /// The resources under which Entra knows Microsoft Graph: that of `graph_url`, or any cloud's where that is none of
 /// Microsoft's own hosts.
-pub(super) fn graph_resources(graph_url: &str) -> Vec<String> {
+pub(crate) fn graph_resources(graph_url: &str) -> Vec<String> {
     let mut resources = vec![graph_url.to_owned()];
     if cloud(graph_url, &GRAPH_HOSTS).is_none() {
         resources.extend(GRAPH_HOSTS.iter().map(|(host, _)| format!("https://{host}")));
@@ -79,13 +79,13 @@ pub(super) fn graph_resources(graph_url: &str) -> Vec<String> {
 }
 
 /// Whether a URI is Microsoft Graph's, of any cloud, past or present.
-pub(super) fn is_of_graph(uri: &str) -> bool {
+pub(crate) fn is_of_graph(uri: &str) -> bool {
     let host = host(uri).to_ascii_lowercase();
     host == RETIRED_GRAPH || GRAPH_HOSTS.iter().any(|(known, _)| *known == host)
 }
 
 /// The origin of a page, as browsers write it (RFC 6454 section 6.2): anything else would never match.
-pub(super) fn browser_origin(text: &str) -> Result<HeaderValue, String> {
+pub(crate) fn browser_origin(text: &str) -> Result<HeaderValue, String> {
     match text {
         "*" => return Err("is *, which would let every page call; list the origins that may".to_owned()),
         "null" => {
@@ -168,7 +168,7 @@ fn origin(text: &str) -> Result<String, String> {
 }
 
 /// Whether a host is one that examples have in the place of the reader's own.
-pub(super) fn is_of_an_example(host: &str) -> bool {
+pub(crate) fn is_of_an_example(host: &str) -> bool {
     let is_below = |domain: &str| host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
     host.split('.').any(|label| label == "your" || label.starts_with("your-"))
         || DOMAINS_OF_EXAMPLES.iter().any(|domain| is_below(domain))
@@ -180,7 +180,7 @@ fn cloud(origin: &str, hosts: &[(&str, Cloud)]) -> Option<Cloud> {
 }
 
 /// The host of a URI.
-pub(super) fn host(uri: &str) -> &str {
+pub(crate) fn host(uri: &str) -> &str {
     let rest = uri.split_once("://").map_or(uri, |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     match authority.rsplit_once(':') {

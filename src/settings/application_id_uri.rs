@@ -3,7 +3,7 @@
 
 use uuid::Uuid;
 
-use super::{address, ids::guid, list};
+use crate::settings::{address, ids::guid, reader::list};
 
 /// <https://learn.microsoft.com/entra/identity-platform/supported-accounts-validation>
 const MAX_CHARACTERS: usize = 255;
@@ -11,7 +11,7 @@ const MAX_CHARACTERS: usize = 255;
 /// The list, as registered. `client_id` is missing where that has a fault of its own.
 ///
 /// <https://learn.microsoft.com/entra/identity-platform/identifier-uri-restrictions>
-pub(super) fn list_of(text: &str, client_id: Option<Uuid>) -> Result<Vec<String>, String> {
+pub(crate) fn list_of(text: &str, client_id: Option<Uuid>) -> Result<Vec<String>, String> {
     list(text, |item| check(item, client_id).map(|()| item.to_owned()).map_err(str::to_owned))
 }
 

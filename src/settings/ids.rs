@@ -2,10 +2,10 @@
 
 use uuid::Uuid;
 
-use super::{Tenancy, list};
+use crate::{policy::Tenancy, settings::reader::list};
 
 /// Microsoft Graph's own application id, the same everywhere.
-pub(super) const GRAPH: &str = "00000003-0000-0000-c000-000000000000";
+pub(crate) const GRAPH: &str = "00000003-0000-0000-c000-000000000000";
 
 /// The directory of all personal Microsoft accounts.
 const PERSONAL_ACCOUNTS: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
@@ -15,7 +15,7 @@ const MICROSOFTS: [(&str, &str); 2] =
     [(GRAPH, "Microsoft Graph"), ("04b07795-8ddb-461a-bbee-02f9e1bf7b46", "the Azure CLI")];
 
 /// A directory, or a word for all of them. `allowed` is missing where that list has a fault of its own.
-pub(super) fn tenancy(text: &str, allowed: Option<&Vec<Uuid>>) -> Result<Tenancy, String> {
+pub(crate) fn tenancy(text: &str, allowed: Option<&Vec<Uuid>>) -> Result<Tenancy, String> {
     let authority = match text.to_ascii_lowercase().as_str() {
         "organizations" => "organizations",
         "common" => "common",
@@ -33,7 +33,7 @@ pub(super) fn tenancy(text: &str, allowed: Option<&Vec<Uuid>>) -> Result<Tenancy
 }
 
 /// This API's own id, which is not that of its directory.
-pub(super) fn client(text: &str, tenancy: Option<&Tenancy>) -> Result<Uuid, String> {
+pub(crate) fn client(text: &str, tenancy: Option<&Tenancy>) -> Result<Uuid, String> {
     let id = own(text, "Application (client) ID")?;
     if let Some((_, name)) = MICROSOFTS.iter().find(|(known, _)| *known == id.to_string()) {
         return Err(format!("is the id of {name}; set the Application (client) ID of your own app registration"));
@@ -45,7 +45,7 @@ pub(super) fn client(text: &str, tenancy: Option<&Tenancy>) -> Result<Uuid, Stri
 }
 
 /// Directories that may call.
-pub(super) fn tenants(text: &str) -> Result<Vec<Uuid>, String> {
+pub(crate) fn tenants(text: &str) -> Result<Vec<Uuid>, String> {
     list(text, |item| match item {
         "common" | "organizations" | "consumers" => {
             Err(format!("is {item}, which stands for many directories; list the ids of those that may call"))
@@ -55,7 +55,7 @@ pub(super) fn tenants(text: &str) -> Result<Vec<Uuid>, String> {
 }
 
 /// Applications that may call. This API's own id may be among them: a single-page application can share its registration.
-pub(super) fn clients(text: &str, tenancy: Option<&Tenancy>) -> Result<Vec<Uuid>, String> {
+pub(crate) fn clients(text: &str, tenancy: Option<&Tenancy>) -> Result<Vec<Uuid>, String> {
     list(text, |item| match listed(item)? {
         id if tenancy == Some(&Tenancy::Single(id)) => {
             Err("is the directory's id; list the client ids of applications".to_owned())
@@ -92,7 +92,7 @@ fn own(text: &str, label: &str) -> Result<Uuid, String> {
 }
 
 /// The form in which Entra writes ids, in any case.
-pub(super) fn guid(text: &str) -> Result<Uuid, String> {
+pub(crate) fn guid(text: &str) -> Result<Uuid, String> {
     let id = if text.len() == 36 { Uuid::try_parse(text).ok() } else { None };
     id.ok_or_else(|| "is not a GUID, 32 hexadecimal digits with hyphens as 8-4-4-4-12".to_owned())
 }

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{address, ids, list};
+use crate::settings::{address, ids, reader::list};
 
 /// The most that Entra takes for a scope that an API exposes.
 /// <https://learn.microsoft.com/entra/identity-platform/supported-accounts-validation>
@@ -12,15 +12,15 @@ const MAX_CHARACTERS: usize = 120;
 const OPENID: [&str; 4] = ["openid", "profile", "email", "offline_access"];
 
 /// What clients may write before a scope of this API: its URIs and its id.
-pub(super) struct Prefixes<'a> {
-    pub(super) client_id: Uuid,
-    pub(super) application_id_uris: &'a [String],
+pub(crate) struct Prefixes<'a> {
+    pub(crate) client_id: Uuid,
+    pub(crate) application_id_uris: &'a [String],
 }
 
 /// Scopes as tokens have them in `scp`: bare, with the prefix taken off by which clients ask for them.
 ///
 /// `prefixes` are missing where they have faults of their own. `graph_scopes` are those that are asked for Graph.
-pub(super) fn required(text: &str, prefixes: Option<&Prefixes<'_>>, graph_scopes: &str) -> Result<Vec<String>, String> {
+pub(crate) fn required(text: &str, prefixes: Option<&Prefixes<'_>>, graph_scopes: &str) -> Result<Vec<String>, String> {
     let scopes = list(text, |item| {
         let own = prefixes.and_then(|prefixes| prefixes.strip_from(item));
         match own {
@@ -97,7 +97,7 @@ fn check_is_not_graphs(name: &str, graph_scopes: &str) -> Result<(), String> {
 }
 
 /// What is asked of Entra for Graph. `graph_url` is missing where it has a fault of its own.
-pub(super) fn of_graph(text: &str, graph_url: Option<&str>) -> Result<String, String> {
+pub(crate) fn of_graph(text: &str, graph_url: Option<&str>) -> Result<String, String> {
     let resources = graph_url.map(address::graph_resources);
     let scopes = list(text, |item| {
         if !is_scope_token(item) {

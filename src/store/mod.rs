@@ -1,4 +1,5 @@
 //! The store that all instances share.
 
 pub mod sealed_entry;
+
 pub mod shared_store;

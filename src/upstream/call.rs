@@ -9,7 +9,10 @@ use http::{
     response::Parts,
 };
 
-use crate::host::{Host, SendFault, UnixTime, UpstreamBody};
+use crate::{
+    deadline::{Deadline, Elapsed, within},
+    host::{Host, SendFault, UnixTime, UpstreamBody},
+};
 
 /// The longest wait before the one retry. Longer than this the caller is told to come back itself.
 const MAX_RETRY_WAIT: Duration = Duration::from_secs(2);
@@ -21,8 +24,8 @@ const RETRY_WAIT: Duration = Duration::from_millis(200);
 /// The longest `Retry-After` that is believed, as in Microsoft's libraries.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
-/// The headers of answers that this component looks at; a host need not give others.
-pub const HEADERS_LOOKED_AT: [HeaderName; 8] = [
+/// The headers of responses that the core reads; a host need not give others.
+pub const HEADERS_READ: [HeaderName; 8] = [
     header::CACHE_CONTROL,
     header::CONTENT_ENCODING,
     header::CONTENT_LENGTH,
@@ -33,26 +36,20 @@ pub const HEADERS_LOOKED_AT: [HeaderName; 8] = [
     HeaderName::from_static("request-id"),
 ];
 
+/// Microsoft Entra ID, as [`Step::service`].
+pub const ENTRA: &str = "Entra";
+
 /// A call that a request may need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Step {
-    /// Who is called.
-    pub service: Service,
+    /// Who is called, for the log: `Entra`, `Graph`.
+    pub service: &'static str,
     /// What for, in words for the log.
     pub name: &'static str,
     /// The longest that one attempt may take, until the answer has been read as far as `max_body`.
     pub timeout: Duration,
     /// The largest answer that is read whole.
     pub max_body: usize,
-}
-
-/// Who is called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Service {
-    /// Microsoft Entra ID.
-    Entra,
-    /// Microsoft Graph.
-    Graph,
 }
 
 /// A call that brought no usable answer.
@@ -73,6 +70,14 @@ pub enum FaultKind {
     Unusable(String),
     /// The service says that it cannot answer now, and when to come back if it says so.
     Unavailable(StatusCode, Option<Duration>),
+}
+
+/// In words for the log.
+impl fmt::Display for UpstreamFault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { step, kind } = self;
+        write!(formatter, "{} {}: {kind}", step.service, step.name)
+    }
 }
 
 /// In words for the log.
@@ -116,7 +121,7 @@ impl UpstreamFault {
 
     /// Whether it says nothing of the service: the request that needed the call had no time left.
     #[must_use]
-    pub const fn is_deadline(&self) -> bool {
+    pub const fn is_out_of_time(&self) -> bool {
         matches!(self.kind, FaultKind::Send(SendFault::DeadlinePassed))
     }
 }
@@ -135,26 +140,9 @@ impl Step {
     }
 }
 
-/// The moment by which a request must have been answered.
-#[derive(Debug, Clone, Copy)]
-pub struct Deadline(Duration);
-
-impl Deadline {
-    /// `limit` after a moment of [`Host::elapsed`].
-    #[must_use]
-    pub const fn after(moment: Duration, limit: Duration) -> Self {
-        Self(moment.saturating_add(limit))
-    }
-
-    /// What is left.
-    pub fn remaining<H: Host>(self, host: &H) -> Duration {
-        self.0.saturating_sub(host.elapsed())
-    }
-}
-
-/// An answer, read to its end or until it proved larger than its step's limit.
+/// A response, read to its end or until it proved larger than its step's limit.
 #[derive(Debug)]
-pub struct Answer<B> {
+pub struct UpstreamResponse<B> {
     /// Status and headers.
     pub head: Parts,
     /// Its body as far as it was read.
@@ -181,7 +169,7 @@ pub async fn call<H: Host>(
     deadline: Deadline,
     step: Step,
     mut request: Request<Bytes>,
-) -> Result<Answer<H::Body>, UpstreamFault> {
+) -> Result<UpstreamResponse<H::Body>, UpstreamFault> {
     // No content coding is undone here, and a request that does not say so allows any (RFC 9110 section 12.5.3).
     request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     let of_step = |fault| step.fault(FaultKind::Send(fault));
@@ -213,7 +201,7 @@ pub async fn fetch<H: Host>(
     step: Step,
     request: Request<Bytes>,
 ) -> Result<Response<Bytes>, UpstreamFault> {
-    let Answer { head, reading, .. } = call(host, deadline, step, request).await?;
+    let UpstreamResponse { head, reading, .. } = call(host, deadline, step, request).await?;
     match reading {
         Reading::Whole(bytes) => Ok(Response::from_parts(head, bytes)),
         Reading::Begun(_) => Err(step.unusable(format!("the answer is larger than {} bytes", step.max_body))),
@@ -238,23 +226,6 @@ pub fn retry_after(headers: &HeaderMap, now: UnixTime) -> Option<Duration> {
     Some(wait.min(MAX_RETRY_AFTER))
 }
 
-/// Waits for `work`, but not longer than `limit`.
-///
-/// # Errors
-/// [`Elapsed`] if `limit` passed; the work is dropped then.
-pub async fn within<H: Host, T>(host: &H, limit: Duration, work: impl Future<Output = T>) -> Result<T, Elapsed> {
-    let work = std::pin::pin!(work);
-    let sleep = std::pin::pin!(host.sleep(limit));
-    match futures::future::select(work, sleep).await {
-        futures::future::Either::Left((done, _)) => Ok(done),
-        futures::future::Either::Right(_) => Err(Elapsed),
-    }
-}
-
-/// A time limit passed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Elapsed;
-
 /// Whether a service says that another attempt may do better.
 #[must_use]
 pub const fn is_transient(status: StatusCode) -> bool {
@@ -266,9 +237,9 @@ async fn attempt<H: Host>(
     deadline: Deadline,
     step: Step,
     request: &Request<Bytes>,
-) -> Result<Answer<H::Body>, SendFault> {
+) -> Result<UpstreamResponse<H::Body>, SendFault> {
     let begun = host.elapsed();
-    let remaining = deadline.0.saturating_sub(begun);
+    let remaining = deadline.left_at(begun);
     if remaining.is_zero() {
         return Err(SendFault::DeadlinePassed);
     }
@@ -289,7 +260,7 @@ async fn send_and_read<H: Host>(
     time: &AttemptTime<'_, H>,
     max_body: usize,
     request: &Request<Bytes>,
-) -> Result<Answer<H::Body>, SendFault> {
+) -> Result<UpstreamResponse<H::Body>, SendFault> {
     let (head, mut rest) = time.send(request).await?.into_parts();
     let mut read = BytesMut::new();
     while let Some(piece) = time.wait(rest.next()).await.unwrap_or_else(|fault| Some(Err(fault))) {
@@ -306,10 +277,10 @@ async fn send_and_read<H: Host>(
             read.extend_from_slice(&piece);
         }
         if read.len() > max_body {
-            return Ok(Answer { head, reading: Reading::Begun(read.freeze()), rest });
+            return Ok(UpstreamResponse { head, reading: Reading::Begun(read.freeze()), rest });
         }
     }
-    Ok(Answer { head, reading: Reading::Whole(read.freeze()), rest })
+    Ok(UpstreamResponse { head, reading: Reading::Whole(read.freeze()), rest })
 }
 
 /// The time of one attempt.

@@ -1,4 +1,4 @@
-//! Calls to other services, and when they are made again.
+//! Calls to other services: with time limits and size limits, made once for many, and left alone while they fail.
 
 pub mod back_off;
 pub mod call;

@@ -1,88 +1,90 @@
 //! One upstream call for all the requests of an instance that need the same thing at the same time.
 
 use std::{
-    cell::{Cell, RefCell},
     collections::HashMap,
     hash::Hash,
-    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
-use crate::{host::Host, upstream::call::Deadline};
+use crate::{deadline::Deadline, host::Host, locked::Locked};
 
 /// How often those who wait check, at first and at the longest. Each request is a task of its own to the host; waking one
 /// from another costs more than it gains (see "Waiting for the same thing" in ARCHITECTURE.md).
 const FIRST_CHECK: Duration = Duration::from_millis(1);
 const LAST_CHECK: Duration = Duration::from_millis(16);
 
+/// An outcome that says whether it is only about the time of the request that worked.
+pub trait Outcome: Clone {
+    /// The outcome of a request whose time ran out while it waited.
+    fn out_of_time() -> Self;
+
+    /// Whether the request that worked ran out of time. One that waits for it may have more.
+    fn is_out_of_time(&self) -> bool;
+}
+
 /// Work under way, by what it is for.
 #[derive(Debug)]
-pub struct SingleFlight<K, T> {
-    flights: RefCell<HashMap<K, Rc<Flight<T>>>>,
-    /// Whether an outcome holds for those who waited too.
-    is_shared: fn(&T) -> bool,
-}
+pub struct SingleFlight<K, T>(Locked<HashMap<K, Arc<Flight<T>>>>);
 
 #[derive(Debug)]
 struct Flight<T> {
-    outcome: RefCell<Option<T>>,
-    given_up: Cell<bool>,
+    outcome: Locked<Option<T>>,
+    has_ended: AtomicBool,
 }
 
 impl<K, T> Default for SingleFlight<K, T> {
     fn default() -> Self {
-        Self::sharing(|_| true)
+        Self(Locked::default())
     }
 }
 
-impl<K, T> SingleFlight<K, T> {
-    /// Of which only those outcomes are shared that `is_shared` names; after another, one of those who waited works
-    /// itself.
-    pub fn sharing(is_shared: fn(&T) -> bool) -> Self {
-        Self { flights: RefCell::default(), is_shared }
-    }
-}
-
-impl<K: Hash + Eq + Clone, T: Clone> SingleFlight<K, T> {
+impl<K: Hash + Eq + Clone, T: Outcome> SingleFlight<K, T> {
     /// Does `work`, or waits for whoever is doing it for the same `key` and takes the same outcome, good or bad.
     ///
-    /// `None` if the deadline passed while waiting. If the one who works is dropped, one of those who wait takes over.
-    pub async fn run<H: Host>(&self, host: &H, deadline: Deadline, key: K, work: impl AsyncFnOnce() -> T) -> Option<T> {
-        let mut pause = FIRST_CHECK;
-        loop {
-            let Some(flight) = self.join(&key) else { break };
-            if flight.given_up.get() {
-                continue;
-            }
-            if deadline.remaining(host).is_zero() {
-                return None;
-            }
-            host.sleep(pause).await;
-            pause = LAST_CHECK.min(pause.saturating_mul(2));
-            // The flight may have landed meanwhile and have left the list; its outcome is still held here.
-            if let Some(outcome) = flight.outcome.borrow().as_ref().filter(|outcome| (self.is_shared)(outcome)) {
-                return Some(outcome.clone());
+    /// After an outcome that is only about the worker's own time, or if the worker is dropped, one of those who wait takes
+    /// over.
+    pub async fn run<H: Host>(&self, host: &H, deadline: Deadline, key: K, work: impl Future<Output = T>) -> T {
+        while let Some(flight) = self.join(&key) {
+            let mut pause = FIRST_CHECK;
+            loop {
+                // In this order: the outcome is there before the end is.
+                let has_ended = flight.has_ended.load(Ordering::Acquire);
+                if let Some(outcome) = flight.outcome.lock().as_ref().filter(|outcome| !outcome.is_out_of_time()) {
+                    return outcome.clone();
+                }
+                if has_ended {
+                    break;
+                }
+                if deadline.remaining(host).is_zero() {
+                    return T::out_of_time();
+                }
+                host.sleep(pause).await;
+                pause = LAST_CHECK.min(pause.saturating_mul(2));
             }
         }
         let lead = Lead { flights: self, key };
-        let outcome = work().await;
+        let outcome = work.await;
         lead.land(outcome.clone());
-        Some(outcome)
+        outcome
     }
 
     /// Whether somebody is working for `key`.
     #[must_use]
     pub fn is_running(&self, key: &K) -> bool {
-        self.flights.borrow().contains_key(key)
+        self.0.lock().contains_key(key)
     }
 
     /// The flight of `key`, or `None` after having opened one: the caller leads it.
-    fn join(&self, key: &K) -> Option<Rc<Flight<T>>> {
-        let mut flights = self.flights.borrow_mut();
+    fn join(&self, key: &K) -> Option<Arc<Flight<T>>> {
+        let mut flights = self.0.lock();
         let running = flights.get(key).cloned();
         if running.is_none() {
-            let flight = Flight { outcome: RefCell::new(None), given_up: Cell::new(false) };
-            flights.insert(key.clone(), Rc::new(flight));
+            let flight = Flight { outcome: Locked::default(), has_ended: AtomicBool::new(false) };
+            flights.insert(key.clone(), Arc::new(flight));
         }
         running
     }
@@ -96,16 +98,18 @@ struct Lead<'a, K: Hash + Eq, T> {
 
 impl<K: Hash + Eq, T> Lead<'_, K, T> {
     fn land(self, outcome: T) {
-        if let Some(flight) = self.flights.flights.borrow().get(&self.key) {
-            flight.outcome.replace(Some(outcome));
+        let flight = self.flights.0.lock().get(&self.key).cloned();
+        if let Some(flight) = flight {
+            *flight.outcome.lock() = Some(outcome);
         }
     }
 }
 
 impl<K: Hash + Eq, T> Drop for Lead<'_, K, T> {
     fn drop(&mut self) {
-        if let Some(flight) = self.flights.flights.borrow_mut().remove(&self.key) {
-            flight.given_up.set(true);
+        let flight = self.flights.0.lock().remove(&self.key);
+        if let Some(flight) = flight {
+            flight.has_ended.store(true, Ordering::Release);
         }
     }
 }

@@ -176,8 +176,8 @@ fn what_was_learned_under_other_settings_is_not_used() {
         world
     };
     for (name, value, keys, tokens) in [
-        ("graph_scopes", "https://graph.microsoft.com/.default", 2, 2),
-        ("graph_url", AUTHORITY, 2, 2),
+        ("graph_scopes", "https://graph.microsoft.com/.default", 1, 2),
+        ("graph_url", AUTHORITY, 1, 2),
         ("allowed_clients", "44444444-4444-4444-8444-444444444444", 1, 1),
         ("required_scope", "user_impersonation other", 1, 1),
     ] {
@@ -241,7 +241,7 @@ fn callers_of_one_slot_make_room_for_each_other() {
         (world, keys)
     };
     let call = |world: &World, number| assert_eq!(world.get(&of(number)).status, 200);
-    let (lower, both) = (["profile-get.token.0"], ["profile-get.token.0", "profile-get.token.1"]);
+    let (lower, both) = (["entra-obo.token.0"], ["entra-obo.token.0", "entra-obo.token.1"]);
 
     // Two who take the same slot while it is free, and of whom one has another to fall back on.
     let first = (0..99).find(|number| slots_after(&|world| call(world, *number)).1 == lower).unwrap();

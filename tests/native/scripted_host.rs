@@ -16,11 +16,12 @@ use futures::{executor::LocalPool, task::LocalSpawnExt};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
 use profile_get::{
     api::{self, RequestHead, answer},
-    host::{Host, SendFault, StoreFault, UnixTime, UpstreamBody, VariableUnavailable},
+    host::{Host, MaybeSend, SendFault, StoreFault, UnixTime, UpstreamBody, VariableUnavailable},
     instance::Instance,
     response::Body,
     upstream::call,
 };
+use send_wrapper::SendWrapper;
 use serde_json::{Value, json};
 
 use crate::caller_tokens;
@@ -121,9 +122,9 @@ pub(crate) struct Script {
     spawned: RefCell<Vec<Pin<Box<dyn Future<Output = ()>>>>>,
 }
 
-/// The script, as the core sees it.
+/// The script, as the core sees it. Natively the core needs a host that can be sent to other threads; this one never is.
 #[derive(Clone)]
-pub(crate) struct ScriptedHost(pub Rc<Script>);
+pub(crate) struct ScriptedHost(SendWrapper<Rc<Script>>);
 
 /// A world in which everything is right: keys, an exchange, a profile. Tests break one thing.
 pub(crate) struct World {
@@ -240,7 +241,7 @@ impl World {
         let answers: Rc<RefCell<Vec<Option<Answered>>>> = Rc::default();
         answers.borrow_mut().resize_with(requests.len(), || None);
         for (index, request) in requests.into_iter().enumerate() {
-            let (host, instance) = (ScriptedHost(Rc::clone(&self.script)), Rc::clone(&self.instance));
+            let (host, instance) = (ScriptedHost(SendWrapper::new(Rc::clone(&self.script))), Rc::clone(&self.instance));
             let answers = Rc::clone(&answers);
             let pause = pause * u32::try_from(index).unwrap();
             pool.spawner()
@@ -274,7 +275,7 @@ pub(crate) fn request_head(method: Method, target: &str, headers: &[(&'static st
     for (name, value) in headers {
         map.append(*name, HeaderValue::from_str(value).unwrap());
     }
-    RequestHead { method, target: target.to_owned(), headers: looked_at(map, &api::HEADERS_LOOKED_AT) }
+    RequestHead { method, target: target.to_owned(), headers: looked_at(map, &api::HEADERS_READ) }
 }
 
 /// What Spin gives of a message's headers.
@@ -467,7 +468,7 @@ impl Host for ScriptedHost {
             host: self.clone(),
         };
         let mut response = Response::builder().status(reply.status).body(body).unwrap();
-        *response.headers_mut() = looked_at(reply.headers, &call::HEADERS_LOOKED_AT);
+        *response.headers_mut() = looked_at(reply.headers, &call::HEADERS_READ);
         Ok(response)
     }
 
@@ -476,7 +477,8 @@ impl Host for ScriptedHost {
     }
 
     async fn sleep(&self, duration: Duration) {
-        Timer { script: Rc::clone(&self.0), at: self.0.elapsed.get() + duration, alive: Rc::default() }.await;
+        let at = self.0.elapsed.get() + duration;
+        SendWrapper::new(Timer { script: Rc::clone(&self.0), at, alive: Rc::default() }).await;
     }
 
     async fn read_store(&self, key: &str) -> Result<Option<Vec<u8>>, StoreFault> {
@@ -496,7 +498,7 @@ impl Host for ScriptedHost {
         Ok(())
     }
 
-    fn spawn(&self, task: impl Future<Output = ()> + 'static) {
+    fn spawn(&self, task: impl Future<Output = ()> + MaybeSend + 'static) {
         self.0.spawned.borrow_mut().push(Box::pin(task));
     }
 

@@ -1,7 +1,5 @@
 //! A certificate with its private key, and the assertions that it signs.
 
-use std::cell::RefCell;
-
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jwt_simple::prelude::{Claims, Duration, KeyMetadata, PS256KeyPair, RSAKeyPairLike};
 use lru::LruCache;
@@ -9,8 +7,7 @@ use pem::Pem;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::x509::X509;
-use crate::host::UnixTime;
+use crate::{credential::x509::X509, host::UnixTime, locked::Locked};
 
 /// How long an assertion is valid. Microsoft advises five to ten minutes.
 const ASSERTION_SECONDS: u64 = 600;
@@ -43,7 +40,7 @@ pub(super) struct Certificate {
     not_before: UnixTime,
     not_after: UnixTime,
     /// By audience and application, with the time at which they expire.
-    assertions: RefCell<LruCache<(String, Uuid), (String, UnixTime)>>,
+    assertions: Locked<LruCache<(String, Uuid), (String, UnixTime)>>,
 }
 
 impl Certificate {
@@ -88,7 +85,7 @@ impl Certificate {
                     key: with_thumbprint(keys.swap_remove(at), der)?,
                     not_before,
                     not_after,
-                    assertions: RefCell::new(LruCache::new(ASSERTIONS)),
+                    assertions: Locked::new(LruCache::new(ASSERTIONS)),
                 });
             }
         }
@@ -117,7 +114,7 @@ impl Certificate {
         random: [u8; 16],
     ) -> Result<String, String> {
         let purpose = (audience.to_owned(), client_id);
-        if let Some((assertion, expires)) = self.assertions.borrow_mut().get(&purpose)
+        if let Some((assertion, expires)) = self.assertions.lock().get(&purpose)
             && now.plus(ASSERTION_MARGIN_SECONDS) < *expires
         {
             return Ok(assertion.clone());
@@ -132,7 +129,7 @@ impl Certificate {
         claims.invalid_before = Some(Duration::from_secs(now.0));
         claims.expires_at = Some(Duration::from_secs(expires.0));
         let assertion = self.key.sign(claims).map_err(|error| error.to_string())?;
-        self.assertions.borrow_mut().put(purpose, (assertion.clone(), expires));
+        self.assertions.lock().put(purpose, (assertion.clone(), expires));
         Ok(assertion)
     }
 }

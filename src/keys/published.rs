@@ -5,37 +5,35 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode, header};
 
-use super::{
-    state::KnownKeys,
-    stored::{MAX_FRESH_SECONDS, Record},
-};
 use crate::{
     caller::unverified_token::TokenVersion,
+    context::Context,
     host::Host,
-    instance::Context,
-    keys::openid_configuration::{IssuerTemplate, OpenIdConfiguration, address},
-    upstream::call::{self, FaultKind, Service, Step, UpstreamFault},
+    keys::{
+        known::KnownKeys,
+        openid_configuration::{IssuerTemplate, OpenIdConfiguration, address},
+        stored::{MAX_FRESH_SECONDS, Record},
+    },
+    policy::Policy,
+    upstream::call::{self, ENTRA, FaultKind, Step, UpstreamFault},
 };
 
 /// The metadata document is a few kilobytes, a key set some ten; both get room to grow.
-const METADATA: Step = Step {
-    service: Service::Entra,
-    name: "OpenID configuration",
-    timeout: Duration::from_secs(5),
-    max_body: 128 * 1024,
-};
-pub(super) const KEY_SET: Step =
-    Step { service: Service::Entra, name: "key set", timeout: Duration::from_secs(5), max_body: 512 * 1024 };
+const METADATA: Step =
+    Step { service: ENTRA, name: "OpenID configuration", timeout: Duration::from_secs(5), max_body: 128 * 1024 };
+pub(crate) const KEY_SET: Step =
+    Step { service: ENTRA, name: "key set", timeout: Duration::from_secs(5), max_body: 512 * 1024 };
 
 /// The least that `Cache-Control: max-age` may ask for.
 const MIN_FRESH_SECONDS: u64 = 300;
 
 /// Fetches the keys for tokens of `version`, and makes the record of them that the store keeps.
-pub(super) async fn fetch<H: Host>(
+pub(crate) async fn fetch<H: Host>(
     context: &Context<H>,
+    policy: &Policy,
     version: TokenVersion,
 ) -> Result<(KnownKeys, Record), UpstreamFault> {
-    let configuration = fetch_configuration(context, version).await?;
+    let configuration = fetch_configuration(context, policy, version).await?;
     let (headers, key_set) = fetch_key_set(context, &configuration).await?;
     let fetched = context.host.now();
     let fresh_until = fetched.plus(fresh_seconds(&headers));
@@ -44,7 +42,7 @@ pub(super) async fn fetch<H: Host>(
     let mut known = record.known(version).map_err(unusable)?;
     // The v1 set for several tenants does not say which key signs for whom; the v2 set does.
     if version == TokenVersion::V1 && known.keys.lack_issuers() {
-        let v2 = fetch_configuration(context, TokenVersion::V2).await?;
+        let v2 = fetch_configuration(context, policy, TokenVersion::V2).await?;
         let (_, v2_key_set) = fetch_key_set(context, &v2).await?;
         record = record.with_issuers_of(v2_key_set);
         known = record.known(version).map_err(unusable)?;
@@ -63,10 +61,11 @@ async fn fetch_key_set<H: Host>(
 
 async fn fetch_configuration<H: Host>(
     context: &Context<H>,
+    policy: &Policy,
     version: TokenVersion,
 ) -> Result<OpenIdConfiguration, UpstreamFault> {
-    let authority = &context.settings.authority_host;
-    let segment = context.settings.tenancy.authority_segment();
+    let authority = &policy.authority_host;
+    let segment = policy.tenancy.authority_segment();
     let published = |response: Response<Bytes>| {
         OpenIdConfiguration::parse(response.body(), authority).map_err(|words| METADATA.unusable(words))
     };

@@ -1,13 +1,13 @@
-//! `WWW-Authenticate`, made for callers and read from Graph (RFC 9110 section 11.6.1, RFC 6750 section 3).
+//! The challenges of a downstream API, `WWW-Authenticate` (RFC 9110 section 11.6.1, RFC 6750 section 3).
 
 use base64::{
     Engine,
     alphabet::STANDARD as ALPHABET,
-    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::STANDARD},
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
-use http::{HeaderMap, HeaderValue, header::WWW_AUTHENTICATE};
+use http::{HeaderMap, header::WWW_AUTHENTICATE};
 
-use crate::exchange::refusal::claims_challenge;
+use crate::claims_challenge::ClaimsChallenge;
 
 /// Base64 with or without padding: both are seen.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
@@ -15,56 +15,13 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// A Bearer challenge under construction.
-#[derive(Debug)]
-pub struct BearerChallenge(String);
-
-impl BearerChallenge {
-    /// A challenge of `realm` that names where to sign in. MSAL's clients read both.
-    #[must_use]
-    pub fn new(realm: &str, authorization_uri: &str) -> Self {
-        Self("Bearer".to_owned()).first("realm", realm).with("authorization_uri", authorization_uri)
-    }
-
-    /// Adds a parameter. Characters that would end the quoted string, and all that is not printable ASCII, are left out;
-    /// nothing that a caller or an upstream wrote is ever put here unchanged.
-    #[must_use]
-    pub fn with(mut self, name: &str, value: &str) -> Self {
-        self.0.push(',');
-        self.first(name, value)
-    }
-
-    /// Adds a claims challenge.
-    /// <https://learn.microsoft.com/entra/identity-platform/claims-challenge#claims-challenge-header-format>
-    #[must_use]
-    pub fn with_claims(self, claims: &str) -> Self {
-        self.with("error", "insufficient_claims").with("claims", &STANDARD.encode(claims))
-    }
-
-    /// The header's value.
-    #[must_use]
-    pub fn into_value(self) -> Option<HeaderValue> {
-        HeaderValue::try_from(self.0).ok()
-    }
-
-    fn first(mut self, name: &str, value: &str) -> Self {
-        let quotable = value.chars().filter(|character| matches!(character, ' ' | '!' | '#'..='[' | ']'..='~'));
-        self.0.push(' ');
-        self.0.push_str(name);
-        self.0.push_str("=\"");
-        self.0.extend(quotable);
-        self.0.push('"');
-        self
-    }
-}
-
-/// The claims that an answer of Graph asks for: those of a Bearer challenge, among however many challenges on however many
-/// lines.
+/// The claims that a response of a downstream API asks for: those of a Bearer challenge, among however many challenges on
+/// however many lines.
 ///
 /// Its `error` does not count. Microsoft documents `insufficient_claims`, and other services send `invalid_token` with the
 /// same claims; whichever it is, a token with these claims is what is wanted.
 #[must_use]
-pub fn requested_claims(headers: &HeaderMap) -> Option<String> {
+pub fn claims_challenge(headers: &HeaderMap) -> Option<ClaimsChallenge> {
     headers
         .get_all(WWW_AUTHENTICATE)
         .iter()
@@ -76,10 +33,10 @@ pub fn requested_claims(headers: &HeaderMap) -> Option<String> {
 }
 
 /// Claims in base64 or base64url, which some of Microsoft's libraries write.
-fn decoded_claims(value: &str) -> Option<String> {
+fn decoded_claims(value: &str) -> Option<ClaimsChallenge> {
     let standard: String = value.chars().map(in_standard_alphabet).collect();
     let bytes = LENIENT.decode(standard).ok()?;
-    claims_challenge(std::str::from_utf8(&bytes).ok()?)
+    ClaimsChallenge::parse(std::str::from_utf8(&bytes).ok()?)
 }
 
 const fn in_standard_alphabet(character: char) -> char {
@@ -165,7 +122,7 @@ mod tests {
     use http::{HeaderMap, HeaderValue, header::WWW_AUTHENTICATE};
     use proptest::prelude::*;
 
-    use super::{BearerChallenge, challenges, requested_claims};
+    use super::{challenges, claims_challenge};
 
     const CLAIMS: &str = r#"{"access_token":{"nbf":{"essential":true,"value":"1752041837"}}}"#;
     /// In base64url these look different.
@@ -176,7 +133,7 @@ mod tests {
         for line in lines {
             headers.append(WWW_AUTHENTICATE, HeaderValue::from_bytes(line.as_bytes()).unwrap());
         }
-        requested_claims(&headers)
+        claims_challenge(&headers).map(|claims| claims.as_str().to_owned())
     }
 
     #[test]
@@ -254,15 +211,6 @@ mod tests {
         for line in cases {
             assert_eq!(read(std::slice::from_ref(&line)), None, "{line}");
         }
-    }
-
-    #[test]
-    fn a_challenge_can_be_read_by_its_own_reader_and_split_by_nobody() {
-        let challenge = BearerChallenge::new("tenant", "https://login.example/authorize").with_claims(CLAIMS);
-        let value = challenge.into_value().unwrap();
-        assert_eq!(requested_claims(&HeaderMap::from_iter([(WWW_AUTHENTICATE, value)])).as_deref(), Some(CLAIMS));
-        let hostile = BearerChallenge::new("a\"b\r\nc\\", "u").into_value().unwrap();
-        assert_eq!(hostile, r#"Bearer realm="abc", authorization_uri="u""#);
     }
 
     proptest! {

@@ -1,6 +1,6 @@
 //! What an instance knows of a tenant's keys, and when it is time to ask for them again.
 
-use std::{rc::Rc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     host::UnixTime,
@@ -29,15 +29,15 @@ const STORE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Keys, when they were fetched and until when they are fresh, as their record in the shared store says.
 #[derive(Debug, Clone)]
-pub(super) struct KnownKeys {
-    pub(super) keys: Rc<SigningKeys>,
-    pub(super) fetched: UnixTime,
-    pub(super) fresh_until: UnixTime,
+pub(crate) struct KnownKeys {
+    pub(crate) keys: Arc<SigningKeys>,
+    pub(crate) fetched: UnixTime,
+    pub(crate) fresh_until: UnixTime,
 }
 
 /// Why keys are fetched, the most urgent last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Reason {
+pub(crate) enum Reason {
     /// They are no longer fresh, and are used meanwhile.
     Stale,
     /// A token names one that is not among them.
@@ -48,15 +48,15 @@ pub(super) enum Reason {
 
 /// The wall clock and the clock that never goes back, read at the same time.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Moment {
-    pub(super) now: UnixTime,
-    pub(super) elapsed: Duration,
+pub(crate) struct Moment {
+    pub(crate) now: UnixTime,
+    pub(crate) elapsed: Duration,
 }
 
 /// What is known of the keys for one form of token. Ages are counted by the clock that never goes back.
 #[derive(Debug, Default)]
-pub(super) struct State {
-    kept: Kept<Rc<SigningKeys>, UpstreamFault>,
+pub(crate) struct State {
+    kept: Kept<Arc<SigningKeys>, UpstreamFault>,
     fetched: Option<UnixTime>,
     lookup: Option<Lookup>,
     store_asked: Option<Duration>,
@@ -72,12 +72,12 @@ struct Lookup {
 
 impl State {
     /// Keys that are not too old to be used.
-    pub(super) fn keys(&self, elapsed: Duration) -> Option<Rc<SigningKeys>> {
+    pub(crate) fn keys(&self, elapsed: Duration) -> Option<Arc<SigningKeys>> {
         self.kept.value(elapsed).cloned()
     }
 
     /// Why a token that names `key_id` makes it worth asking Entra, if it does.
-    pub(super) fn reason_to_refresh(&self, key_id: &str, elapsed: Duration) -> Option<Reason> {
+    pub(crate) fn reason_to_refresh(&self, key_id: &str, elapsed: Duration) -> Option<Reason> {
         let Some(keys) = self.kept.value(elapsed) else { return Some(Reason::NoKeys) };
         if keys.contains(key_id) {
             return matches!(self.kept.decide(elapsed), Decision::UseAndRenew(_)).then_some(Reason::Stale);
@@ -86,14 +86,14 @@ impl State {
     }
 
     /// The last failure, while it is too early to try again; a time to come back at that it names counts down.
-    pub(super) fn pausing(&self, reason: Reason, elapsed: Duration) -> Option<UpstreamFault> {
+    pub(crate) fn pausing(&self, reason: Reason, elapsed: Duration) -> Option<UpstreamFault> {
         let least = if reason == Reason::UnknownKey { MIN_PAUSE_OF_LOOKUPS } else { Duration::ZERO };
         let pause = self.kept.back_off.pausing(elapsed, least)?;
         Some(pause.error.with_retry_after(pause.retry_after))
     }
 
     /// Whether the store may be asked now, which is then noted.
-    pub(super) fn may_ask_store(&mut self, elapsed: Duration) -> bool {
+    pub(crate) fn may_ask_store(&mut self, elapsed: Duration) -> bool {
         let may = self.store_asked.is_none_or(|asked| elapsed.saturating_sub(asked) >= STORE_INTERVAL);
         if may {
             self.store_asked = Some(elapsed);
@@ -103,7 +103,7 @@ impl State {
 
     /// Takes keys of the store that are younger than those at hand, or as young and hold `key_id`, and the time of the
     /// last lookup that it reports. What the future is said to have brought is not believed.
-    pub(super) fn offer(&mut self, offered: KnownKeys, lookup: Option<UnixTime>, key_id: &str, at: Moment) {
+    pub(crate) fn offer(&mut self, offered: KnownKeys, lookup: Option<UnixTime>, key_id: &str, at: Moment) {
         if let Some(made) = lookup.filter(|made| *made <= at.now) {
             self.looked_up(made, at);
         }
@@ -120,7 +120,7 @@ impl State {
 
     /// Takes keys that were fetched for a token that names `key_id`; gives the time of the last lookup, which this was if
     /// it was made for an unknown key or has not found the key.
-    pub(super) fn fetched(&mut self, known: KnownKeys, key_id: &str, reason: Reason, at: Moment) -> Option<UnixTime> {
+    pub(crate) fn fetched(&mut self, known: KnownKeys, key_id: &str, reason: Reason, at: Moment) -> Option<UnixTime> {
         if reason == Reason::UnknownKey || !known.keys.contains(key_id) {
             self.looked_up(known.fetched, at);
         }
@@ -129,7 +129,7 @@ impl State {
     }
 
     /// Notes that a fetch failed.
-    pub(super) fn failed(&mut self, fault: &UpstreamFault, elapsed: Duration) {
+    pub(crate) fn failed(&mut self, fault: &UpstreamFault, elapsed: Duration) {
         self.kept.back_off.failed(fault.clone(), elapsed, fault.retry_after());
     }
 

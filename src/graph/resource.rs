@@ -7,15 +7,18 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header, resp
 use serde::Deserialize;
 
 use crate::{
+    claims_challenge::ClaimsChallenge,
     correlation::Correlation,
-    exchange::token::GraphToken,
+    exchange::{downstream::Downstream, downstream_token::DownstreamToken},
     graph::select::Select,
     host::UnixTime,
-    refusal::challenge::requested_claims,
-    settings::Settings,
     strict_json::Members,
-    upstream::call::{self, Reading, Service, Step},
+    upstream::call::{self, Reading, Step},
+    www_authenticate::claims_challenge,
 };
+
+/// Microsoft Graph, as [`Step::service`].
+const GRAPH: &str = "Graph";
 
 /// How long Graph may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -59,7 +62,7 @@ impl Resource {
             Self::Profile(_) => MAX_PROFILE_BYTES,
             Self::Photo(_) => MAX_WHOLE_PHOTO_BYTES,
         };
-        Step { service: Service::Graph, name: "request", timeout: TIMEOUT, max_body }
+        Step { service: GRAPH, name: "request", timeout: TIMEOUT, max_body }
     }
 }
 
@@ -84,7 +87,7 @@ pub enum GraphMeaning {
     /// The token is not accepted (any more).
     TokenRefused,
     /// A token with these claims is needed.
-    ClaimsChallenge(String),
+    ClaimsChallenge(ClaimsChallenge),
     /// The person may not read this.
     Forbidden,
     /// There is no such person, or nothing of what was selected.
@@ -105,11 +108,11 @@ pub enum GraphMeaning {
 #[must_use]
 pub fn request(
     resource: &Resource,
-    token: &GraphToken,
-    settings: &Settings,
+    token: &DownstreamToken,
+    downstream: &Downstream,
     correlation: &Correlation,
 ) -> Option<Request<Bytes>> {
-    let graph = &settings.graph_url;
+    let graph = downstream.base_url();
     let (address, accept) = match resource {
         Resource::Profile(None) => (format!("{graph}/v1.0/me"), "application/json"),
         Resource::Profile(Some(select)) => (format!("{graph}/v1.0/me?$select={}", select.as_str()), "application/json"),
@@ -204,7 +207,7 @@ fn meaning(
     let has_no_mailbox = is_photo && code.is_some_and(|code| NO_MAILBOX.contains(&code));
     match status {
         // Graph's pages also have claims challenges with 403.
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => match requested_claims(headers) {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => match claims_challenge(headers) {
             Some(claims) => GraphMeaning::ClaimsChallenge(claims),
             None if has_no_mailbox => GraphMeaning::NoPhoto,
             None if status == StatusCode::UNAUTHORIZED => GraphMeaning::TokenRefused,

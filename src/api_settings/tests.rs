@@ -1,42 +1,47 @@
 use std::collections::BTreeMap;
 
-use super::{SettingFault, Settings, SettingsFaults, Tenancy};
-use crate::host::VariableUnavailable;
+use super::ApiSettings;
+use crate::{
+    host::VariableUnavailable,
+    policy::Tenancy,
+    settings::{
+        fault::{NO_ANSWER, SettingFault, SettingsFaults},
+        reader::Reader,
+    },
+};
 
 pub(crate) const TENANT: &str = "11111111-1111-4111-8111-111111111111";
 pub(crate) const CLIENT: &str = "22222222-2222-4222-8222-222222222222";
 const OTHER: &str = "33333333-3333-4333-8333-333333333333";
 
-fn parse(changes: &[(&'static str, &str)]) -> Result<Settings, SettingsFaults> {
-    Settings::parse(values(changes))
+fn parse(changes: &[(&'static str, &str)]) -> Result<ApiSettings, SettingsFaults> {
+    super::parse(reader(changes))
 }
 
-fn values(changes: &[(&'static str, &str)]) -> BTreeMap<&'static str, Result<String, VariableUnavailable>> {
-    let mut values: BTreeMap<&'static str, Result<String, VariableUnavailable>> = BTreeMap::from(
-        [
-            ("tenant_id", TENANT),
-            ("client_id", CLIENT),
-            ("application_id_uris", ""),
-            ("authority_host", "https://login.microsoftonline.com"),
-            ("graph_url", "https://graph.microsoft.com"),
-            ("required_scope", "user_impersonation"),
-            ("graph_scopes", "https://graph.microsoft.com/User.Read"),
-            ("allowed_tenants", ""),
-            ("allowed_clients", ""),
-            ("allowed_origins", ""),
-            ("request_timeout", "20"),
-            ("token_store_slots", "4096"),
-            ("server_timing", "off"),
-        ]
-        .map(|(name, value)| (name, Ok(value.to_owned()))),
-    );
-    for (name, value) in changes {
-        values.insert(name, Ok((*value).to_owned()));
+fn reader(changes: &[(&'static str, &str)]) -> Reader {
+    let mut reader = Reader::default();
+    let defaults = [
+        ("tenant_id", TENANT),
+        ("client_id", CLIENT),
+        ("application_id_uris", ""),
+        ("authority_host", "https://login.microsoftonline.com"),
+        ("graph_url", "https://graph.microsoft.com"),
+        ("required_scope", "user_impersonation"),
+        ("graph_scopes", "https://graph.microsoft.com/User.Read"),
+        ("allowed_tenants", ""),
+        ("allowed_clients", ""),
+        ("allowed_origins", ""),
+        ("request_timeout", "20"),
+        ("token_store_slots", "4096"),
+        ("server_timing", "off"),
+    ];
+    for (name, value) in defaults.iter().chain(changes) {
+        reader.insert(name, Ok((*value).to_owned()));
     }
-    values
+    reader
 }
 
-pub(crate) fn with(changes: &[(&'static str, &str)]) -> Settings {
+pub(crate) fn with(changes: &[(&'static str, &str)]) -> ApiSettings {
     parse(changes).unwrap()
 }
 
@@ -55,19 +60,19 @@ fn fault(name: &'static str, value: &str, others: &[(&'static str, &str)]) -> St
 #[test]
 fn good_values_pass() {
     let settings = with(&[("authority_host", "http://127.0.0.1:8080/"), ("graph_url", "http://localhost:9")]);
-    assert_eq!(settings.authority_host, "http://127.0.0.1:8080");
-    assert_eq!(settings.tenancy.authority_segment(), TENANT);
+    assert_eq!(settings.policy.authority_host, "http://127.0.0.1:8080");
+    assert_eq!(settings.policy.tenancy.authority_segment(), TENANT);
     let several = with(&[
         ("tenant_id", "organizations"),
         ("allowed_tenants", &format!("{TENANT}, {OTHER}")),
         ("required_scope", "one two"),
         ("allowed_origins", "https://a.example http://localhost:3000"),
     ]);
-    assert!(matches!(&several.tenancy, Tenancy::Several { allowed, .. } if allowed.len() == 2));
-    assert_eq!(several.required_scopes, ["one", "two"]);
+    assert!(matches!(&several.policy.tenancy, Tenancy::Several { allowed, .. } if allowed.len() == 2));
+    assert_eq!(several.policy.required_scopes, ["one", "two"]);
     assert_eq!(several.allowed_origins.len(), 2);
     // A single-page application may share the API's registration.
-    assert_eq!(with(&[("allowed_clients", CLIENT)]).allowed_clients.len(), 1);
+    assert_eq!(with(&[("allowed_clients", CLIENT)]).policy.allowed_clients.len(), 1);
 }
 
 #[test]
@@ -80,7 +85,7 @@ fn addresses_are_taken_in_any_form_that_means_the_same() {
         ("http://[::1]:8080/", "http://[::1]:8080"),
         ("https://10.0.0.7", "https://10.0.0.7"),
     ] {
-        assert_eq!(with(&[("authority_host", text)]).authority_host, normal, "{text}");
+        assert_eq!(with(&[("authority_host", text)]).policy.authority_host, normal, "{text}");
     }
     for (authority_host, graph_url, graph_scopes) in [
         ("https://login.microsoftonline.us", "https://graph.microsoft.us", "https://graph.microsoft.us/User.Read"),
@@ -106,7 +111,7 @@ fn addresses_are_taken_in_any_form_that_means_the_same() {
     ] {
         let settings =
             with(&[("authority_host", authority_host), ("graph_url", graph_url), ("graph_scopes", graph_scopes)]);
-        assert_eq!(settings.graph_scopes, graph_scopes);
+        assert_eq!(settings.graph.scopes(), graph_scopes);
     }
 }
 
@@ -278,13 +283,13 @@ fn scopes_and_uris_may_be_written_as_clients_write_them() {
     ] {
         let settings = with(&[("application_id_uris", uris), ("required_scope", &written)]);
         assert_eq!(
-            (settings.required_scopes.clone(), settings.scopes_to_ask_for()),
+            (settings.policy.required_scopes.clone(), settings.policy.scopes_to_request()),
             (vec![name.to_owned()], asked),
             "{written}"
         );
     }
     let several = with(&[("required_scope", "one, two")]);
-    assert_eq!(several.scopes_to_ask_for(), format!("api://{CLIENT}/one api://{CLIENT}/two"));
+    assert_eq!(several.policy.scopes_to_request(), format!("api://{CLIENT}/one api://{CLIENT}/two"));
     for uri in [
         format!("api://{CLIENT}"),
         format!("api://{OTHER}/{CLIENT}"),
@@ -295,7 +300,7 @@ fn scopes_and_uris_may_be_written_as_clients_write_them() {
         "https://contoso.onmicrosoft.com/profile".to_owned(),
         format!("https://contoso.example/{}", "x".repeat(231)),
     ] {
-        assert_eq!(with(&[("application_id_uris", &uri)]).application_id_uris, [uri]);
+        assert_eq!(with(&[("application_id_uris", &uri)]).policy.application_id_uris, [uri]);
     }
 }
 
@@ -325,9 +330,9 @@ fn no_value_is_in_the_words_about_it() {
 #[test]
 fn a_variable_that_could_not_be_read_is_blamed_alone() {
     let parse = |unreadable, changes: &[(&'static str, &str)]| {
-        let mut values = values(changes);
+        let mut values = reader(changes);
         values.insert(unreadable, Err(VariableUnavailable("no provider".to_owned())));
-        Settings::parse(values).unwrap_err()
+        super::parse(values).unwrap_err()
     };
     for faults in [
         parse("client_id", &[("required_scope", &format!("api://{OTHER}/x"))]),
@@ -352,7 +357,7 @@ fn words_about_an_unreadable_variable_say_where_to_look() {
     let vault = "Failed to read variable from Azure Key Vault";
     assert!(words("tenant_id", vault).contains("put it in the static provider"));
     assert!(words("clientsecret", vault).contains("Key Vault Secrets User"));
-    assert!(words("tenant_id", super::NO_ANSWER).contains("check vault_url"));
+    assert!(words("tenant_id", NO_ANSWER).contains("check vault_url"));
     assert!(words("tenant_id", "undefined").contains("set it, or fix the provider"));
 }
 

@@ -1,18 +1,11 @@
-//! How this API proves itself to Entra: a secret, or an assertion signed by a certificate's key.
-
-mod certificate;
-mod x509;
-
-#[cfg(test)]
-mod tests;
+//! What proves this API to Entra: a secret, or an assertion signed by a certificate's key.
 
 use std::fmt;
 
 use client_secret::NotASecret;
 use uuid::Uuid;
 
-use self::certificate::Certificate;
-use crate::host::UnixTime;
+use crate::{credential::certificate::Certificate, host::UnixTime};
 
 /// The longest text that is looked at. Key Vault holds 25 KB; a Kubernetes secret's base64 adds a third.
 const MAX_BYTES: usize = 64 * 1024;

@@ -1,4 +1,4 @@
-//! The On-Behalf-Of exchange: a verified caller to a token for Microsoft Graph.
+//! The On-Behalf-Of exchange: a verified caller to a token for a downstream API.
 //!
 //! <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-on-behalf-of-flow>
 
@@ -7,16 +7,19 @@ use std::{borrow::Cow, fmt, time::Duration};
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{
     caller::verified_caller::VerifiedCaller,
-    correlation::Correlation,
+    claims_challenge::{ClaimsChallenge, claims_to_request},
+    context::Context,
     credential::client_credential::ClientCredential,
-    exchange::refusal::{Asked, ExchangeRefusal},
-    host::UnixTime,
-    settings::Settings,
-    strict_json,
+    exchange::{
+        downstream::Downstream,
+        refusal::{Asked, ExchangeRefusal},
+    },
+    host::{Host, UnixTime},
+    policy::Policy,
 };
 
 /// A token is not used when it has less than this left: a request takes time, and clocks differ.
@@ -29,10 +32,10 @@ pub(crate) const MAX_LIFE_SECONDS: u64 = 28 * 3600;
 /// The longest token that is kept.
 const MAX_TOKEN_BYTES: usize = 32 * 1024;
 
-/// A token for Microsoft Graph on behalf of one person. Its moments are of [`crate::host::Host::elapsed`].
+/// A token for a downstream API on behalf of one user. Its moments are of [`crate::host::Host::elapsed`].
 #[derive(Clone, PartialEq, Eq)]
-pub struct GraphToken {
-    /// As requests to Graph carry it.
+pub struct DownstreamToken {
+    /// As requests carry it.
     authorization: HeaderValue,
     usable_until: Duration,
     refresh_at: Duration,
@@ -50,14 +53,14 @@ struct Record<'a> {
 /// Before the token in an `Authorization` header (RFC 6750 section 2.1).
 const SCHEME: &str = "Bearer ";
 
-impl GraphToken {
+impl DownstreamToken {
     fn new(text: &str, usable_until: Duration, refresh_at: Duration) -> Option<Self> {
         let mut authorization = HeaderValue::try_from(format!("{SCHEME}{text}")).ok()?;
         authorization.set_sensitive(true);
         Some(Self { authorization, usable_until, refresh_at })
     }
 
-    /// The `Authorization` header of requests to Graph.
+    /// The `Authorization` header of requests to the downstream API.
     #[must_use]
     pub const fn authorization(&self) -> &HeaderValue {
         &self.authorization
@@ -117,42 +120,37 @@ impl GraphToken {
     }
 }
 
-impl fmt::Debug for GraphToken {
+impl fmt::Debug for DownstreamToken {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("GraphToken([redacted])")
+        formatter.write_str("DownstreamToken([redacted])")
     }
-}
-
-/// The token endpoint of the caller's own directory. Through `common` a guest would get a token of their home directory.
-#[must_use]
-pub fn token_endpoint(caller: &VerifiedCaller, settings: &Settings) -> String {
-    format!("{}/{}/oauth2/v2.0/token", settings.authority_host, caller.tenant_id())
 }
 
 /// The token request (section "Middle-tier access token request" of the page above).
 ///
-/// `claims` are those of a claims challenge that the new token must satisfy.
+/// It goes to the token endpoint of the caller's own directory: through `common` a guest would get a token of their home
+/// directory. `claims` are those of a claims challenge that the new token must satisfy.
 ///
 /// # Errors
 /// In words for the log, if the credential cannot sign.
-pub fn request(
+pub(crate) fn request<H: Host>(
+    context: &Context<H>,
+    policy: &Policy,
     caller: &VerifiedCaller,
     credential: &ClientCredential,
-    settings: &Settings,
-    claims: Option<&str>,
-    correlation: &Correlation,
-    now: UnixTime,
-    random: [u8; 16],
+    downstream: &Downstream,
+    claims: Option<&ClaimsChallenge>,
 ) -> Result<Request<Bytes>, String> {
-    let endpoint = token_endpoint(caller, settings);
+    let endpoint = format!("{}/{}/oauth2/v2.0/token", policy.authority_host, caller.tenant_id());
+    let (now, random) = (context.host.now(), context.host.random());
     let mut form = form_urlencoded::Serializer::new(String::new());
     form.append_pair("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer")
         .append_pair("requested_token_use", "on_behalf_of")
-        .append_pair("client_id", &settings.client_id.to_string())
-        .append_pair("scope", &settings.graph_scopes)
-        .append_pair("claims", &requested_claims(claims))
+        .append_pair("client_id", &policy.client_id.to_string())
+        .append_pair("scope", downstream.scopes())
+        .append_pair("claims", &claims_to_request(claims))
         .append_pair("assertion", caller.assertion().as_str());
-    credential.authenticate(&mut form, &endpoint, settings.client_id, now, random)?;
+    credential.authenticate(&mut form, &endpoint, policy.client_id, now, random)?;
     let body = Bytes::from(form.finish());
 
     let mut request = Request::post(endpoint)
@@ -167,7 +165,7 @@ pub fn request(
         let hint = HeaderValue::try_from(format!("oid:{person}@{}", caller.tenant_id()));
         request.headers_mut().insert("x-anchormailbox", hint.map_err(|error| error.to_string())?);
     }
-    correlation.add_to(request.headers_mut());
+    context.correlation.add_to(request.headers_mut());
     Ok(request)
 }
 
@@ -175,12 +173,12 @@ pub fn request(
 ///
 /// # Errors
 /// An [`ExchangeRefusal`] for everything that is not a token.
-pub fn parse(
+pub(crate) fn parse(
     response: &Response<Bytes>,
     now: UnixTime,
     elapsed: Duration,
     asked: Asked<'_>,
-) -> Result<GraphToken, ExchangeRefusal> {
+) -> Result<DownstreamToken, ExchangeRefusal> {
     let refusal = || ExchangeRefusal::read(response.status(), response.headers(), response.body(), now, asked);
     if response.status() != StatusCode::OK {
         return Err(refusal());
@@ -197,23 +195,7 @@ pub fn parse(
     let after = |seconds: u64| elapsed.saturating_add(Duration::from_secs(seconds));
     let usable_until = after(life.saturating_sub(MARGIN_SECONDS));
     let refresh_at = as_seconds(&granted.refresh_in).map_or(usable_until, |seconds| after(seconds).min(usable_until));
-    GraphToken::new(&text, usable_until, refresh_at).ok_or_else(refusal)
-}
-
-/// Declares that this API understands claims challenges (client capability `cp1`), so that Graph may send them and Entra
-/// may issue tokens that live as long as nothing changes; with the claims that a challenge asked for.
-///
-/// <https://learn.microsoft.com/entra/identity-platform/app-resilience-continuous-access-evaluation>
-fn requested_claims(challenge: Option<&str>) -> String {
-    let mut claims = challenge.and_then(|claims| strict_json::object(claims.as_bytes()).ok()).unwrap_or_default();
-    let access_token = claims.entry("access_token").or_insert_with(|| json!({}));
-    if !access_token.is_object() {
-        *access_token = json!({});
-    }
-    if let Value::Object(members) = access_token {
-        members.insert("xms_cc".to_owned(), json!({"values": ["cp1"]}));
-    }
-    Value::Object(claims).to_string()
+    DownstreamToken::new(&text, usable_until, refresh_at).ok_or_else(refusal)
 }
 
 #[derive(Deserialize)]
@@ -249,8 +231,8 @@ mod tests {
 
     use uuid::Uuid;
 
-    use super::{Asked, GraphToken, parse, requested_claims};
-    use crate::{host::UnixTime, settings::Tenancy};
+    use super::{Asked, DownstreamToken, parse};
+    use crate::{host::UnixTime, policy::Tenancy};
 
     const ASKED: Asked<'_> = Asked { tenant_id: Uuid::nil(), tenancy: &Tenancy::Single(Uuid::nil()) };
 
@@ -283,14 +265,14 @@ mod tests {
     fn a_stored_token_is_as_old_for_another_instance_and_one_from_the_future_is_not_believed() {
         let body = r#"{"token_type":"Bearer","access_token":"t","expires_in":3600,"refresh_in":1800}"#;
         let content = parse(&answer(200, body), NOW, ELAPSED, ASKED).unwrap().to_content(NOW, ELAPSED);
-        let load = |now: u64| GraphToken::from_content(&content, UnixTime(now), Duration::from_secs(5));
-        let moments = |token: GraphToken| (token.usable_until.as_secs(), token.refresh_at.as_secs());
+        let load = |now: u64| DownstreamToken::from_content(&content, UnixTime(now), Duration::from_secs(5));
+        let moments = |token: DownstreamToken| (token.usable_until.as_secs(), token.refresh_at.as_secs());
         assert_eq!(load(NOW.0).map(moments), Some((5 + 3480, 5 + 1800)));
         assert_eq!(load(NOW.0 + 2000).map(moments), Some((5 + 1480, 5)));
         assert_eq!(load(NOW.0 + 4000).map(moments), Some((5, 5)));
         assert_eq!(load(NOW.0 - 1), None);
         let endless = format!(r#"{{"text":"t","saved":{0},"usable_until":{1},"refresh_at":{1}}}"#, NOW.0, u64::MAX);
-        assert_eq!(GraphToken::from_content(endless.as_bytes(), NOW, ELAPSED), None);
+        assert_eq!(DownstreamToken::from_content(endless.as_bytes(), NOW, ELAPSED), None);
     }
 
     #[test]
@@ -311,17 +293,6 @@ mod tests {
         assert!(
             parse(&answer(201, r#"{"token_type":"Bearer","access_token":"t","expires_in":1}"#), NOW, ELAPSED, ASKED)
                 .is_err()
-        );
-    }
-
-    #[test]
-    fn the_capability_is_declared_beside_any_challenge() {
-        let alone = r#"{"access_token":{"xms_cc":{"values":["cp1"]}}}"#;
-        assert_eq!(requested_claims(None), alone);
-        assert_eq!(requested_claims(Some("not json")), alone);
-        assert_eq!(
-            requested_claims(Some(r#"{"access_token":{"nbf":{"essential":true,"value":"1"}},"userinfo":{}}"#)),
-            r#"{"access_token":{"nbf":{"essential":true,"value":"1"},"xms_cc":{"values":["cp1"]}},"userinfo":{}}"#
         );
     }
 }

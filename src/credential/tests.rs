@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::ClientCredential;
+use super::client_credential::ClientCredential;
 use crate::host::UnixTime;
 
 const NOW: UnixTime = UnixTime(1_800_000_000);

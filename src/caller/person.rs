@@ -1,0 +1,20 @@
+//! Who a token is about, for counting and for remembering.
+
+use uuid::Uuid;
+
+/// SHA-256 of the part of a token that is signed, for which there is but one signature of a key.
+pub type AssertionDigest = [u8; 32];
+
+/// Whose requests are counted together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Person {
+    /// One person of one directory.
+    Known {
+        /// `tid`
+        tenant_id: Uuid,
+        /// `oid`
+        object_id: Uuid,
+    },
+    /// The bearers of one token that does not name its person.
+    Bearer(AssertionDigest),
+}

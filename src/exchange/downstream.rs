@@ -1,0 +1,31 @@
+//! The APIs that this one calls for its callers.
+
+use std::sync::Arc;
+
+/// A downstream API: where it is, and what is requested of Entra for it. Tokens are remembered for both.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Downstream {
+    base_url: Arc<str>,
+    scopes: Arc<str>,
+}
+
+impl Downstream {
+    /// The API at `base_url`, for which these scopes are requested: separated by spaces, each with the API's identifier
+    /// before it (`https://graph.microsoft.com/User.Read`, `api://<client id>/.default`).
+    #[must_use]
+    pub fn new(base_url: &str, scopes: &str) -> Self {
+        Self { base_url: base_url.into(), scopes: scopes.into() }
+    }
+
+    /// Where it is: `scheme://host[:port]`, and a path if it has one.
+    #[must_use]
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// The scopes, separated by spaces.
+    #[must_use]
+    pub fn scopes(&self) -> &str {
+        &self.scopes
+    }
+}

@@ -1,0 +1,136 @@
+//! The one table of errors: what the caller learns of each.
+
+use http::StatusCode;
+
+use crate::{
+    error::Error,
+    graph::{
+        resource::{GraphMeaning, GraphRefusal},
+        streams::TooManyStreams,
+    },
+    host::SendFault,
+    policy::Policy,
+    refusal::{
+        problem::{OUTAGE_WAIT, Problem},
+        problem_type::{INVALID_REQUEST, ProblemType, REQUEST_TIMEOUT, SERVER_MISCONFIGURED, SERVER_UNAVAILABLE},
+        refusal::claims_problem,
+    },
+    upstream::call::{FaultKind, UpstreamFault},
+};
+
+macro_rules! problem_types {
+    ($($name:ident = $status:ident $code:literal, $detail:literal, $remedy:literal;)+) => {
+        $(const $name: ProblemType = ProblemType::new(StatusCode::$status, $code, $detail, $remedy);)+
+
+        /// The problems that this API has in addition to those of validation and exchange.
+        pub const PROBLEM_TYPES: &[ProblemType] = &[$($name),+];
+    };
+}
+
+problem_types! {
+    GRAPH_REJECTED_REQUEST = BAD_REQUEST "graph_rejected_request",
+        "Microsoft Graph rejected the request. Most likely $select names a property that users do not have, or that Graph \
+         does not have for this person.",
+        "Correct `$select`: it names a property that Graph does not know, or not for this person";
+    ORIGIN_NOT_ALLOWED = FORBIDDEN "origin_not_allowed",
+        "Pages of this origin are not allowed to call this API. Its operator sets the origins that are.",
+        "The page's origin is not in `allowed_origins`";
+    GRAPH_FORBIDDEN = FORBIDDEN "graph_forbidden",
+        "Microsoft Graph does not let this person read this.",
+        "Graph's own refusal; `graph_error_code` says more";
+    GRAPH_NOT_FOUND = NOT_FOUND "graph_not_found",
+        "Microsoft Graph does not find this person, or what was asked for.",
+        "Graph's own refusal: there may be no photo, for example; `graph_error_code` says more";
+    NOT_FOUND = NOT_FOUND "not_found",
+        "There is nothing here. The API is at /api/profile-get.",
+        "Use a path of the table in the [README](../README.md#requests); paths that `spin.toml` does not route get an empty \
+         404 from Spin";
+    METHOD_NOT_ALLOWED = METHOD_NOT_ALLOWED "method_not_allowed",
+        "Use GET or HEAD.",
+        "Use a method of the table in the [README](../README.md#requests)";
+    GRAPH_THROTTLED = TOO_MANY_REQUESTS "graph_throttled",
+        "Microsoft Graph has received too many requests. Wait as long as Retry-After says, then try again.",
+        "Wait as long as `Retry-After` says";
+    TOO_MANY_DOWNLOADS = TOO_MANY_REQUESTS "too_many_downloads",
+        "Several photos are being sent to this person already. Read those to their end, then try again.",
+        "Read the photos that are being sent to this person to their end, then try again";
+    GRAPH_UNREACHABLE = BAD_GATEWAY "graph_unreachable",
+        "Microsoft Graph could not be reached. Try again.",
+        "Try again; if it persists, tell the operator";
+    GRAPH_UNUSABLE_ANSWER = BAD_GATEWAY "graph_unusable_answer",
+        "Microsoft Graph gave an answer that this API does not understand.",
+        "Try again; if it persists, tell the operator";
+    GRAPH_REFUSED_TOKEN = BAD_GATEWAY "graph_refused_token",
+        "Microsoft Graph does not accept the token that Microsoft Entra ID issued for it. Try again later.",
+        "Try again; if it persists, tell the operator";
+    GRAPH_UNAVAILABLE = SERVICE_UNAVAILABLE "graph_unavailable",
+        "Microsoft Graph is unavailable at the moment. Try again later.",
+        "Wait as long as `Retry-After` says";
+    GRAPH_TIMEOUT = GATEWAY_TIMEOUT "graph_timeout",
+        "Microsoft Graph did not answer in time. Try again.",
+        "Try again";
+}
+
+/// The problem that an error is to the caller.
+///
+/// `policy` is missing only where the settings could not be read.
+#[must_use]
+pub fn problem(error: &Error, policy: Option<&Policy>) -> Problem {
+    match error {
+        Error::NotFound => Problem::new(&NOT_FOUND),
+        Error::MethodNotAllowed => Problem::new(&METHOD_NOT_ALLOWED),
+        Error::OriginNotAllowed => Problem::new(&ORIGIN_NOT_ALLOWED),
+        Error::Query(fault) => Problem::new(&INVALID_REQUEST).with_detail(fault.words()),
+        Error::Settings(faults) if faults.may_pass() => Problem::new(&SERVER_UNAVAILABLE)
+            .with_detail("This API cannot read its own settings at the moment. Try again later.")
+            .with_retry_after(OUTAGE_WAIT),
+        Error::Settings(_) | Error::Internal(_) => Problem::new(&SERVER_MISCONFIGURED),
+        Error::OutOfTime => Problem::new(&REQUEST_TIMEOUT),
+        Error::Refused(refusal) => refusal.problem(),
+        Error::Upstream(fault) => of_upstream(fault),
+        Error::Graph { tenant_id, refusal } => {
+            let problem = match (&refusal.meaning, policy) {
+                (GraphMeaning::ClaimsChallenge(claims), Some(policy)) => claims_problem(policy, *tenant_id, claims),
+                _ => of_graph(refusal),
+            };
+            problem
+                .with_member("graph_error_code", refusal.graph_code.clone())
+                .with_member("graph_request_id", refusal.graph_request_id.clone())
+        }
+        Error::TooManyStreams(TooManyStreams::OfPerson) => {
+            Problem::new(&TOO_MANY_DOWNLOADS).with_retry_after(OUTAGE_WAIT)
+        }
+        Error::TooManyStreams(TooManyStreams::OfInstance) => Problem::new(&SERVER_UNAVAILABLE)
+            .with_detail("This API is sending as many photos as it can. Try again later.")
+            .with_retry_after(OUTAGE_WAIT),
+    }
+}
+
+fn of_graph(refusal: &GraphRefusal) -> Problem {
+    match &refusal.meaning {
+        GraphMeaning::Rejected => Problem::new(&GRAPH_REJECTED_REQUEST),
+        GraphMeaning::TokenRefused | GraphMeaning::ClaimsChallenge(_) => Problem::new(&GRAPH_REFUSED_TOKEN),
+        GraphMeaning::Forbidden => Problem::new(&GRAPH_FORBIDDEN),
+        GraphMeaning::NotFound => Problem::new(&GRAPH_NOT_FOUND),
+        GraphMeaning::NoPhoto => {
+            Problem::new(&GRAPH_NOT_FOUND).with_detail("Microsoft Graph has no photo of this person.")
+        }
+        GraphMeaning::Throttled(wait) => Problem::new(&GRAPH_THROTTLED).with_retry_after(*wait),
+        GraphMeaning::Unavailable(wait) => Problem::new(&GRAPH_UNAVAILABLE).with_retry_after(*wait),
+        GraphMeaning::Unusable => Problem::new(&GRAPH_UNUSABLE_ANSWER),
+    }
+}
+
+fn of_upstream(fault: &UpstreamFault) -> Problem {
+    match &fault.kind {
+        // Spin also says so while it cannot read a variable that the list of allowed hosts is made from.
+        FaultKind::Send(SendFault::Denied) => Problem::new(&SERVER_UNAVAILABLE).with_retry_after(OUTAGE_WAIT),
+        FaultKind::Send(SendFault::DeadlinePassed) => Problem::new(&REQUEST_TIMEOUT),
+        FaultKind::Send(SendFault::TimedOut) => Problem::new(&GRAPH_TIMEOUT),
+        FaultKind::Send(SendFault::Broken(_)) => Problem::new(&GRAPH_UNREACHABLE),
+        FaultKind::Unusable(_) => Problem::new(&GRAPH_UNUSABLE_ANSWER),
+        FaultKind::Unavailable(_, wait) => {
+            Problem::new(&GRAPH_UNAVAILABLE).with_retry_after(wait.unwrap_or(OUTAGE_WAIT))
+        }
+    }
+}

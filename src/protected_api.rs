@@ -1,0 +1,148 @@
+//! A protected web API: the whole flow from a bearer token to a downstream token.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+
+use crate::{
+    caller::{
+        bearer_token::BearerToken,
+        token_fault::CallerRefusal,
+        unverified_token::UnverifiedToken,
+        verified_caller::{UnverifiedCaller, VerifiedCaller},
+    },
+    context::Context,
+    credential::source::CredentialSource,
+    exchange::{
+        downstream::Downstream,
+        downstream_token::DownstreamToken,
+        source::{Need, Origin, TokenSource},
+    },
+    host::{Host, SendFault},
+    keys::source::{KeySource, KeysFault},
+    policy::Policy,
+    refusal::refusal::{Cause, Refusal},
+    store::shared_store::SharedStore,
+    upstream::call::FaultKind,
+};
+
+/// How many downstream tokens the shared store holds unless [`ProtectedApi::with_store_slots`] says otherwise: about 100 MB.
+const STORE_SLOTS: u32 = 65_536;
+
+/// An API that Entra protects: it validates its callers' tokens and exchanges them for tokens of downstream APIs.
+///
+/// It remembers signing keys, downstream tokens and failures, all of them bounded, for as long as it lives. Make one and
+/// share it: cloning is cheap, and clones share what they remember.
+#[derive(Debug, Clone)]
+pub struct ProtectedApi {
+    policy: Arc<Policy>,
+    store_slots: u32,
+    credential: Arc<CredentialSource>,
+    keys: Arc<KeySource>,
+    tokens: Arc<TokenSource>,
+}
+
+impl ProtectedApi {
+    /// An API with this policy, which remembers nothing yet.
+    #[must_use]
+    pub fn new(policy: Policy) -> Self {
+        Self::wired(Arc::new(policy), STORE_SLOTS, Arc::default())
+    }
+
+    /// The same with another limit to the number of downstream tokens in the shared store; with 0 the store is not used at
+    /// all. What was remembered is forgotten.
+    #[must_use]
+    pub fn with_store_slots(self, slots: u32) -> Self {
+        if slots == self.store_slots { self } else { Self::wired(self.policy, slots, self.credential) }
+    }
+
+    /// The same with another policy. Signing keys and tokens of another authority, tenancy or application are forgotten.
+    #[must_use]
+    pub fn with_policy(self, policy: Policy) -> Self {
+        let policy = Arc::new(policy);
+        if policy.is_of_same_registration(&self.policy) {
+            Self { policy, ..self }
+        } else {
+            Self::wired(policy, self.store_slots, self.credential)
+        }
+    }
+
+    fn wired(policy: Arc<Policy>, store_slots: u32, credential: Arc<CredentialSource>) -> Self {
+        let store = Arc::new(SharedStore::new(store_slots));
+        let keys = KeySource::new(Arc::clone(&policy), Arc::clone(&store), Arc::clone(&credential));
+        let tokens = TokenSource::new(Arc::clone(&policy), store, Arc::clone(&credential));
+        Self { keys: Arc::new(keys), tokens: Arc::new(tokens), policy, store_slots, credential }
+    }
+
+    /// Who may call.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The token of a request, from its `Authorization` header (RFC 6750 section 2.1).
+    ///
+    /// # Errors
+    /// A [`Refusal`] if there is none, or more than one.
+    pub fn bearer(&self, headers: &HeaderMap) -> Result<BearerToken, Refusal> {
+        BearerToken::from_headers(headers).map_err(|fault| self.refusal(Cause::Bearer(fault)))
+    }
+
+    /// The caller that a token proves, if the policy admits it.
+    ///
+    /// # Errors
+    /// A [`Refusal`] if the token is not valid, if its bearer may not call, or if there are no keys to check it by.
+    pub async fn validate<H: Host>(
+        &self,
+        context: &Context<H>,
+        bearer: BearerToken,
+    ) -> Result<Arc<VerifiedCaller>, Refusal> {
+        let refuse = |fault| self.refusal(Cause::Caller(CallerRefusal::Token(fault)));
+        let unverified = UnverifiedToken::decode(bearer).map_err(refuse)?;
+        let unverified = UnverifiedCaller::judge(unverified, &self.policy, context.now).map_err(refuse)?;
+        let keys = self.keys.keys(context, unverified.unverified_version(), unverified.unverified_key_id()).await;
+        let keys = keys.map_err(|fault| self.refusal(Cause::Keys(self.or_outage_of_variables(fault))))?;
+        let caller = unverified.verify(&keys, &self.policy).map_err(|refusal| self.refusal(Cause::Caller(refusal)))?;
+        Ok(Arc::new(caller))
+    }
+
+    /// A token for `downstream` in the name of `caller`, and where it came from.
+    ///
+    /// # Errors
+    /// A [`Refusal`] if Entra refuses the exchange, or if it could not be made.
+    pub async fn token<H: Host>(
+        &self,
+        context: &Context<H>,
+        caller: &Arc<VerifiedCaller>,
+        downstream: &Downstream,
+        need: &Need,
+    ) -> Result<(Arc<DownstreamToken>, Origin), Refusal> {
+        let obtained = self.tokens.obtain(context, caller, downstream, need).await;
+        obtained.map_err(|fault| self.refusal(Cause::Exchange(fault)))
+    }
+
+    /// Forgets a token that the downstream API has refused, so that the next request does not present it again.
+    pub fn forget<H: Host>(
+        &self,
+        context: &Context<H>,
+        caller: &VerifiedCaller,
+        downstream: &Downstream,
+        refused: &DownstreamToken,
+    ) {
+        self.tokens.forget(context, caller, downstream, refused);
+    }
+
+    fn refusal(&self, cause: Cause) -> Refusal {
+        Refusal::new(cause, &self.policy)
+    }
+
+    /// Entra is not to blame where the host did not get as far as calling it.
+    fn or_outage_of_variables(&self, fault: KeysFault) -> KeysFault {
+        let is_hosts_own = matches!(
+            &fault,
+            KeysFault::Upstream(fault) if matches!(fault.kind, FaultKind::Send(SendFault::TimedOut | SendFault::Denied))
+        );
+        let outage = is_hosts_own.then(|| self.credential.outage()).flatten();
+        outage.map_or(fault, KeysFault::Credential)
+    }
+}
