@@ -2,10 +2,14 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 
+use entra_obo::{
+    Context,
+    host::Host,
+    settings::source::READ_TIMEOUT,
+    toolkit::{CLIENT_REQUEST_ID, Correlation, RequestHead, TRACEPARENT},
+};
+
 use crate::{
-    api_settings::ApiSettings,
-    context::Context,
-    correlation::{CLIENT_REQUEST_ID, Correlation, TRACEPARENT},
     cors,
     error::Error,
     flow,
@@ -13,12 +17,11 @@ use crate::{
         resource::Resource,
         select::{QueryFault, Select},
     },
-    host::Host,
     instance::{App, Instance},
     log_line::{RequestNotes, Served},
     problem::problem,
     response::{self, Body},
-    settings::source::READ_TIMEOUT,
+    settings::ApiSettings,
 };
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
@@ -32,17 +35,6 @@ pub const HEADERS_READ: [HeaderName; 6] = [
     CLIENT_REQUEST_ID,
     TRACEPARENT,
 ];
-
-/// The head of a request. Its body, if it has one, is never looked at.
-#[derive(Debug)]
-pub struct RequestHead {
-    /// The method.
-    pub method: Method,
-    /// Path and query.
-    pub target: String,
-    /// The headers.
-    pub headers: HeaderMap,
-}
 
 /// Answers a request. There is no request without a response, and none that is not logged.
 pub async fn answer<H: Host>(instance: &Instance, host: &H, request: &RequestHead) -> Response<Body<H::Body>> {

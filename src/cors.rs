@@ -4,7 +4,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use crate::api_settings::ApiSettings;
+use crate::settings::ApiSettings;
 
 /// What scripts may read of an answer besides its body.
 const EXPOSED: HeaderValue = HeaderValue::from_static(
@@ -27,20 +27,20 @@ const REQUEST_METHOD: HeaderName = header::ACCESS_CONTROL_REQUEST_METHOD;
 
 /// Whether an `OPTIONS` request is a browser's question before the real one.
 #[must_use]
-pub fn is_preflight(headers: &HeaderMap) -> bool {
+pub(crate) fn is_preflight(headers: &HeaderMap) -> bool {
     headers.contains_key(header::ORIGIN) && headers.contains_key(REQUEST_METHOD)
 }
 
 /// The request's origin, if it is on the list.
 #[must_use]
-pub fn allowed_origin<'a>(request: &'a HeaderMap, settings: &ApiSettings) -> Option<&'a HeaderValue> {
+pub(crate) fn allowed_origin<'a>(request: &'a HeaderMap, settings: &ApiSettings) -> Option<&'a HeaderValue> {
     let mut origins = request.get_all(header::ORIGIN).iter();
     let origin = origins.next()?;
     (origins.next().is_none() && settings.allowed_origins.contains(origin)).then_some(origin)
 }
 
 /// Adds what a browser needs to let its page read an answer. Caches learn in any case that the origin matters.
-pub fn add_to_answer(answer: &mut HeaderMap, request: &HeaderMap, settings: &ApiSettings) {
+pub(crate) fn add_to_answer(answer: &mut HeaderMap, request: &HeaderMap, settings: &ApiSettings) {
     if settings.allowed_origins.is_empty() {
         return;
     }
@@ -52,7 +52,7 @@ pub fn add_to_answer(answer: &mut HeaderMap, request: &HeaderMap, settings: &Api
 }
 
 /// Adds what a browser's preflight question is answered with.
-pub fn add_to_preflight(answer: &mut HeaderMap) {
+pub(crate) fn add_to_preflight(answer: &mut HeaderMap) {
     answer.insert(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);
     answer.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, REQUEST_HEADERS);
     answer.insert(header::ACCESS_CONTROL_MAX_AGE, PREFLIGHT_SECONDS);

@@ -4,16 +4,17 @@ use std::fmt;
 
 use uuid::Uuid;
 
-use crate::{
-    graph::{resource::GraphRefusal, select::QueryFault, streams::TooManyStreams},
-    refusal::refusal::Refusal,
+use entra_obo::{
+    Refusal,
     settings::{fault::SettingsFaults, source::Unsettled},
-    upstream::call::UpstreamFault,
+    toolkit::UpstreamFault,
 };
+
+use crate::graph::{resource::GraphRefusal, select::QueryFault, streams::TooManyStreams};
 
 /// Why there is no profile.
 #[derive(Debug, Clone)]
-pub enum Error {
+pub(crate) enum Error {
     /// No such path.
     NotFound,
     /// The path exists, but not with this method.

@@ -4,24 +4,25 @@ use std::sync::Arc;
 
 use http::Response;
 
-use crate::{
-    caller::{bearer_token::BearerToken, verified_caller::VerifiedCaller},
-    context::Context,
-    error::Error,
-    exchange::{downstream_token::DownstreamToken, source::Need},
-    graph::resource::{self, GraphMeaning, GraphRefusal, Resource},
+use entra_obo::{
+    BearerToken, Context, DownstreamToken, Need, VerifiedCaller,
     host::Host,
+    toolkit::{Reading, UpstreamResponse, call},
+};
+
+use crate::{
+    error::Error,
+    graph::resource::{self, GraphMeaning, GraphRefusal, Resource},
     instance::App,
     log_line::RequestNotes,
     response::{self, Body},
-    upstream::call::{self, Reading, UpstreamResponse},
 };
 
 /// Serves `resource` to the bearer of a token.
 ///
 /// # Errors
 /// Whatever keeps it from doing so; see [`Error`].
-pub async fn get<H: Host>(
+pub(crate) async fn get<H: Host>(
     app: &App,
     context: &Context<H>,
     notes: &RequestNotes,

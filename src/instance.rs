@@ -4,13 +4,16 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::{
-    api_settings::ApiSettings,
-    graph::{held_back::HeldBack, streams::Streams},
+use entra_obo::{
+    ProtectedApi,
     host::Host,
-    locked::Locked,
-    protected_api::ProtectedApi,
     settings::source::{SettingsSource, Unsettled},
+    toolkit::Locked,
+};
+
+use crate::{
+    graph::{held_back::HeldBack, streams::Streams},
+    settings::ApiSettings,
 };
 
 /// The memory of an instance.

@@ -1,61 +1,40 @@
-//! `profile-get`: validates a caller's Microsoft Entra ID access token, exchanges it by the OAuth 2.0
-//! On-Behalf-Of flow and answers with that person's Microsoft Graph profile.
+//! `profile-get`: validates a caller's Microsoft Entra ID access token, exchanges it by the OAuth 2.0 On-Behalf-Of flow and
+//! answers with that person's Microsoft Graph profile.
 //!
 //! ```text
 //! request -> bearer token -> verified caller -> Graph token -> profile -> response
 //! ```
 //!
-//! The modules stand in the order in which a request meets them. All but `component` are pure: time, randomness,
-//! settings, the network and the store are asked of a [`host::Host`], so the whole flow runs natively in tests.
+//! Validation and exchange are those of the crate `entra-obo`. The modules are listed from the foundation up: each imports
+//! from those above it. Only `component` knows Spin; everything else runs natively in tests.
 
-pub mod host;
+mod graph;
+mod settings;
 
-mod locked;
+mod cors;
+mod error;
+mod response;
 
-pub mod deadline;
+mod log_line;
+mod problem;
 
-pub mod correlation;
-pub mod policy;
-pub mod strict_json;
+mod instance;
 
-pub mod claims_challenge;
+mod flow;
 
-pub mod www_authenticate;
-
-pub mod context;
-pub mod event_log;
-
-pub mod upstream;
-
-pub mod store;
-
-pub mod credential;
-pub mod settings;
-
-pub mod caller;
-pub mod keys;
-
-pub mod exchange;
-
-pub mod refusal;
-
-pub mod protected_api;
-
-pub mod api_settings;
-pub mod graph;
-
-pub mod cors;
-pub mod error;
-pub mod response;
-
-pub mod log_line;
-pub mod problem;
-
-pub mod instance;
-
-pub mod flow;
-
-pub mod api;
+mod api;
 
 #[cfg(target_family = "wasm")]
 mod component;
+
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
+
+pub use entra_obo::toolkit::RequestHead;
+
+pub use crate::{
+    api::{HEADERS_READ, answer},
+    instance::Instance,
+    problem::PROBLEM_TYPES,
+    response::Body,
+};

@@ -9,19 +9,18 @@ use http::StatusCode;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::{
-    caller::verified_caller::VerifiedCaller,
-    correlation::Correlation,
-    error::Error,
+use entra_obo::{
+    Origin, VerifiedCaller,
     event_log::{level, milliseconds, write},
-    exchange::source::Origin,
     host::Host,
-    locked::Locked,
+    toolkit::{Correlation, Locked},
 };
+
+use crate::error::Error;
 
 /// What is noted about a request while it is served.
 #[derive(Debug)]
-pub struct RequestNotes(Locked<Notes>);
+pub(crate) struct RequestNotes(Locked<Notes>);
 
 #[derive(Debug, Default)]
 struct Notes {
@@ -39,12 +38,12 @@ struct Notes {
 impl RequestNotes {
     /// Notes of a request that came in at this moment of [`Host::elapsed`], as are those below.
     #[must_use]
-    pub fn begun(at: Duration) -> Self {
+    pub(crate) fn begun(at: Duration) -> Self {
         Self(Locked::new(Notes { step_began: at, ..Notes::default() }))
     }
 
     /// Notes who calls, and how long it took to know.
-    pub fn validated(&self, caller: &VerifiedCaller, at: Duration) {
+    pub(crate) fn validated(&self, caller: &VerifiedCaller, at: Duration) {
         let mut notes = self.0.lock();
         notes.tenant_id = Some(caller.tenant_id());
         notes.object_id = caller.object_id();
@@ -55,7 +54,7 @@ impl RequestNotes {
     /// Notes where the Graph token came from, if there is one, and how long it took; several times add up.
     ///
     /// The clock is read only if it took any time, since that takes time too.
-    pub fn exchanged(&self, origin: Option<Origin>, at: impl FnOnce() -> Duration) {
+    pub(crate) fn exchanged(&self, origin: Option<Origin>, at: impl FnOnce() -> Duration) {
         let mut notes = self.0.lock();
         notes.token_from = origin.map(Origin::as_str).or(notes.token_from);
         let time = if origin == Some(Origin::Memory) { Duration::ZERO } else { notes.end_step(at()) };
@@ -63,7 +62,7 @@ impl RequestNotes {
     }
 
     /// Notes how long Graph took; several times add up.
-    pub fn graph_answered(&self, at: Duration) {
+    pub(crate) fn graph_answered(&self, at: Duration) {
         let mut notes = self.0.lock();
         let time = notes.end_step(at);
         notes.graph = Some(notes.graph.unwrap_or_default().saturating_add(time));
@@ -71,7 +70,7 @@ impl RequestNotes {
 
     /// The same times as a `Server-Timing` header (W3C Server Timing).
     #[must_use]
-    pub fn server_timing(&self, total: Duration) -> String {
+    pub(crate) fn server_timing(&self, total: Duration) -> String {
         let notes = self.0.lock();
         let mut entries = Vec::new();
         let mut add = |name: &str, description: Option<&str>, time: Option<Duration>| {
@@ -88,7 +87,7 @@ impl RequestNotes {
     }
 
     /// Writes the request's line.
-    pub fn log<H: Host>(
+    pub(crate) fn log<H: Host>(
         &self,
         host: &H,
         correlation: &Correlation,
@@ -133,7 +132,7 @@ impl Notes {
 
 /// How a request was served.
 #[derive(Debug, Clone, Copy)]
-pub struct Served<'a> {
+pub(crate) struct Served<'a> {
     /// `GET`, `HEAD`, `OPTIONS`; any other method is `other`.
     pub method: &'static str,
     /// One of this API's paths; any other is `other`.

@@ -2,20 +2,21 @@
 
 use http::StatusCode;
 
+use entra_obo::{
+    Policy, Problem,
+    host::SendFault,
+    toolkit::{
+        FaultKind, OUTAGE_WAIT, ProblemType, UpstreamFault, claims_problem,
+        problem_type::{INVALID_REQUEST, REQUEST_TIMEOUT, SERVER_MISCONFIGURED, SERVER_UNAVAILABLE},
+    },
+};
+
 use crate::{
     error::Error,
     graph::{
         resource::{GraphMeaning, GraphRefusal},
         streams::TooManyStreams,
     },
-    host::SendFault,
-    policy::Policy,
-    refusal::{
-        problem::{OUTAGE_WAIT, Problem},
-        problem_type::{INVALID_REQUEST, ProblemType, REQUEST_TIMEOUT, SERVER_MISCONFIGURED, SERVER_UNAVAILABLE},
-        refusal::claims_problem,
-    },
-    upstream::call::{FaultKind, UpstreamFault},
 };
 
 macro_rules! problem_types {
@@ -75,7 +76,7 @@ problem_types! {
 ///
 /// `policy` is missing only where the settings could not be read.
 #[must_use]
-pub fn problem(error: &Error, policy: Option<&Policy>) -> Problem {
+pub(crate) fn problem(error: &Error, policy: Option<&Policy>) -> Problem {
     match error {
         Error::NotFound => Problem::new(&NOT_FOUND),
         Error::MethodNotAllowed => Problem::new(&METHOD_NOT_ALLOWED),

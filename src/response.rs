@@ -3,19 +3,12 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
-use crate::{
-    graph::streams::{StreamPermit, TooManyStreams},
-    upstream::call::Reading,
-};
+use entra_obo::toolkit::Reading;
 
-/// A body: whole, or begun and going on as the upstream sends it.
-#[derive(Debug)]
-pub enum Body<B> {
-    /// All of it.
-    Whole(Bytes),
-    /// Its beginning, where the rest comes from, and the permission to stream it, which is held until its end.
-    Streamed(Bytes, B, StreamPermit),
-}
+use crate::graph::streams::{StreamPermit, TooManyStreams};
+
+/// A response's body. Of a streamed one, the permission to stream it is kept until its end.
+pub type Body<B> = entra_obo::toolkit::Body<B, StreamPermit>;
 
 /// Headers of Graph's that mean something to the caller.
 const PASSED_ON: [HeaderName; 2] = [header::CONTENT_TYPE, header::ETAG];
@@ -27,7 +20,7 @@ const MAX_PASSED_ON_BYTES: usize = 1024;
 ///
 /// # Errors
 /// If it is to be streamed and `permit` does not allow that.
-pub fn of_graph<B>(
+pub(crate) fn of_graph<B>(
     status: StatusCode,
     graph: &HeaderMap,
     reading: Reading,
@@ -58,7 +51,7 @@ pub fn of_graph<B>(
 
 /// An answer without content.
 #[must_use]
-pub fn empty<B>(status: StatusCode) -> Response<Body<B>> {
+pub(crate) fn empty<B>(status: StatusCode) -> Response<Body<B>> {
     new(status, Body::Whole(Bytes::new()))
 }
 

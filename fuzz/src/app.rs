@@ -17,7 +17,7 @@ use profile_app::{
     settings::Settings,
 };
 
-use crate::{AUTHORITY, CLIENT, NOW, TENANT, headers, lines};
+use entra_obo::fuzzing::{AUTHORITY, CLIENT, NOW, TENANT, headers, lines};
 
 const API_URL: &str = "https://api.example";
 

@@ -16,7 +16,7 @@ static TARGET: LazyLock<Target> = LazyLock::new(|| {
     let name = env::var("FUZZ_TARGET").unwrap_or_default();
     match TARGETS.iter().find(|(own, _)| *own == name) {
         Some((_, target)) => *target,
-        None => panic!("FUZZ_TARGET must name one of {:?}", TARGETS.map(|(own, _)| own)),
+        None => panic!("FUZZ_TARGET must name one of {:?}", TARGETS.iter().map(|(own, _)| own).collect::<Vec<_>>()),
     }
 });
 

@@ -12,7 +12,7 @@ const MOST_BYTES: u64 = 200_000;
 #[test]
 fn what_is_in_the_corpora_keeps_the_properties() {
     let corpora = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
-    for (name, target) in TARGETS {
+    for (name, target) in TARGETS.iter() {
         let mut files: Vec<_> = fs::read_dir(corpora.join(name))
             .unwrap_or_else(|error| panic!("{name} has no corpus: {error}"))
             .map(|entry| entry.unwrap().path())

@@ -4,9 +4,9 @@ use std::{num::NonZeroUsize, time::Duration};
 
 use lru::LruCache;
 
-use crate::{
-    caller::person::AssertionDigest, graph::resource::GraphRefusal, locked::Locked, upstream::back_off::BackOff,
-};
+use entra_obo::toolkit::{AssertionDigest, Locked, back_off::BackOff};
+
+use crate::graph::resource::GraphRefusal;
 
 /// For how long no further exchange is made for a caller whose new token Graph has refused too. Graph's reasons, such as
 /// the person's location or a revoked session, last longer, and Entra takes exchanges in a row for a loop (AADSTS50196).

@@ -1,8 +1,8 @@
 //! Microsoft Graph: what is requested, and what its responses mean.
 
-pub mod select;
-pub mod streams;
+pub(crate) mod select;
+pub(crate) mod streams;
 
-pub mod resource;
+pub(crate) mod resource;
 
-pub mod held_back;
+pub(crate) mod held_back;

@@ -6,16 +6,13 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header, response::Parts};
 use serde::Deserialize;
 
-use crate::{
-    claims_challenge::ClaimsChallenge,
-    correlation::Correlation,
-    exchange::{downstream::Downstream, downstream_token::DownstreamToken},
-    graph::select::Select,
+use entra_obo::{
+    ClaimsChallenge, Downstream, DownstreamToken,
     host::UnixTime,
-    strict_json::Members,
-    upstream::call::{self, Reading, Step},
-    www_authenticate::claims_challenge,
+    toolkit::{Correlation, Members, Reading, Step, call, claims_challenge},
 };
+
+use crate::graph::select::Select;
 
 /// Microsoft Graph, as [`Step::service`].
 const GRAPH: &str = "Graph";
@@ -106,7 +103,7 @@ pub enum GraphMeaning {
 ///
 /// <https://learn.microsoft.com/graph/api/user-get>, <https://learn.microsoft.com/graph/api/profilephoto-get>
 #[must_use]
-pub fn request(
+pub(crate) fn request(
     resource: &Resource,
     token: &DownstreamToken,
     downstream: &Downstream,
@@ -132,7 +129,7 @@ pub fn request(
 
 /// Whether an answer is what was asked for, and not a page of something in between.
 #[must_use]
-pub fn is_answer(head: &Parts, reading: &Reading, resource: &Resource) -> bool {
+pub(crate) fn is_answer(head: &Parts, reading: &Reading, resource: &Resource) -> bool {
     let media_type = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let is_expected = match resource {
@@ -244,7 +241,9 @@ mod tests {
     use serde_json::json;
 
     use super::{GraphMeaning, GraphRefusal, Resource};
-    use crate::{graph::select::Select, host::UnixTime};
+    use entra_obo::host::UnixTime;
+
+    use crate::graph::select::Select;
 
     #[test]
     fn a_refusal_blames_what_was_asked_for() {

@@ -5,7 +5,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use crate::{caller::person::Person, locked::Locked};
+use entra_obo::toolkit::{Locked, Person};
 
 /// Of one person: a page shows one photo, and a reload abandons another.
 const MAX_OF_PERSON: usize = 4;
@@ -70,7 +70,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::{MAX_OF_INSTANCE, MAX_OF_PERSON, Streams, TooManyStreams};
-    use crate::caller::person::Person;
+    use entra_obo::toolkit::Person;
 
     #[test]
     fn streams_are_bounded_by_person_and_in_all_and_make_room_when_they_end() {

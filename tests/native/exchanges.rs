@@ -6,7 +6,7 @@ use base64::{
     Engine,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
-use profile_get::host::SendFault;
+use entra_obo::host::SendFault;
 use serde_json::{Value, json};
 
 use crate::{

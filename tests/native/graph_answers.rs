@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use entra_obo::host::SendFault;
 use http::Method;
-use profile_get::host::SendFault;
 use serde_json::json;
 
 use crate::{

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use entra_obo::host::SendFault;
 use http::Method;
-use profile_get::{api::RequestHead, host::SendFault};
+use profile_get::RequestHead;
 use serde_json::json;
 
 use crate::{

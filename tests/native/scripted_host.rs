@@ -12,15 +12,13 @@ use std::{
 };
 
 use bytes::Bytes;
+use entra_obo::{
+    host::{Host, MaybeSend, SendFault, StoreFault, UnixTime, UpstreamBody, VariableUnavailable},
+    toolkit,
+};
 use futures::{executor::LocalPool, task::LocalSpawnExt};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
-use profile_get::{
-    api::{self, RequestHead, answer},
-    host::{Host, MaybeSend, SendFault, StoreFault, UnixTime, UpstreamBody, VariableUnavailable},
-    instance::Instance,
-    response::Body,
-    upstream::call,
-};
+use profile_get::{Body, Instance, RequestHead, answer};
 use send_wrapper::SendWrapper;
 use serde_json::{Value, json};
 
@@ -275,7 +273,7 @@ pub(crate) fn request_head(method: Method, target: &str, headers: &[(&'static st
     for (name, value) in headers {
         map.append(*name, HeaderValue::from_str(value).unwrap());
     }
-    RequestHead { method, target: target.to_owned(), headers: looked_at(map, &api::HEADERS_READ) }
+    RequestHead { method, target: target.to_owned(), headers: looked_at(map, &profile_get::HEADERS_READ) }
 }
 
 /// What Spin gives of a message's headers.
@@ -468,7 +466,7 @@ impl Host for ScriptedHost {
             host: self.clone(),
         };
         let mut response = Response::builder().status(reply.status).body(body).unwrap();
-        *response.headers_mut() = looked_at(reply.headers, &call::HEADERS_READ);
+        *response.headers_mut() = looked_at(reply.headers, &toolkit::HEADERS_READ);
         Ok(response)
     }
 

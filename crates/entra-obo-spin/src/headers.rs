@@ -1,0 +1,24 @@
+//! Headers, as the host has them and as Rust programs do.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use spin_sdk::wasip3::http::types::{Fields, HeaderError};
+
+/// Those headers of a message that are read, and that a Rust program can hold.
+pub(crate) fn copy(fields: &Fields, read: &[HeaderName]) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in fields.copy_all() {
+        let known = read.iter().find(|known| known.as_str().eq_ignore_ascii_case(&name));
+        if let (Some(name), Ok(value)) = (known, HeaderValue::try_from(value)) {
+            // Fails only beyond 32768 headers.
+            let _ = headers.try_append(name, value);
+        }
+    }
+    headers
+}
+
+/// Headers for the host.
+pub(crate) fn fields_of(headers: &HeaderMap) -> Result<Fields, HeaderError> {
+    let entries: Vec<_> =
+        headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect();
+    Fields::from_list(&entries)
+}

@@ -1,0 +1,235 @@
+//! Spin, as the core needs it.
+
+use std::{
+    cell::{Cell, RefCell},
+    io::Write,
+    rc::Rc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use entra_obo::{
+    host::{Host, MaybeSend, SendFault, StoreFault, UnixTime, VariableUnavailable},
+    toolkit::HEADERS_READ,
+};
+use http::{Request, Response, StatusCode};
+use spin_sdk::{
+    key_value::Store,
+    time, variables,
+    wasip3::{
+        clocks::{monotonic_clock, system_clock},
+        http::{
+            client,
+            types::{self, ErrorCode, Method, RequestOptions, Scheme},
+        },
+        random::random::get_random_bytes,
+    },
+    wit_bindgen,
+};
+
+use crate::{
+    body::{IncomingBody, OutgoingBody, is_whole, let_body_begin},
+    headers::{copy, fields_of},
+};
+
+/// How often the host is let go on before an instance stops taking requests.
+///
+/// A host starts no request in an instance with backpressure, and drops the instance when the last one has ended. A request
+/// that it has accepted before and not started yet would wait for ever. A task that has yielded goes on only when the host
+/// has nothing else to do, so by then each accepted request has started. A yield in vain, because another event of the
+/// same task was ready, happens less often than this: a task waits for fewer things.
+const YIELDS_BEFORE_RETIRING: usize = 32;
+
+/// How many random bytes are asked of the host at once: enough for some requests, since each call of the host costs more
+/// than the bytes.
+const RANDOM_BYTES: u64 = 512;
+
+thread_local! {
+    static STORE: RefCell<Option<Rc<Store>>> = const { RefCell::new(None) };
+    static LAST_OPTIONS: RefCell<Option<(RequestOptions, Duration, bool)>> = const { RefCell::new(None) };
+    static KEEPS_LIMITS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Spin.
+#[derive(Debug, Clone, Copy)]
+pub struct Spin;
+
+impl Host for Spin {
+    type Body = IncomingBody;
+
+    fn now(&self) -> UnixTime {
+        UnixTime(system_clock::now().seconds.try_into().unwrap_or_default())
+    }
+
+    fn elapsed(&self) -> Duration {
+        Duration::from_nanos(monotonic_clock::now())
+    }
+
+    fn random(&self) -> [u8; 16] {
+        thread_local! {
+            static UNUSED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+        }
+        UNUSED.with_borrow_mut(|unused| {
+            // A host may give fewer bytes than were asked for, but not none.
+            while unused.len() < 16 {
+                unused.extend(get_random_bytes(RANDOM_BYTES));
+            }
+            let at = unused.len().saturating_sub(16);
+            let mut bytes = [0; 16];
+            unused.drain(at..).zip(&mut bytes).for_each(|(random, byte)| *byte = random);
+            bytes
+        })
+    }
+
+    async fn variable(&self, name: &str) -> Result<String, VariableUnavailable> {
+        variables::get(name).await.map_err(|error| {
+            VariableUnavailable(match error {
+                variables::Error::Provider(words) | variables::Error::Other(words) => words,
+                variables::Error::Undefined(_) => "spin.toml does not give it to the component".to_owned(),
+                variables::Error::InvalidName(_) => "its name is not valid".to_owned(),
+            })
+        })
+    }
+
+    async fn send(&self, request: &Request<Bytes>, limit: Duration) -> Result<Response<IncomingBody>, SendFault> {
+        let (options, is_limited) = options(limit);
+        let request = outgoing(request, options).await.map_err(SendFault::Broken)?;
+        let response = client::send(request).await.map_err(fault_of)?;
+        // Spin's limits begin when it connects. Before it does so for the first time in an instance it resolves the
+        // application's variables, which may take a vault's time.
+        KEEPS_LIMITS.set(is_limited);
+        incoming(response)
+    }
+
+    fn keeps_limits(&self) -> bool {
+        KEEPS_LIMITS.get()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        time::sleep(duration).await;
+    }
+
+    async fn read_store(&self, key: &str) -> Result<Option<Vec<u8>>, StoreFault> {
+        store().await?.get(key).await.map_err(store_fault)
+    }
+
+    async fn write_store(&self, key: &str, value: &[u8]) -> Result<(), StoreFault> {
+        store().await?.set(key, value).await.map_err(store_fault)
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + MaybeSend + 'static) {
+        wit_bindgen::spawn(task);
+    }
+
+    fn retire(&self) {
+        thread_local! {
+            static RETIRED: Cell<bool> = const { Cell::new(false) };
+        }
+        if RETIRED.replace(true) {
+            return;
+        }
+        wit_bindgen::spawn(async {
+            for _ in 0..YIELDS_BEFORE_RETIRING {
+                wit_bindgen::yield_async().await;
+            }
+            wit_bindgen::backpressure_inc();
+        });
+    }
+
+    fn log(&self, line: &str) {
+        let line = format!("{line}\n");
+        // One write, so that lines of other instances cannot come between.
+        let _ = std::io::stderr().write_all(line.as_bytes());
+    }
+}
+
+/// Options that hold `limit`, and whether the host heeds them. Most calls have the same limit, and a copy is one call of
+/// the host where new options are four.
+fn options(limit: Duration) -> (RequestOptions, bool) {
+    LAST_OPTIONS.with_borrow_mut(|last| match last {
+        Some((options, last_limit, is_limited)) if *last_limit == limit => (options.clone(), *is_limited),
+        last => {
+            let options = RequestOptions::new();
+            let nanoseconds = limit.as_nanos().try_into().ok();
+            // Spin counts connecting within the wait for the head too.
+            let heeded = options
+                .set_connect_timeout(nanoseconds)
+                .and_then(|()| options.set_first_byte_timeout(nanoseconds))
+                .and_then(|()| options.set_between_bytes_timeout(nanoseconds));
+            let (options, _, is_limited) = last.insert((options, limit, heeded.is_ok()));
+            (options.clone(), *is_limited)
+        }
+    })
+}
+
+/// A request of ours.
+///
+/// # Errors
+/// In words for the log, where it is none that WASI allows.
+async fn outgoing(request: &Request<Bytes>, options: RequestOptions) -> Result<types::Request, String> {
+    let (uri, body) = (request.uri(), request.body().clone());
+    let fields = fields_of(request.headers()).map_err(|error| error.to_string())?;
+    let (outgoing_body, contents, end) = OutgoingBody::new(body.is_empty(), is_whole);
+    let (wasi, _sent) = types::Request::new(fields, contents, end, Some(options));
+    // It is GET to begin with.
+    let method = match *request.method() {
+        http::Method::GET => None,
+        http::Method::POST => Some(Method::Post),
+        ref other => Some(Method::Other(other.to_string())),
+    };
+    let scheme = match uri.scheme_str() {
+        Some("http") => Scheme::Http,
+        _ => Scheme::Https,
+    };
+    let set = || {
+        method.iter().try_for_each(|method| wasi.set_method(method))?;
+        wasi.set_scheme(Some(&scheme))?;
+        wasi.set_authority(uri.authority().map(|authority| authority.as_str()))?;
+        wasi.set_path_with_query(uri.path_and_query().map(|path| path.as_str()))
+    };
+    set().map_err(|()| format!("{uri} is no address that the host takes"))?;
+    if !body.is_empty() {
+        wit_bindgen::spawn(outgoing_body.write(body));
+        let_body_begin().await;
+    }
+    Ok(wasi)
+}
+
+/// An upstream's answer.
+fn incoming(response: types::Response) -> Result<Response<IncomingBody>, SendFault> {
+    let status =
+        StatusCode::from_u16(response.get_status_code()).map_err(|error| SendFault::Broken(error.to_string()))?;
+    let headers = copy(&response.get_headers(), &HEADERS_READ);
+    let mut answer = Response::new(IncomingBody::new(response));
+    *answer.status_mut() = status;
+    *answer.headers_mut() = headers;
+    Ok(answer)
+}
+
+/// What a code of the host means.
+pub(crate) fn fault_of(code: ErrorCode) -> SendFault {
+    match code {
+        ErrorCode::HttpRequestDenied | ErrorCode::DestinationIpProhibited => SendFault::Denied,
+        ErrorCode::ConnectionTimeout
+        | ErrorCode::ConnectionReadTimeout
+        | ErrorCode::ConnectionWriteTimeout
+        | ErrorCode::DnsTimeout
+        | ErrorCode::HttpResponseTimeout => SendFault::TimedOut,
+        other => SendFault::Broken(other.to_string()),
+    }
+}
+
+/// The open store: opening it costs as much as a reading.
+async fn store() -> Result<Rc<Store>, StoreFault> {
+    if let Some(store) = STORE.with_borrow(Option::clone) {
+        return Ok(store);
+    }
+    let store = Rc::new(Store::open_default().await.map_err(store_fault)?);
+    STORE.set(Some(Rc::clone(&store)));
+    Ok(store)
+}
+
+fn store_fault(error: spin_sdk::key_value::Error) -> StoreFault {
+    STORE.set(None);
+    StoreFault(error.to_string())
+}

@@ -1,0 +1,93 @@
+//! A request to the component, and the response to it.
+
+use entra_obo::{
+    event_log,
+    toolkit::{Body, RequestHead},
+};
+use http::{HeaderName, Response, StatusCode};
+use spin_sdk::{
+    wasip3::http::types::{self, ErrorCode, HeaderError, Method},
+    wit_bindgen,
+};
+
+use crate::{
+    body::{IncomingBody, OutgoingBody, is_cut, is_whole, let_body_begin},
+    headers::{copy, fields_of},
+    host::Spin,
+};
+
+/// Answers a request by `answer`, which receives its head with those of its headers that it reads. The guard of a streamed
+/// body is held until the body has been sent.
+///
+/// # Errors
+/// None that can happen: a response that the host refuses is replaced by an empty one, and the log says so.
+pub async fn serve<G: 'static>(
+    request: types::Request,
+    headers_read: &[HeaderName],
+    answer: impl AsyncFnOnce(RequestHead) -> Response<Body<IncomingBody, G>>,
+) -> Result<types::Response, ErrorCode> {
+    let head = head_of(&request, headers_read);
+    drop(request);
+    let is_head = head.method == http::Method::HEAD;
+    let response = into_wasi(answer(head).await, is_head).or_else(|error| {
+        // Spin would make an empty 500 of an error.
+        let cause = format!("the host refused the response, and an empty one went out instead: {error}");
+        event_log::error(&Spin, "answer", cause);
+        let mut empty: Response<Body<IncomingBody, G>> = Response::new(Body::Whole(bytes::Bytes::new()));
+        *empty.status_mut() = StatusCode::BAD_GATEWAY;
+        into_wasi(empty, is_head).map_err(|_| ErrorCode::InternalError(None))
+    })?;
+    let_body_begin().await;
+    Ok(response)
+}
+
+/// The head of a request.
+fn head_of(request: &types::Request, headers_read: &[HeaderName]) -> RequestHead {
+    let method = match request.get_method() {
+        Method::Get => http::Method::GET,
+        Method::Head => http::Method::HEAD,
+        Method::Post => http::Method::POST,
+        Method::Put => http::Method::PUT,
+        Method::Delete => http::Method::DELETE,
+        Method::Connect => http::Method::CONNECT,
+        Method::Options => http::Method::OPTIONS,
+        Method::Trace => http::Method::TRACE,
+        Method::Patch => http::Method::PATCH,
+        // One that no Rust program can hold is none that any serves.
+        Method::Other(name) => name.parse().unwrap_or(http::Method::TRACE),
+    };
+    let target = request.get_path_with_query().unwrap_or_default();
+    RequestHead { method, target, headers: copy(&request.get_headers(), headers_read) }
+}
+
+fn into_wasi<G: 'static>(
+    response: Response<Body<IncomingBody, G>>,
+    is_head: bool,
+) -> Result<types::Response, HeaderError> {
+    let (head, body) = response.into_parts();
+    let fields = fields_of(&head.headers)?;
+    let body = match body {
+        _ if is_head => None,
+        Body::Whole(bytes) if bytes.is_empty() => None,
+        body => Some(body),
+    };
+    let unless_said = match body {
+        Some(Body::Streamed(..)) => is_cut,
+        _ => is_whole,
+    };
+    let (outgoing, contents, end) = OutgoingBody::new(body.is_none(), unless_said);
+    let (answer, _sent) = types::Response::new(fields, contents, end);
+    // It is 200 to begin with, and no other answer is as frequent.
+    if head.status != StatusCode::OK {
+        let _ = answer.set_status_code(head.status.as_u16());
+    }
+    match body {
+        None => {}
+        Some(Body::Whole(bytes)) => wit_bindgen::spawn(outgoing.write(bytes)),
+        Some(Body::Streamed(begun, rest, permit)) => wit_bindgen::spawn(async move {
+            outgoing.stream(begun, rest).await;
+            drop(permit);
+        }),
+    }
+    Ok(answer)
+}

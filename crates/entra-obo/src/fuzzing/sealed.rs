@@ -1,0 +1,19 @@
+//! Entries of the shared store, which others can write.
+
+use super::lines;
+use crate::store::sealed_entry::{open, seal};
+
+/// An entry of somebody else's; or what is to be sealed, for which purpose, and which byte is changed afterwards.
+pub(super) fn sealed_entry(data: &[u8]) {
+    assert_eq!(open(b"secret", b"purpose", data.to_vec()), None);
+    let [purpose, position, content] = lines(data);
+    let mut entry = seal(b"secret", purpose, [7; 16], content).unwrap();
+    assert_eq!(open(b"secret", purpose, entry.clone()).as_deref(), Some(content));
+    assert_eq!(open(b"another", purpose, entry.clone()), None);
+    assert_eq!(open(b"secret", &[purpose, b"+"].concat(), entry.clone()), None);
+    let at = position.iter().fold(0_usize, |sum, byte| sum.wrapping_mul(31) + usize::from(*byte)) % entry.len();
+    entry[at] ^= 1 << (at % 8);
+    assert_eq!(open(b"secret", purpose, entry.clone()), None);
+    entry.truncate(at);
+    assert_eq!(open(b"secret", purpose, entry), None);
+}

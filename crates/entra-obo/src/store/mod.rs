@@ -1,0 +1,5 @@
+//! The store that all instances share.
+
+pub mod sealed_entry;
+
+pub(crate) mod shared_store;

@@ -1,0 +1,72 @@
+//! The store that all instances share, as this API uses it: never in the way of a request.
+
+use std::time::Duration;
+
+use crate::{
+    deadline::{Deadline, within},
+    event_log,
+    host::{Host, StoreFault},
+    locked::Locked,
+};
+
+/// The longest wait for one answer of the store. It exists to save time.
+const TIMEOUT: Duration = Duration::from_millis(250);
+
+/// How long a store that failed is left alone, so that a slow one does not cost each request the timeout.
+const REST: Duration = Duration::from_secs(5);
+
+/// Access to the store.
+#[derive(Debug)]
+pub(crate) struct SharedStore {
+    slots: u32,
+    rests_until: Locked<Duration>,
+}
+
+impl SharedStore {
+    /// A store that is left alone unless it may hold tokens in this many slots.
+    #[must_use]
+    pub(crate) fn new(slots: u32) -> Self {
+        Self { slots, rests_until: Locked::default() }
+    }
+
+    /// How many slots there are for tokens.
+    #[must_use]
+    pub(crate) const fn slots(&self) -> u32 {
+        self.slots
+    }
+
+    /// Whether anything is stored.
+    #[must_use]
+    pub(crate) const fn is_used(&self) -> bool {
+        self.slots > 0
+    }
+
+    /// The entry under `key`. Any fault is a miss and a line in the log.
+    pub(crate) async fn read<H: Host>(&self, host: &H, deadline: Deadline, key: &str) -> Option<Vec<u8>> {
+        self.ask(host, TIMEOUT.min(deadline.remaining(host)), "read", host.read_store(key)).await?
+    }
+
+    /// Keeps `entry` under `key`, in place of what is there.
+    pub(crate) async fn write<H: Host>(&self, host: &H, key: &str, entry: &[u8]) {
+        self.ask(host, TIMEOUT, "write", host.write_store(key, entry)).await;
+    }
+
+    async fn ask<H: Host, T>(
+        &self,
+        host: &H,
+        limit: Duration,
+        what: &str,
+        answer: impl Future<Output = Result<T, StoreFault>>,
+    ) -> Option<T> {
+        if !self.is_used() || host.elapsed() < *self.rests_until.lock() {
+            return None;
+        }
+        let outcome = within(host, limit, answer).await.unwrap_or_else(|_| Err(StoreFault("no answer in time".into())));
+        outcome
+            .map_err(|StoreFault(reason)| {
+                *self.rests_until.lock() = host.elapsed().saturating_add(REST);
+                event_log::warn(host, "store", format!("{what} failed: {reason}; going on without"));
+            })
+            .ok()
+    }
+}
