@@ -21,17 +21,8 @@ use std::{
 /// Whoever resolves one removes its entry.
 #[rustfmt::skip]
 const KNOWN: &[[&str; 4]] = &[
-    ["order", "src/", "src/", "lib.rs does not give the layers in this order yet"],
     ["circle", "crates/client-secret/src/", "crates/client-secret/src/lib.rs", "what its children share belongs in a file of its own"],
-    ["circle", "fuzz/src/", "fuzz/src/lib.rs", "what its children share belongs in a file of its own"],
     ["circle", "crates/rsa-signature/src/limbs.rs", "crates/rsa-signature/src/rows.rs", "`BLOCK` belongs to `limbs`"],
-    ["circle", "src/error.rs", "src/problem.rs", "each imports the other"],
-    ["circle", "src/instance.rs", "src/key_source/mod.rs", "`Context` holds the instance, which holds the sources, which take a context"],
-    ["circle", "src/instance.rs", "src/settings_source.rs", "`Context` holds the instance, which holds the sources, which take a context"],
-    ["circle", "src/instance.rs", "src/token_source.rs", "`Context` holds the instance, which holds the sources, which take a context"],
-    ["circle", "src/log_line.rs", "src/token_source.rs", "the log takes the source's own type"],
-    ["circle", "src/settings/", "src/settings/mod.rs", "what its children share belongs in a file of its own"],
-    ["circle", "src/unverified_token.rs", "src/caller.rs", "the token's faults belong to `unverified_token`"],
 ];
 
 /// The host on Spin, and the entry points of components.

@@ -5,9 +5,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use entra_obo::{
     host::{SendFault, UpstreamBody},
-    toolkit::within,
+    toolkit::race,
 };
 use spin_sdk::{
+    time,
     wasip3::{
         http::types::{self, ErrorCode, Trailers},
         wit_future, wit_stream,
@@ -15,7 +16,7 @@ use spin_sdk::{
     wit_bindgen::{self, FutureReader, FutureWriter, StreamReader, StreamResult, StreamWriter},
 };
 
-use crate::host::{Spin, fault_of};
+use crate::fault::fault_of;
 
 /// How often the host is let go on before a message is handed to it. The body's first piece is then written already, and
 /// Spin sends it in one packet with the head; otherwise it follows alone, and waits 40 ms for the other side to
@@ -75,7 +76,7 @@ impl OutgoingBody {
         if bytes.len() <= READ_BYTES {
             contents.write_all(bytes.into()).await;
         } else {
-            let _ = within(&Spin, STREAM_TIMEOUT, contents.write_all(bytes.into())).await;
+            let _ = race(time::sleep(STREAM_TIMEOUT), contents.write_all(bytes.into())).await;
         }
     }
 
@@ -89,7 +90,7 @@ impl OutgoingBody {
             while let Some(piece) = next {
                 let piece = piece?;
                 allowance = allowance.checked_sub(piece.len()).ok_or(ErrorCode::HttpResponseBodySize(None))?;
-                let written = within(&Spin, STALL_TIMEOUT, contents.write_all(piece.into())).await;
+                let written = race(time::sleep(STALL_TIMEOUT), contents.write_all(piece.into())).await;
                 if !written.map_err(|_| ErrorCode::HttpResponseTimeout)?.is_empty() {
                     break;
                 }
@@ -97,7 +98,7 @@ impl OutgoingBody {
             }
             Ok(None)
         };
-        let copied = within(&Spin, STREAM_TIMEOUT, copying).await.unwrap_or(Err(ErrorCode::HttpResponseTimeout));
+        let copied = race(time::sleep(STREAM_TIMEOUT), copying).await.unwrap_or(Err(ErrorCode::HttpResponseTimeout));
         // Before the contents end.
         let _ = end.write(copied).await;
     }

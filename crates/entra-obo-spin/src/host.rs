@@ -20,7 +20,7 @@ use spin_sdk::{
         clocks::{monotonic_clock, system_clock},
         http::{
             client,
-            types::{self, ErrorCode, Method, RequestOptions, Scheme},
+            types::{self, Method, RequestOptions, Scheme},
         },
         random::random::get_random_bytes,
     },
@@ -29,6 +29,7 @@ use spin_sdk::{
 
 use crate::{
     body::{IncomingBody, OutgoingBody, is_whole, let_body_begin},
+    fault::fault_of,
     headers::{copy, fields_of},
 };
 
@@ -204,19 +205,6 @@ fn incoming(response: types::Response) -> Result<Response<IncomingBody>, SendFau
     *answer.status_mut() = status;
     *answer.headers_mut() = headers;
     Ok(answer)
-}
-
-/// What a code of the host means.
-pub(crate) fn fault_of(code: ErrorCode) -> SendFault {
-    match code {
-        ErrorCode::HttpRequestDenied | ErrorCode::DestinationIpProhibited => SendFault::Denied,
-        ErrorCode::ConnectionTimeout
-        | ErrorCode::ConnectionReadTimeout
-        | ErrorCode::ConnectionWriteTimeout
-        | ErrorCode::DnsTimeout
-        | ErrorCode::HttpResponseTimeout => SendFault::TimedOut,
-        other => SendFault::Broken(other.to_string()),
-    }
 }
 
 /// The open store: opening it costs as much as a reading.

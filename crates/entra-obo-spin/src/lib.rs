@@ -16,6 +16,7 @@
 
 #![cfg(target_family = "wasm")]
 
+mod fault;
 mod headers;
 
 mod body;

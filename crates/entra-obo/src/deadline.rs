@@ -1,6 +1,8 @@
 //! The moment by which a request must have been answered, and waits that end in time.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
+
+use futures::future::{Either, select};
 
 use crate::host::Host;
 
@@ -32,11 +34,17 @@ impl Deadline {
 /// # Errors
 /// [`Elapsed`] if `limit` passed; the work is dropped then.
 pub async fn within<H: Host, T>(host: &H, limit: Duration, work: impl Future<Output = T>) -> Result<T, Elapsed> {
-    let work = std::pin::pin!(work);
-    let sleep = std::pin::pin!(host.sleep(limit));
-    match futures::future::select(work, sleep).await {
-        futures::future::Either::Left((done, _)) => Ok(done),
-        futures::future::Either::Right(_) => Err(Elapsed),
+    race(host.sleep(limit), work).await
+}
+
+/// Waits for `work`, but not longer than for `timer`.
+///
+/// # Errors
+/// [`Elapsed`] if the timer ended first; the work is dropped then.
+pub async fn race<T>(timer: impl Future<Output = ()>, work: impl Future<Output = T>) -> Result<T, Elapsed> {
+    match select(pin!(work), pin!(timer)).await {
+        Either::Left((done, _)) => Ok(done),
+        Either::Right(_) => Err(Elapsed),
     }
 }
 

@@ -4,7 +4,7 @@
 pub use crate::{
     caller::person::{AssertionDigest, Person},
     correlation::{CLIENT_REQUEST_ID, Correlation, REQUEST_ID, TRACEPARENT},
-    deadline::{Deadline, Elapsed, within},
+    deadline::{Deadline, Elapsed, race, within},
     exchange::refusal::ExchangeRefusal,
     locked::Locked,
     message::{Body, RequestHead},

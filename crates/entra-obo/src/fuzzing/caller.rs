@@ -5,7 +5,10 @@ use http::{HeaderValue, header::AUTHORIZATION};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::{Host, headers, lines};
+use super::{
+    host::Host,
+    input::{headers, lines},
+};
 use crate::{
     caller::{
         bearer_token::{BearerToken, MAX_TOKEN_BYTES},

@@ -9,7 +9,7 @@ use http::header::WWW_AUTHENTICATE;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::headers;
+use super::input::headers;
 use crate::{
     claims_challenge::ClaimsChallenge,
     policy::{Policy, Tenancy},

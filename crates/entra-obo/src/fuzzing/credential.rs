@@ -3,7 +3,7 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use uuid::Uuid;
 
-use super::{AUTHORITY, CLIENT, NOW};
+use super::input::{AUTHORITY, CLIENT, NOW};
 use crate::{credential::client_credential::ClientCredential, host::UnixTime};
 
 /// The value of `client_secret`.

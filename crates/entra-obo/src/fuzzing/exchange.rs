@@ -7,9 +7,8 @@ use http::{Response, StatusCode, header::RETRY_AFTER};
 use uuid::Uuid;
 
 use super::{
-    NOW,
     challenge::{MOST_CLAIMS, is_claims},
-    headers, json, lines,
+    input::{NOW, headers, json, lines},
 };
 use crate::{
     exchange::{

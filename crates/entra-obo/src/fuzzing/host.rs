@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use serde_json::Value;
 
-use super::{AUTHORITY, CLIENT, NOW, TENANT};
+use super::input::{AUTHORITY, CLIENT, NOW, TENANT};
 use crate::host::{self, MaybeSend, SendFault, UnixTime, UpstreamBody, VariableUnavailable};
 
 /// A machine whose clock stands still.

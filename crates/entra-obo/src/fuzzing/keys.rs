@@ -4,7 +4,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::Uri;
 use serde_json::Value;
 
-use super::{AUTHORITY, CLIENT, TENANT, json};
+use super::input::{AUTHORITY, CLIENT, TENANT, json};
 use crate::{
     caller::unverified_token::TokenVersion,
     keys::{

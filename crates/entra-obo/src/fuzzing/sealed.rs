@@ -1,6 +1,6 @@
 //! Entries of the shared store, which others can write.
 
-use super::lines;
+use super::input::lines;
 use crate::store::sealed_entry::{open, seal};
 
 /// An entry of somebody else's; or what is to be sealed, for which purpose, and which byte is changed afterwards.
