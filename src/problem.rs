@@ -7,7 +7,7 @@ use entra_obo::{
     host::SendFault,
     toolkit::{
         FaultKind, OUTAGE_WAIT, ProblemType, UpstreamFault, claims_problem,
-        problem_type::{INVALID_REQUEST, REQUEST_TIMEOUT, SERVER_MISCONFIGURED, SERVER_UNAVAILABLE},
+        problem_type::{REQUEST_TIMEOUT, SERVER_MISCONFIGURED, SERVER_UNAVAILABLE},
     },
 };
 
@@ -23,12 +23,16 @@ macro_rules! problem_types {
     ($($name:ident = $status:ident $code:literal, $detail:literal, $remedy:literal;)+) => {
         $(const $name: ProblemType = ProblemType::new(StatusCode::$status, $code, $detail, $remedy);)+
 
-        /// The problems that this API has in addition to those of validation and exchange.
+        /// The problems that this API has in addition to those of validation and exchange (`entra_obo::toolkit::PROBLEM_TYPES`).
         pub const PROBLEM_TYPES: &[ProblemType] = &[$($name),+];
     };
 }
 
 problem_types! {
+    // The same code as in the core, for one more reason.
+    INVALID_REQUEST = BAD_REQUEST "invalid_request",
+        "The query is not one that this API knows.",
+        "Send one `Authorization` header, and no query but `$select`";
     GRAPH_REJECTED_REQUEST = BAD_REQUEST "graph_rejected_request",
         "Microsoft Graph rejected the request. Most likely $select names a property that users do not have, or that Graph \
          does not have for this person.",
