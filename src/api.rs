@@ -131,7 +131,7 @@ fn add_headers(
     settings: Option<&ApiSettings>,
     server_timing: impl FnOnce() -> String,
 ) {
-    correlation.add_to_answer(answer);
+    correlation.add_to_response(answer);
     if let Some(settings) = settings {
         cors::add_to_answer(answer, &request.headers, settings);
         if settings.server_timing

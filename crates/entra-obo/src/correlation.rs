@@ -47,7 +47,7 @@ impl Correlation {
     }
 
     /// Adds the ids that the caller is sent.
-    pub fn add_to_answer(&self, headers: &mut HeaderMap) {
+    pub fn add_to_response(&self, headers: &mut HeaderMap) {
         headers.insert(REQUEST_ID, uuid_value(self.request_id));
         self.add_to(headers);
     }

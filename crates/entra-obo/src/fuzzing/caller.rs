@@ -98,7 +98,7 @@ pub(super) fn traceparent(data: &[u8]) {
         assert_eq!(text, correlation.client_request_id.to_string());
     }
     let mut answer = http::HeaderMap::new();
-    correlation.add_to_answer(&mut answer);
+    correlation.add_to_response(&mut answer);
     assert_eq!(answer.len(), 3);
 }
 

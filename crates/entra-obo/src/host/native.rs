@@ -1,0 +1,126 @@
+//! A host for native programs, on tokio and reqwest.
+
+use std::{
+    io::{Write, stderr},
+    process::abort,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use reqwest::{Client, ClientBuilder, redirect::Policy};
+use tokio::time::timeout;
+
+use super::interface::{Host, MaybeSend, SendFault, UnixTime, UpstreamBody, VariableUnavailable};
+
+/// The machine that a native program runs on.
+///
+/// It has no shared store: what is remembered is remembered by the [`crate::ProtectedApi`] of one process. Its log goes to
+/// standard error. Cloning is cheap.
+#[derive(Clone)]
+pub struct NativeHost(Arc<Inner>);
+
+struct Inner {
+    client: Client,
+    started: Instant,
+    variables: Box<dyn Fn(&str) -> Option<String> + Send + Sync>,
+}
+
+impl NativeHost {
+    /// A host that sends requests by this client and takes settings from `variables`, by name. It is asked for
+    /// `client_secret` every few minutes, and when Entra has refused the last value, so that a rotated secret is found.
+    ///
+    /// Whatever `client` says, no redirection is followed: the token endpoint's requests contain secrets.
+    ///
+    /// # Errors
+    /// If the client cannot be built, because there is no TLS for example.
+    #[expect(clippy::disallowed_methods, reason = "this is where the clock is read")]
+    pub fn new(
+        client: ClientBuilder,
+        variables: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
+    ) -> Result<Self, reqwest::Error> {
+        let client = client.redirect(Policy::none()).build()?;
+        Ok(Self(Arc::new(Inner { client, started: Instant::now(), variables: Box::new(variables) })))
+    }
+}
+
+impl Host for NativeHost {
+    type Body = NativeBody;
+
+    #[expect(clippy::disallowed_methods, reason = "this is where the clock is read")]
+    fn now(&self) -> UnixTime {
+        UnixTime(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs())
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.0.started.elapsed()
+    }
+
+    fn random(&self) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        if getrandom::fill(&mut bytes).is_err() {
+            // Keys and nonces that can be guessed would be worse than no server.
+            abort();
+        }
+        bytes
+    }
+
+    async fn variable(&self, name: &str) -> Result<String, VariableUnavailable> {
+        (self.0.variables)(name).ok_or_else(|| VariableUnavailable("it is not set".to_owned()))
+    }
+
+    async fn send(&self, request: &Request<Bytes>, limit: Duration) -> Result<Response<NativeBody>, SendFault> {
+        let request = request.clone().try_into().map_err(|error: reqwest::Error| SendFault::Broken(words(error)))?;
+        let response = timeout(limit, self.0.client.execute(request)).await.map_err(|_| SendFault::TimedOut)?;
+        let mut response = response.map_err(fault)?;
+        let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
+        let mut given = Response::new(NativeBody(response));
+        *given.status_mut() = status;
+        *given.headers_mut() = headers;
+        Ok(given)
+    }
+
+    fn keeps_limits(&self) -> bool {
+        true
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + MaybeSend + 'static) {
+        tokio::spawn(task);
+    }
+
+    fn log(&self, line: &str) {
+        // One write, so that lines of other threads cannot come between.
+        let _ = stderr().write_all(format!("{line}\n").as_bytes());
+    }
+}
+
+/// The body of a response.
+#[derive(Debug)]
+pub struct NativeBody(reqwest::Response);
+
+impl UpstreamBody for NativeBody {
+    async fn next(&mut self) -> Option<Result<Bytes, SendFault>> {
+        self.0.chunk().await.map_err(fault).transpose()
+    }
+}
+
+fn fault(error: reqwest::Error) -> SendFault {
+    if error.is_timeout() { SendFault::TimedOut } else { SendFault::Broken(words(error)) }
+}
+
+/// The error and its causes, without the address, which the log has anyway.
+fn words(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut words = error.to_string();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(error) = cause {
+        words = format!("{words}: {error}");
+        cause = error.source();
+    }
+    words
+}
