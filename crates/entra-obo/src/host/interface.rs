@@ -94,7 +94,8 @@ pub trait UpstreamBody: MaybeSend + 'static {
 }
 
 /// Whole seconds since 1 January 1970, as in a JWT's `NumericDate` (RFC 7519 section 2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
 pub struct UnixTime(pub u64);
 
 impl UnixTime {

@@ -85,7 +85,8 @@ pub(crate) fn graph_resources(graph_url: &str) -> Vec<String> {
 }
 
 /// Whether a URI is Microsoft Graph's, of any cloud, past or present.
-pub(crate) fn is_of_graph(uri: &str) -> bool {
+#[must_use]
+pub fn is_of_graph(uri: &str) -> bool {
     let host = host(uri).to_ascii_lowercase();
     host == RETIRED_GRAPH || GRAPH_HOSTS.iter().any(|(known, _)| *known == host)
 }
@@ -121,8 +122,11 @@ pub fn browser_origin(text: &str) -> Result<HeaderValue, String> {
     HeaderValue::from_str(text).map_err(|_| "is not an origin".to_owned())
 }
 
-/// The address of a server that this API calls: `https`, or `http` to this machine alone, where no one listens in.
-fn server(text: &str) -> Result<String, String> {
+/// The address of a server: `https`, or `http` on this machine alone, where no one listens in.
+///
+/// # Errors
+/// What to set.
+pub fn server(text: &str) -> Result<String, String> {
     if text.is_empty() {
         return Err("is empty; remove it to use the default".to_owned());
     }

@@ -44,7 +44,8 @@ pub fn unreadable(name: &str, reason: &str) -> String {
         "its provider did not answer: check vault_url in the runtime configuration, DNS and the network"
     } else if !reason.contains("Key Vault") {
         "set it, or fix the provider that holds it"
-    } else if name == "clientsecret" {
+    } else if !name.contains('_') {
+        // Names of secrets in Key Vault have no underscores; the names of all other variables do.
         "the vault has no secret of this name, or refused to give it: check vault_url in the runtime configuration, the \
          secret's name, and that the identity of the host has the role Key Vault Secrets User"
     } else {

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use crate::{policy::Tenancy, settings::reader::list};
 
 /// Microsoft Graph's own application id, the same everywhere.
-pub(crate) const GRAPH: &str = "00000003-0000-0000-c000-000000000000";
+pub const GRAPH: &str = "00000003-0000-0000-c000-000000000000";
 
 /// The directory of all personal Microsoft accounts.
 const PERSONAL_ACCOUNTS: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
@@ -72,7 +72,10 @@ fn listed(text: &str) -> Result<Uuid, String> {
 }
 
 /// An id that the app registration's overview shows under `label`.
-fn own(text: &str, label: &str) -> Result<Uuid, String> {
+///
+/// # Errors
+/// What to set.
+pub fn own(text: &str, label: &str) -> Result<Uuid, String> {
     if text.is_empty() {
         return Err(format!("is empty; copy the {label} from the app registration's overview"));
     }

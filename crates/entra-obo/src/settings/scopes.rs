@@ -9,7 +9,7 @@ use crate::settings::{address, ids, reader::list};
 const MAX_CHARACTERS: usize = 120;
 
 /// Scopes that belong to no API (OpenID Connect Core 1.0 sections 5.4 and 11).
-const OPENID: [&str; 4] = ["openid", "profile", "email", "offline_access"];
+pub const OPENID: [&str; 4] = ["openid", "profile", "email", "offline_access"];
 
 /// What clients may write before a scope of this API: its URIs and its id.
 pub(crate) struct Prefixes<'a> {
@@ -145,6 +145,7 @@ fn check_is_graphs(scope: &str, resources: Option<&[String]>) -> Result<(), Stri
 }
 
 /// `scope-token` of RFC 6749 section 3.3.
-fn is_scope_token(text: &str) -> bool {
+#[must_use]
+pub fn is_scope_token(text: &str) -> bool {
     text.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
 }

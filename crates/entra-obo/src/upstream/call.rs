@@ -24,8 +24,8 @@ const RETRY_WAIT: Duration = Duration::from_millis(200);
 /// The longest `Retry-After` that is believed, as in Microsoft's libraries.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
-/// The headers of responses that the core reads; a host need not give others.
-pub const HEADERS_READ: [HeaderName; 8] = [
+/// The headers of responses that the core reads, and that in which an API reports its times; a host need not give others.
+pub const HEADERS_READ: [HeaderName; 9] = [
     header::CACHE_CONTROL,
     header::CONTENT_ENCODING,
     header::CONTENT_LENGTH,
@@ -34,6 +34,7 @@ pub const HEADERS_READ: [HeaderName; 8] = [
     RETRY_AFTER,
     header::WWW_AUTHENTICATE,
     HeaderName::from_static("request-id"),
+    HeaderName::from_static("server-timing"),
 ];
 
 /// Microsoft Entra ID, as [`Step::service`].
@@ -201,9 +202,26 @@ pub async fn fetch<H: Host>(
     step: Step,
     request: Request<Bytes>,
 ) -> Result<Response<Bytes>, UpstreamFault> {
-    let UpstreamResponse { head, reading, .. } = call(host, deadline, step, request).await?;
-    match reading {
-        Reading::Whole(bytes) => Ok(Response::from_parts(head, bytes)),
+    whole(step, call(host, deadline, step, request).await?)
+}
+
+/// Makes a call that must not be repeated, and whose answer must be whole.
+///
+/// # Errors
+/// As [`fetch`].
+pub async fn fetch_once<H: Host>(
+    host: &H,
+    deadline: Deadline,
+    step: Step,
+    request: &Request<Bytes>,
+) -> Result<Response<Bytes>, UpstreamFault> {
+    let response = attempt(host, deadline, step, request).await;
+    whole(step, response.map_err(|fault| step.fault(FaultKind::Send(fault)))?)
+}
+
+fn whole<B>(step: Step, response: UpstreamResponse<B>) -> Result<Response<Bytes>, UpstreamFault> {
+    match response.reading {
+        Reading::Whole(bytes) => Ok(Response::from_parts(response.head, bytes)),
         Reading::Begun(_) => Err(step.unusable(format!("the answer is larger than {} bytes", step.max_body))),
     }
 }
