@@ -1,34 +1,27 @@
 //! Answers every request: routes, methods, the person's session, and the line in the log.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Response, header};
+use http::{HeaderName, HeaderValue, Method, Response, header};
 use uuid::Builder;
+
+use entra_obo::{host::Host, toolkit::RequestHead};
 
 use crate::{
     context::Context,
     failure::Failure,
     home,
-    host::Host,
     instance::Instance,
     log_line::{RequestNotes, Served},
     pages::{FailurePage, Layout, failure_page::explain, response},
     photo,
     session::{Session, cookies::Cookies},
-    settings::Settings,
+    settings::AppSettings,
     sign_in::{begin, callback},
     sign_out,
 };
 
-/// The head of a request. Its body is never read.
-#[derive(Debug)]
-pub struct RequestHead {
-    /// The method.
-    pub method: Method,
-    /// Path and query.
-    pub target: String,
-    /// The headers.
-    pub headers: HeaderMap,
-}
+/// The headers of requests that this app reads; a host need not give others.
+pub const HEADERS_READ: [HeaderName; 3] = [header::COOKIE, header::ORIGIN, HeaderName::from_static("sec-fetch-site")];
 
 /// Answers a request, always, and logs it.
 pub async fn answer<H: Host>(instance: &Instance, host: &H, request: &RequestHead) -> Response<Bytes> {
@@ -40,15 +33,15 @@ pub async fn answer<H: Host>(instance: &Instance, host: &H, request: &RequestHea
 
     let (mut response, failure) = match fixed(route, request) {
         Some(response) => (response, None),
-        None => match instance.settings(host).await {
+        None => match instance.settings.current(host, started).await {
             Ok(settings) => {
                 let cookies = Cookies::from_headers(&request.headers);
                 let session = Session::open(&cookies, &settings);
                 let context = Context { host, settings, cookies, session, request_id, notes: &notes };
                 serve_with_session(&context, instance, request, route, query).await
             }
-            Err(faults) => {
-                let failure = Failure::Settings(faults);
+            Err(fault) => {
+                let failure = Failure::Settings(fault);
                 let layout = Layout { signed_in_as: None, has_session: false, request_id };
                 (failure_response(&failure, None, layout), Some(failure))
             }
@@ -90,7 +83,7 @@ async fn serve_with_session<H: Host>(
         Ok(response) => (response, None),
         Err(failure) => {
             if failure.is_about_the_secret() {
-                instance.forget_settings();
+                instance.settings.forget();
             }
             (failure_response(&failure, Some(&context.settings), context.layout()), Some(failure))
         }
@@ -120,7 +113,7 @@ async fn serve<H: Host>(
     }
 }
 
-fn failure_response(failure: &Failure, settings: Option<&Settings>, layout: Layout) -> Response<Bytes> {
+fn failure_response(failure: &Failure, settings: Option<&AppSettings>, layout: Layout) -> Response<Bytes> {
     let explanation = explain(failure, settings, layout.signed_in_as.is_some());
     let status = explanation.status;
     let mut response = response::page(&FailurePage { layout, code: failure.code(), explanation }, settings);

@@ -1,15 +1,16 @@
 //! What a page of the app needs to know about the request.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use uuid::Uuid;
 
+use entra_obo::host::Host;
+
 use crate::{
-    host::Host,
     log_line::RequestNotes,
     pages::Layout,
     session::{Session, cookies::Cookies},
-    settings::Settings,
+    settings::AppSettings,
 };
 
 /// One request: its host, settings, browser and id.
@@ -18,7 +19,7 @@ pub(crate) struct Context<'a, H> {
     /// The machine that it runs on.
     pub(crate) host: &'a H,
     /// What the operator set.
-    pub(crate) settings: Rc<Settings>,
+    pub(crate) settings: Arc<AppSettings>,
     /// The browser's cookies.
     pub(crate) cookies: Cookies,
     /// The browser's session, expired or not.

@@ -2,14 +2,14 @@
 //!
 //! What the person reads about it is in `pages::failure_page`, what the operator reads is [`Failure::cause`].
 
+use entra_obo::settings::source::Unsettled;
+
 use crate::{
     api::{call::ApiFault, problem::ApiProblem},
     entra::{
         redemption::RedemptionFault,
         refusal::{EntraRefusal, RefusalKind},
     },
-    host::SendFault,
-    settings::SettingsFaults,
 };
 
 /// Why the person gets a page about a failure.
@@ -19,8 +19,8 @@ pub(crate) enum Failure {
     NotFound,
     /// The path does not take the method, but these.
     MethodNotAllowed(&'static str),
-    /// Settings are missing or wrong.
-    Settings(SettingsFaults),
+    /// AppSettings are missing or wrong.
+    Settings(Unsettled),
     /// Another site's page asked to sign out.
     CrossSiteSignOut,
     /// What came back from Entra belongs to no pending sign-in of this browser, or to one that was used before.
@@ -53,12 +53,12 @@ impl Failure {
             Self::NoPendingSignIn => "no_pending_sign_in",
             Self::SignInRefused(EntraRefusal { kind: RefusalKind::Cancelled, .. }) => "sign_in_cancelled",
             Self::SignInRefused(_) | Self::Redemption(RedemptionFault::Refused(_)) => "sign_in_refused",
-            Self::Redemption(RedemptionFault::Send(_)) => "entra_unreachable",
+            Self::Redemption(RedemptionFault::Call(_)) => "entra_unreachable",
             Self::Redemption(RedemptionFault::Unusable(_)) => "entra_unusable_answer",
             Self::Redemption(RedemptionFault::IdToken(_)) => "id_token_refused",
             Self::TokenTooLong => "token_too_long",
             Self::SessionExpired => "session_expired",
-            Self::Api(ApiFault::Send(_)) => "api_unreachable",
+            Self::Api(ApiFault::Call(_)) => "api_unreachable",
             Self::Api(ApiFault::Unusable(_)) => "api_unusable_answer",
             Self::Api(ApiFault::Problem(_)) => "api_refused",
             Self::ChallengeRepeated(_) => "challenge_repeated",
@@ -72,16 +72,18 @@ impl Failure {
         match self {
             Self::NotFound | Self::MethodNotAllowed(_) | Self::CrossSiteSignOut => None,
             Self::NoPendingSignIn | Self::SessionExpired => None,
-            Self::Settings(faults) => Some(format!("wrong settings: {faults}")),
+            Self::Settings(Unsettled::Faults(faults)) => Some(format!("wrong settings: {faults}")),
+            Self::Settings(Unsettled::OutOfTime) => Some("the settings could not be loaded in time".to_owned()),
             Self::SignInRefused(refusal) => Some(format!("Entra refused the sign-in: {}", summary(refusal))),
             Self::Redemption(RedemptionFault::Refused(refusal)) => {
                 Some(format!("Entra refused the code: {}", summary(refusal)))
             }
-            Self::Redemption(RedemptionFault::Send(fault)) => Some(unsent("Entra", fault)),
+            Self::Redemption(RedemptionFault::Call(fault)) | Self::Api(ApiFault::Call(fault)) => {
+                Some(fault.to_string())
+            }
             Self::Redemption(RedemptionFault::Unusable(words)) => Some(format!("Entra's token endpoint sent {words}")),
             Self::Redemption(RedemptionFault::IdToken(fault)) => Some(format!("the id token {fault}")),
             Self::TokenTooLong => Some("the access token does not fit into cookies".to_owned()),
-            Self::Api(ApiFault::Send(fault)) => Some(unsent("the API", fault)),
             Self::Api(ApiFault::Unusable(status)) => Some(format!(
                 "the API responded with status {}, but neither a profile nor a problem document; check api_url",
                 status.as_u16()
@@ -118,13 +120,4 @@ impl Failure {
 fn summary(refusal: &EntraRefusal) -> String {
     let number = refusal.number.map(|number| format!(" AADSTS{number}")).unwrap_or_default();
     format!("{}{number}", refusal.error)
-}
-
-fn unsent(whom: &str, fault: &SendFault) -> String {
-    match fault {
-        SendFault::Denied => format!("Spin does not allow calls to {whom}; check allowed_outbound_hosts"),
-        SendFault::TimedOut => format!("{whom} did not respond in time"),
-        SendFault::TooLarge => format!("the response of {whom} is too large"),
-        SendFault::Broken(words) => format!("{whom} could not be reached: {words}"),
-    }
 }

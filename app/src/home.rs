@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use http::Response;
 
+use entra_obo::host::Host;
+
 use crate::{
     api::{
         call::{ApiFault, ApiProfile, fetch_profile},
@@ -11,7 +13,6 @@ use crate::{
     context::Context,
     entra::authorization::AuthorizationOptions,
     failure::Failure,
-    host::Host,
     pages::{
         ProfilePage, Welcome, journey::Journey, profile_card::ProfileCard, response, token_claims::ExplainedToken,
     },
@@ -76,7 +77,8 @@ fn succeeded<H: Host>(
     if session.challenges_in_a_row > 0 {
         session.challenges_in_a_row = 0;
         session.challenge_met = true;
-        session.keep(context.host, &context.cookies, &context.settings).map_err(|_| Failure::TokenTooLong)?;
+        let random = [context.host.random(), context.host.random()];
+        session.keep(random, &context.cookies, &context.settings).map_err(|_| Failure::TokenTooLong)?;
     }
     let now = context.host.now();
     let page = ProfilePage {

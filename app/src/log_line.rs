@@ -9,7 +9,9 @@ use http::StatusCode;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::{api::call::ApiFault, failure::Failure, host::Host};
+use entra_obo::{event_log, host::Host};
+
+use crate::{api::call::ApiFault, failure::Failure};
 
 /// What becomes known about a request while it is served.
 #[derive(Debug, Default)]
@@ -48,7 +50,7 @@ impl RequestNotes {
     pub(crate) fn api_fault(&self, fault: &ApiFault) {
         let mut notes = self.0.borrow_mut();
         match fault {
-            ApiFault::Send(_) => {}
+            ApiFault::Call(_) => {}
             ApiFault::Unusable(status) => notes.api_status = Some(status.as_u16()),
             ApiFault::Problem(problem) => {
                 notes.api_status = Some(problem.status.as_u16());
@@ -70,7 +72,7 @@ impl RequestNotes {
         let notes = self.0.borrow();
         let refusal = failure.and_then(Failure::entra_refusal);
         let line = RequestLine {
-            level: level(served.status),
+            level: event_log::level(served.status),
             event: "request",
             method: served.method,
             path: served.path,
@@ -85,19 +87,12 @@ impl RequestNotes {
             api_status: notes.api_status,
             api_code: notes.api_code.as_deref(),
             api_request_id: notes.api_request_id.as_deref(),
-            entra_ms: notes.entra.map(milliseconds),
-            api_ms: notes.api.map(milliseconds),
-            total_ms: milliseconds(total),
+            entra_ms: notes.entra.map(event_log::milliseconds),
+            api_ms: notes.api.map(event_log::milliseconds),
+            total_ms: event_log::milliseconds(total),
         };
-        if let Ok(text) = serde_json::to_string(&line) {
-            host.log(&text);
-        }
+        event_log::write(host, &line);
     }
-}
-
-/// Logs that the shared store failed, in the host's own words.
-pub(crate) fn store_fault<H: Host>(host: &H, cause: &str) {
-    host.log(&serde_json::json!({ "level": "warn", "event": "store_fault", "cause": cause }).to_string());
 }
 
 /// How a request was served.
@@ -141,18 +136,4 @@ struct RequestLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     api_ms: Option<f64>,
     total_ms: f64,
-}
-
-/// Errors need the operator, warnings may pass by themselves.
-fn level(status: StatusCode) -> &'static str {
-    match status.as_u16() {
-        500 => "error",
-        501.. => "warn",
-        _ => "info",
-    }
-}
-
-/// To the microsecond.
-fn milliseconds(time: Duration) -> f64 {
-    (time.as_secs_f64() * 1_000_000.0).round() / 1_000.0
 }

@@ -3,11 +3,12 @@
 use bytes::Bytes;
 use http::Response;
 
+use entra_obo::host::Host;
+
 use crate::{
     api::call::fetch_photo,
     context::Context,
     failure::Failure,
-    host::Host,
     pages::{initials::Initials, response},
 };
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A client secret, a token, a code verifier. It is never printed: `Debug` shows stars, and there is no `Display`.
+/// A client secret, a token, a code verifier. It is never printed: `Debug` says `[redacted]`, and there is no `Display`.
 ///
 /// It is serialized only into what is sealed.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -27,7 +27,7 @@ impl Secret {
 
 impl fmt::Debug for Secret {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("***")
+        formatter.write_str("[redacted]")
     }
 }
 
@@ -37,6 +37,6 @@ mod tests {
 
     #[test]
     fn a_secret_is_not_printed() {
-        assert_eq!(format!("{:?}", Some(Secret::new("text".to_owned()))), "Some(***)");
+        assert_eq!(format!("{:?}", Some(Secret::new("text".to_owned()))), "Some([redacted])");
     }
 }

@@ -6,10 +6,11 @@ use std::{borrow::Cow, time::Duration};
 use bytes::Bytes;
 use http::{HeaderMap, Response, header};
 
+use entra_obo::host::Host;
+
 use crate::{
     context::Context,
     failure::Failure,
-    host::Host,
     pages::{SignedOut, response},
     session::{Session, cookies::SealedCookie},
     settings::web_origin::WebOrigin,
@@ -31,7 +32,7 @@ pub(crate) fn answer<H: Host>(context: &Context<'_, H>, headers: &HeaderMap) -> 
     }
     Session::end(&context.cookies, settings);
     let Some(session) = &context.session else { return Ok(response::redirect("/signed-out")) };
-    if context.cookies.set(context.host, &ENDED, settings, Vec::new()).is_err() {
+    if context.cookies.set([context.host.random(), context.host.random()], &ENDED, settings, &[]).is_err() {
         return Err(Failure::Internal("an empty value does not fit into a cookie"));
     }
     let mut query = form_urlencoded::Serializer::new(String::new());

@@ -1,34 +1,41 @@
-//! What browsers send to the sign-in app, and what Entra and the API answer it.
+//! What browsers send to the sign-in app, and what Entra and the API respond to it.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::RefCell,
     collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU8, AtomicUsize, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
 use bytes::Bytes;
-use futures::executor::block_on;
+use entra_obo::{
+    fuzzing::{AUTHORITY, CLIENT, NOW, TENANT, headers, lines},
+    host::{Host, MaybeSend, SendFault, StoreFault, UnixTime, UpstreamBody, VariableUnavailable},
+    settings::source::Settings,
+    toolkit::RequestHead,
+};
+use futures::{executor::block_on, future::pending};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use profile_app::{
-    app::{RequestHead, answer},
-    host::{self, Limits, SendFault, StoreFault, UnixTime, VariableUnavailable},
+    app::answer,
     instance::Instance,
     session::cookies::{Cookies, SealedCookie},
-    settings::Settings,
+    settings::AppSettings,
 };
-
-use entra_obo::fuzzing::{AUTHORITY, CLIENT, NOW, TENANT, headers, lines};
 
 const API_URL: &str = "https://api.example";
 
 /// Method, path and query, and `Cookie`, a line each.
 pub(crate) fn request(data: &[u8]) {
     let [method, target, cookies] = lines(data);
-    let host = Host::default();
+    let host = Machine::default();
     let browser = Browser::default();
     let method = Method::from_bytes(method).unwrap_or(Method::GET);
     browser.visit(&host, method, &String::from_utf8_lossy(target), headers(&header::COOKIE, cookies));
-    assert_eq!(host.token_calls.get(), 0, "nobody has signed in");
+    assert_eq!(host.token_calls(), 0, "nobody has signed in");
 }
 
 /// What the person brings back from Entra besides the state, the status of Entra's answer or the API's, and its body.
@@ -36,27 +43,27 @@ pub(crate) fn request(data: &[u8]) {
 /// Ids and times are the same each time, so a body can be the one that completes the sign-in.
 pub(crate) fn sign_in(data: &[u8]) {
     let [brought, status, body] = lines(data);
-    let host = Host::default();
+    let host = Machine::default();
     let status = StatusCode::from_bytes(status).unwrap_or(StatusCode::OK);
-    host.reply.replace((status, Bytes::copy_from_slice(body)));
+    *host.0.reply.lock().unwrap() = (status, Bytes::copy_from_slice(body));
     let browser = Browser::default();
     let location = browser.visit(&host, Method::GET, "/sign-in", HeaderMap::new()).unwrap();
     let (_, query) = location.split_once('?').unwrap();
     let (_, state) = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "state").unwrap();
     let target = format!("/signin-callback?{}&state={state}", String::from_utf8_lossy(brought));
     browser.visit(&host, Method::GET, &target, HeaderMap::new());
-    assert!(host.token_calls.get() <= 1);
+    assert!(host.token_calls() <= 1);
     browser.visit(&host, Method::GET, &target, HeaderMap::new());
     for target in ["/", "/photo"] {
         browser.visit(&host, Method::GET, target, HeaderMap::new());
     }
-    assert!(host.token_calls.get() <= 1);
+    assert!(host.token_calls() <= 1);
 }
 
 /// The `Cookie` header, or (with an empty first line) what a cookie is to hold.
 pub(crate) fn cookies(data: &[u8]) {
-    let host = Host::default();
-    let settings = block_on(Settings::read(&host)).unwrap();
+    let host = Machine::default();
+    let settings = block_on(AppSettings::load(&host, Duration::ZERO, Duration::from_secs(8))).unwrap();
     let cookie = SealedCookie { name: "profile-fuzz".into(), lifetime: None };
     let sent = Cookies::from_headers(&headers(&header::COOKIE, data));
     assert_eq!(sent.open(&cookie, &settings), None);
@@ -64,7 +71,7 @@ pub(crate) fn cookies(data: &[u8]) {
 
     let browser = Browser::default();
     let jar = Cookies::from_headers(&HeaderMap::new());
-    let kept = jar.set(&host, &cookie, &settings, content.to_vec()).is_ok();
+    let kept = jar.set([[1; 16], [2; 16]], &cookie, &settings, content).is_ok();
     assert!(kept || content.len() > 10_000);
     let mut changes = HeaderMap::new();
     jar.add_changes(&mut changes);
@@ -84,7 +91,7 @@ struct Browser {
 
 impl Browser {
     /// Makes a request, and gives where it is redirected.
-    fn visit(&self, host: &Host, method: Method, target: &str, mut headers: HeaderMap) -> Option<String> {
+    fn visit(&self, host: &Machine, method: Method, target: &str, mut headers: HeaderMap) -> Option<String> {
         headers.extend(self.cookies());
         let answer =
             block_on(answer(&self.instance, host, &RequestHead { method, target: target.to_owned(), headers }));
@@ -136,16 +143,27 @@ fn is_in_a_tag(text: &str, markup: &str) -> bool {
     text.match_indices(markup).any(|(at, _)| text[..at].rfind('<') > text[..at].rfind('>'))
 }
 
-/// A machine whose clock stands still, and whose Entra and API give the same reply.
+/// A machine whose clock stands still, and whose Entra and API send the same reply.
+#[derive(Clone, Default)]
+struct Machine(Arc<State>);
+
 #[derive(Default)]
-struct Host {
-    reply: RefCell<(StatusCode, Bytes)>,
-    token_calls: Cell<usize>,
-    random: Cell<u8>,
-    store: RefCell<BTreeMap<String, Vec<u8>>>,
+struct State {
+    reply: Mutex<(StatusCode, Bytes)>,
+    token_calls: AtomicUsize,
+    random: AtomicU8,
+    store: Mutex<BTreeMap<String, Vec<u8>>>,
 }
 
-impl host::Host for Host {
+impl Machine {
+    fn token_calls(&self) -> usize {
+        self.0.token_calls.load(Relaxed)
+    }
+}
+
+impl Host for Machine {
+    type Body = Reply;
+
     fn now(&self) -> UnixTime {
         UnixTime(NOW)
     }
@@ -155,17 +173,16 @@ impl host::Host for Host {
     }
 
     fn random(&self) -> [u8; 16] {
-        self.random.set(self.random.get() + 1);
-        [self.random.get(); 16]
+        [self.0.random.fetch_add(1, Relaxed).wrapping_add(1); 16]
     }
 
-    async fn variable(&self, name: &str, _: Duration) -> Result<String, VariableUnavailable> {
+    async fn variable(&self, name: &str) -> Result<String, VariableUnavailable> {
         Ok(match name {
             "tenant_id" => TENANT,
             "app_client_id" => CLIENT,
             "api_client_id" => "33333333-3333-4333-8333-333333333333",
-            "app_client_secret" => "a-client-secret-of-40-characters-at-most",
-            "session_secret" => "a-session-secret-of-at-least-32-characters",
+            "appclientsecret" => "a-client-secret-of-40-characters-at-most",
+            "sessionsecret" => "a-session-secret-of-at-least-32-characters",
             "api_url" => API_URL,
             "app_url" => "https://app.example",
             "required_scope" => "user_impersonation",
@@ -174,28 +191,45 @@ impl host::Host for Host {
         .to_owned())
     }
 
-    async fn send(&self, request: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, SendFault> {
+    async fn send(&self, request: &Request<Bytes>, _: Duration) -> Result<Response<Reply>, SendFault> {
         if request.uri().host() == Some("login.example") {
-            self.token_calls.set(self.token_calls.get() + 1);
+            self.0.token_calls.fetch_add(1, Relaxed);
         }
-        let (status, body) = self.reply.borrow().clone();
-        let mut reply = Response::new(body);
+        let (status, body) = self.0.reply.lock().unwrap().clone();
+        let mut reply = Response::new(Reply(Some(body)));
         *reply.status_mut() = status;
         reply.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("image/png"));
         Ok(reply)
     }
 
-    async fn read_store(&self, key: &str, _: Duration) -> Result<Option<Vec<u8>>, StoreFault> {
-        Ok(self.store.borrow().get(key).cloned())
+    async fn sleep(&self, _: Duration) {
+        pending().await
     }
 
-    async fn write_store(&self, key: &str, value: &[u8], _: Duration) -> Result<(), StoreFault> {
-        self.store.borrow_mut().insert(key.to_owned(), value.to_owned());
+    async fn read_store(&self, key: &str) -> Result<Option<Vec<u8>>, StoreFault> {
+        Ok(self.0.store.lock().unwrap().get(key).cloned())
+    }
+
+    async fn write_store(&self, key: &str, value: &[u8]) -> Result<(), StoreFault> {
+        self.0.store.lock().unwrap().insert(key.to_owned(), value.to_owned());
         Ok(())
+    }
+
+    fn spawn(&self, _: impl Future<Output = ()> + MaybeSend + 'static) {
+        unreachable!("the settings stay fresh");
     }
 
     fn log(&self, line: &str) {
         assert!(line.len() <= 4096 && !line.contains('\n'), "{line}");
         serde_json::from_str::<serde_json::Value>(line).unwrap();
+    }
+}
+
+/// A body in one piece.
+struct Reply(Option<Bytes>);
+
+impl UpstreamBody for Reply {
+    async fn next(&mut self) -> Option<Result<Bytes, SendFault>> {
+        self.0.take().map(Ok)
     }
 }

@@ -1,7 +1,10 @@
 //! The API's refusals: problem documents (RFC 9457) with a stable `code`.
 
+use std::time::Duration;
+
 use bytes::Bytes;
-use http::{Response, StatusCode, header};
+use entra_obo::{host::UnixTime, toolkit::call::retry_after};
+use http::{Response, StatusCode};
 use serde::Deserialize;
 
 /// The longest code or id, in bytes.
@@ -14,9 +17,9 @@ pub(crate) struct ApiProblem {
     /// The status of the response.
     #[serde(skip)]
     pub(crate) status: StatusCode,
-    /// Seconds to wait.
+    /// How long to wait.
     #[serde(skip)]
-    pub(crate) retry_after: Option<u64>,
+    pub(crate) retry_after: Option<Duration>,
     /// Its stable name.
     pub(crate) code: String,
     /// The API's explanation.
@@ -42,16 +45,14 @@ pub(crate) struct ApiProblem {
 impl ApiProblem {
     /// Parses an error response; `None` if it is not a problem document with a code.
     #[must_use]
-    pub(crate) fn parse(response: &Response<Bytes>) -> Option<Self> {
+    pub(crate) fn parse(response: &Response<Bytes>, now: UnixTime) -> Option<Self> {
         let problem: Self = serde_json::from_slice(response.body()).ok()?;
         if !is_code(&problem.code) {
             return None;
         }
-        let wait =
-            response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
         Some(Self {
             status: response.status(),
-            retry_after: wait,
+            retry_after: retry_after(response.headers(), now),
             request_id: problem.request_id.filter(|id| is_code(id)),
             ..problem
         })
@@ -66,13 +67,19 @@ fn is_code(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use bytes::Bytes;
+    use entra_obo::host::UnixTime;
     use http::Response;
 
     use super::ApiProblem;
 
     fn parse(body: &'static str) -> Option<ApiProblem> {
-        ApiProblem::parse(&Response::builder().status(429).header("retry-after", "7").body(Bytes::from(body)).unwrap())
+        ApiProblem::parse(
+            &Response::builder().status(429).header("retry-after", "7").body(Bytes::from(body)).unwrap(),
+            UnixTime(0),
+        )
     }
 
     #[test]
@@ -80,7 +87,7 @@ mod tests {
         let problem = parse(r#"{"code":"graph_throttled","detail":"Wait.","request_id":"a b","more":[]}"#).unwrap();
         assert_eq!(
             (problem.status.as_u16(), problem.retry_after, problem.code.as_str()),
-            (429, Some(7), "graph_throttled")
+            (429, Some(Duration::from_secs(7)), "graph_throttled")
         );
         assert_eq!(problem.request_id, None);
         for body in ["", "<html>", "{}", "[]", r#"{"code":"Two words"}"#, r#"{"code":""}"#, r#"{"code":1}"#] {

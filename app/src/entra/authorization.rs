@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::refusal::EntraRefusal;
-use crate::{secret::Secret, settings::Settings};
+use crate::{secret::Secret, settings::AppSettings};
 
 /// This app can answer a claims challenge.
 /// <https://learn.microsoft.com/entra/identity-platform/claims-challenge#client-capabilities>
@@ -36,7 +36,7 @@ pub(crate) enum Prompt {
 /// The address to send a person to. `state` ties the response to the browser, `nonce` the id token and `code_verifier`
 /// the redemption to this sign-in.
 pub(crate) fn authorization_url(
-    settings: &Settings,
+    settings: &AppSettings,
     state: &str,
     nonce: &str,
     code_verifier: &Secret,

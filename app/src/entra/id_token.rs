@@ -5,7 +5,9 @@ use std::fmt;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::{entra::jwt_claims::parse_unverified_claims, host::UnixTime, settings::Settings};
+use entra_obo::host::UnixTime;
+
+use crate::{entra::jwt_claims::parse_unverified_claims, settings::AppSettings};
 
 /// How much Entra's clock and this machine's may differ.
 const CLOCK_SKEW_SECONDS: u64 = 300;
@@ -73,7 +75,7 @@ struct Claims {
 /// The first fault.
 pub(crate) fn check(
     token: &str,
-    settings: &Settings,
+    settings: &AppSettings,
     nonce: &str,
     now: UnixTime,
 ) -> Result<SignedInPerson, IdTokenFault> {
@@ -108,10 +110,8 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::{IdTokenFault, check};
-    use crate::{
-        host::UnixTime,
-        settings::tests::{API, APP, TENANT, with},
-    };
+    use crate::settings::tests::{API, APP, TENANT, with};
+    use entra_obo::host::UnixTime;
 
     const NOW: u64 = 1_800_000_000;
 

@@ -13,14 +13,19 @@ use super::{
     id_token::{self, IdTokenFault, SignedInPerson},
     refusal::EntraRefusal,
 };
-use crate::{
-    host::{Host, Limits, SendFault, UnixTime},
-    secret::Secret,
-    settings::Settings,
+use entra_obo::{
+    host::{Host, UnixTime},
+    toolkit::{
+        CLIENT_REQUEST_ID, Deadline, Step, UpstreamFault,
+        call::{ENTRA, fetch_once},
+    },
 };
 
+use crate::{secret::Secret, settings::AppSettings};
+
 /// A response holds two tokens of a few kB each.
-const LIMITS: Limits = Limits { time: Duration::from_secs(15), body: 128 * 1024 };
+const REDEMPTION: Step =
+    Step { service: ENTRA, name: "redemption", timeout: Duration::from_secs(15), max_body: 128 * 1024 };
 
 /// What a code was redeemed for.
 #[derive(Debug)]
@@ -37,7 +42,7 @@ pub(crate) struct RedeemedCode {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RedemptionFault {
     /// Entra did not respond.
-    Send(SendFault),
+    Call(UpstreamFault),
     /// Entra refused.
     Refused(EntraRefusal),
     /// The response is not what Entra documents; the text is for the log.
@@ -72,7 +77,7 @@ fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> 
 /// See [`RedemptionFault`].
 pub(crate) async fn redeem<H: Host>(
     host: &H,
-    settings: &Settings,
+    settings: &AppSettings,
     request_id: Uuid,
     code: &str,
     code_verifier: &Secret,
@@ -80,14 +85,15 @@ pub(crate) async fn redeem<H: Host>(
 ) -> Result<RedeemedCode, RedemptionFault> {
     let request = request(settings, request_id, code, code_verifier);
     let request = request.ok_or(RedemptionFault::Unusable("no request"))?;
-    let response = host.send(request, LIMITS).await.map_err(RedemptionFault::Send)?;
+    let deadline = Deadline::after(host.elapsed(), REDEMPTION.timeout);
+    let response = fetch_once(host, deadline, REDEMPTION, &request).await.map_err(RedemptionFault::Call)?;
     let tokens = parse(&response)?;
     let now = host.now();
     let person = id_token::check(tokens.id_token.expose(), settings, nonce, now).map_err(RedemptionFault::IdToken)?;
     Ok(RedeemedCode { access_token: tokens.access_token, expires_at: now.plus(tokens.expires_in), person })
 }
 
-fn request(settings: &Settings, request_id: Uuid, code: &str, code_verifier: &Secret) -> Option<Request<Bytes>> {
+fn request(settings: &AppSettings, request_id: Uuid, code: &str, code_verifier: &Secret) -> Option<Request<Bytes>> {
     let form = form_urlencoded::Serializer::new(String::new())
         .append_pair("grant_type", "authorization_code")
         .append_pair("client_id", &settings.app_client_id.to_string())
@@ -103,7 +109,7 @@ fn request(settings: &Settings, request_id: Uuid, code: &str, code_verifier: &Se
         .header(header::ACCEPT, "application/json")
         .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
         .header(header::CONTENT_LENGTH, HeaderValue::from(form.len()))
-        .header("client-request-id", request_id.to_string())
+        .header(CLIENT_REQUEST_ID, request_id.to_string())
         .body(Bytes::from(form))
         .ok()
 }

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use entra_obo::host::UnixTime;
+
 use crate::{
     api::{call::ApiProfile, server_timing::Timing},
-    host::UnixTime,
     pages::times::{ago, milliseconds},
     session::Session,
 };
@@ -133,10 +134,10 @@ mod tests {
     use super::Journey;
     use crate::{
         api::{call::ApiProfile, server_timing::Timing},
-        host::UnixTime,
         secret::Secret,
         session::Session,
     };
+    use entra_obo::host::UnixTime;
 
     fn journey(timings: &[(&str, Option<&str>, f64)], challenge_met: bool) -> Journey {
         let session = Session {

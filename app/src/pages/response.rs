@@ -4,7 +4,7 @@ use askama::Template;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 
-use crate::{failure::Failure, pages::initials::Initials, settings::Settings};
+use crate::{failure::Failure, pages::initials::Initials, settings::AppSettings};
 
 /// How long a browser uses the style sheet and the icon without asking again.
 const ASSET_CACHING: &str = "public, max-age=300";
@@ -13,7 +13,7 @@ const NO_STORE: &str = "no-store";
 
 /// A page. It loads only this app's style sheet and images, runs no scripts, and sends forms only to this app, which may
 /// redirect them to Entra.
-pub(crate) fn page(template: &impl Template, settings: Option<&Settings>) -> Response<Bytes> {
+pub(crate) fn page(template: &impl Template, settings: Option<&AppSettings>) -> Response<Bytes> {
     let Ok(html) = template.render() else {
         let mut response = new("text/plain; charset=utf-8", NO_STORE, "The page could not be rendered.\n".into());
         *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::host::UnixTime;
+use entra_obo::host::UnixTime;
 
 /// The first second of the year 9999. Later dates are shown as this one, since HTTP dates have four digits for a year.
 const LAST_DATE: u64 = 253_370_764_800;
@@ -51,7 +51,7 @@ pub(crate) fn milliseconds(time: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::{ago, date, milliseconds, relative, span};
-    use crate::host::UnixTime;
+    use entra_obo::host::UnixTime;
 
     #[test]
     fn times_are_written_in_words() {

@@ -6,9 +6,10 @@
 
 use serde_json::{Map, Value};
 
+use entra_obo::host::UnixTime;
+
 use crate::{
     entra::jwt_claims::parse_unverified_claims,
-    host::UnixTime,
     pages::times::{date, relative},
 };
 
@@ -122,7 +123,7 @@ mod tests {
     use serde_json::json;
 
     use super::{ExplainedClaim, ExplainedToken, MAIN, OTHERS};
-    use crate::host::UnixTime;
+    use entra_obo::host::UnixTime;
 
     fn shown(claims: &[ExplainedClaim]) -> Vec<(&str, &str)> {
         claims.iter().map(|claim| (claim.name.as_str(), claim.value.as_str())).collect()

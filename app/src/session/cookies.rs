@@ -5,7 +5,12 @@ use std::{borrow::Cow, cell::RefCell, time::Duration};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderMap, HeaderValue, header};
 
-use crate::{host::Host, session::sealed, settings::Settings};
+use entra_obo::toolkit::sealed_entry::{open, seal};
+
+use crate::settings::AppSettings;
+
+/// Changes whenever the form of a cookie does, so that cookies of another release do not open.
+const FORM: &[u8] = b"profile-app cookie 2";
 
 /// Characters in one cookie's value. Browsers keep at least 4096 bytes per cookie, including name and attributes (RFC 6265
 /// section 6.1). Longer content continues in numbered cookies.
@@ -51,41 +56,44 @@ impl Cookies {
 
     /// The content of a cookie, if this app sealed it.
     #[must_use]
-    pub fn open(&self, cookie: &SealedCookie, settings: &Settings) -> Option<Vec<u8>> {
+    pub fn open(&self, cookie: &SealedCookie, settings: &AppSettings) -> Option<Vec<u8>> {
         let text: String = (0..MAX_PARTS)
             .map_while(|part| self.value(&part_name(cookie, part, settings)))
             .collect::<Vec<_>>()
             .concat();
         let sealed = URL_SAFE_NO_PAD.decode(text).ok()?;
-        sealed::open(&settings.session_secret, &purpose(cookie, settings), sealed)
+        let (salt, sealed) = sealed.split_first_chunk()?;
+        let secret = settings.session_secret.expose().as_bytes();
+        open(secret, &purpose(cookie, settings, *salt), sealed.to_vec())
     }
 
     /// Whether the browser sent the cookie, even one that does not open.
     #[must_use]
-    pub fn has(&self, cookie: &SealedCookie, settings: &Settings) -> bool {
+    pub fn has(&self, cookie: &SealedCookie, settings: &AppSettings) -> bool {
         self.value(&part_name(cookie, 0, settings)).is_some()
     }
 
     /// What follows `prefix` in the names of the cookies that the browser sent.
-    pub fn suffixes(&self, prefix: &str, settings: &Settings) -> impl Iterator<Item = &str> {
+    pub fn suffixes(&self, prefix: &str, settings: &AppSettings) -> impl Iterator<Item = &str> {
         let prefix = format!("{}{prefix}", host_prefix(settings));
         self.received.iter().filter_map(move |(name, _)| name.strip_prefix(&prefix))
     }
 
-    /// Makes the browser keep `content` in the cookie.
+    /// Makes the browser keep `content` in the cookie. `random` must be fresh.
     ///
     /// # Errors
     /// [`TooLarge`]; nothing changes then.
-    pub fn set<H: Host>(
+    pub fn set(
         &self,
-        host: &H,
+        random: [[u8; 16]; 2],
         cookie: &SealedCookie,
-        settings: &Settings,
-        content: Vec<u8>,
+        settings: &AppSettings,
+        content: &[u8],
     ) -> Result<(), TooLarge> {
-        let random = [host.random(), host.random()];
-        let purpose = purpose(cookie, settings);
-        let sealed = sealed::seal(&settings.session_secret, &purpose, random, content).ok_or(TooLarge)?;
+        let [salt, random] = random;
+        let purpose = purpose(cookie, settings, salt);
+        let sealed = seal(settings.session_secret.expose().as_bytes(), &purpose, random, content).ok_or(TooLarge)?;
+        let sealed = [&salt[..], &sealed].concat();
         let text = URL_SAFE_NO_PAD.encode(sealed);
         if text.len() > PART_LENGTH.saturating_mul(MAX_PARTS) {
             return Err(TooLarge);
@@ -102,7 +110,7 @@ impl Cookies {
     }
 
     /// Makes the browser delete a cookie.
-    pub fn clear(&self, cookie: &SealedCookie, settings: &Settings) {
+    pub fn clear(&self, cookie: &SealedCookie, settings: &AppSettings) {
         for number in 0..MAX_PARTS {
             self.erase(&part_name(cookie, number, settings), settings);
         }
@@ -121,13 +129,13 @@ impl Cookies {
         self.received.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
     }
 
-    fn erase(&self, name: &str, settings: &Settings) {
+    fn erase(&self, name: &str, settings: &AppSettings) {
         if self.value(name).is_some() {
             self.write(name, "", Some(Duration::ZERO), settings);
         }
     }
 
-    fn write(&self, name: &str, value: &str, lifetime: Option<Duration>, settings: &Settings) {
+    fn write(&self, name: &str, value: &str, lifetime: Option<Duration>, settings: &AppSettings) {
         let age = lifetime.map(|age| format!("; Max-Age={}", age.as_secs())).unwrap_or_default();
         let secure = if settings.app_url.is_https() { "; Secure" } else { "" };
         // Lax, not Strict: the person returns from Entra by a cross-site navigation.
@@ -136,11 +144,11 @@ impl Cookies {
 }
 
 /// `__Host-` ties a cookie to this host and to TLS. Browsers accept it only with `Secure`.
-fn host_prefix(settings: &Settings) -> &'static str {
+fn host_prefix(settings: &AppSettings) -> &'static str {
     if settings.app_url.is_https() { "__Host-" } else { "" }
 }
 
-fn part_name(cookie: &SealedCookie, number: usize, settings: &Settings) -> String {
+fn part_name(cookie: &SealedCookie, number: usize, settings: &AppSettings) -> String {
     let prefix = host_prefix(settings);
     match number {
         0 => format!("{prefix}{}", cookie.name),
@@ -148,55 +156,26 @@ fn part_name(cookie: &SealedCookie, number: usize, settings: &Settings) -> Strin
     }
 }
 
-/// Ties a cookie to its name and to this app's registration.
-fn purpose(cookie: &SealedCookie, settings: &Settings) -> Vec<u8> {
-    [cookie.name.as_bytes(), settings.tenant_id.as_bytes(), settings.app_client_id.as_bytes()].join(&b' ')
+/// Ties a cookie to its name and to this app's registration. The session secret is used for years, so `salt`, which is
+/// random, gives each cookie a key of its own.
+fn purpose(cookie: &SealedCookie, settings: &AppSettings, salt: [u8; 16]) -> Vec<u8> {
+    let (tenant, app) = (settings.tenant_id.as_bytes(), settings.app_client_id.as_bytes());
+    [FORM, cookie.name.as_bytes(), tenant, app, &salt].join(&b' ')
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{borrow::Cow, cell::Cell, time::Duration};
+    use std::{borrow::Cow, time::Duration};
 
-    use bytes::Bytes;
-    use http::{HeaderMap, HeaderValue, Request, Response, header};
+    use http::{HeaderMap, HeaderValue, header};
 
     use super::{Cookies, MAX_PARTS, PART_LENGTH, SealedCookie, TooLarge};
-    use crate::{
-        host::{Host, Limits, SendFault, StoreFault, UnixTime, VariableUnavailable},
-        settings::{Settings, tests::with},
-    };
+    use crate::settings::{AppSettings, tests::with};
 
     const SESSION: SealedCookie = SealedCookie { name: Cow::Borrowed("session"), lifetime: None };
     const OTHER: SealedCookie = SealedCookie { name: Cow::Borrowed("other"), lifetime: Some(Duration::from_secs(60)) };
 
-    #[derive(Default)]
-    struct Counter(Cell<u8>);
-
-    impl Host for Counter {
-        fn now(&self) -> UnixTime {
-            UnixTime(0)
-        }
-        fn elapsed(&self) -> Duration {
-            Duration::ZERO
-        }
-        fn random(&self) -> [u8; 16] {
-            self.0.set(self.0.get() + 1);
-            [self.0.get(); 16]
-        }
-        async fn variable(&self, _: &str, _: Duration) -> Result<String, VariableUnavailable> {
-            unreachable!("cookies read no variables")
-        }
-        async fn send(&self, _: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, SendFault> {
-            unreachable!("cookies send nothing")
-        }
-        async fn read_store(&self, _: &str, _: Duration) -> Result<Option<Vec<u8>>, StoreFault> {
-            unreachable!("cookies read no store")
-        }
-        async fn write_store(&self, _: &str, _: &[u8], _: Duration) -> Result<(), StoreFault> {
-            unreachable!("cookies write no store")
-        }
-        fn log(&self, _: &str) {}
-    }
+    const RANDOM: [[u8; 16]; 2] = [[1; 16], [2; 16]];
 
     /// What a browser that holds `before` sends after the change.
     fn after(before: &HeaderMap, change: impl FnOnce(&Cookies)) -> HeaderMap {
@@ -219,22 +198,22 @@ mod tests {
         (0..bytes).map(|index| u8::try_from(index % 251).unwrap()).collect()
     }
 
-    fn set(before: &HeaderMap, settings: &Settings, bytes: usize) -> HeaderMap {
-        after(before, |cookies| cookies.set(&Counter::default(), &SESSION, settings, content(bytes)).unwrap())
+    fn set(before: &HeaderMap, settings: &AppSettings, bytes: usize) -> HeaderMap {
+        after(before, |cookies| cookies.set(RANDOM, &SESSION, settings, &content(bytes)).unwrap())
     }
 
     #[test]
     fn content_of_any_size_is_kept_whole_or_refused() {
         let settings = with(&[]);
         let mut browser = HeaderMap::new();
-        let largest = PART_LENGTH * MAX_PARTS * 3 / 4 - 40;
+        let largest = PART_LENGTH * MAX_PARTS * 3 / 4 - 44;
         for bytes in [0, 1, 2000, 2810, 2811, 5000, largest, 7000, 100] {
             browser = set(&browser, &settings, bytes);
             let cookies = Cookies::from_headers(&browser);
             assert_eq!(cookies.open(&SESSION, &settings), Some(content(bytes)), "{bytes} bytes");
         }
         let cookies = Cookies::from_headers(&browser);
-        assert_eq!(cookies.set(&Counter::default(), &SESSION, &settings, content(largest + 1)), Err(TooLarge));
+        assert_eq!(cookies.set(RANDOM, &SESSION, &settings, &content(largest + 1)), Err(TooLarge));
         assert!(cookies.changes.borrow().is_empty());
         let browser = after(&browser, |cookies| cookies.clear(&SESSION, &settings));
         assert_eq!(browser[header::COOKIE], "");
@@ -249,7 +228,7 @@ mod tests {
         assert_eq!(Cookies::from_headers(&renamed).open(&OTHER, &settings), None);
         for change in [
             ("app_client_id", "22222222-2222-4222-8222-222222222223"),
-            ("session_secret", "another secret of thirty-two chars"),
+            ("sessionsecret", "another secret of thirty-two chars"),
         ] {
             assert_eq!(Cookies::from_headers(&browser).open(&SESSION, &with(&[change])), None, "{change:?}");
         }
@@ -263,7 +242,7 @@ mod tests {
         ] {
             let settings = with(&[("app_url", app_url)]);
             let cookies = Cookies::from_headers(&HeaderMap::new());
-            cookies.set(&Counter::default(), &OTHER, &settings, content(1)).unwrap();
+            cookies.set(RANDOM, &OTHER, &settings, &content(1)).unwrap();
             let changes = cookies.changes.borrow();
             assert_eq!(changes.len(), 1);
             assert!(changes[0].starts_with(name) && changes[0].ends_with(end), "{changes:?}");

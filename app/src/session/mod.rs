@@ -1,18 +1,18 @@
 //! Who is signed in, and with which token. All of it is in the browser's cookie; the app itself stores nothing.
 
 pub mod cookies;
-pub mod sealed;
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use entra_obo::host::UnixTime;
+
 use crate::{
-    host::{Host, UnixTime},
     secret::Secret,
     session::cookies::{Cookies, SealedCookie, TooLarge},
-    settings::Settings,
+    settings::AppSettings,
 };
 
 /// It lasts until the browser is closed. The time at which the token expires is inside.
@@ -53,27 +53,27 @@ pub struct Session {
 impl Session {
     /// The session of a request, if there is one, expired or not.
     #[must_use]
-    pub fn open(cookies: &Cookies, settings: &Settings) -> Option<Self> {
+    pub fn open(cookies: &Cookies, settings: &AppSettings) -> Option<Self> {
         serde_json::from_slice(&cookies.open(&COOKIE, settings)?).ok()
     }
 
     /// Whether the browser sent a session cookie, even one that does not open.
     #[must_use]
-    pub fn is_present(cookies: &Cookies, settings: &Settings) -> bool {
+    pub fn is_present(cookies: &Cookies, settings: &AppSettings) -> bool {
         cookies.has(&COOKIE, settings)
     }
 
-    /// Stores the session in the browser.
+    /// Stores the session in the browser. `random` must be fresh.
     ///
     /// # Errors
     /// [`TooLarge`] if the token is longer than cookies can hold.
-    pub fn keep<H: Host>(&self, host: &H, cookies: &Cookies, settings: &Settings) -> Result<(), TooLarge> {
+    pub fn keep(&self, random: [[u8; 16]; 2], cookies: &Cookies, settings: &AppSettings) -> Result<(), TooLarge> {
         let content = serde_json::to_vec(self).map_err(|_| TooLarge)?;
-        cookies.set(host, &COOKIE, settings, content)
+        cookies.set(random, &COOKIE, settings, &content)
     }
 
     /// Deletes the session from the browser.
-    pub fn end(cookies: &Cookies, settings: &Settings) {
+    pub fn end(cookies: &Cookies, settings: &AppSettings) {
         cookies.clear(&COOKIE, settings);
     }
 

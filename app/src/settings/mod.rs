@@ -1,29 +1,32 @@
-//! Component variables to settings, every fault at once.
+//! The settings, from the component's variables.
 
 pub mod web_origin;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-    time::Duration,
-};
+use std::{collections::BTreeSet, time::Duration};
 
 use client_secret::NotASecret;
-use futures::future::join_all;
+use entra_obo::{
+    host::Host,
+    settings::{
+        address::{authority_host, is_of_graph},
+        fault::SettingsFaults,
+        ids,
+        reader::Reader,
+        scopes::{OPENID, is_scope_token},
+        source::Settings,
+    },
+    toolkit::Deadline,
+};
 use uuid::Uuid;
 
-use crate::{
-    host::{Host, VariableUnavailable},
-    secret::Secret,
-    settings::web_origin::WebOrigin,
-};
+use crate::{secret::Secret, settings::web_origin::WebOrigin};
 
-/// The names of the variables, as the component has them, all of which `spin.toml` gives to it.
+/// The names of the variables, all of which `spin.toml` gives to the component.
 const NAMES: [&str; 9] = [
     "tenant_id",
     "app_client_id",
-    "app_client_secret",
-    "session_secret",
+    APP_CLIENT_SECRET,
+    SESSION_SECRET,
     "api_client_id",
     "api_url",
     "app_url",
@@ -31,92 +34,44 @@ const NAMES: [&str; 9] = [
     "authority_host",
 ];
 
-/// The longest wait for a variable: Spin asks Key Vault for secrets at that moment.
-const READ_TIMEOUT: Duration = Duration::from_secs(8);
+const APP_CLIENT_SECRET: &str = "appclientsecret";
+const SESSION_SECRET: &str = "sessionsecret";
 
 /// Whoever holds a sealed cookie can try out shorter secrets, or those of fewer different characters.
 const MIN_SESSION_SECRET: usize = 32;
 const MIN_DIFFERENT_CHARACTERS: usize = 8;
 
-/// Microsoft Graph, as scopes name it: a token for it is none for the API.
-const GRAPH: [&str; 5] = [
-    "https://graph.microsoft.com/",
-    "https://graph.microsoft.us/",
-    "https://dod-graph.microsoft.us/",
-    "https://microsoftgraph.chinacloudapi.cn/",
-    "00000003-0000-0000-c000-000000000000/",
-];
-
 /// What the operator has set, checked.
 #[derive(Debug)]
-pub struct Settings {
+pub struct AppSettings {
     /// The directory in which people sign in.
     pub tenant_id: Uuid,
     /// This app's own application (client) id.
     pub app_client_id: Uuid,
-    /// What this app shows to Entra to be believed.
+    /// Authenticates this app to Entra.
     pub app_client_secret: Secret,
-    /// What cookies are sealed with.
+    /// Seals the cookies.
     pub session_secret: Secret,
-    /// The API's application (client) id, of which the scopes are made.
-    pub api_client_id: Uuid,
-    /// Where the API answers.
+    /// Where the API is.
     pub api_url: WebOrigin,
     /// Where browsers find this app.
     pub app_url: WebOrigin,
-    /// The scopes of the API that are asked for, as Entra takes them: with the API's URI or id before them.
+    /// The scopes of the API that this app requests, as Entra takes them: with the API's URI or id in front.
     pub required_scopes: Vec<String>,
-    /// Where Entra answers.
+    /// Where Entra is.
     pub authority_host: WebOrigin,
 }
 
-/// Everything that is wrong with the variables: name and what to set.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SettingsFaults(pub BTreeMap<&'static str, String>);
-
-impl fmt::Display for SettingsFaults {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let faults: Vec<String> = self.0.iter().map(|(name, fault)| format!("{name}: {fault}")).collect();
-        formatter.write_str(&faults.join("; "))
+impl Settings for AppSettings {
+    async fn load<H: Host>(host: &H, begun: Duration, limit: Duration) -> Result<Self, SettingsFaults> {
+        let mut reader = Reader::default();
+        reader.load(host, &NAMES, Deadline::after(begun, limit)).await;
+        parse(reader)
     }
 }
 
-impl Settings {
-    /// Reads and checks every variable.
-    ///
-    /// # Errors
-    /// All faults together, each with what to set.
-    pub async fn read<H: Host>(host: &H) -> Result<Self, SettingsFaults> {
-        let values = join_all(NAMES.map(async |name| (name, host.variable(name, READ_TIMEOUT).await))).await;
-        Self::parse(values.into_iter().collect())
-    }
-
-    fn parse(values: BTreeMap<&'static str, Result<String, VariableUnavailable>>) -> Result<Self, SettingsFaults> {
-        let mut reader = Reader { values, faults: BTreeMap::new() };
-        let tenant_id = reader.read("tenant_id", |text| guid(text, "Directory (tenant) ID", &[]));
-        let app_client_id = reader.read("app_client_id", |text| {
-            guid(text, "Application (client) ID of this app", &[("tenant_id", tenant_id)])
-        });
-        let api_client_id = reader.read("api_client_id", |text| {
-            let others = [("tenant_id", tenant_id), ("app_client_id", app_client_id)];
-            guid(text, "Application (client) ID of the API", &others)
-        });
-        let app_client_secret = reader.read("app_client_secret", client_secret);
-        let settings = Self {
-            session_secret: reader.read("session_secret", |text| session_secret(text, &app_client_secret)),
-            api_url: reader.read("api_url", WebOrigin::parse),
-            app_url: reader.read("app_url", WebOrigin::parse),
-            required_scopes: reader.read("required_scope", |text| scopes(text, api_client_id)),
-            authority_host: reader.read("authority_host", authority_host),
-            tenant_id,
-            app_client_id,
-            app_client_secret,
-            api_client_id,
-        };
-        if reader.faults.is_empty() { Ok(settings) } else { Err(SettingsFaults(reader.faults)) }
-    }
-
-    /// What is asked of Entra: who the person is, and a token for the API.
+impl AppSettings {
+    /// The scope that this app requests: who the person is, and a token for the API.
     #[must_use]
     pub fn requested_scope(&self) -> String {
         let mut words = vec!["openid".to_owned(), "profile".to_owned()];
@@ -124,99 +79,80 @@ impl Settings {
         words.join(" ")
     }
 
-    /// Where Entra sends the person back to after signing in. It is registered with the app.
+    /// Where Entra sends people after they signed in. It is registered for the app.
     #[must_use]
     pub fn redirect_uri(&self) -> String {
         format!("{}/signin-callback", self.app_url.as_str())
     }
 
-    /// Where Entra sends the person back to after signing out. It is registered with the app.
+    /// Where Entra sends people after they signed out. It is registered for the app.
     #[must_use]
     pub fn post_logout_redirect_uri(&self) -> String {
         format!("{}/signed-out", self.app_url.as_str())
     }
 
-    /// An endpoint of Entra's for the directory, by the name that it has in version 2.0.
+    /// One of Entra's version 2.0 endpoints for the directory.
     #[must_use]
     pub fn entra_endpoint(&self, name: &str) -> String {
         format!("{}/{}/oauth2/v2.0/{name}", self.authority_host.as_str(), self.tenant_id)
     }
 }
 
-/// Takes values by name and gathers what is wrong with them.
-struct Reader {
-    values: BTreeMap<&'static str, Result<String, VariableUnavailable>>,
-    faults: BTreeMap<&'static str, String>,
-}
-
-impl Reader {
-    /// The parsed value, or the type's default beside a fault on the list.
-    fn read<T: Default>(&mut self, name: &'static str, parse: impl FnOnce(&str) -> Result<T, String>) -> T {
-        let parsed = match self.values.remove(name) {
-            // What is wrong with a client secret, it says by itself.
-            Some(Ok(text)) if name == "app_client_secret" => parse(&text),
-            Some(Ok(text)) => well_written(&text).and_then(parse),
-            Some(Err(VariableUnavailable(reason))) => {
-                Err(format!("could not be read ({reason}); set it, or fix the provider that holds it"))
-            }
-            None => Err("is not read".to_owned()),
-        };
-        parsed.unwrap_or_else(|fault| {
-            self.faults.insert(name, fault);
-            T::default()
+fn parse(mut reader: Reader) -> Result<AppSettings, SettingsFaults> {
+    let tenant_id = reader.parse("tenant_id", |text| ids::own(text, "Directory (tenant) ID"));
+    let app_client_id = reader.parse("app_client_id", |text| {
+        client_id(text, "Application (client) ID of this app", &[("tenant_id", tenant_id)])
+    });
+    let api_client_id = reader.parse("api_client_id", |text| {
+        let others = [("tenant_id", tenant_id), ("app_client_id", app_client_id)];
+        client_id(text, "Application (client) ID of the API", &others)
+    });
+    let app_client_secret = reader.parse_verbatim(APP_CLIENT_SECRET, client_secret);
+    let session_secret = reader.parse(SESSION_SECRET, |text| session_secret(text, app_client_secret.as_ref()));
+    let api_url = reader.parse("api_url", WebOrigin::parse);
+    let app_url = reader.parse("app_url", WebOrigin::parse);
+    let required_scopes = reader.parse("required_scope", |text| scopes(text, api_client_id));
+    let authority_host = reader.parse("authority_host", |text| authority_host(text).map(WebOrigin::new));
+    let settings = || {
+        Some(AppSettings {
+            tenant_id: tenant_id?,
+            app_client_id: app_client_id?,
+            app_client_secret: app_client_secret?,
+            session_secret: session_secret?,
+            api_url: api_url?,
+            app_url: app_url?,
+            required_scopes: required_scopes?,
+            authority_host: authority_host?,
         })
-    }
-}
-
-/// Refuses what no setting can be: characters that came with the value by mistake, and placeholders.
-fn well_written(text: &str) -> Result<&str, String> {
-    let is_quoted =
-        ['"', '\'', '`'].iter().any(|mark| text.len() > 1 && text.starts_with(*mark) && text.ends_with(*mark));
-    let is_placeholder = text.starts_with('<') && text.ends_with('>')
-        || text == "..."
-        || ["${", "{{", "$(", "YOUR"].iter().any(|part| text.contains(part));
-    let fault = if text.trim() != text {
-        "has spaces or line breaks around it; remove them"
-    } else if text.bytes().any(|byte| !matches!(byte, b' '..=b'~')) {
-        "has a character that is not printable ASCII, perhaps an invisible one; type it anew"
-    } else if is_quoted {
-        "is in quotation marks; remove them"
-    } else if is_placeholder {
-        "is still a placeholder; set its value"
-    } else {
-        return Ok(text);
     };
-    Err(fault.to_owned())
+    let settings = settings();
+    reader.finish(settings)
 }
 
-/// An id of a registration that is called `label` there, in the form in which Entra writes ids, in any case. None of
-/// `others` is the same.
-fn guid(text: &str, label: &str, others: &[(&str, Uuid)]) -> Result<Uuid, String> {
-    let fault = |what: &str| Err(format!("{what}; copy the {label} from the app registration's overview"));
-    let id = if text.len() == 36 { Uuid::try_parse(text).ok() } else { None };
-    match (id, id.and_then(|id| others.iter().find(|(_, other)| *other == id && !other.is_nil()))) {
-        (Some(id), _) if id.is_nil() => fault("is the GUID of zeros, a placeholder"),
-        (Some(_), Some((name, _))) => fault(&format!("is the same as {name}")),
-        (Some(id), None) => Ok(id),
-        (None, _) => fault("is not a GUID, 32 hexadecimal digits with hyphens as 8-4-4-4-12"),
+/// The id of a registration, which is none of the `others`.
+fn client_id(text: &str, label: &str, others: &[(&str, Option<Uuid>)]) -> Result<Uuid, String> {
+    let id = ids::own(text, label)?;
+    match others.iter().find(|(_, other)| *other == Some(id)) {
+        Some((name, _)) => Err(format!("is the same as {name}; copy the {label} from the app registration's overview")),
+        None => Ok(id),
     }
 }
 
-/// What is neither a secret nor anything like it is sent to nobody.
+/// What is not a secret, or anything like one, must not be sent to Entra as one.
 fn client_secret(text: &str) -> Result<Secret, String> {
     match client_secret::check(text) {
         Ok(()) => Ok(Secret::new(text.to_owned())),
         Err(NotASecret::Empty) => {
-            Err("is empty; make a client secret in the app registration, Certificates & secrets".to_owned())
+            Err("is empty; create a client secret in the app registration, Certificates & secrets".to_owned())
         }
         Err(
             NotASecret::Pem | NotASecret::DamagedPem | NotASecret::Pkcs12 | NotASecret::Der | NotASecret::JavaKeyStore,
-        ) => Err("is a certificate or a key; this app takes a client secret alone".to_owned()),
+        ) => Err("is a certificate or a key; this app takes only a client secret".to_owned()),
         Err(mistake) => Err(mistake.words().to_owned()),
     }
 }
 
-fn session_secret(text: &str, client_secret: &Secret) -> Result<Secret, String> {
+fn session_secret(text: &str, client_secret: Option<&Secret>) -> Result<Secret, String> {
     let how = "make one by: openssl rand -base64 48";
     if text.chars().count() < MIN_SESSION_SECRET {
         return Err(format!("has fewer than {MIN_SESSION_SECRET} characters; {how}"));
@@ -224,45 +160,34 @@ fn session_secret(text: &str, client_secret: &Secret) -> Result<Secret, String> 
     if text.chars().collect::<BTreeSet<_>>().len() < MIN_DIFFERENT_CHARACTERS {
         return Err(format!("has fewer than {MIN_DIFFERENT_CHARACTERS} different characters; {how}"));
     }
-    if text == client_secret.expose() {
-        return Err(format!("is the same as app_client_secret; {how}"));
+    if client_secret.is_some_and(|client_secret| client_secret.expose() == text) {
+        return Err(format!("is the same as {APP_CLIENT_SECRET}; {how}"));
     }
     Ok(Secret::new(text.to_owned()))
 }
 
-fn authority_host(text: &str) -> Result<WebOrigin, String> {
-    let origin = WebOrigin::parse(text)?;
-    if GRAPH.contains(&format!("{}/", origin.as_str()).as_str()) {
-        return Err(
-            "is the address of Microsoft Graph; set that of the sign-in, https://login.microsoftonline.com".to_owned()
-        );
-    }
-    Ok(origin)
-}
-
-/// Scopes of the API (RFC 6749 section 3.3), separated by spaces: bare names, or with one of its Application ID URIs.
-fn scopes(text: &str, api: Uuid) -> Result<Vec<String>, String> {
-    let is_scope = |word: &str| word.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e));
+/// Scopes of the API, separated by spaces: bare names, or with one of its Application ID URIs in front. `api` is missing
+/// where the id has a fault of its own.
+fn scopes(text: &str, api: Option<Uuid>) -> Result<Vec<String>, String> {
+    let api = api.unwrap_or_default();
     let mut scopes = Vec::new();
     for word in text.split_ascii_whitespace() {
         let has_uri = word.contains("://");
-        let is_of_another = GRAPH.iter().any(|graph| word.starts_with(graph))
-            || word.starts_with("api://") && !word.split('/').any(|part| part.eq_ignore_ascii_case(&api.to_string()));
-        if !is_scope(word) || is_of_another || !has_uri && word.contains('/') {
-            return Err(
-                "is not the name of a scope of the API, like user_impersonation, nor one with an Application ID URI \
-                        of the API before it"
-                    .to_owned(),
-            );
+        let is_of_graph = is_of_graph(word) || word.starts_with(ids::GRAPH);
+        let is_of_another =
+            word.starts_with("api://") && !word.split('/').any(|part| part.eq_ignore_ascii_case(&api.to_string()));
+        if !is_scope_token(word) || is_of_graph || is_of_another || !has_uri && word.contains('/') {
+            return Err("is not the name of a scope of the API, such as user_impersonation, with or without an \
+                        Application ID URI of the API in front"
+                .to_owned());
         }
-        if word == ".default" || word.contains(',') || matches!(word, "openid" | "profile" | "email" | "offline_access")
-        {
+        if word == ".default" || word.contains(',') || OPENID.contains(&word) {
             return Err("is not a scope that an API exposes; set those of the API, separated by spaces".to_owned());
         }
         scopes.push(if has_uri { word.to_owned() } else { format!("api://{api}/{word}") });
     }
     if scopes.is_empty() {
-        return Err("is empty; set the scope that the API needs".to_owned());
+        return Err("is empty; set the scope that the API requires".to_owned());
     }
     Ok(scopes)
 }
@@ -271,35 +196,35 @@ fn scopes(text: &str, api: Uuid) -> Result<Vec<String>, String> {
 pub(crate) mod tests {
     use std::collections::BTreeMap;
 
-    use super::{NAMES, Settings, SettingsFaults};
-    use crate::host::VariableUnavailable;
+    use entra_obo::settings::{fault::SettingsFaults, reader::Reader};
+
+    use super::{AppSettings, NAMES};
 
     pub(crate) const TENANT: &str = "11111111-1111-4111-8111-111111111111";
     pub(crate) const APP: &str = "22222222-2222-4222-8222-222222222222";
     pub(crate) const API: &str = "33333333-3333-4333-8333-333333333333";
 
-    fn parse(changes: &[(&'static str, &str)]) -> Result<Settings, SettingsFaults> {
-        let mut values: BTreeMap<&'static str, Result<String, VariableUnavailable>> = BTreeMap::from(
-            [
-                ("tenant_id", TENANT),
-                ("app_client_id", APP),
-                ("app_client_secret", "app-client-secret"),
-                ("session_secret", "0123456789abcdef0123456789abcdef"),
-                ("api_client_id", API),
-                ("api_url", "https://api.example"),
-                ("app_url", "https://app.example"),
-                ("required_scope", "user_impersonation"),
-                ("authority_host", "https://login.example"),
-            ]
-            .map(|(name, value)| (name, Ok(value.to_owned()))),
-        );
-        for (name, value) in changes {
-            values.insert(name, Ok((*value).to_owned()));
+    fn parse(changes: &[(&'static str, &str)]) -> Result<AppSettings, SettingsFaults> {
+        let mut values = BTreeMap::from([
+            ("tenant_id", TENANT),
+            ("app_client_id", APP),
+            ("appclientsecret", "app-client-secret"),
+            ("sessionsecret", "0123456789abcdef0123456789abcdef"),
+            ("api_client_id", API),
+            ("api_url", "https://api.example"),
+            ("app_url", "https://app.example"),
+            ("required_scope", "user_impersonation"),
+            ("authority_host", "https://login.example"),
+        ]);
+        values.extend(changes.iter().copied());
+        let mut reader = Reader::default();
+        for (name, value) in values {
+            reader.insert(name, Ok(value.to_owned()));
         }
-        Settings::parse(values)
+        super::parse(reader)
     }
 
-    pub(crate) fn with(changes: &[(&'static str, &str)]) -> Settings {
+    pub(crate) fn with(changes: &[(&'static str, &str)]) -> AppSettings {
         parse(changes).unwrap()
     }
 
@@ -327,13 +252,13 @@ pub(crate) mod tests {
             ("app_client_id", TENANT),
             ("api_client_id", APP),
             ("api_client_id", "<client-id>"),
-            ("app_client_secret", ""),
-            ("app_client_secret", "secret "),
-            ("app_client_secret", "YOUR-SECRET"),
-            ("app_client_secret", "-----BEGIN PRIVATE KEY-----"),
-            ("app_client_secret", "8f4d1f0e-5a0c-4c0e-9d5d-3a1b2c3d4e5f"),
-            ("session_secret", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"),
-            ("session_secret", "0123456789abcdef0123456789abcde"),
+            ("appclientsecret", ""),
+            ("appclientsecret", "secret "),
+            ("appclientsecret", "YOUR-SECRET"),
+            ("appclientsecret", "-----BEGIN PRIVATE KEY-----"),
+            ("appclientsecret", "8f4d1f0e-5a0c-4c0e-9d5d-3a1b2c3d4e5f"),
+            ("sessionsecret", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"),
+            ("sessionsecret", "0123456789abcdef0123456789abcde"),
             ("api_client_id", "33333333333343338333333333333333"),
             ("api_url", "https://api.example/api/profile-get"),
             ("app_url", "http://app.example"),
@@ -352,10 +277,10 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn all_faults_are_told_together_without_values() {
-        let faults = Settings::parse(BTreeMap::new()).unwrap_err();
+    fn all_faults_are_reported_together_without_values() {
+        let faults = super::parse(Reader::default()).unwrap_err();
         assert_eq!(faults.0.len(), NAMES.len());
-        let faults = parse(&[("session_secret", "hunter2"), ("tenant_id", "x")]).unwrap_err();
+        let faults = parse(&[("sessionsecret", "hunter2"), ("tenant_id", "x")]).unwrap_err();
         assert!(!faults.to_string().contains("hunter2"));
     }
 }

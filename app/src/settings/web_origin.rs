@@ -1,54 +1,26 @@
 //! `scheme://host[:port]`.
 
-use http::uri::Authority;
+use entra_obo::settings::address;
 
-/// Domains that stand for the reader's own in Microsoft's pages and in others.
-const STAND_INS: [&str; 4] = ["example.com", "example.net", "example.org", "contoso.com"];
-
-/// Where a server answers: `https`, or `http` on this machine alone, where no one listens in.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// The address of a server: `https`, or `http` on this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebOrigin(String);
 
 impl WebOrigin {
-    /// Reads an origin, and brings it to the normal form of RFC 3986, sections 6.2.2.1 and 6.2.3: in lower case, without the
-    /// default port and a slash at its end.
+    /// Parses an address that has to be set.
     ///
     /// # Errors
-    /// What is wrong, as the end of a sentence that begins with the setting's name.
+    /// What to set.
     pub fn parse(text: &str) -> Result<Self, String> {
         if text.is_empty() {
             return Err("is empty; set https://host or https://host:port".to_owned());
         }
-        let fault = |words: &str| Err(format!("{words}; write it as https://host or https://host:port"));
-        let (default_port, rest) = match text.split_once("://") {
-            Some(("https", rest)) => (443, rest),
-            Some(("http", rest)) => (80, rest),
-            _ => return fault("does not begin with https://"),
-        };
-        let rest = rest.strip_suffix('/').unwrap_or(rest);
-        if rest.contains(['/', '?', '#', '\\', '@']) {
-            return fault("has more than a host and a port");
-        }
-        let Ok(authority) = rest.parse::<Authority>() else { return fault("has no host that can be read") };
-        let host = authority.host().to_ascii_lowercase();
-        if host.is_empty() || host.ends_with('.') || host.contains('*') {
-            return fault("has no host that can be read");
-        }
-        if STAND_INS
-            .iter()
-            .any(|domain| host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
-        {
-            return fault("still has the host of an example");
-        }
-        if default_port == 80 && !is_loopback(&host) {
-            return Err("is http, which is accepted for loopback hosts only; use https".to_owned());
-        }
-        let scheme = if default_port == 80 { "http" } else { "https" };
-        match authority.port_u16() {
-            Some(port) if port != default_port => Ok(Self(format!("{scheme}://{host}:{port}"))),
-            None if rest.len() != host.len() => fault("has no valid port after its colon"),
-            _ => Ok(Self(format!("{scheme}://{host}"))),
-        }
+        address::server(text).map(Self)
+    }
+
+    /// An origin that was parsed.
+    pub(super) const fn new(origin: String) -> Self {
+        Self(origin)
     }
 
     /// The origin, without a slash at the end.
@@ -57,7 +29,7 @@ impl WebOrigin {
         &self.0
     }
 
-    /// Whether it is reached by TLS.
+    /// Whether it uses TLS.
     #[must_use]
     pub fn is_https(&self) -> bool {
         self.0.starts_with("https:")
@@ -68,11 +40,6 @@ impl WebOrigin {
     pub fn is_of(&self, url: &str) -> bool {
         url.strip_prefix(&self.0).is_some_and(|rest| rest.starts_with(['/', '?']) || rest.is_empty())
     }
-}
-
-fn is_loopback(host: &str) -> bool {
-    host == "localhost"
-        || host.trim_matches(['[', ']']).parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
 }
 
 #[cfg(test)]

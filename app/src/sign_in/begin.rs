@@ -4,11 +4,12 @@ use bytes::Bytes;
 use http::Response;
 
 use super::pending::PendingSignIn;
+use entra_obo::host::Host;
+
 use crate::{
     context::Context,
     entra::authorization::{AuthorizationOptions, Prompt},
     failure::Failure,
-    host::Host,
     pages::response,
 };
 

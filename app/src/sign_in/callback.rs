@@ -4,11 +4,12 @@ use bytes::Bytes;
 use http::Response;
 
 use super::{pending::PendingSignIn, used_sign_ins::UsedSignIns};
+use entra_obo::host::Host;
+
 use crate::{
     context::Context,
     entra::{authorization::AuthorizationResponse, redemption::redeem},
     failure::Failure,
-    host::Host,
     pages::response,
     session::Session,
 };
@@ -49,6 +50,6 @@ pub(crate) async fn answer<H: Host>(
         challenges_in_a_row: pending.challenges_in_a_row,
         challenge_met: false,
     };
-    session.keep(*host, cookies, settings).map_err(|_| Failure::TokenTooLong)?;
+    session.keep([host.random(), host.random()], cookies, settings).map_err(|_| Failure::TokenTooLong)?;
     Ok(response::redirect("/"))
 }

@@ -5,12 +5,13 @@ use std::{borrow::Cow, time::Duration};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 
+use entra_obo::host::{Host, UnixTime};
+
 use crate::{
     entra::authorization::{AuthorizationOptions, authorization_url},
-    host::{Host, UnixTime},
     secret::Secret,
     session::cookies::{Cookies, SealedCookie, TooLarge},
-    settings::Settings,
+    settings::AppSettings,
 };
 
 /// How long a person may take at Entra.
@@ -49,7 +50,7 @@ impl PendingSignIn {
     pub(crate) fn begin<H: Host>(
         host: &H,
         cookies: &Cookies,
-        settings: &Settings,
+        settings: &AppSettings,
         options: &AuthorizationOptions<'_>,
         challenges_in_a_row: u8,
     ) -> Result<String, TooLarge> {
@@ -62,19 +63,19 @@ impl PendingSignIn {
         };
         Self::make_room(cookies, settings, pending.began_at);
         let content = serde_json::to_vec(&pending).map_err(|_| TooLarge)?;
-        cookies.set(host, &cookie(&pending.state), settings, content)?;
+        cookies.set([host.random(), host.random()], &cookie(&pending.state), settings, &content)?;
         Ok(authorization_url(settings, &pending.state, &pending.nonce, &pending.code_verifier, options))
     }
 
     /// The sign-in that this browser began with `state`, unless it has expired. The browser deletes its cookie;
     /// `used_sign_ins` makes a copy of the cookie useless.
-    pub(crate) fn take(cookies: &Cookies, settings: &Settings, state: &str, now: UnixTime) -> Option<Self> {
+    pub(crate) fn take(cookies: &Cookies, settings: &AppSettings, state: &str, now: UnixTime) -> Option<Self> {
         let pending = Self::open(cookies, settings, state)?;
         cookies.clear(&cookie(state), settings);
         (!pending.has_expired(now)).then_some(pending)
     }
 
-    fn open(cookies: &Cookies, settings: &Settings, state: &str) -> Option<Self> {
+    fn open(cookies: &Cookies, settings: &AppSettings, state: &str) -> Option<Self> {
         let pending: Self = serde_json::from_slice(&cookies.open(&cookie(state), settings)?).ok()?;
         (pending.state == state).then_some(pending)
     }
@@ -84,7 +85,7 @@ impl PendingSignIn {
     }
 
     /// Deletes what has expired or cannot be opened, and the oldest sign-ins if there would be too many.
-    fn make_room(cookies: &Cookies, settings: &Settings, now: UnixTime) {
+    fn make_room(cookies: &Cookies, settings: &AppSettings, now: UnixTime) {
         let mut pending = Vec::new();
         for state in cookies.suffixes(COOKIE_PREFIX, settings).take(MAX_EXAMINED) {
             match Self::open(cookies, settings, state) {

@@ -12,13 +12,17 @@
 
 use std::{cell::RefCell, time::Duration};
 
-use crate::{
+use entra_obo::{
+    event_log,
     host::{Host, StoreFault, UnixTime},
-    log_line,
-    session::sealed,
-    settings::Settings,
-    sign_in::pending,
+    toolkit::{Elapsed, within},
 };
+use hkdf::Hkdf;
+use sha2::Sha256;
+use uuid::Uuid;
+
+use super::pending;
+use crate::{secret::Secret, settings::AppSettings};
 
 /// How many sign-ins an instance remembers: the latest, in some kB. At one sign-in per second, fewer are used within their
 /// lifetime of 15 minutes.
@@ -34,6 +38,9 @@ const MOST_IN_PLACE: usize = 8;
 /// The longest wait for one operation of the store; a sign-in takes four.
 const TIMEOUT: Duration = Duration::from_millis(250);
 
+/// Changes whenever digests do.
+const DIGEST_FORM: &[u8] = b"profile-app digest 2";
+
 /// The digest of a sign-in.
 type Mark = [u8; 16];
 
@@ -44,11 +51,8 @@ pub struct UsedSignIns(RefCell<Marks>);
 impl UsedSignIns {
     /// Whether the sign-in that began with `state` is used for the first time, as far as instance and store know. Both
     /// remember it.
-    pub async fn is_first_use<H: Host>(&self, host: &H, settings: &Settings, state: &str) -> bool {
-        let purpose = settings.app_client_id.as_bytes();
-        let Some(digest) = sealed::digest::<18>(&settings.session_secret, purpose, state.as_bytes()) else {
-            return false;
-        };
+    pub async fn is_first_use<H: Host>(&self, host: &H, settings: &AppSettings, state: &str) -> bool {
+        let Some(digest) = digest(&settings.session_secret, settings.app_client_id, state) else { return false };
         let [mark @ .., high, low] = digest;
         if !self.0.borrow_mut().add(mark, host.now(), MOST_IN_MEMORY) {
             return false;
@@ -56,23 +60,36 @@ impl UsedSignIns {
         let place = u16::from_be_bytes([high, low]) % PLACES;
         let place = format!("profile-app/{}/{place}", settings.app_client_id);
         claim(host, &place, mark).await.unwrap_or_else(|StoreFault(reason)| {
-            log_line::store_fault(host, &reason);
+            event_log::warn(host, "store", format!("a used sign-in could not be recorded: {reason}"));
             true
         })
     }
+}
+
+/// The mark of a sign-in and its place, as only the holder of `secret` can compute them.
+fn digest(secret: &Secret, app: Uuid, state: &str) -> Option<[u8; 18]> {
+    let mut digest = [0; 18];
+    let keys = Hkdf::<Sha256>::new(Some(DIGEST_FORM), secret.expose().as_bytes());
+    keys.expand_multi_info(&[app.as_bytes(), state.as_bytes()], &mut digest).ok()?;
+    Some(digest)
+}
+
+/// Waits for one operation of the store.
+async fn in_time<H: Host, T>(host: &H, work: impl Future<Output = Result<T, StoreFault>>) -> Result<T, StoreFault> {
+    within(host, TIMEOUT, work).await.unwrap_or_else(|Elapsed| Err(StoreFault("no answer in time".to_owned())))
 }
 
 /// Whether nobody else has claimed the sign-in in the store.
 async fn claim<H: Host>(host: &H, place: &str, mark: Mark) -> Result<bool, StoreFault> {
     let (last_claim, used) = (format!("{place}/last-claim"), format!("{place}/used"));
     let own_claim = [mark, host.random()].concat();
-    host.write_store(&last_claim, &own_claim, TIMEOUT).await?;
-    let mut marks = Marks::from_bytes(&host.read_store(&used, TIMEOUT).await?.unwrap_or_default());
+    in_time(host, host.write_store(&last_claim, &own_claim)).await?;
+    let mut marks = Marks::from_bytes(&in_time(host, host.read_store(&used)).await?.unwrap_or_default());
     if !marks.add(mark, host.now(), MOST_IN_PLACE) {
         return Ok(false);
     }
-    host.write_store(&used, &marks.to_bytes(), TIMEOUT).await?;
-    let last = host.read_store(&last_claim, TIMEOUT).await?.unwrap_or_default();
+    in_time(host, host.write_store(&used, &marks.to_bytes())).await?;
+    let last = in_time(host, host.read_store(&last_claim)).await?.unwrap_or_default();
     // The claim of another sign-in in the same place does not matter.
     Ok(last == own_claim || !last.starts_with(&mark))
 }
@@ -110,8 +127,25 @@ impl Marks {
 
 #[cfg(test)]
 mod tests {
-    use super::{MOST_IN_PLACE, Mark, Marks};
-    use crate::host::UnixTime;
+    use uuid::Uuid;
+
+    use super::{MOST_IN_PLACE, Mark, Marks, digest};
+    use crate::secret::Secret;
+    use entra_obo::host::UnixTime;
+
+    #[test]
+    fn a_digest_depends_on_secret_app_and_state() {
+        let (secret, another) = (Secret::new("secret".to_owned()), Secret::new("another".to_owned()));
+        let expected = digest(&secret, Uuid::nil(), "state").unwrap();
+        assert_eq!(digest(&secret, Uuid::nil(), "state"), Some(expected));
+        for other in [
+            digest(&another, Uuid::nil(), "state"),
+            digest(&secret, Uuid::max(), "state"),
+            digest(&secret, Uuid::nil(), "statf"),
+        ] {
+            assert_ne!(other.unwrap(), expected);
+        }
+    }
 
     fn mark(number: u8) -> Mark {
         [number; 16]

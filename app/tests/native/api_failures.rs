@@ -1,8 +1,8 @@
 //! What the API responds instead of a profile.
 
 use bytes::Bytes;
+use entra_obo::host::SendFault;
 use http::Response;
-use profile_app::host::SendFault;
 use serde_json::json;
 
 use crate::scripted_host::{AUTHORITY, World, json_reply, problem};
@@ -68,7 +68,7 @@ fn an_unreachable_api_and_a_wrong_one_have_different_pages() {
         (Err(SendFault::Broken("connection refused".to_owned())), 502, "api_unreachable", "the connection failed"),
         (Err(SendFault::TimedOut), 504, "api_unreachable", "no response in time"),
         (Err(SendFault::Denied), 502, "api_unreachable", "this app is not allowed to call it"),
-        (Err(SendFault::TooLarge), 502, "api_unreachable", "the response is too large"),
+        (Ok(Response::new(Bytes::from(vec![b' '; 300_000]))), 502, "api_unreachable", "the response cannot be used"),
         (Ok(Response::new(Bytes::from("<html>"))), 502, "api_unusable_answer", "check api_url"),
         (json_reply(200, &json!([])), 502, "api_unusable_answer", "check api_url"),
         (

@@ -3,6 +3,8 @@
 use std::{
     cell::{Cell, RefCell},
     collections::{BTreeMap, VecDeque},
+    ops::Deref,
+    pin::Pin,
     rc::Rc,
     task::Poll,
     time::Duration,
@@ -10,13 +12,17 @@ use std::{
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
-use futures::{executor::block_on, future::poll_fn};
-use http::{HeaderMap, HeaderValue, Method, Request, Response};
-use profile_app::{
-    app::{RequestHead, answer},
-    host::{Host, Limits, SendFault, StoreFault, UnixTime, VariableUnavailable},
-    instance::Instance,
+use entra_obo::{
+    host::{Host, MaybeSend, SendFault, StoreFault, UnixTime, UpstreamBody, VariableUnavailable},
+    toolkit::RequestHead,
 };
+use futures::{
+    executor::block_on,
+    future::{join_all, pending, poll_fn},
+};
+use http::{HeaderMap, HeaderValue, Method, Request, Response};
+use profile_app::{app::answer, instance::Instance};
+use send_wrapper::SendWrapper;
 use serde_json::{Value, json};
 
 pub(crate) const TENANT: &str = "11111111-1111-4111-8111-111111111111";
@@ -45,7 +51,10 @@ pub(crate) fn problem(status: u16, code: &str, more: &Value) -> Reply {
 }
 
 /// A world in which everything works: Entra issues tokens, the API returns a profile. Each test breaks one thing.
-pub(crate) struct World {
+pub(crate) struct World(Rc<Script>);
+
+/// What a test sets and looks up.
+pub(crate) struct Script {
     instance: RefCell<Rc<Instance>>,
     store: RefCell<BTreeMap<String, Vec<u8>>>,
     /// Whether the store fails.
@@ -63,6 +72,19 @@ pub(crate) struct World {
     pub(crate) id_token: RefCell<Value>,
     /// The next access token is padded to this many bytes.
     pub(crate) token_bytes: Cell<usize>,
+    spawned: RefCell<Vec<Pin<Box<dyn Future<Output = ()>>>>>,
+}
+
+/// The script as a host. Natively a host must be able to change threads; this one never does.
+#[derive(Clone)]
+pub(crate) struct ScriptedHost(SendWrapper<Rc<Script>>);
+
+impl Deref for World {
+    type Target = Script;
+
+    fn deref(&self) -> &Script {
+        &self.0
+    }
 }
 
 impl World {
@@ -70,15 +92,15 @@ impl World {
         let variables = [
             ("tenant_id", TENANT),
             ("app_client_id", APP),
-            ("app_client_secret", APP_SECRET),
-            ("session_secret", SESSION_SECRET),
+            ("appclientsecret", APP_SECRET),
+            ("sessionsecret", SESSION_SECRET),
             ("api_client_id", API),
             ("api_url", "https://api.example"),
             ("app_url", APP_URL),
             ("required_scope", "user_impersonation"),
             ("authority_host", AUTHORITY),
         ];
-        Self {
+        Self(Rc::new(Script {
             instance: RefCell::default(),
             store: RefCell::default(),
             store_fails: Cell::default(),
@@ -93,7 +115,12 @@ impl World {
             nonce: RefCell::default(),
             id_token: RefCell::new(json!({})),
             token_bytes: Cell::new(0),
-        }
+            spawned: RefCell::default(),
+        }))
+    }
+
+    pub(crate) fn host(&self) -> ScriptedHost {
+        ScriptedHost(SendWrapper::new(Rc::clone(&self.0)))
     }
 
     pub(crate) fn set(&self, name: &'static str, value: Result<&str, &str>) -> &Self {
@@ -125,6 +152,7 @@ impl World {
 
     pub(crate) fn pass(&self, seconds: u64) {
         self.now.set(self.now.get() + seconds);
+        self.elapsed.set(self.elapsed.get() + Duration::from_secs(seconds));
     }
 
     /// How often an endpoint was called.
@@ -173,6 +201,7 @@ impl World {
 
     pub(crate) fn request(&self, method: Method, target: &str, headers: &[(&'static str, &str)]) -> Answered {
         let response = block_on(self.answer(method, target, headers));
+        block_on(join_all(self.spawned.take()));
         for line in response.headers().get_all("set-cookie") {
             self.keep(line.to_str().unwrap());
         }
@@ -196,7 +225,7 @@ impl World {
         }
         let request = RequestHead { method, target: target.to_owned(), headers: map };
         let instance = Rc::clone(&self.instance.borrow());
-        answer(&instance, &self, &request).await
+        answer(&instance, &self.host(), &request).await
     }
 
     fn keep(&self, line: &str) {
@@ -233,7 +262,9 @@ impl World {
         assert_eq!((answered.status, answered.header("location")), (303, "/"), "{}", answered.text());
         self
     }
+}
 
+impl Script {
     fn default_reply(&self, request: &Request<Bytes>) -> Reply {
         match endpoint_of(request) {
             "token" => json_reply(
@@ -255,22 +286,6 @@ impl World {
             }
             _ => Ok(Response::builder().header("content-type", "image/jpeg").body("jpeg".into()).unwrap()),
         }
-    }
-
-    /// Lets other tasks continue, then succeeds or fails.
-    async fn use_store(&self, timeout: Duration) -> Result<(), StoreFault> {
-        assert!(timeout <= Duration::from_millis(250), "{timeout:?}");
-        let mut has_waited = false;
-        poll_fn(|context| {
-            if has_waited {
-                return Poll::Ready(());
-            }
-            has_waited = true;
-            context.waker().wake_by_ref();
-            Poll::Pending
-        })
-        .await;
-        if self.store_fails.get() { Err(StoreFault("the store is down".to_owned())) } else { Ok(()) }
     }
 
     fn access_token(&self) -> String {
@@ -301,47 +316,84 @@ pub(crate) fn endpoint_of(request: &Request<Bytes>) -> &'static str {
     }
 }
 
-impl Host for &World {
+impl ScriptedHost {
+    /// Lets other tasks continue, then succeeds or fails.
+    async fn use_store(&self) -> Result<(), StoreFault> {
+        let mut has_waited = false;
+        poll_fn(|context| {
+            if has_waited {
+                return Poll::Ready(());
+            }
+            has_waited = true;
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+        if self.0.store_fails.get() { Err(StoreFault("the store is down".to_owned())) } else { Ok(()) }
+    }
+}
+
+impl Host for ScriptedHost {
+    type Body = ScriptedBody;
+
     fn now(&self) -> UnixTime {
-        UnixTime(self.now.get())
+        UnixTime(self.0.now.get())
     }
 
     fn elapsed(&self) -> Duration {
-        self.elapsed.set(self.elapsed.get() + Duration::from_millis(60));
-        self.elapsed.get()
+        self.0.elapsed.get()
     }
 
     fn random(&self) -> [u8; 16] {
-        self.random.set(self.random.get() + 1);
-        self.random.get().wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_le_bytes()
+        self.0.random.set(self.0.random.get() + 1);
+        self.0.random.get().wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_le_bytes()
     }
 
-    async fn variable(&self, name: &str, _timeout: Duration) -> Result<String, VariableUnavailable> {
-        let value = self.variables.borrow()[name].clone();
+    async fn variable(&self, name: &str) -> Result<String, VariableUnavailable> {
+        let value = self.0.variables.borrow()[name].clone();
         value.map_err(VariableUnavailable)
     }
 
-    async fn send(&self, request: Request<Bytes>, limits: Limits) -> Result<Response<Bytes>, SendFault> {
-        assert!(limits.time <= Duration::from_secs(30) && limits.body <= 4 << 20, "{limits:?}");
-        let scripted = self.scripted.borrow_mut().get_mut(endpoint_of(&request)).and_then(VecDeque::pop_front);
-        let reply = scripted.unwrap_or_else(|| self.default_reply(&request));
-        self.requests.borrow_mut().push(request);
-        reply
+    async fn send(&self, request: &Request<Bytes>, limit: Duration) -> Result<Response<ScriptedBody>, SendFault> {
+        assert!(limit <= Duration::from_secs(30), "{limit:?}");
+        self.0.elapsed.set(self.0.elapsed.get() + Duration::from_millis(60));
+        let scripted = self.0.scripted.borrow_mut().get_mut(endpoint_of(request)).and_then(VecDeque::pop_front);
+        let reply = scripted.unwrap_or_else(|| self.0.default_reply(request));
+        self.0.requests.borrow_mut().push(request.clone());
+        reply.map(|reply| reply.map(|body| ScriptedBody(Some(body))))
     }
 
-    async fn read_store(&self, key: &str, timeout: Duration) -> Result<Option<Vec<u8>>, StoreFault> {
-        self.use_store(timeout).await?;
-        Ok(self.store.borrow().get(key).cloned())
+    async fn sleep(&self, duration: Duration) {
+        assert!(duration <= Duration::from_secs(30), "{duration:?}");
+        pending().await
     }
 
-    async fn write_store(&self, key: &str, value: &[u8], timeout: Duration) -> Result<(), StoreFault> {
-        self.use_store(timeout).await?;
-        self.store.borrow_mut().insert(key.to_owned(), value.to_owned());
+    async fn read_store(&self, key: &str) -> Result<Option<Vec<u8>>, StoreFault> {
+        self.use_store().await?;
+        Ok(self.0.store.borrow().get(key).cloned())
+    }
+
+    async fn write_store(&self, key: &str, value: &[u8]) -> Result<(), StoreFault> {
+        self.use_store().await?;
+        self.0.store.borrow_mut().insert(key.to_owned(), value.to_owned());
         Ok(())
     }
 
+    fn spawn(&self, task: impl Future<Output = ()> + MaybeSend + 'static) {
+        self.0.spawned.borrow_mut().push(Box::pin(task));
+    }
+
     fn log(&self, line: &str) {
-        self.log.borrow_mut().push(line.to_owned());
+        self.0.log.borrow_mut().push(line.to_owned());
+    }
+}
+
+/// A body in one piece.
+pub(crate) struct ScriptedBody(Option<Bytes>);
+
+impl UpstreamBody for ScriptedBody {
+    async fn next(&mut self) -> Option<Result<Bytes, SendFault>> {
+        self.0.take().map(Ok)
     }
 }
 

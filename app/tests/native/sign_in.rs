@@ -1,8 +1,8 @@
 //! Signing in: to Entra and back.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use entra_obo::host::SendFault;
 use http::Response;
-use profile_app::host::SendFault;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -259,7 +259,7 @@ fn the_secret_is_loaded_again_after_entra_rejected_it() {
     let world = World::new();
     let asked = world.leave_for_entra("/sign-in");
     world.next("token", [json_reply(401, &json!({"error": "invalid_client", "error_codes": [7_000_222]}))]);
-    world.set("app_client_secret", Ok("new-secret"));
+    world.set("appclientsecret", Ok("new-secret"));
     world.come_back(&asked).is(500, "sign_in_refused");
     world.sign_in();
     assert!(String::from_utf8_lossy(world.last("token").body()).contains("client_secret=new-secret"));

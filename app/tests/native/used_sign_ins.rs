@@ -1,9 +1,12 @@
 //! A sign-in is used once, however often its cookie is sent, and whichever instance serves it.
 
+use std::time::Duration;
+
 use bytes::Bytes;
+use entra_obo::{host::SendFault, settings::source::Settings};
 use futures::{executor::block_on, future::join};
 use http::{Method, Response};
-use profile_app::{host::SendFault, settings::Settings, sign_in::used_sign_ins::UsedSignIns};
+use profile_app::{settings::AppSettings, sign_in::used_sign_ins::UsedSignIns};
 
 use crate::scripted_host::{SESSION_SECRET, World};
 
@@ -93,7 +96,8 @@ fn a_failing_store_keeps_nobody_out() {
     let asked = world.leave_for_entra("/sign-in");
     let cookies = world.cookies();
     assert_eq!(world.come_back(&asked).status, 303);
-    let line = world.log.borrow().iter().find(|line| line.contains("store_fault")).cloned().unwrap();
+    let line =
+        world.log.borrow().iter().find(|line| line.contains("a used sign-in could not be recorded")).cloned().unwrap();
     assert!(line.contains("the store is down"), "{line}");
     // Then each instance decides alone.
     world.put_back(&cookies);
@@ -106,10 +110,11 @@ fn a_failing_store_keeps_nobody_out() {
 #[test]
 fn the_store_stays_small_and_reveals_nothing() {
     let world = World::new();
-    let settings = block_on(Settings::read(&&world)).unwrap();
+    let host = world.host();
+    let settings = block_on(AppSettings::load(&host, Duration::ZERO, Duration::from_secs(8))).unwrap();
     let used_sign_ins = UsedSignIns::default();
     for number in 0..3000 {
-        assert!(block_on(used_sign_ins.is_first_use(&&world, &settings, &number.to_string())));
+        assert!(block_on(used_sign_ins.is_first_use(&host, &settings, &number.to_string())));
     }
     let (entries, largest) = world.store_size();
     assert!((1024..=2048).contains(&entries) && largest <= 8 * 24, "{entries} entries of up to {largest} bytes");

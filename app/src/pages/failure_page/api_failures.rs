@@ -6,12 +6,12 @@ use super::explanation::{Explanation, no_response};
 use crate::{
     api::{call::ApiFault, problem::ApiProblem},
     pages::times::span,
-    settings::Settings,
+    settings::AppSettings,
 };
 
-pub(super) fn no_profile(fault: &ApiFault, settings: Option<&Settings>) -> Explanation {
+pub(super) fn no_profile(fault: &ApiFault, settings: Option<&AppSettings>) -> Explanation {
     match fault {
-        ApiFault::Send(fault) => no_response(
+        ApiFault::Call(fault) => no_response(
             fault,
             "The API does not respond",
             "You are signed in, but this app could not reach the API.",
@@ -31,7 +31,7 @@ pub(super) fn no_profile(fault: &ApiFault, settings: Option<&Settings>) -> Expla
 }
 
 /// By the API's code where it says what to do, otherwise by the status.
-fn refused(problem: &ApiProblem, settings: Option<&Settings>) -> Explanation {
+fn refused(problem: &ApiProblem, settings: Option<&AppSettings>) -> Explanation {
     match (problem.code.as_str(), problem.status) {
         ("consent_required", _) => Explanation::new(
             StatusCode::FORBIDDEN,
@@ -111,7 +111,7 @@ fn unavailable(problem: &ApiProblem) -> Explanation {
     };
     let wait = problem.retry_after.map_or_else(
         || "Wait a moment, then try again.".to_owned(),
-        |seconds| format!("Wait {}, then try again.", span(seconds.max(1))),
+        |wait| format!("Wait {}, then try again.", span(wait.as_secs().max(1))),
     );
     Explanation::new(StatusCode::SERVICE_UNAVAILABLE, "Temporarily unavailable", happened)
         .advise(wait)

@@ -2,7 +2,12 @@
 
 use http::StatusCode;
 
-use crate::{api::problem::ApiProblem, entra::refusal::EntraRefusal, host::SendFault, settings::Settings};
+use entra_obo::{
+    host::SendFault,
+    toolkit::{FaultKind, UpstreamFault},
+};
+
+use crate::{api::problem::ApiProblem, entra::refusal::EntraRefusal, settings::AppSettings};
 
 /// A failure, explained to the person, and its status.
 #[derive(Debug, PartialEq, Eq)]
@@ -63,7 +68,7 @@ impl Explanation {
         mut self,
         label: &'static str,
         href: Option<&String>,
-        settings: Option<&Settings>,
+        settings: Option<&AppSettings>,
     ) -> Self {
         if let (Some(href), Some(settings)) = (href, settings)
             && settings.authority_host.is_of(href)
@@ -99,16 +104,18 @@ impl Explanation {
 
 /// About a service that did not respond; `setting` names its address.
 pub(super) fn no_response(
-    fault: &SendFault,
+    fault: &UpstreamFault,
     title: &'static str,
     happened: &'static str,
     setting: &'static str,
 ) -> Explanation {
-    let (status, reason) = match fault {
-        SendFault::TimedOut => (StatusCode::GATEWAY_TIMEOUT, "no response in time"),
-        SendFault::Denied => (StatusCode::BAD_GATEWAY, "this app is not allowed to call it"),
-        SendFault::TooLarge => (StatusCode::BAD_GATEWAY, "the response is too large"),
-        SendFault::Broken(_) => (StatusCode::BAD_GATEWAY, "the connection failed"),
+    let (status, reason) = match fault.kind {
+        FaultKind::Send(SendFault::TimedOut | SendFault::DeadlinePassed) => {
+            (StatusCode::GATEWAY_TIMEOUT, "no response in time")
+        }
+        FaultKind::Send(SendFault::Denied) => (StatusCode::BAD_GATEWAY, "this app is not allowed to call it"),
+        FaultKind::Send(SendFault::Broken(_)) => (StatusCode::BAD_GATEWAY, "the connection failed"),
+        FaultKind::Unusable(_) | FaultKind::Unavailable(..) => (StatusCode::BAD_GATEWAY, "the response cannot be used"),
     };
     Explanation::new(status, title, happened)
         .advise("Try again in a moment.")

@@ -7,11 +7,11 @@ mod sign_in_failures;
 use http::StatusCode;
 
 use self::explanation::Explanation;
-use crate::{failure::Failure, settings::Settings};
+use crate::{failure::Failure, settings::AppSettings};
 
 /// Explains a failure. `settings` are missing only where they could not be loaded; `is_signed_in` says whether the browser
 /// has a session nevertheless.
-pub(crate) fn explain(failure: &Failure, settings: Option<&Settings>, is_signed_in: bool) -> Explanation {
+pub(crate) fn explain(failure: &Failure, settings: Option<&AppSettings>, is_signed_in: bool) -> Explanation {
     let explanation = match failure {
         Failure::NotFound => {
             Explanation::new(StatusCode::NOT_FOUND, "Page not found", "This app has no page at this address.")
@@ -26,7 +26,7 @@ pub(crate) fn explain(failure: &Failure, settings: Option<&Settings>, is_signed_
         Failure::Settings(_) => Explanation::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "This app is not set up",
-            "Settings are missing or wrong, so nobody can sign in yet.",
+            "AppSettings are missing or wrong, so nobody can sign in yet.",
         )
         .advise(
             "If you run this app: the log line with the request id below names every wrong setting and how to correct \

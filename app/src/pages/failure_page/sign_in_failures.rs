@@ -8,10 +8,10 @@ use crate::{
         redemption::RedemptionFault,
         refusal::{EntraRefusal, RefusalKind},
     },
-    settings::Settings,
+    settings::AppSettings,
 };
 
-pub(super) fn not_pending(settings: Option<&Settings>) -> Explanation {
+pub(super) fn not_pending(settings: Option<&AppSettings>) -> Explanation {
     let explanation = Explanation::new(
         StatusCode::BAD_REQUEST,
         "This sign-in cannot be completed",
@@ -112,7 +112,7 @@ fn registration(title: &'static str, happened: &'static str, remedy: &'static st
 pub(super) fn not_redeemed(fault: &RedemptionFault) -> Explanation {
     match fault {
         RedemptionFault::Refused(refusal) => refused(refusal),
-        RedemptionFault::Send(fault) => no_response(
+        RedemptionFault::Call(fault) => no_response(
             fault,
             "Entra does not respond",
             "This app could not reach Microsoft Entra ID to complete your sign-in.",
