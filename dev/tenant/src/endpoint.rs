@@ -1,6 +1,6 @@
-//! The three services and their endpoints.
+//! The services and their endpoints.
 
-/// One of the three servers.
+/// One of the servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Service {
     /// The Entra login host.
@@ -9,6 +9,8 @@ pub enum Service {
     Graph,
     /// The key vault.
     KeyVault,
+    /// The platform on which the application runs: managed identities and the cluster's token issuer.
+    Platform,
 }
 
 /// The purpose of a request; faults are set for one of these.
@@ -34,8 +36,18 @@ pub enum Endpoint {
     GraphMe,
     /// `/v1.0/me/photo/$value`
     GraphPhoto,
+    /// `/v1.0/applications` and what is below, and `/v1.0/directory/deletedItems/{id}`
+    GraphApplications,
+    /// `/v1.0/servicePrincipals` and what is below
+    GraphServicePrincipals,
+    /// `/v1.0/oauth2PermissionGrants` and what is below
+    GraphPermissionGrants,
     /// `/secrets/{name}[/{version}]`
     VaultSecret,
+    /// `/msi/token` and `/metadata/identity/oauth2/token`
+    ManagedIdentity,
+    /// The cluster's metadata and keys.
+    ClusterIssuer,
     /// The emulator's own pages and management interface.
     Emulator,
     /// Anything else.

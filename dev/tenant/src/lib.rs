@@ -48,6 +48,7 @@ mod tokens;
 mod entra;
 mod graph;
 mod key_vault;
+mod platform;
 
 // Connections, faults and the request log around them.
 mod server;
@@ -65,5 +66,5 @@ pub use server::{
     faults::{Fault, Faults},
     request_log::LoggedRequest,
 };
-pub use tenant::{ClientCredentials, Tenant, TenantOptions, Wire};
-pub use tokens::{Forger, Forgery, Signing, TokenPlan};
+pub use tenant::{ClientCredentials, ManagedIdentityInfo, Tenant, TenantOptions, Wire};
+pub use tokens::{Forger, Forgery, ProjectedToken, ServiceAccountToken, Signing, TokenPlan};

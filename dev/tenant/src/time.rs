@@ -22,3 +22,13 @@ pub(crate) fn http_date(seconds: i64) -> String {
 pub(crate) fn graph_date() -> String {
     Timestamp::now().strftime("%FT%T").to_string()
 }
+
+/// As in Graph's objects: `2026-01-31T12:00:00Z`.
+pub(crate) fn iso_date(seconds: i64) -> String {
+    Timestamp::from_second(seconds).unwrap_or_default().to_string()
+}
+
+/// Reads a date and time of RFC 3339.
+pub(crate) fn parse_iso_date(text: &str) -> Option<i64> {
+    text.parse::<Timestamp>().ok().map(Timestamp::as_second)
+}

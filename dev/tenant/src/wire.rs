@@ -99,6 +99,11 @@ pub(crate) fn json_response(status: StatusCode, body: &Value) -> Response<Respon
     response(status, "application/json; charset=utf-8", body.to_string())
 }
 
+/// No body.
+pub(crate) fn empty() -> ResponseBody {
+    Full::new(Bytes::new()).map_err(|never| match never {}).boxed_unsync()
+}
+
 /// Sends the body in chunks of unknown total length.
 pub(crate) fn chunked(body: impl Into<Bytes>) -> ResponseBody {
     let frame = Ok(Frame::data(body.into()));

@@ -10,9 +10,10 @@ use serde_json::json;
 use x509_cert::{
     Certificate,
     der::{
-        DecodePem as _, Encode as _,
+        Decode as _, DecodePem as _, Encode as _,
         pem::{LineEnding, encode_string},
     },
+    time::Time,
 };
 
 use super::signing_key::SigningKey;
@@ -71,12 +72,17 @@ pub(crate) fn pem(label: &str, der: &[u8]) -> Result<String> {
 }
 
 /// The part of a certificate that an app registration stores.
+#[derive(Clone)]
 pub(crate) struct RegisteredCertificate {
     /// An `RSAPublicKey` of RFC 8017 in DER.
     public_key: Vec<u8>,
     /// The thumbprints in the form of the headers `x5t` and `x5t#S256` (RFC 7515, sections 4.1.7 and 4.1.8).
     sha1_thumbprint: String,
     sha256_thumbprint: String,
+    /// Seconds since the Unix epoch.
+    pub(crate) starts: i64,
+    /// Seconds since the Unix epoch.
+    pub(crate) expires: i64,
     pub(crate) revoked: bool,
 }
 
@@ -95,17 +101,35 @@ impl RegisteredCertificate {
         Self::from_certificate(&certificate)
     }
 
+    /// Reads a certificate in DER.
+    ///
+    /// # Errors
+    /// When it cannot be read, or its key is not RSA.
+    pub(crate) fn from_der(der: &[u8]) -> Result<Self> {
+        Self::from_certificate(&Certificate::from_der(der).context("the certificate cannot be read")?)
+    }
+
+    /// The SHA-1 thumbprint as Graph shows it.
+    pub(crate) fn thumbprint(&self) -> String {
+        let bytes = URL_SAFE_NO_PAD.decode(&self.sha1_thumbprint).unwrap_or_default();
+        bytes.iter().map(|byte| format!("{byte:02X}")).collect()
+    }
+
     fn from_certificate(certificate: &Certificate) -> Result<Self> {
         const RSA_ENCRYPTION: &str = "1.2.840.113549.1.1.1";
         let key = certificate.tbs_certificate().subject_public_key_info();
         if key.algorithm.oid.to_string() != RSA_ENCRYPTION {
             bail!("the certificate's key is not RSA, the only kind that Entra accepts");
         }
+        let validity = certificate.tbs_certificate().validity();
+        let seconds = |time: Time| i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX);
         let der = certificate.to_der().context("the certificate cannot be encoded")?;
         Ok(Self {
             public_key: key.subject_public_key.raw_bytes().to_vec(),
             sha1_thumbprint: thumbprint(&digest::SHA1_FOR_LEGACY_USE_ONLY, &der),
             sha256_thumbprint: thumbprint(&digest::SHA256, &der),
+            starts: seconds(validity.not_before),
+            expires: seconds(validity.not_after),
             revoked: false,
         })
     }

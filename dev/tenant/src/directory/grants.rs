@@ -119,7 +119,7 @@ mod tests {
     fn code() -> AuthorizationCode {
         let grant = Grant {
             client_id: String::new(),
-            person: Arc::new(people::further_member("tenant")),
+            person: Arc::new(people::further_member("tenant", people::DOMAIN)),
             scope: "openid".into(),
             claims: ClaimsRequest::default(),
             passed_second_factor: false,

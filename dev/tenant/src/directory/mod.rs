@@ -1,32 +1,41 @@
-//! Everything the three services know, shared by them and by [`Tenant`](crate::Tenant).
+//! Everything the services know, shared by them and by [`Tenant`](crate::Tenant).
 
 pub(crate) mod app_registration;
+mod applications;
 pub(crate) mod browser_sessions;
 pub(crate) mod certificate;
 pub(crate) mod consents;
+pub(crate) mod credentials;
 pub(crate) mod grants;
+mod lag;
+pub(crate) mod managed_identity;
+pub(crate) mod manifest;
 pub(crate) mod people;
 pub(crate) mod person;
 pub(crate) mod proof_key;
-mod redirect_uri;
+pub(crate) mod redirect_uri;
+mod roster;
 mod sessions;
 pub(crate) mod signing_key;
 pub(crate) mod vault;
 pub(crate) mod well_known;
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use anyhow::Result;
-use parking_lot::RwLock;
 use serde_json::{Value, json};
 
 use crate::{random, variety::Variety};
-use app_registration::{AppRegistration, Platform};
+use app_registration::AppRegistration;
+use applications::{Applications, BuiltIn};
 use browser_sessions::BrowserSessions;
 use consents::Consents;
 use grants::Grants;
+use lag::Replication;
+use managed_identity::Workload;
 use people::{DOMAIN, OTHER_DOMAIN};
 use person::Person;
+use roster::Roster;
 use sessions::Sessions;
 use signing_key::KeyRing;
 use vault::Vault;
@@ -37,38 +46,51 @@ pub(crate) const CLIENT_SECRET_NAME: &str = "clientsecret";
 /// The name of the web application's client secret in the vault.
 const WEB_CLIENT_SECRET_NAME: &str = "appclientsecret";
 
-/// The base URLs of the three services, without a trailing slash.
+/// The base URLs of the services, without a trailing slash.
 pub(crate) struct Urls {
     pub(crate) authority: String,
     pub(crate) graph: String,
     pub(crate) vault: String,
+    pub(crate) platform: String,
 }
 
 pub(crate) struct Directory {
     pub(crate) urls: Urls,
     pub(crate) tenant_id: String,
     pub(crate) other_tenant_id: String,
+    /// The domain of the directory.
+    pub(crate) domain: String,
+    pub(crate) applications: Applications,
+    /// Microsoft Graph.
+    pub(crate) graph: Arc<AppRegistration>,
+    /// The Azure CLI.
+    pub(crate) azure_cli: Arc<AppRegistration>,
     /// The middle-tier API. It is registered for several directories.
-    pub(crate) api: AppRegistration,
+    pub(crate) api: Arc<AppRegistration>,
     /// The identity that reads the vault.
-    pub(crate) vault_reader: AppRegistration,
+    pub(crate) vault_reader: Arc<AppRegistration>,
     /// The web application that signs people in and calls the API.
-    pub(crate) web_client: AppRegistration,
+    pub(crate) web_client: Arc<AppRegistration>,
     /// The single-page application that does the same.
-    pub(crate) spa_client: AppRegistration,
+    pub(crate) spa_client: Arc<AppRegistration>,
+    /// The machine or the cluster on which applications run.
+    pub(crate) workload: Workload,
     /// The Conditional Access policy that requires a second factor.
     pub(crate) policy_id: String,
     /// The Conditional Access policy that blocks.
     blocking_policy_id: String,
-    /// The named people.
+    /// The people of the start.
     pub(crate) people: Vec<Person>,
-    /// Everybody by object id: the named people and the members added later.
-    by_object_id: RwLock<HashMap<String, Arc<Person>>>,
+    pub(crate) administrator: Person,
+    /// Everybody, as they are now.
+    pub(crate) roster: Roster,
     pub(crate) keys: KeyRing,
     pub(crate) vault: Vault,
     pub(crate) sessions: Sessions,
     pub(crate) browser_sessions: BrowserSessions,
     pub(crate) consents: Consents,
+    /// How long new objects are not found.
+    pub(crate) replication: Replication,
     pub(crate) grants: Grants,
     /// Without it, answers have the form that they have.
     pub(crate) variety: Option<Variety>,
@@ -77,23 +99,34 @@ pub(crate) struct Directory {
 impl Directory {
     /// A new directory. It takes a second or less, most of it for RSA keys.
     pub(crate) fn new(urls: Urls, variety: Option<Variety>) -> Result<Self> {
-        let api = AppRegistration::register("profile-get", Platform::Web);
-        let web_client = AppRegistration::register("Profile web application", Platform::Web);
+        let applications = Applications::default();
+        let BuiltIn { graph, azure_cli, api, vault_reader, web_client, spa_client } = BuiltIn::register(&applications);
+        let workload = Workload::register(&applications, &urls.platform);
         let vault = Vault::default();
         vault.set(CLIENT_SECRET_NAME, api.secret());
         vault.set(WEB_CLIENT_SECRET_NAME, web_client.secret());
-        let (tenant_id, other_tenant_id) = (random::guid(), random::guid());
-        let people = people::people(&tenant_id, &other_tenant_id);
+        let (tenant_id, other_tenant_id, domain) = (random::guid(), random::guid(), DOMAIN.to_owned());
+        let people = people::people(&tenant_id, &domain, &other_tenant_id);
+        let administrator = people::administrator(&tenant_id, &domain);
+        let roster = Roster::default();
+        roster.add(people.iter().cloned());
+        roster.add_unlisted([administrator.clone()]);
         Ok(Self {
-            by_object_id: RwLock::new(people.iter().map(entry).collect()),
             people,
+            administrator,
+            roster,
             urls,
             tenant_id,
             other_tenant_id,
+            domain,
+            applications,
+            graph,
+            azure_cli,
             api,
-            vault_reader: AppRegistration::register("vault-reader", Platform::Web),
+            vault_reader,
             web_client,
-            spa_client: AppRegistration::register("Profile single-page application", Platform::SinglePage),
+            spa_client,
+            workload,
             policy_id: random::guid(),
             blocking_policy_id: random::guid(),
             keys: KeyRing::generate()?,
@@ -101,6 +134,7 @@ impl Directory {
             sessions: Sessions::default(),
             browser_sessions: BrowserSessions::default(),
             consents: Consents::default(),
+            replication: Replication::default(),
             grants: Grants::default(),
             variety,
         })
@@ -109,7 +143,7 @@ impl Directory {
     /// The directory id for a GUID or a domain; both occur in Entra's paths.
     pub(crate) fn tenant_id_of(&self, id_or_domain: &str) -> Option<&str> {
         let names = [
-            (self.tenant_id.as_str(), DOMAIN),
+            (self.tenant_id.as_str(), self.domain.as_str()),
             (self.other_tenant_id.as_str(), OTHER_DOMAIN),
             (MICROSOFT_ACCOUNT_TENANT, "consumers"),
         ];
@@ -117,29 +151,23 @@ impl Directory {
         names.into_iter().find(|(id, domain)| is_named(id) || is_named(domain)).map(|(id, _)| id)
     }
 
-    pub(crate) fn person_by_object_id(&self, object_id: &str) -> Option<Arc<Person>> {
-        self.by_object_id.read().get(object_id).cloned()
-    }
-
-    /// The named person called `name`.
-    pub(crate) fn person(&self, name: &str) -> Option<Arc<Person>> {
-        let person = self.people.iter().find(|person| person.name == name)?;
-        self.person_by_object_id(&person.object_id)
-    }
-
     /// Adds ordinary members.
     pub(crate) fn add_members(&self, count: usize) -> Vec<Person> {
-        let members: Vec<Person> = (0..count).map(|_| people::further_member(&self.tenant_id)).collect();
-        self.by_object_id.write().extend(members.iter().map(entry));
+        let members: Vec<Person> = (0..count).map(|_| people::further_member(&self.tenant_id, &self.domain)).collect();
+        self.roster.add_unlisted(members.iter().cloned());
         members
     }
 
-    pub(crate) fn applications(&self) -> [&AppRegistration; 4] {
-        [&self.api, &self.vault_reader, &self.web_client, &self.spa_client]
+    /// The application with this client id, unless lookups still miss it.
+    pub(crate) fn application(&self, client_id: &str) -> Option<Arc<AppRegistration>> {
+        self.applications.by_client_id(client_id).filter(|application| application.lag.has_passed())
     }
 
-    pub(crate) fn application(&self, client_id: &str) -> Option<&AppRegistration> {
-        self.applications().into_iter().find(|application| application.client_id.eq_ignore_ascii_case(client_id))
+    /// Deletes an application, its service principals and its consents.
+    pub(crate) fn delete_application(&self, application: &AppRegistration) {
+        self.applications.delete(&application.object_id);
+        let is_about = |id: &String| *id == application.client_id;
+        self.consents.grants_mut().retain(|grant| !is_about(&grant.client_id) && !is_about(&grant.resource_id));
     }
 
     /// The claims challenge of the policy that requires a second factor.
@@ -167,8 +195,4 @@ impl Directory {
 
 fn policy_challenge(policy_id: &str) -> Value {
     json!({"access_token": {"capolids": {"essential": true, "values": [policy_id]}}})
-}
-
-fn entry(person: &Person) -> (String, Arc<Person>) {
-    (person.object_id.clone(), Arc::new(person.clone()))
 }

@@ -17,16 +17,21 @@ pub(crate) const OTHER_DOMAIN: &str = "other-tenant.example";
 const PERSONAL_DOMAIN: &str = "personal-account.example";
 
 /// All people, with new object ids.
-pub(crate) fn people(tenant_id: &str, other_tenant_id: &str) -> Vec<Person> {
-    let mut people: Vec<Person> = MEMBERS.iter().map(|member| member.person(tenant_id, DOMAIN)).collect();
+pub(crate) fn people(tenant_id: &str, domain: &str, other_tenant_id: &str) -> Vec<Person> {
+    let mut people: Vec<Person> = MEMBERS.iter().map(|member| member.person(tenant_id, domain)).collect();
     people.push(STRANGER.person(other_tenant_id, OTHER_DOMAIN));
     people.push(CUSTOMER.person(MICROSOFT_ACCOUNT_TENANT, PERSONAL_DOMAIN));
     people
 }
 
 /// One more ordinary member, who is not listed anywhere.
-pub(crate) fn further_member(tenant_id: &str) -> Person {
-    FURTHER_MEMBER.person(tenant_id, DOMAIN)
+pub(crate) fn further_member(tenant_id: &str, domain: &str) -> Person {
+    FURTHER_MEMBER.person(tenant_id, domain)
+}
+
+/// The administrator, who is not listed anywhere.
+pub(crate) fn administrator(tenant_id: &str, domain: &str) -> Person {
+    ADMINISTRATOR.person(tenant_id, domain)
 }
 
 struct Entry {
@@ -37,6 +42,7 @@ struct Entry {
     exchange: ExchangeRule,
     graph: GraphRule,
     has_photo: bool,
+    is_administrator: bool,
 }
 
 /// A member for whom everything works.
@@ -49,6 +55,7 @@ const fn member(name: &'static str, given_name: &'static str, surname: &'static 
         exchange: ExchangeRule::Granted,
         graph: GraphRule::Profile,
         has_photo: true,
+        is_administrator: false,
     }
 }
 
@@ -62,6 +69,11 @@ impl Entry {
     /// The same, but Graph answers by `graph`.
     const fn answered(mut self, graph: GraphRule) -> Self {
         self.graph = graph;
+        self
+    }
+
+    const fn administrating(mut self) -> Self {
+        self.is_administrator = true;
         self
     }
 
@@ -81,10 +93,11 @@ impl Entry {
             object_id,
             user_principal_name,
             tenant_id: tenant_id.to_owned(),
-            about: self.about,
+            about: self.about.to_owned(),
             exchange: self.exchange,
             graph: self.graph,
             has_photo: self.has_photo,
+            is_administrator: self.is_administrator,
             profile,
         }
     }
@@ -193,6 +206,13 @@ const MEMBERS: &[Entry] = &[
 ];
 
 const FURTHER_MEMBER: Entry = member("member", "Further", "Member", "An ordinary member: one of many.");
+const ADMINISTRATOR: Entry = member(
+    "greta",
+    "Greta",
+    "Lind",
+    "The administrator: registers applications, consents for everybody, writes secrets (no sign-in page lists her).",
+)
+.administrating();
 const STRANGER: Entry =
     member("otto", "Otto", "Reyes", "An ordinary member of another directory (no sign-in page lists him).");
 const CUSTOMER: Entry = member(
@@ -209,7 +229,7 @@ mod tests {
 
     #[test]
     fn names_differ_and_are_short_handles() {
-        let people = people("home", "elsewhere");
+        let people = people("home", DOMAIN, "elsewhere");
         let mut names: Vec<_> = people.iter().map(|person| person.name.as_str()).collect();
         assert!(names.iter().all(|name| name.chars().all(|c| c.is_ascii_lowercase())));
         names.sort_unstable();
@@ -220,7 +240,7 @@ mod tests {
 
     #[test]
     fn a_sparse_profile_is_mostly_null() {
-        let people = people("home", "elsewhere");
+        let people = people("home", DOMAIN, "elsewhere");
         let property =
             |name: &str, property| people.iter().find(|person| person.name == name).unwrap().property(property);
         assert_eq!(property("zoe", "jobTitle"), serde_json::Value::Null);

@@ -1,5 +1,6 @@
 //! The people of the directory. Each is a behaviour.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::jwt::Object;
@@ -18,12 +19,14 @@ pub struct Person {
     /// The directory whose account this is.
     pub tenant_id: String,
     /// One line: what this person demonstrates.
-    pub about: &'static str,
+    pub about: String,
     /// How Entra answers an exchange for this person.
     pub(crate) exchange: ExchangeRule,
     /// How Graph answers this person's calls.
     pub(crate) graph: GraphRule,
     pub(crate) has_photo: bool,
+    /// Whether they may consent for everybody, and change what others own.
+    pub(crate) is_administrator: bool,
     /// The properties of the Graph user, those that are not null.
     pub(crate) profile: Object,
 }
@@ -46,9 +49,11 @@ impl Person {
 }
 
 /// How Entra answers an exchange.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum ExchangeRule {
     /// With a Graph token.
+    #[default]
     Granted,
     /// With a short-lived Graph token that is to be refreshed early.
     GrantedBriefly,
@@ -78,9 +83,11 @@ pub(crate) enum ExchangeRule {
 }
 
 /// How Graph answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum GraphRule {
     /// With the profile.
+    #[default]
     Profile,
     /// With a continuous access evaluation challenge, until the token has the claims.
     ChallengesLocation,

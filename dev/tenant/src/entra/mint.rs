@@ -1,14 +1,18 @@
 //! The emulator's own management interface; Entra has nothing like it.
 //!
 //! `POST /emulator/token` with a form: `person` (required), `claims` (a claims challenge as JSON, which the
-//! token then meets) and `version` (`1.0` or `2.0`). The answer is JSON with `access_token`.
+//! token then meets), `version` (`1.0` or `2.0`) and `resource` (of Graph or of Key Vault: the token is then one that the
+//! Azure CLI gets). The answer is JSON with `access_token`.
 
 use http::{Method, Response, StatusCode};
 use serde_json::json;
 
 use crate::{
-    directory::Directory,
-    tokens::plan::TokenPlan,
+    directory::{
+        Directory,
+        well_known::{GRAPH, KEY_VAULT},
+    },
+    tokens::{azure_cli, plan::TokenPlan},
     wire::{self, IncomingRequest, ResponseBody},
 };
 
@@ -24,11 +28,17 @@ fn mint(directory: &Directory, incoming: &IncomingRequest) -> Result<String, Str
     let form = form.ok_or("POST a form to this path")?;
     let field = |name| form.iter().find(|pair| pair.0 == name).map(|pair| pair.1.as_str());
     let name = field("person").ok_or("the form lacks the field `person`")?;
-    let person = directory.people.iter().find(|person| person.name == name).ok_or_else(|| {
-        let names: Vec<&str> = directory.people.iter().map(|person| person.name.as_str()).collect();
+    let person = directory.roster.by_name(name).ok_or_else(|| {
+        let names: Vec<String> = directory.roster.listed().iter().map(|person| person.name.clone()).collect();
         format!("there is no person called {name:?}; choose one of {}", names.join(", "))
     })?;
-    let mut plan = TokenPlan::for_person(directory, person);
+    match field("resource") {
+        None => {}
+        Some(GRAPH) => return Ok(azure_cli::sign_for_graph(directory, &person)),
+        Some(KEY_VAULT) => return Ok(azure_cli::sign_for_vault(directory, &person)),
+        Some(other) => return Err(format!("there is no resource {other:?}; use {GRAPH} or {KEY_VAULT}")),
+    }
+    let mut plan = TokenPlan::for_person(directory, &person);
     match field("version") {
         None | Some("2.0") => (),
         Some("1.0") => plan.version_1(),

@@ -106,7 +106,9 @@ pub(crate) fn respond(directory: &Directory, incoming: &IncomingRequest) -> Resp
         Route::AdminConsent { tenant } => admin_consent::respond(directory, incoming, tenant),
         Route::Logout { tenant } => logout::respond(directory, incoming, tenant),
         Route::Token { tenant } => token_endpoint::respond(directory, incoming, tenant),
-        Route::FrontPage => pages::response(StatusCode::OK, &pages::FrontPage { people: &directory.people }, None),
+        Route::FrontPage => {
+            pages::response(StatusCode::OK, &pages::FrontPage { people: directory.roster.listed() }, None)
+        }
         Route::Mint => mint::respond(directory, incoming),
         Route::Unknown => {
             wire::response(StatusCode::NOT_FOUND, "text/plain", "Not a path of the emulated login host.\n")

@@ -1,8 +1,10 @@
 //! Scopes: <https://learn.microsoft.com/entra/identity-platform/scopes-oidc>.
 
+use std::sync::Arc;
+
 use super::{
     error::EntraError,
-    permission::{Permission, Resource},
+    permission::{Permission, is_graph},
 };
 use crate::directory::{
     Directory,
@@ -73,9 +75,8 @@ impl<'t> RequestedScopes<'t> {
 }
 
 /// The granted scope.
-#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Scope {
-    pub(super) resource: Resource,
+    pub(super) resource: Arc<AppRegistration>,
     /// The permissions, as the token's `scp` has them.
     pub(super) permissions: String,
     /// The `scope` of the answer.
@@ -92,16 +93,16 @@ impl Scope {
         requested: &RequestedScopes<'_>,
     ) -> Result<Self, EntraError> {
         let permissions = requested.permissions(directory)?;
-        let resource = permissions.first().map_or(Resource::Graph, |permission| permission.resource);
+        let resource = Arc::clone(permissions.first().map_or(&directory.graph, |permission| &permission.resource));
         let (mut names, mut granted) = (Vec::new(), Vec::new());
-        for permission in permissions.iter().filter(|permission| permission.resource == resource) {
+        for permission in permissions.iter().filter(|permission| permission.resource.client_id == resource.client_id) {
             for name in permission.granted_names(directory, client, person)? {
-                granted.push(permission.as_written(name));
+                granted.push(permission.as_written(&name));
                 names.push(name);
             }
         }
         // These are permissions of Graph too.
-        if resource == Resource::Graph {
+        if is_graph(&resource) {
             let openid = requested.openid.iter().filter(|scope| **scope != "offline_access");
             granted.extend(openid.map(|scope| (*scope).to_owned()));
         }

@@ -1,7 +1,7 @@
 //! Graph's error answers: <https://learn.microsoft.com/graph/errors>.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use http::{HeaderName, Response, StatusCode, header};
+use http::{HeaderName, Method, Response, StatusCode, header};
 use serde_json::{Value, json};
 
 use crate::{
@@ -20,11 +20,13 @@ pub(super) struct GraphError {
     message: String,
     authenticate: Option<String>,
     retry_after: Option<&'static str>,
+    /// A code and a property.
+    detail: Option<(&'static str, &'static str)>,
 }
 
 impl GraphError {
     pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), authenticate: None, retry_after: None }
+        Self { status, code, message: message.into(), authenticate: None, retry_after: None, detail: None }
     }
 
     /// 401: the token is not accepted. The header has neither an error nor claims.
@@ -70,6 +72,52 @@ impl GraphError {
         )
     }
 
+    /// 400: the service in front of the directory does not understand the request.
+    pub(super) fn invalid_request(message: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "BadRequest", message)
+    }
+
+    /// 400: the directory does not accept the request.
+    pub(super) fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "Request_BadRequest", message)
+    }
+
+    /// 400: a property has a value that it cannot have.
+    pub(super) fn invalid_value(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "InvalidValue", message)
+    }
+
+    /// 400: another object has the same value.
+    pub(super) fn object_conflict(property: &'static str) -> Self {
+        Self::bad_request(format!("Another object has the same value for the property '{property}'."))
+            .detail("ObjectConflict", property)
+    }
+
+    /// 409: there is such an object already.
+    pub(super) fn conflict(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "Request_MultipleObjectsWithSameKeyValue", message)
+    }
+
+    pub(super) fn not_found(id: &str) -> Self {
+        let message = format!("There is no resource '{id}', nor an object that it refers to.");
+        Self::new(StatusCode::NOT_FOUND, "Request_ResourceNotFound", message)
+    }
+
+    pub(super) fn method_not_allowed(method: &Method) -> Self {
+        let message = format!("The emulated Graph does not accept {method} here.");
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "Request_BadRequest", message)
+    }
+
+    pub(super) fn unknown_path(incoming: &IncomingRequest) -> Self {
+        Self::invalid_request(&format!("The path {} is not one of the emulated Graph's.", incoming.uri.path()))
+    }
+
+    /// What exactly is wrong: a code, and the property that it is about.
+    pub(super) fn detail(mut self, code: &'static str, property: &'static str) -> Self {
+        self.detail = Some((code, property));
+        self
+    }
+
     pub(super) fn retry_after(mut self, seconds: &'static str) -> Self {
         self.retry_after = Some(seconds);
         self
@@ -77,7 +125,7 @@ impl GraphError {
 
     pub(super) fn into_response(self, incoming: &IncomingRequest) -> Response<ResponseBody> {
         let request_id = random::guid();
-        let body = json!({
+        let mut body = json!({
             "error": {
                 "code": self.code,
                 "message": self.message,
@@ -88,6 +136,11 @@ impl GraphError {
                 },
             },
         });
+        if let (Some((code, target)), Some(error)) = (self.detail, body.get_mut("error").and_then(Value::as_object_mut))
+        {
+            let details = json!([{"code": code, "message": self.message, "target": target}]);
+            error.insert("details".into(), details);
+        }
         let mut response = wire::response(self.status, "application/json", "");
         *response.body_mut() = wire::chunked(body.to_string());
         wire::set_header(&mut response, HeaderName::from_static("request-id"), &request_id);

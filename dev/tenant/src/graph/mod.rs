@@ -1,105 +1,107 @@
-//! Microsoft Graph: the signed-in person's profile and photo.
+//! Microsoft Graph: the signed-in person's profile and photo, app registrations, service principals and consents.
 
+mod applications;
+mod caller;
 mod error;
 mod me;
+mod odata;
+mod permission_grants;
 mod photo;
+mod service_principals;
 
-use std::sync::Arc;
-
-use http::{Method, Response, StatusCode};
+use http::{Method, Response};
 
 use crate::{
-    directory::{
-        Directory,
-        person::{GraphRule, Person},
-    },
+    directory::Directory,
     endpoint::Endpoint,
-    tokens::graph_token::{CALLER_LOCATION, GraphToken, LOCATION_CLAIM, Refusal},
     wire::{IncomingRequest, ResponseBody},
 };
+use caller::Caller;
 use error::GraphError;
+use odata::Address;
+
+/// The permission for a person's own profile.
+const PROFILE: [&str; 1] = ["User.Read"];
+
+enum Route {
+    Me,
+    Photo,
+    Applications(Address),
+    ServicePrincipals(Address),
+    PermissionGrants(Address),
+    /// An application that was deleted, by its object id.
+    DeletedItem(String),
+    Unknown,
+}
+
+impl Route {
+    fn of(incoming: &IncomingRequest) -> Self {
+        match *incoming.path_segments() {
+            ["v1.0", "me"] => return Self::Me,
+            ["v1.0", "me", "photo", "$value"] => return Self::Photo,
+            ["v1.0", "directory", "deletedItems", id] => return Self::DeletedItem(id.to_owned()),
+            ["v1.0", ..] => {}
+            _ => return Self::Unknown,
+        }
+        let segments = odata::segments(incoming);
+        let parse = |collection: &str| Address::parse(&segments, collection);
+        let applications = parse("applications").map(Self::Applications);
+        let service_principals = || parse("servicePrincipals").map(Self::ServicePrincipals);
+        let grants = || parse("oauth2PermissionGrants").map(Self::PermissionGrants);
+        applications.or_else(service_principals).or_else(grants).unwrap_or(Self::Unknown)
+    }
+}
 
 pub(crate) fn endpoint(incoming: &IncomingRequest) -> Endpoint {
-    match *incoming.path_segments() {
-        ["v1.0", "me"] => Endpoint::GraphMe,
-        ["v1.0", "me", "photo", "$value"] => Endpoint::GraphPhoto,
-        _ => Endpoint::Unknown,
+    match Route::of(incoming) {
+        Route::Me => Endpoint::GraphMe,
+        Route::Photo => Endpoint::GraphPhoto,
+        Route::Applications(_) | Route::DeletedItem(_) => Endpoint::GraphApplications,
+        Route::ServicePrincipals(_) => Endpoint::GraphServicePrincipals,
+        Route::PermissionGrants(_) => Endpoint::GraphPermissionGrants,
+        Route::Unknown => Endpoint::Unknown,
     }
 }
 
 pub(crate) fn respond(directory: &Directory, incoming: &IncomingRequest) -> Response<ResponseBody> {
-    let result = caller(directory, incoming).and_then(|person| match endpoint(incoming) {
-        Endpoint::GraphMe if incoming.method == Method::GET => me::respond(directory, &person, incoming),
-        Endpoint::GraphPhoto if incoming.method == Method::GET => photo::respond(&person),
-        Endpoint::GraphMe | Endpoint::GraphPhoto => {
-            let message = format!("The emulated Graph does not take {} here.", incoming.method);
-            Err(GraphError::new(StatusCode::METHOD_NOT_ALLOWED, "Request_BadRequest", message))
-        }
-        _ => {
-            let message = format!("The path {} is not one of the emulated Graph's.", incoming.uri.path());
-            Err(GraphError::new(StatusCode::BAD_REQUEST, "BadRequest", message))
-        }
-    });
-    let mut response = result.unwrap_or_else(|error| error.into_response(incoming));
+    let mut response = dispatch(directory, incoming).unwrap_or_else(|error| error.into_response(incoming));
     error::add_common_headers(&mut response, incoming);
     response
 }
 
-/// The caller, once the token was checked and the person's rule allows the call.
-fn caller(directory: &Directory, incoming: &IncomingRequest) -> Result<Arc<Person>, GraphError> {
-    let token = incoming.bearer_token().ok_or_else(|| {
-        GraphError::unauthenticated("There is no access token, or the Authorization header is malformed.")
-    })?;
-    let token = GraphToken::verify(directory, token).map_err(|refusal| {
-        GraphError::unauthenticated(match refusal {
-            Refusal::Malformed => "The access token is not a JSON Web Token.",
-            Refusal::BadSignature => "The signature of the access token is not valid.",
-            Refusal::WrongAudience => "The audience of the access token is not Microsoft Graph.",
-            Refusal::Expired => "The access token has expired, or is not valid yet.",
-            Refusal::Revoked => "The access token has been revoked.",
-        })
-    })?;
-    let person = directory
-        .person_by_object_id(token.claim("oid"))
-        .filter(|person| person.tenant_id == token.claim("tid"))
-        .ok_or_else(|| GraphError::unauthenticated("The person of the access token does not exist."))?;
-    if !token.has_scope("User.Read") {
-        return Err(GraphError::forbidden());
+fn dispatch(directory: &Directory, incoming: &IncomingRequest) -> Result<Response<ResponseBody>, GraphError> {
+    let caller = Caller::of(directory, incoming)?;
+    match Route::of(incoming) {
+        Route::Me => {
+            caller.require(&PROFILE)?;
+            only_get(incoming)?;
+            me::respond(directory, &caller.person, incoming)
+        }
+        Route::Photo => {
+            caller.require(&PROFILE)?;
+            only_get(incoming)?;
+            photo::respond(&caller.person)
+        }
+        Route::Applications(address) => applications::respond(directory, &caller, incoming, &address),
+        Route::ServicePrincipals(address) => service_principals::respond(directory, &caller, incoming, &address),
+        Route::PermissionGrants(address) => permission_grants::respond(directory, &caller, incoming, &address),
+        Route::DeletedItem(object_id) => {
+            caller.require_administrator()?;
+            match incoming.method == Method::DELETE && directory.applications.purge(&object_id) {
+                true => Ok(odata::no_content()),
+                false => Err(GraphError::not_found(&object_id)),
+            }
+        }
+        Route::Unknown => {
+            caller.require(&PROFILE)?;
+            Err(GraphError::unknown_path(incoming))
+        }
     }
-    // Only clients that declared cp1 are challenged.
-    if token.declares_cp1() && directory.sessions.was_issued_in_ended(token.serial()) {
-        return Err(GraphError::session_revoked());
-    }
-    apply_rule(&person, &token)?;
-    Ok(person)
 }
 
-fn apply_rule(person: &Person, token: &GraphToken) -> Result<(), GraphError> {
-    match person.graph {
-        GraphRule::Profile => Ok(()),
-        // Only clients that declared cp1 are challenged.
-        GraphRule::ChallengesLocation if !token.declares_cp1() || token.claim(LOCATION_CLAIM) == CALLER_LOCATION => {
-            Ok(())
-        }
-        GraphRule::ChallengesLocation => Err(GraphError::location_challenge()),
-        GraphRule::Throttled => {
-            Err(GraphError::new(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", "There were too many requests.")
-                .retry_after("2.128"))
-        }
-        GraphRule::ThrottledWithoutRetryAfter => {
-            Err(GraphError::new(StatusCode::TOO_MANY_REQUESTS, "BadRequest", "There were too many requests."))
-        }
-        GraphRule::Unavailable => Err(GraphError::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "ServiceUnavailable",
-            "The service is not available at the moment.",
-        )
-        .retry_after("3")),
-        GraphRule::Forbidden => Err(GraphError::forbidden()),
-        GraphRule::NotFound => Err(GraphError::new(
-            StatusCode::NOT_FOUND,
-            "Request_ResourceNotFound",
-            format!("There is no resource '{}', nor an object that it refers to.", person.object_id),
-        )),
+fn only_get(incoming: &IncomingRequest) -> Result<(), GraphError> {
+    match incoming.method {
+        Method::GET => Ok(()),
+        _ => Err(GraphError::method_not_allowed(&incoming.method)),
     }
 }

@@ -40,8 +40,16 @@ impl VaultError {
         Self { inner_code: Some("SecretDisabled"), ..Self::new(StatusCode::FORBIDDEN, "Forbidden", message) }
     }
 
+    /// 409: a deleted secret has the name.
+    pub(super) fn deleted(name: &str) -> Self {
+        let message = format!("The secret {name} is deleted, but can be recovered: recover or purge it first.");
+        let inner_code = Some("ObjectIsDeletedButRecoverable");
+        Self { inner_code, ..Self::new(StatusCode::CONFLICT, "Conflict", message) }
+    }
+
     pub(super) fn forbidden(client_id: &str) -> Self {
-        let message = format!("The caller with the client id '{client_id}' may not read secrets of this vault.");
+        let message =
+            format!("The caller with the client id '{client_id}' may not do this with secrets of this vault.");
         Self { inner_code: Some("ForbiddenByRbac"), ..Self::new(StatusCode::FORBIDDEN, "Forbidden", message) }
     }
 

@@ -1,27 +1,63 @@
-//! One Azure Key Vault: reading secrets, <https://learn.microsoft.com/rest/api/keyvault/secrets/get-secret>.
+//! The secrets of one Azure Key Vault: <https://learn.microsoft.com/rest/api/keyvault/secrets>.
 
 mod error;
 
 use http::{HeaderName, Method, Response, StatusCode, header};
 
+use serde::Deserialize;
+use serde_json::{Value, json};
+
 use crate::{
     directory::{Directory, well_known::v1_issuer},
     endpoint::Endpoint,
-    jwt::UnverifiedJwt,
+    jwt::{Object, UnverifiedJwt},
     random, time,
     wire::{self, IncomingRequest, ResponseBody},
 };
 use error::VaultError;
 
+/// As documented, in bytes.
+const LARGEST_SECRET: usize = 25 * 1024;
+
+enum Route<'a> {
+    /// All secrets, without their values.
+    Secrets,
+    /// A version of a secret; the current one if the version is empty.
+    Secret {
+        name: &'a str,
+        version: &'a str,
+    },
+    Deleted {
+        name: &'a str,
+    },
+    Recover {
+        name: &'a str,
+    },
+    Unknown,
+}
+
+impl<'a> Route<'a> {
+    fn of(incoming: &'a IncomingRequest) -> Self {
+        match *incoming.path_segments() {
+            ["secrets"] | ["secrets", ""] => Self::Secrets,
+            ["secrets", name] => Self::Secret { name, version: "" },
+            ["secrets", name, version] => Self::Secret { name, version },
+            ["deletedsecrets", name] => Self::Deleted { name },
+            ["deletedsecrets", name, "recover"] => Self::Recover { name },
+            _ => Self::Unknown,
+        }
+    }
+}
+
 pub(crate) fn endpoint(incoming: &IncomingRequest) -> Endpoint {
-    match *incoming.path_segments() {
-        ["secrets", _] | ["secrets", _, _] => Endpoint::VaultSecret,
-        _ => Endpoint::Unknown,
+    match Route::of(incoming) {
+        Route::Unknown => Endpoint::Unknown,
+        _ => Endpoint::VaultSecret,
     }
 }
 
 pub(crate) fn respond(directory: &Directory, incoming: &IncomingRequest) -> Response<ResponseBody> {
-    let mut response = read(directory, incoming).unwrap_or_else(|error| error.into_response(directory));
+    let mut response = dispatch(directory, incoming).unwrap_or_else(|error| error.into_response(directory));
     wire::set_header(&mut response, header::CACHE_CONTROL, "no-cache");
     wire::set_header(&mut response, header::PRAGMA, "no-cache");
     wire::set_header(&mut response, header::EXPIRES, "-1");
@@ -38,40 +74,125 @@ pub(crate) fn respond(directory: &Directory, incoming: &IncomingRequest) -> Resp
     response
 }
 
-fn read(directory: &Directory, incoming: &IncomingRequest) -> Result<Response<ResponseBody>, VaultError> {
-    authorize(directory, incoming)?;
-    let segments = incoming.path_segments();
-    let (name, version) = match *segments {
-        ["secrets", name] => (name, ""),
-        ["secrets", name, version] => (name, version),
-        _ => return Err(VaultError::bad_parameter("The path is not one of the emulated vault's.")),
-    };
-    if incoming.method != Method::GET {
-        return Err(VaultError::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "BadParameter",
-            "The emulated vault is read only.",
-        ));
-    }
+fn dispatch(directory: &Directory, incoming: &IncomingRequest) -> Result<Response<ResponseBody>, VaultError> {
+    let access = authorize(directory, incoming)?;
+    let route = Route::of(incoming);
     if !incoming.query().iter().any(|(name, version)| name == "api-version" && !version.is_empty()) {
         return Err(VaultError::bad_parameter("The query parameter api-version is required."));
     }
-    if !is_secret_name(name) {
+    let name = match route {
+        Route::Secret { name, .. } | Route::Deleted { name } | Route::Recover { name } => name,
+        Route::Secrets => "",
+        Route::Unknown => return Err(VaultError::bad_parameter("The path is not one of the emulated vault's.")),
+    };
+    if !matches!(route, Route::Secrets) && !is_secret_name(name) {
         return Err(VaultError::bad_parameter("The name of a secret is 1 to 127 letters, digits and hyphens."));
     }
-    let secret = directory.vault.get(name, version).ok_or_else(|| VaultError::not_found(name, version))?;
-    if !secret.is_enabled() {
-        return Err(VaultError::disabled());
+    if incoming.method != Method::GET || matches!(route, Route::Deleted { .. }) {
+        access.expect_write()?;
     }
-    Ok(wire::json_response(StatusCode::OK, &secret.to_json(&directory.urls.vault)))
+    let url = &directory.urls.vault;
+    let vault = &directory.vault;
+    let not_found = || VaultError::not_found(name, "");
+    let body = match (&incoming.method, route) {
+        (&Method::GET, Route::Secrets) => {
+            let items: Vec<Value> = vault.current().iter().map(|secret| secret.to_item(url)).collect();
+            json!({"value": items, "nextLink": null})
+        }
+        (&Method::GET, Route::Secret { name, version }) => {
+            let secret = vault.get(name, version).ok_or_else(|| VaultError::not_found(name, version))?;
+            match secret.is_enabled() {
+                true => secret.to_json(url),
+                false => return Err(VaultError::disabled()),
+            }
+        }
+        (&Method::PUT, Route::Secret { name, version: "" }) => {
+            let new = NewSecret::parse(incoming)?;
+            let enabled = new.attributes.enabled.unwrap_or(true);
+            let secret = vault.write(name, new.value, new.content_type, new.tags, enabled);
+            secret.ok_or_else(|| VaultError::deleted(name))?.to_json(url)
+        }
+        (&Method::DELETE, Route::Secret { name, version: "" }) => {
+            vault.delete(name).ok_or_else(not_found)?.to_deleted_json(url)
+        }
+        (&Method::GET, Route::Deleted { name }) => vault.deleted(name).ok_or_else(not_found)?.to_deleted_json(url),
+        (&Method::POST, Route::Recover { name }) => vault.recover(name).ok_or_else(not_found)?.to_json(url),
+        (&Method::DELETE, Route::Deleted { name }) => {
+            if !vault.purge(name) {
+                return Err(not_found());
+            }
+            let mut response = Response::new(wire::empty());
+            *response.status_mut() = StatusCode::NO_CONTENT;
+            return Ok(response);
+        }
+        _ => {
+            let message = "The emulated vault does not accept this method here.";
+            return Err(VaultError::new(StatusCode::METHOD_NOT_ALLOWED, "BadParameter", message));
+        }
+    };
+    Ok(wire::json_response(StatusCode::OK, &body))
+}
+
+/// The body of a `PUT`: <https://learn.microsoft.com/rest/api/keyvault/secrets/set-secret>.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct NewSecret {
+    value: String,
+    #[serde(default)]
+    content_type: Option<String>,
+    #[serde(default)]
+    tags: Option<Object>,
+    #[serde(default)]
+    attributes: NewAttributes,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct NewAttributes {
+    enabled: Option<bool>,
+}
+
+impl NewSecret {
+    fn parse(incoming: &IncomingRequest) -> Result<Self, VaultError> {
+        let is_json = incoming.header("content-type").is_some_and(|value| {
+            value.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
+        });
+        let secret = serde_json::from_slice::<Self>(&incoming.body).ok().filter(|_| is_json);
+        let secret = secret.ok_or_else(|| {
+            VaultError::bad_parameter("The body must be JSON with 'value', and at most contentType, tags, attributes.")
+        })?;
+        match secret.value.len() <= LARGEST_SECRET {
+            true => Ok(secret),
+            false => Err(VaultError::bad_parameter("The secret is longer than 25 kilobytes.")),
+        }
+    }
 }
 
 fn is_secret_name(name: &str) -> bool {
     (1..=127).contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
 }
 
-/// The caller must be the reader's identity, with a live token that Entra signed for a vault.
-fn authorize(directory: &Directory, incoming: &IncomingRequest) -> Result<(), VaultError> {
+/// What a caller may do with secrets.
+#[derive(PartialEq, Eq)]
+enum Access {
+    /// As in the role Key Vault Secrets User.
+    Read { client_id: String },
+    /// As in the role Key Vault Secrets Officer.
+    Write,
+}
+
+impl Access {
+    fn expect_write(&self) -> Result<(), VaultError> {
+        match self {
+            Self::Write => Ok(()),
+            Self::Read { client_id } => Err(VaultError::forbidden(client_id)),
+        }
+    }
+}
+
+/// The caller must have a live token that Entra signed for a vault, and a role: the reader and managed identities may
+/// read, administrators may write.
+fn authorize(directory: &Directory, incoming: &IncomingRequest) -> Result<Access, VaultError> {
     let token = incoming
         .bearer_token()
         .ok_or_else(|| VaultError::unauthorized("AKV10000: The request has no Bearer token."))?;
@@ -94,8 +215,15 @@ fn authorize(directory: &Directory, incoming: &IncomingRequest) -> Result<(), Va
     if jwt.moment("nbf").is_none_or(|start| start > now) || jwt.moment("exp").is_none_or(|end| end <= now) {
         return refuse("AKV10045: The token has expired, or is not valid yet.");
     }
-    match jwt.claim("appid") == Some(&directory.vault_reader.client_id) {
-        true => Ok(()),
-        false => Err(VaultError::forbidden(jwt.claim("appid").unwrap_or_default())),
+    let client_id = jwt.claim("appid").unwrap_or_default();
+    let is_administrator = jwt.claim("idtyp") == Some("user")
+        && jwt.claim("oid").and_then(|oid| directory.roster.by_object_id(oid)).is_some_and(|it| it.is_administrator);
+    let mut identities = directory.workload.identities().into_iter().map(|identity| &identity.client);
+    let is_reader = jwt.claim("idtyp") == Some("app")
+        && (client_id == directory.vault_reader.client_id || identities.any(|it| client_id == it.client_id));
+    match (is_administrator, is_reader) {
+        (true, _) => Ok(Access::Write),
+        (false, true) => Ok(Access::Read { client_id: client_id.to_owned() }),
+        (false, false) => Err(VaultError::forbidden(client_id)),
     }
 }

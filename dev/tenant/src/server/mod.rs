@@ -33,7 +33,7 @@ use tokio::{
 use crate::{
     directory::Directory,
     endpoint::{Endpoint, Service},
-    entra, graph, key_vault,
+    entra, graph, key_vault, platform,
     variety::Variety,
     wire::{self, Broken, IncomingRequest, ResponseBody},
 };
@@ -178,13 +178,14 @@ impl Server {
             ));
         };
         let Self { service, directory, faults, requests, .. } = &self;
-        let endpoint = endpoint(*service, &incoming);
+        let endpoint = endpoint(directory, *service, &incoming);
         requests.record(*service, endpoint, &incoming);
         let response = || {
             let response = match service {
                 Service::Entra => entra::respond(directory, &incoming),
                 Service::Graph => graph::respond(directory, &incoming),
                 Service::KeyVault => key_vault::respond(directory, &incoming),
+                Service::Platform => platform::respond(directory, &incoming),
             };
             match &directory.variety {
                 Some(variety) => variety.vary(endpoint, version, response),
@@ -209,10 +210,11 @@ async fn receive(request: Request<body::Incoming>) -> Option<IncomingRequest> {
     Some(IncomingRequest { method: head.method, uri: head.uri, headers: head.headers, body })
 }
 
-fn endpoint(service: Service, incoming: &IncomingRequest) -> Endpoint {
+fn endpoint(directory: &Directory, service: Service, incoming: &IncomingRequest) -> Endpoint {
     match service {
         Service::Entra => entra::endpoint(incoming),
         Service::Graph => graph::endpoint(incoming),
         Service::KeyVault => key_vault::endpoint(incoming),
+        Service::Platform => platform::endpoint(directory, incoming),
     }
 }

@@ -4,7 +4,13 @@ use anyhow::{Context as _, Result};
 
 use super::Tenant;
 use crate::{
-    directory::{CLIENT_SECRET_NAME, person::Person, vault::CertificateFormat},
+    directory::{
+        CLIENT_SECRET_NAME,
+        credentials::{FederatedCredential, Trust},
+        person::Person,
+        vault::CertificateFormat,
+        well_known::TOKEN_EXCHANGE,
+    },
     random,
 };
 
@@ -72,7 +78,7 @@ impl Tenant {
 
     /// Lets the API's client secret expire: Entra answers AADSTS7000222 until there is a new one.
     pub fn expire_client_secret(&self) {
-        self.directory.api.expire_secret();
+        self.directory.api.expire_secrets();
     }
 
     /// Adds a second client secret of the API, which has expired.
@@ -93,6 +99,33 @@ impl Tenant {
     /// Revokes all certificates registered so far: Entra answers AADSTS7000214 to them.
     pub fn revoke_certificates(&self) {
         self.directory.api.revoke_certificates();
+    }
+
+    /// The next `lookups` of each object that is created through Graph from now on miss it: directories are eventually
+    /// consistent. So do attempts to use it: a new application or secret is refused as often.
+    pub fn set_replication_lag(&self, lookups: u32) {
+        self.directory.replication.set(lookups);
+    }
+
+    /// The application `client_id`, which may be a managed identity's, trusts tokens of `issuer` for `subject` from now
+    /// on, if their audience is `api://AzureADTokenExchange`.
+    ///
+    /// # Errors
+    /// When there is no such application.
+    pub fn trust(&self, client_id: &str, issuer: &str, subject: &str) -> Result<()> {
+        let application = self.directory.application(client_id);
+        let application = application.with_context(|| format!("there is no application with the id {client_id:?}"))?;
+        let id = random::guid();
+        let trust = Trust {
+            name: id.clone(),
+            issuer: issuer.to_owned(),
+            subject: subject.to_owned(),
+            description: None,
+            audiences: vec![TOKEN_EXCHANGE.to_owned()],
+        };
+        let credential = FederatedCredential { id, trust, lag: self.directory.replication.lag() };
+        application.federated_credentials_mut().push(credential);
+        Ok(())
     }
 
     /// Graph refuses the tokens issued for `person` so far; later ones work.

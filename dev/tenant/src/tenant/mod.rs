@@ -9,7 +9,9 @@ use serde_json::Value;
 use tokio::{net::TcpListener, task::JoinSet};
 
 use crate::{
-    directory::{Directory, Urls, app_registration::AppRegistration, person::Person},
+    directory::{
+        Directory, Urls, app_registration::AppRegistration, managed_identity::ManagedIdentity, person::Person,
+    },
     endpoint::{Endpoint, Service},
     server::{
         Port, Server,
@@ -18,7 +20,7 @@ use crate::{
         tls::Tls,
     },
     tokens::{
-        graph_token,
+        ServiceAccountToken, azure_cli, graph_token,
         plan::{LIFETIME, TokenPlan},
     },
     variety::Variety,
@@ -39,6 +41,8 @@ pub struct TenantOptions {
     pub graph_port: u16,
     /// The port of the key vault; 0 for a free one.
     pub vault_port: u16,
+    /// The port of the platform, which always speaks plain HTTP; 0 for a free one.
+    pub platform_port: u16,
 }
 
 /// The protocol between clients and servers.
@@ -69,6 +73,17 @@ pub struct ClientCredentials {
     pub client_secret: String,
 }
 
+/// The ids of a managed identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ManagedIdentityInfo {
+    /// The client id.
+    pub client_id: String,
+    /// The object id of its service principal: the subject of its tokens.
+    pub principal_id: String,
+    /// The id in Azure Resource Manager.
+    pub resource_id: String,
+}
+
 /// The running servers. They stop, and close their connections, when this is dropped.
 pub struct Tenant {
     directory: Arc<Directory>,
@@ -80,7 +95,7 @@ pub struct Tenant {
 }
 
 impl Tenant {
-    /// Starts the three servers on the loopback interface, with new keys, identifiers and secrets.
+    /// Starts the servers on the loopback interface, with new keys, identifiers and secrets.
     ///
     /// # Errors
     /// When a port is taken.
@@ -90,7 +105,13 @@ impl Tenant {
         let graph = listen("Microsoft Graph", options.graph_port)?;
         let vault = listen("the key vault", options.vault_port)?;
         let url = |(port, _): &(Port, TcpListener)| format!("{scheme}://{}", port.address());
-        let urls = Urls { authority: url(&entra), graph: url(&graph), vault: url(&vault) };
+        let platform = listen("the platform", options.platform_port)?;
+        let urls = Urls {
+            authority: url(&entra),
+            graph: url(&graph),
+            vault: url(&vault),
+            platform: format!("http://{}", platform.0.address()),
+        };
         let tls = (options.wire == Wire::Https).then(Tls::generate).transpose()?.map(Arc::new);
         if let Some(seed) = options.variety {
             eprintln!("the emulated tenant varies its answers by the seed {seed}");
@@ -102,15 +123,18 @@ impl Tenant {
         let (directory, faults, requests) =
             (Arc::new(directory), Arc::<Faults>::default(), Arc::<RequestLog>::default());
         let mut servers = JoinSet::new();
-        for ((port, listener), service) in
-            [(entra, Service::Entra), (graph, Service::Graph), (vault, Service::KeyVault)]
-        {
+        for ((port, listener), service, tls) in [
+            (entra, Service::Entra, tls.clone()),
+            (graph, Service::Graph, tls.clone()),
+            (vault, Service::KeyVault, tls.clone()),
+            (platform, Service::Platform, None),
+        ] {
             let server = Server {
                 service,
                 directory: Arc::clone(&directory),
                 faults: Arc::clone(&faults),
                 requests: Arc::clone(&requests),
-                tls: tls.clone(),
+                tls,
             };
             servers.spawn(server.serve(port, listener));
         }
@@ -136,6 +160,11 @@ impl Tenant {
     /// The base URL of the key vault.
     pub fn vault_url(&self) -> &str {
         &self.directory.urls.vault
+    }
+
+    /// The platform: `http://127.0.0.1:PORT`.
+    pub fn platform_url(&self) -> &str {
+        &self.directory.urls.platform
     }
 
     /// The directory id, a GUID.
@@ -199,6 +228,11 @@ impl Tenant {
         bail!("there is no person called {name:?} in the emulated tenant; choose one of {}", names.join(", "))
     }
 
+    /// The administrator, who is not among the [`people`](Self::people).
+    pub fn administrator(&self) -> &Person {
+        &self.directory.administrator
+    }
+
     /// Adds `count` ordinary members, who are on no list: a crowd for measurements.
     pub fn add_members(&self, count: usize) -> Vec<Person> {
         self.directory.add_members(count)
@@ -211,7 +245,7 @@ impl Tenant {
 
     /// An app-only token for the API, as a daemon gets it: on-behalf-of cannot work with it.
     pub fn app_only_token(&self, change: impl FnOnce(&mut TokenPlan)) -> String {
-        self.sign(TokenPlan::app_only(&self.directory), change)
+        self.sign(TokenPlan::app_only(&self.directory, &self.directory.api), change)
     }
 
     /// An id token whose audience is the API: not meant to be sent to an API at all.
@@ -224,6 +258,61 @@ impl Tenant {
         let serial = self.directory.sessions.issue();
         let claims = graph_token::claims(&self.directory.api, person, "User.Read", LIFETIME, serial);
         graph_token::sign(&self.directory, &claims)
+    }
+
+    /// The token for Microsoft Graph that the Azure CLI gets for `person` after `az login`.
+    pub fn azure_cli_graph_token(&self, person: &Person) -> String {
+        azure_cli::sign_for_graph(&self.directory, person)
+    }
+
+    /// The token for the key vault that the Azure CLI gets for `person` after `az login`.
+    pub fn azure_cli_vault_token(&self, person: &Person) -> String {
+        azure_cli::sign_for_vault(&self.directory, person)
+    }
+
+    /// The issuer of the cluster's tokens, with a slash at its end.
+    pub fn cluster_issuer(&self) -> &str {
+        &self.directory.workload.cluster.issuer
+    }
+
+    /// A token of a service account of the cluster, after `change` broke or altered it. Without a change it is valid for
+    /// an hour, and for the exchange at Entra.
+    pub fn service_account_token(
+        &self,
+        namespace: &str,
+        name: &str,
+        change: impl FnOnce(&mut ServiceAccountToken),
+    ) -> String {
+        let mut token = ServiceAccountToken::new(&self.directory, namespace, name);
+        change(&mut token);
+        token.sign(&self.directory)
+    }
+
+    /// The managed identity that belongs to the machine itself.
+    pub fn system_assigned_identity(&self) -> ManagedIdentityInfo {
+        self.identity(&self.directory.workload.system_assigned)
+    }
+
+    /// The managed identity that was assigned to the machine.
+    pub fn user_assigned_identity(&self) -> ManagedIdentityInfo {
+        self.identity(&self.directory.workload.user_assigned)
+    }
+
+    fn identity(&self, identity: &ManagedIdentity) -> ManagedIdentityInfo {
+        ManagedIdentityInfo {
+            client_id: identity.client.client_id.clone(),
+            principal_id: identity.client.service_principal_id.clone(),
+            resource_id: identity.resource_id.clone(),
+        }
+    }
+
+    /// The variables that App Service gives to applications with a managed identity: `IDENTITY_ENDPOINT` and
+    /// `IDENTITY_HEADER`.
+    pub fn identity_variables(&self) -> [(&'static str, String); 2] {
+        [
+            ("IDENTITY_ENDPOINT", format!("{}/msi/token", self.platform_url())),
+            ("IDENTITY_HEADER", self.directory.workload.identity_header.clone()),
+        ]
     }
 
     fn sign(&self, mut plan: TokenPlan, change: impl FnOnce(&mut TokenPlan)) -> String {

@@ -36,7 +36,7 @@ pub(crate) fn claims(client: &AppRegistration, person: &Person, scopes: &str, li
         "acr": "1",
         "aio": URL_SAFE_NO_PAD.encode(serial.to_be_bytes()),
         "amr": ["pwd"],
-        "app_displayname": client.display_name,
+        "app_displayname": client.display_name(),
         "appid": client.client_id,
         "appidacr": client.authentication_class(),
         "idtyp": "user",

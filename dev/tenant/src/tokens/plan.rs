@@ -13,6 +13,7 @@ use crate::{
     claims_request::ClaimsRequest,
     directory::{
         Directory,
+        app_registration::AppRegistration,
         person::Person,
         well_known::{MICROSOFT_ACCOUNT_TENANT, v1_issuer},
     },
@@ -41,17 +42,38 @@ pub struct TokenPlan {
     pub claims_text: Option<String>,
     authority_url: String,
     api_id_uri: String,
-    caller_client_id: String,
     person: Option<Person>,
 }
 
 impl TokenPlan {
     /// A v2 token for the API that Entra would issue to `person`'s client now.
     pub(crate) fn for_person(directory: &Directory, person: &Person) -> Self {
-        let mut plan = Self::empty(directory);
+        Self::v2(directory, &directory.api, person)
+    }
+
+    /// A token for `api` that Entra would issue to `client` now, of the version that the API requests.
+    pub(crate) fn for_client(
+        directory: &Directory,
+        api: &AppRegistration,
+        client: &AppRegistration,
+        person: &Person,
+        scopes: &str,
+    ) -> Self {
+        let mut plan = Self::v2(directory, api, person);
+        plan.set("azp", client.client_id.clone());
+        plan.set("azpacr", client.authentication_class());
+        plan.set("scp", scopes);
+        if api.manifest().api.requested_access_token_version != Some(2) {
+            plan.version_1();
+        }
+        plan
+    }
+
+    fn v2(directory: &Directory, api: &AppRegistration, person: &Person) -> Self {
+        let mut plan = Self::empty(directory, api);
         plan.person = Some(person.clone());
         plan.claims = object(json!({
-            "aud": directory.api.client_id,
+            "aud": api.client_id,
             "iss": directory.v2_issuer(&person.tenant_id),
             "azp": directory.spa_client.client_id,
             "azpacr": "0",
@@ -59,7 +81,7 @@ impl TokenPlan {
             "oid": person.object_id,
             "preferred_username": person.user_principal_name,
             "scp": "user_impersonation",
-            "sub": pairwise_subject(&directory.api.client_id, &person.object_id),
+            "sub": pairwise_subject(&api.client_id, &person.object_id),
             "tid": person.tenant_id,
             "ver": "2.0",
         }));
@@ -72,11 +94,11 @@ impl TokenPlan {
 
     /// A v2 token for the API that a daemon gets by client credentials: no user and no scope. Its application has no
     /// roles, and the API does not request the optional claim `idtyp`.
-    pub(crate) fn app_only(directory: &Directory) -> Self {
-        let mut plan = Self::empty(directory);
+    pub(crate) fn app_only(directory: &Directory, api: &AppRegistration) -> Self {
+        let mut plan = Self::empty(directory, api);
         let service_principal_id = random::guid();
         plan.claims = object(json!({
-            "aud": directory.api.client_id,
+            "aud": api.client_id,
             "iss": directory.v2_issuer(&directory.tenant_id),
             "azp": directory.spa_client.client_id,
             "azpacr": "1",
@@ -101,7 +123,7 @@ impl TokenPlan {
         plan
     }
 
-    fn empty(directory: &Directory) -> Self {
+    fn empty(directory: &Directory, api: &AppRegistration) -> Self {
         let key = directory.keys.current();
         Self {
             header: object(json!({"typ": "JWT", "alg": "RS256", "kid": key.key_id()})),
@@ -111,8 +133,7 @@ impl TokenPlan {
             header_text: None,
             claims_text: None,
             authority_url: directory.urls.authority.clone(),
-            api_id_uri: directory.api.id_uri(),
-            caller_client_id: directory.spa_client.client_id.clone(),
+            api_id_uri: api.id_uri(),
             person: None,
         }
     }
@@ -186,7 +207,7 @@ impl TokenPlan {
         self.set("iss", v1_issuer(&tenant_id));
         self.set("aud", self.api_id_uri.clone());
         self.set("ver", "1.0");
-        self.set("appid", self.caller_client_id.clone());
+        self.set("appid", self.claims.get("azp").cloned().unwrap_or_default());
         self.set("appidacr", self.claims.get("azpacr").cloned().unwrap_or_default());
         for claim in ["azp", "azpacr", "preferred_username"] {
             self.claims.remove(claim);
@@ -202,6 +223,17 @@ impl TokenPlan {
         }
         let key_id = self.header.get("kid").cloned().unwrap_or_default();
         self.header.insert("x5t".into(), key_id);
+    }
+
+    /// Removes optional claims that `api` does not request.
+    pub(crate) fn omit_unrequested_claims(&mut self, api: &AppRegistration) {
+        let manifest = api.manifest();
+        if !manifest.requests_claim("xms_cc") {
+            self.remove("xms_cc");
+        }
+        if manifest.requests_claim("idtyp") {
+            self.set("idtyp", "user");
+        }
     }
 
     /// Issued by the directory `tenant_id`, in `tid` and `iss`.

@@ -1,6 +1,8 @@
 use emulated_tenant::{CertificateFormat, Endpoint, Service, Tenant};
+use http::Method;
+use serde_json::json;
 
-use crate::client::{Response, get, get_with_token, post_form, start, token_url};
+use crate::client::{Response, get, get_with_token, post_form, start, token_url, try_send};
 
 #[tokio::test]
 async fn the_reader_gets_the_client_secret() {
@@ -134,4 +136,49 @@ async fn token_for(tenant: &Tenant, client_id: &str, secret: &str, scope: &str) 
 
 async fn read(tenant: &Tenant, name: &str, token: &str) -> Response {
     get_with_token(&format!("{}/secrets/{name}?api-version=7.0", tenant.vault_url()), token).await
+}
+
+#[tokio::test]
+async fn an_administrator_writes_secrets_that_the_reader_reads() {
+    let tenant = start().await;
+    let officer = tenant.azure_cli_vault_token(tenant.administrator());
+    let reader = reader_token(&tenant, "https://vault.azure.net/.default").await;
+    let url = format!("{}/secrets/new-one?api-version=7.4", tenant.vault_url());
+    let send = |method: Method, url: String, token: &str, body: &'static str| {
+        let authorization = format!("Bearer {token}");
+        async move {
+            let headers = [("authorization", authorization.as_str()), ("content-type", "application/json")];
+            try_send(method, &url, &headers, body).await.unwrap()
+        }
+    };
+    let body = r#"{"value": "first", "contentType": "text/plain", "tags": {"made-by": "a test"}}"#;
+    send(Method::PUT, url.clone(), &reader, body).await.expect_error(403, "Forbidden");
+    let ada = tenant.azure_cli_vault_token(tenant.person("ada").unwrap());
+    send(Method::PUT, url.clone(), &ada, body).await.expect_error(403, "Forbidden");
+    read(&tenant, "new-one", &reader).await.expect_error(404, "SecretNotFound");
+    let created = send(Method::PUT, url.clone(), &officer, body).await;
+    assert_eq!((created.status.as_u16(), &created.json()["contentType"]), (200, &json!("text/plain")));
+    let secret = read(&tenant, "new-one", &reader).await.json();
+    assert_eq!((&secret["value"], &secret["tags"]["made-by"]), (&json!("first"), &json!("a test")));
+    for body in ["", "{", "{}", r#"{"value": 1}"#, r#"{"value": "x", "name": "y"}"#] {
+        send(Method::PUT, url.clone(), &officer, body).await.expect_error(400, "BadParameter");
+    }
+    let list = send(Method::GET, format!("{}/secrets?api-version=7.4", tenant.vault_url()), &reader, "").await.json();
+    let list = list["value"].as_array().unwrap().clone();
+    assert!(list.iter().any(|item| item["id"].as_str().unwrap().ends_with("/secrets/new-one")), "{list:?}");
+    assert!(list.iter().all(|item| item.get("value").is_none()), "{list:?}");
+
+    // A deleted secret blocks its name.
+    let deleted = send(Method::DELETE, url.clone(), &officer, "").await.json();
+    assert!(deleted["recoveryId"].as_str().unwrap().ends_with("/deletedsecrets/new-one"), "{deleted}");
+    read(&tenant, "new-one", &reader).await.expect_error(404, "SecretNotFound");
+    let conflict = send(Method::PUT, url.clone(), &officer, body).await.expect_error(409, "Conflict");
+    assert_eq!(conflict["error"]["innererror"]["code"], "ObjectIsDeletedButRecoverable");
+    let deleted_url = format!("{}/deletedsecrets/new-one", tenant.vault_url());
+    let recover = format!("{deleted_url}/recover?api-version=7.4");
+    assert_eq!(send(Method::POST, recover, &officer, "").await.status, 200);
+    assert_eq!(read(&tenant, "new-one", &reader).await.json()["value"], "first");
+    send(Method::DELETE, url.clone(), &officer, "").await;
+    assert_eq!(send(Method::DELETE, format!("{deleted_url}?api-version=7.4"), &officer, "").await.status, 204);
+    assert_eq!(send(Method::PUT, url, &officer, body).await.status, 200);
 }

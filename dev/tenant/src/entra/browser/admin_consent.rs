@@ -6,7 +6,7 @@ use http::{Method, Response, StatusCode};
 
 use super::{pages, recipient::Recipient};
 use crate::{
-    directory::{Directory, app_registration::AppRegistration},
+    directory::{Directory, app_registration::AppRegistration, consents::GivenBy},
     entra::{authority::Authority, error::EntraError, parameters::Parameters, scope::RequestedScopes},
     wire::{IncomingRequest, ResponseBody},
 };
@@ -41,19 +41,23 @@ fn consent(
     };
     match form.optional("consent") {
         Some("accepted") => {
-            let consents = permissions.iter().flat_map(|permission| permission.consents(directory, recipient.client));
-            for (client, permission) in consents {
-                directory.consents.give(client, permission, tenant_id);
+            for it in permissions.iter().flat_map(|permission| permission.consents(directory, &recipient.client)) {
+                let given_by = GivenBy::Administrator { tenant_id: tenant_id.to_owned() };
+                directory.consents.give(&it.client, &it.resource, &it.scope, given_by);
+                it.client.install(tenant_id, directory.replication.lag());
             }
             Ok(granted(&recipient, tenant_id, scope))
         }
         Some(_) => Ok(declined(&recipient, tenant_id, incoming)),
         None => {
             let page = pages::Consent {
-                application: recipient.client.display_name,
+                application: &recipient.client.display_name(),
                 action: format!("/{tenant}/v2.0/adminconsent?{}", parameters.to_query_without(&[])),
                 who: "The administrator",
-                permissions: permissions.iter().flat_map(|permission| permission.meanings()).collect(),
+                permissions: permissions
+                    .iter()
+                    .flat_map(|permission| permission.descriptions(directory, &recipient.client))
+                    .collect(),
                 for_everybody: true,
                 chosen_person: None,
                 passed_second_factor: false,
@@ -63,7 +67,7 @@ fn consent(
     }
 }
 
-fn granted(recipient: &Recipient<'_>, tenant_id: &str, scope: &str) -> Response<ResponseBody> {
+fn granted(recipient: &Recipient, tenant_id: &str, scope: &str) -> Response<ResponseBody> {
     match &recipient.redirect_uri {
         Some(uri) => {
             let parameters = vec![
@@ -80,7 +84,7 @@ fn granted(recipient: &Recipient<'_>, tenant_id: &str, scope: &str) -> Response<
     }
 }
 
-fn declined(recipient: &Recipient<'_>, tenant_id: &str, incoming: &IncomingRequest) -> Response<ResponseBody> {
+fn declined(recipient: &Recipient, tenant_id: &str, incoming: &IncomingRequest) -> Response<ResponseBody> {
     match &recipient.redirect_uri {
         Some(uri) => {
             let failure = EntraError::new("consent_required", 65004, "The administrator declined to consent.");

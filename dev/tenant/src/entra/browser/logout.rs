@@ -1,6 +1,8 @@
 //! Signing out (OpenID Connect RP-Initiated Logout 1.0):
 //! <https://learn.microsoft.com/entra/identity-platform/v2-protocols-oidc#send-a-sign-out-request>.
 
+use std::sync::Arc;
+
 use http::{Method, Response};
 use url::Url;
 
@@ -28,7 +30,7 @@ fn sign_out(
     };
     let client = client(directory, &parameters)?;
     let uri = parameters.optional("post_logout_redirect_uri");
-    let mut response = match uri.and_then(|uri| admitted(directory, client, uri)) {
+    let mut response = match uri.and_then(|uri| admitted(directory, client.as_deref(), uri)) {
         Some(mut uri) => {
             if let Some(state) = parameters.optional("state") {
                 uri.query_pairs_mut().append_pair("state", state);
@@ -42,7 +44,7 @@ fn sign_out(
 }
 
 /// The application from which the person signs out, if the request names it.
-fn client<'d>(directory: &'d Directory, parameters: &Parameters) -> Result<Option<&'d AppRegistration>, EntraError> {
+fn client(directory: &Directory, parameters: &Parameters) -> Result<Option<Arc<AppRegistration>>, EntraError> {
     let client_id = match parameters.optional("id_token_hint") {
         Some(token) => Some(audience(directory, token)?),
         None => parameters.optional("client_id").map(ToOwned::to_owned),
@@ -70,6 +72,6 @@ fn audience(directory: &Directory, token: &str) -> Result<String, EntraError> {
 fn admitted(directory: &Directory, client: Option<&AppRegistration>, uri: &str) -> Option<Url> {
     match client {
         Some(client) => client.admit_redirect_uri(uri),
-        None => directory.applications().iter().find_map(|application| application.admit_redirect_uri(uri)),
+        None => directory.applications.all().iter().find_map(|application| application.admit_redirect_uri(uri)),
     }
 }

@@ -1,6 +1,6 @@
 //! The pages of the login host. They need no script except the one that posts a form back.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use askama::Template;
 use aws_lc_rs::digest;
@@ -25,7 +25,7 @@ pub(crate) const SUBMIT: &str = "document.forms[0].submit();";
 pub(crate) struct SignIn<'a> {
     pub(crate) application: &'a str,
     pub(crate) action: String,
-    pub(crate) people: Vec<&'a Person>,
+    pub(crate) people: Vec<Arc<Person>>,
     /// The address of the full list, if `people` are not all.
     pub(crate) everybody: Option<String>,
 }
@@ -93,8 +93,8 @@ pub(crate) struct FormPost<'a> {
 /// The emulator's front page. Entra has nothing like it.
 #[derive(Template)]
 #[template(path = "front_page.html")]
-pub(crate) struct FrontPage<'a> {
-    pub(crate) people: &'a [Person],
+pub(crate) struct FrontPage {
+    pub(crate) people: Vec<Arc<Person>>,
 }
 
 /// Responds with a page. Its forms may also lead to `redirect_uri`: `form-action` applies to redirects, too.

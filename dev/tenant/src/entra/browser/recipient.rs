@@ -1,5 +1,7 @@
 //! The recipient of a response in the browser: the redirect URI of a registered application.
 
+use std::sync::Arc;
+
 use http::{Response, StatusCode, header};
 use url::Url;
 
@@ -19,22 +21,22 @@ enum ResponseMode {
 }
 
 /// An application, and the redirect URI of it that a request named.
-pub(crate) struct Recipient<'d> {
-    pub(crate) client: &'d AppRegistration,
+pub(crate) struct Recipient {
+    pub(crate) client: Arc<AppRegistration>,
     /// `None` when the request named none and the application has none.
     pub(crate) redirect_uri: Option<Url>,
     response_mode: Option<ResponseMode>,
     state: Option<String>,
 }
 
-impl<'d> Recipient<'d> {
+impl Recipient {
     /// Reads `client_id`, `redirect_uri`, `response_mode` and `state`. A failure must not be sent to any redirect URI.
-    pub(crate) fn of(directory: &'d Directory, parameters: &Parameters) -> Result<Self, EntraError> {
+    pub(crate) fn of(directory: &Directory, parameters: &Parameters) -> Result<Self, EntraError> {
         let client_id = parameters.required("client_id")?;
         let client = directory.application(client_id).ok_or_else(|| EntraError::unknown_application(client_id))?;
         let redirect_uri = match parameters.optional("redirect_uri") {
             None => client.first_redirect_uri(),
-            Some(sent) => Some(client.admit_redirect_uri(sent).ok_or_else(|| not_registered(client, sent))?),
+            Some(sent) => Some(client.admit_redirect_uri(sent).ok_or_else(|| not_registered(&client, sent))?),
         };
         let response_mode = match parameters.optional("response_mode") {
             None | Some("query") => Some(ResponseMode::Query),

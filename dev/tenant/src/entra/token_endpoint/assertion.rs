@@ -105,7 +105,8 @@ fn verify_audience(client: &AppRegistration, jwt: &UnverifiedJwt<'_>) -> Result<
             500_131,
             format!(
                 "The audience of the assertion is '{audience}', but the application that presents it is '{}' ({}).",
-                client.client_id, client.display_name
+                client.client_id,
+                client.display_name()
             ),
         )),
     }
@@ -141,7 +142,7 @@ fn find_person(
         );
         return Err(EntraError::new("invalid_grant", 50020, message));
     }
-    let person = jwt.claim("oid").and_then(|object_id| directory.person_by_object_id(object_id));
+    let person = jwt.claim("oid").and_then(|object_id| directory.roster.by_object_id(object_id));
     person.filter(|person| person.tenant_id == tenant_id).ok_or_else(|| {
         EntraError::new(
             "invalid_grant",

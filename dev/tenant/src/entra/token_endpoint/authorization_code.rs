@@ -18,7 +18,7 @@ pub(super) fn grant(request: &TokenRequest<'_>) -> Result<Value, EntraError> {
     let text = request.form.required("code")?;
     let grants = &request.directory.grants;
     let code = grants.code(text, time::now()).map_err(bad_code)?;
-    check(request, client, &code)?;
+    check(request, &client, &code)?;
     let scope = request.form.optional("scope");
     let requested = RequestedScopes::parse(scope.unwrap_or(&code.grant.scope));
     if scope.is_some() {
@@ -26,11 +26,11 @@ pub(super) fn grant(request: &TokenRequest<'_>) -> Result<Value, EntraError> {
     }
     let tokens = SignInTokens {
         request,
-        client,
+        client: &client,
         grant: code.grant.clone(),
         requested,
         nonce: code.nonce.as_deref(),
-        refresh_expires: time::now() + refresh_token::lifetime(client),
+        refresh_expires: time::now() + refresh_token::lifetime(&client),
     };
     let tokens = tokens.issue()?;
     match grants.redeem(text) {

@@ -1,10 +1,15 @@
 //! How a confidential client proves who it is: a secret in the form, HTTP Basic, or a signed assertion.
 
+use std::sync::Arc;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use super::{cross_origin, request::TokenRequest};
+use super::{cross_origin, federated_assertion, request::TokenRequest};
 use crate::{
-    directory::app_registration::{AppRegistration, Platform, SecretCheck},
+    directory::{
+        app_registration::{AppRegistration, Installation, Platform},
+        credentials::SecretCheck,
+    },
     entra::{authority::Authority, error::EntraError},
     jwt::UnverifiedJwt,
     time,
@@ -13,12 +18,13 @@ use crate::{
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// The application that sent the request: a public client by its id and origin, any other one by a credential.
-pub(super) fn identify<'a>(request: &TokenRequest<'a>) -> Result<&'a AppRegistration, EntraError> {
+pub(super) fn identify(request: &TokenRequest<'_>) -> Result<Arc<AppRegistration>, EntraError> {
     let form = &request.form;
     let client_id = form.optional("client_id");
     match client_id.and_then(|client_id| request.directory.application(client_id)) {
-        Some(client) if client.platform == Platform::SinglePage => {
-            cross_origin::check(client, request.incoming)?;
+        Some(client) if client.platform() == Platform::SinglePage => {
+            check_installation(request, &client)?;
+            cross_origin::check(&client, request.incoming)?;
             let authenticates = ["client_secret", "client_assertion"].iter().any(|name| form.optional(name).is_some());
             if authenticates || request.incoming.header("authorization").is_some() {
                 let message = "The client is public, so it must not authenticate itself.";
@@ -31,25 +37,27 @@ pub(super) fn identify<'a>(request: &TokenRequest<'a>) -> Result<&'a AppRegistra
 }
 
 /// The confidential client that sent the request, by its credential.
-pub(super) fn authenticate<'a>(request: &TokenRequest<'a>) -> Result<&'a AppRegistration, EntraError> {
+pub(super) fn authenticate(request: &TokenRequest<'_>) -> Result<Arc<AppRegistration>, EntraError> {
     let client = authenticate_by_credential(request)?;
-    cross_origin::check(client, request.incoming)?;
+    check_installation(request, &client)?;
+    cross_origin::check(&client, request.incoming)?;
     Ok(client)
 }
 
-fn authenticate_by_credential<'a>(request: &TokenRequest<'a>) -> Result<&'a AppRegistration, EntraError> {
+fn authenticate_by_credential(request: &TokenRequest<'_>) -> Result<Arc<AppRegistration>, EntraError> {
     let form = &request.form;
     if let Some((client_id, secret)) = basic_credentials(request)? {
         if form.optional("client_secret").is_some() || form.optional("client_assertion").is_some() {
             let message = "The client authenticates in more than one way (RFC 6749, section 2.3).";
             return Err(EntraError::new("invalid_request", 90023, message));
         }
-        return with_secret(find(request, &client_id)?, &secret);
+        let application = find(request, &client_id)?;
+        return check_secret(&application, &secret).map(|()| application);
     }
     let application = find(request, form.required("client_id")?)?;
     match (form.optional("client_secret"), form.optional("client_assertion")) {
-        (Some(secret), None) => with_secret(application, secret),
-        (None, Some(assertion)) => with_assertion(request, application, assertion),
+        (Some(secret), None) => check_secret(&application, secret).map(|()| application),
+        (None, Some(assertion)) => check_assertion(request, &application, assertion).map(|()| application),
         (Some(_), Some(_)) => {
             let message = "The client authenticates in more than one way (RFC 6749, section 2.3).";
             Err(EntraError::new("invalid_request", 90023, message))
@@ -61,8 +69,22 @@ fn authenticate_by_credential<'a>(request: &TokenRequest<'a>) -> Result<&'a AppR
     }
 }
 
-fn find<'a>(request: &TokenRequest<'a>, client_id: &str) -> Result<&'a AppRegistration, EntraError> {
+fn find(request: &TokenRequest<'_>, client_id: &str) -> Result<Arc<AppRegistration>, EntraError> {
     request.directory.application(client_id).ok_or_else(|| EntraError::unknown_application(client_id))
+}
+
+/// An application needs a service principal in the tenant whose token it requests.
+fn check_installation(request: &TokenRequest<'_>, client: &AppRegistration) -> Result<(), EntraError> {
+    let Authority::Single(tenant_id) = request.authority else { return Ok(()) };
+    match client.installation(tenant_id, &request.directory.tenant_id) {
+        Installation::Installed => Ok(()),
+        Installation::Impossible => Err(EntraError::unknown_application(&client.client_id)),
+        Installation::Missing => {
+            let message =
+                format!("The application '{}' has no service principal in the tenant '{tenant_id}'.", client.client_id);
+            Err(EntraError::new("invalid_client", 7_000_229, message))
+        }
+    }
 }
 
 /// The id and secret of HTTP Basic, each form-encoded before the base64 (RFC 6749, section 2.3.1).
@@ -83,9 +105,9 @@ fn form_decode(value: &str) -> String {
     form_urlencoded::parse(pair.as_bytes()).map(|(_, value)| value.into_owned()).collect()
 }
 
-fn with_secret<'a>(application: &'a AppRegistration, secret: &str) -> Result<&'a AppRegistration, EntraError> {
+fn check_secret(application: &AppRegistration, secret: &str) -> Result<(), EntraError> {
     match application.check_secret(secret) {
-        SecretCheck::Right => Ok(application),
+        SecretCheck::Right => Ok(()),
         SecretCheck::Wrong => Err(EntraError::new(
             "invalid_client",
             7_000_215,
@@ -104,17 +126,20 @@ fn with_secret<'a>(application: &'a AppRegistration, secret: &str) -> Result<&'a
 
 /// Verifies a client assertion (RFC 7523, section 3) as
 /// <https://learn.microsoft.com/entra/identity-platform/certificate-credentials> describes it.
-fn with_assertion<'a>(
+fn check_assertion(
     request: &TokenRequest<'_>,
-    application: &'a AppRegistration,
+    application: &AppRegistration,
     assertion: &str,
-) -> Result<&'a AppRegistration, EntraError> {
+) -> Result<(), EntraError> {
     if request.form.required("client_assertion_type")? != ASSERTION_TYPE {
         return Err(EntraError::new("invalid_request", 90023, "The client_assertion_type is not the one of RFC 7523."));
     }
     let refuse = |code, message: &str| EntraError::new("invalid_client", code, message);
     let jwt = UnverifiedJwt::parse(assertion)
         .ok_or_else(|| refuse(50027, "The client assertion is not a JSON Web Token."))?;
+    if jwt.claim("iss") != Some(&application.client_id) && names_no_certificate(&jwt) {
+        return federated_assertion::check(request.directory, application, &jwt);
+    }
     verify_signature(application, &jwt)?;
     let client_id = Some(application.client_id.as_str());
     if jwt.claim("iss") != client_id || jwt.claim("sub") != client_id {
@@ -129,8 +154,14 @@ fn with_assertion<'a>(
     match (started && lives, jwt.claim("jti")) {
         (false, _) => Err(refuse(700_024, "The client assertion is not within its time of validity.")),
         (true, None) => Err(refuse(50027, "The client assertion lacks the claim 'jti'.")),
-        (true, Some(_)) => Ok(application),
+        (true, Some(_)) => Ok(()),
     }
+}
+
+/// Whether the assertion can only be one of another issuer.
+fn names_no_certificate(jwt: &UnverifiedJwt<'_>) -> bool {
+    jwt.header("x5t").is_none() && jwt.header("x5t#S256").is_none()
+        || jwt.claim("iss").is_some_and(|issuer| issuer.contains("://"))
 }
 
 fn verify_signature(application: &AppRegistration, jwt: &UnverifiedJwt<'_>) -> Result<(), EntraError> {

@@ -5,11 +5,15 @@ use serde_json::{Value, json};
 
 use super::{client_authentication::authenticate, request::TokenRequest};
 use crate::{
-    directory::{app_registration::AppRegistration, well_known::v1_issuer},
-    entra::{authority::Authority, error::EntraError},
-    jwt::{self, object},
-    random, time,
-    tokens::plan::TokenPlan,
+    entra::{
+        authority::Authority,
+        error::EntraError,
+        permission::{find_resource, is_graph},
+    },
+    tokens::{
+        app_token::{self, Principal},
+        plan::TokenPlan,
+    },
 };
 
 /// One hour, as Entra gives to daemons.
@@ -28,18 +32,22 @@ pub(super) fn grant(request: &TokenRequest<'_>) -> Result<Value, EntraError> {
         return Err(EntraError::new("invalid_scope", 1_002_012, message));
     };
     let directory = request.directory;
-    let access_token = if directory.api.is_called(resource) {
-        let mut plan = TokenPlan::app_only(directory);
-        plan.set("azp", application.client_id.clone());
-        plan.set("oid", application.service_principal_id.clone());
-        plan.set("sub", application.service_principal_id.clone());
-        plan.lasts(LIFETIME);
-        plan.sign(directory)
-    } else if directory.vault_audiences().iter().any(|audience| audience == resource) {
-        vault_token(request, application, tenant_id, resource)
+    let principal = Principal::of(&application, tenant_id);
+    let access_token = if directory.vault_audiences().iter().any(|audience| audience == resource) {
+        app_token::sign_v1(directory, &principal, resource, LIFETIME)
     } else {
-        let message = format!("There is no resource '{resource}' in the tenant '{tenant_id}'.");
-        return Err(EntraError::new("invalid_resource", 500_011, message));
+        let api = find_resource(directory, Some(resource))?;
+        match is_graph(&api) {
+            true => app_token::sign_for_graph(directory, &principal, LIFETIME),
+            false => {
+                let mut plan = TokenPlan::app_only(directory, &api);
+                plan.set("azp", application.client_id.clone());
+                plan.set("oid", application.service_principal_id.clone());
+                plan.set("sub", application.service_principal_id.clone());
+                plan.lasts(LIFETIME);
+                plan.sign(directory)
+            }
+        }
     };
     Ok(json!({
         "token_type": "Bearer",
@@ -47,28 +55,4 @@ pub(super) fn grant(request: &TokenRequest<'_>) -> Result<Value, EntraError> {
         "ext_expires_in": LIFETIME,
         "access_token": access_token,
     }))
-}
-
-/// An app-only v1 token.
-fn vault_token(request: &TokenRequest<'_>, application: &AppRegistration, tenant_id: &str, resource: &str) -> String {
-    let now = time::now();
-    let key = request.directory.keys.current();
-    let header = object(json!({"typ": "JWT", "alg": "RS256", "x5t": key.key_id(), "kid": key.key_id()}));
-    let claims = object(json!({
-        "aud": resource,
-        "iss": v1_issuer(tenant_id),
-        "iat": now - 300,
-        "nbf": now - 300,
-        "exp": now + LIFETIME,
-        "appid": application.client_id,
-        "appidacr": "1",
-        "idtyp": "app",
-        "oid": application.service_principal_id,
-        "sub": application.service_principal_id,
-        "tid": tenant_id,
-        "uti": random::token_id(),
-        "ver": "1.0",
-    }));
-    let input = jwt::signing_input(&jwt::to_text(&header), &jwt::to_text(&claims));
-    jwt::token(&input, &key.sign_rs256(input.as_bytes()))
 }

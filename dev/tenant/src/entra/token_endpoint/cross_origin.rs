@@ -14,7 +14,7 @@ use crate::{
 
 /// Refuses single-page applications' requests without an origin, and all others with one.
 pub(super) fn check(client: &AppRegistration, incoming: &IncomingRequest) -> Result<(), EntraError> {
-    match (client.platform, incoming.header("origin")) {
+    match (client.platform(), incoming.header("origin")) {
         (Platform::SinglePage, None) => {
             let message = "Tokens issued to a single-page application can only be redeemed by cross-origin requests.";
             Err(EntraError::new("invalid_request", 9_002_327, message))
@@ -45,7 +45,7 @@ pub(super) fn preflight(directory: &Directory, incoming: &IncomingRequest) -> Re
 pub(super) fn allow(directory: &Directory, incoming: &IncomingRequest, response: &mut Response<ResponseBody>) {
     let Some(origin) = incoming.header("origin") else { return };
     wire::set_header(response, header::VARY, "Origin");
-    if directory.applications().iter().any(|application| application.runs_at_origin(origin)) {
+    if directory.applications.all().iter().any(|application| application.runs_at_origin(origin)) {
         wire::set_header(response, header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         wire::set_header(
             response,

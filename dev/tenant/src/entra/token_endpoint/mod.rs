@@ -6,6 +6,7 @@ mod client_authentication;
 mod client_credentials;
 mod cross_origin;
 mod exchange_rules;
+mod federated_assertion;
 mod on_behalf_of;
 mod refresh_token;
 mod request;

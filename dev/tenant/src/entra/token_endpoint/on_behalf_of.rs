@@ -10,12 +10,14 @@ use super::{
 use crate::{
     claims_request::ClaimsRequest,
     directory::{
+        app_registration::AppRegistration,
         grants::{Grant, RefreshToken},
         person::ExchangeRule,
     },
     entra::{
         client_info::client_info,
         error::EntraError,
+        permission::is_graph,
         scope::{RequestedScopes, Scope},
     },
     jwt::object,
@@ -41,17 +43,18 @@ pub(super) fn grant(request: &TokenRequest<'_>) -> Result<Value, EntraError> {
     let claims = request.form.claims()?;
     let assertion = request.form.required("assertion")?;
     let scope = request.form.required("scope")?;
-    let assertion = Assertion::verify(directory, &request.authority, client, assertion)?;
+    let assertion = Assertion::verify(directory, &request.authority, &client, assertion)?;
     let requested = RequestedScopes::parse(scope);
     requested.expect_a_resource()?;
     requested.expect_one_resource()?;
-    let scope = Scope::grant(directory, client, &assertion.person, &requested)?;
+    let scope = Scope::grant(directory, &client, &assertion.person, &requested)?;
     exchange_rules::check(directory, &assertion, &claims)?;
-    Ok(tokens(request, &assertion, &scope, &claims, &requested))
+    Ok(tokens(request, &client, &assertion, &scope, &claims, &requested))
 }
 
 fn tokens(
     request: &TokenRequest<'_>,
+    client: &AppRegistration,
     assertion: &Assertion,
     scope: &Scope,
     claims: &ClaimsRequest,
@@ -68,26 +71,26 @@ fn tokens(
         "scope": scope.granted,
         "expires_in": lifetime,
         "ext_expires_in": lifetime,
-        "access_token": access_token(request, assertion, scope, claims, lifetime),
+        "access_token": access_token(request, client, assertion, scope, claims, lifetime),
     }));
     if let Some(seconds) = refresh_in {
         tokens.insert("refresh_in".into(), seconds.into());
     }
     if requested.has("offline_access") {
         let grant = Grant {
-            client_id: request.directory.api.client_id.clone(),
+            client_id: client.client_id.clone(),
             person: Arc::clone(&assertion.person),
             scope: scope.granted.clone(),
             claims: claims.clone().without_capabilities(),
             passed_second_factor: assertion.meets_policy(&request.directory.policy_id),
             session_id: assertion.session().to_owned(),
         };
-        let expires = time::now() + refresh_token::lifetime(&request.directory.api);
+        let expires = time::now() + refresh_token::lifetime(client);
         let token = RefreshToken { grant, expires };
         tokens.insert("refresh_token".into(), request.directory.grants.issue_refresh_token(token).into());
     }
     if requested.has("openid") {
-        let audience = &request.directory.api.client_id;
+        let audience = &client.client_id;
         let id_token = TokenPlan::id_token(request.directory, person, audience).sign(request.directory);
         tokens.insert("id_token".into(), id_token.into());
     }
@@ -99,6 +102,7 @@ fn tokens(
 
 fn access_token(
     request: &TokenRequest<'_>,
+    client: &AppRegistration,
     assertion: &Assertion,
     scope: &Scope,
     claims: &ClaimsRequest,
@@ -106,8 +110,15 @@ fn access_token(
 ) -> String {
     let directory = request.directory;
     let person = &*assertion.person;
+    if !is_graph(&scope.resource) {
+        let mut plan = TokenPlan::for_client(directory, &scope.resource, client, person, &scope.permissions);
+        claims.fulfil(&mut plan.claims);
+        plan.omit_unrequested_claims(&scope.resource);
+        plan.lasts(lifetime);
+        return plan.sign(directory);
+    }
     let serial = directory.sessions.issue();
-    let mut token = graph_token::claims(&directory.api, person, &scope.permissions, lifetime, serial);
+    let mut token = graph_token::claims(client, person, &scope.permissions, lifetime, serial);
     claims.fulfil(&mut token);
     if assertion.meets_policy(&directory.policy_id) {
         // The second factor also confirmed the location that Graph would ask about.

@@ -13,7 +13,7 @@ use crate::{
 /// How long a refresh token lives, in seconds.
 pub(super) fn lifetime(client: &AppRegistration) -> i64 {
     const DAY: i64 = 24 * 3600;
-    match client.platform {
+    match client.platform() {
         Platform::Web => 90 * DAY,
         Platform::SinglePage => DAY,
     }
@@ -33,7 +33,7 @@ pub(super) fn grant(request: &TokenRequest<'_>) -> Result<Value, EntraError> {
         return Err(EntraError::session_revoked());
     }
     let now = time::now();
-    let refresh_expires = match client.platform {
+    let refresh_expires = match client.platform() {
         Platform::SinglePage if token.expires <= now => {
             let message = "The refresh token of a single-page application has a fixed lifetime and has expired.";
             return Err(refuse(700_084, message));
@@ -43,9 +43,9 @@ pub(super) fn grant(request: &TokenRequest<'_>) -> Result<Value, EntraError> {
         }
         // The next one expires when the first one would have.
         Platform::SinglePage => token.expires,
-        Platform::Web => now + lifetime(client),
+        Platform::Web => now + lifetime(&client),
     };
     let scope = token.grant.scope.clone();
     let requested = RequestedScopes::parse(request.form.optional("scope").unwrap_or(&scope));
-    SignInTokens { request, client, grant: token.grant, requested, nonce: None, refresh_expires }.issue()
+    SignInTokens { request, client: &client, grant: token.grant, requested, nonce: None, refresh_expires }.issue()
 }

@@ -11,7 +11,7 @@ use crate::{
     entra::{
         client_info::client_info,
         error::EntraError,
-        permission::Resource,
+        permission::is_graph,
         scope::{RequestedScopes, Scope},
     },
     jwt::object,
@@ -72,16 +72,16 @@ impl SignInTokens<'_> {
     fn access_token(&self, scope: &Scope) -> String {
         let Self { request, client, grant, .. } = self;
         let directory = request.directory;
-        match scope.resource {
-            Resource::Api => {
-                let mut plan = TokenPlan::for_person(directory, &grant.person);
-                plan.set("azp", client.client_id.clone());
-                plan.set("azpacr", client.authentication_class());
+        match is_graph(&scope.resource) {
+            false => {
+                let mut plan =
+                    TokenPlan::for_client(directory, &scope.resource, client, &grant.person, &scope.permissions);
                 plan.set("sid", grant.session_id.clone());
                 grant.claims.fulfil(&mut plan.claims);
+                plan.omit_unrequested_claims(&scope.resource);
                 plan.sign(directory)
             }
-            Resource::Graph => {
+            true => {
                 let serial = directory.sessions.issue();
                 let mut claims = graph_token::claims(client, &grant.person, &scope.permissions, LIFETIME, serial);
                 grant.claims.fulfil(&mut claims);

@@ -60,7 +60,7 @@ impl<'r> SignIn<'r> {
     /// Shows the next page, or sends the browser back; an error is not for the application to know.
     fn go_on(
         &self,
-        responses: impl FnOnce(&AuthorizationRequest<'r>) -> Result<Option<Choices>, EntraError>,
+        choices: impl FnOnce(&AuthorizationRequest<'r>) -> Result<Option<Choices>, EntraError>,
     ) -> Result<Response<ResponseBody>, EntraError> {
         let authority = Authority::of(self.directory, self.tenant)?;
         let recipient = Recipient::of(self.directory, self.parameters)?;
@@ -72,17 +72,17 @@ impl<'r> SignIn<'r> {
             let message = "The request names no redirect URI, and the application has none registered.";
             return Err(EntraError::new("invalid_request", 900_971, message));
         }
-        let Some(responses) = responses(&request)? else { return Ok(cancelled(&recipient)) };
+        let Some(choices) = choices(&request)? else { return Ok(cancelled(&recipient)) };
         let browser = Browser::of(self.directory, self.incoming);
-        match next_step(&request, browser.session(), &responses) {
-            Ok(Step::Ask(question)) => Ok(question_page::respond(self, &recipient, &request, &responses, &question)),
-            Ok(Step::Finish(session)) => Ok(finish(&recipient, request, &responses, &browser, session)),
+        match next_step(&request, browser.session(), &choices) {
+            Ok(Step::Ask(question)) => Ok(question_page::respond(self, &recipient, &request, &choices, &question)),
+            Ok(Step::Finish(session)) => Ok(finish(&recipient, request, &choices, &browser, session)),
             Err(failure) => self.refuse(&recipient, failure),
         }
     }
 
     /// Reports the error to the application, or to the person if there is no redirect URI.
-    fn refuse(&self, recipient: &Recipient<'_>, failure: EntraError) -> Result<Response<ResponseBody>, EntraError> {
+    fn refuse(&self, recipient: &Recipient, failure: EntraError) -> Result<Response<ResponseBody>, EntraError> {
         match &recipient.redirect_uri {
             Some(uri) => Ok(recipient.send(uri, failure.parameters(self.incoming))),
             None => Err(failure),
@@ -90,7 +90,7 @@ impl<'r> SignIn<'r> {
     }
 }
 
-fn cancelled(recipient: &Recipient<'_>) -> Response<ResponseBody> {
+fn cancelled(recipient: &Recipient) -> Response<ResponseBody> {
     match &recipient.redirect_uri {
         Some(uri) => {
             let parameters = vec![("error", "access_denied".to_owned()), ("error_subcode", "cancel".to_owned())];
@@ -101,13 +101,16 @@ fn cancelled(recipient: &Recipient<'_>) -> Response<ResponseBody> {
 }
 
 fn finish(
-    recipient: &Recipient<'_>,
+    recipient: &Recipient,
     request: AuthorizationRequest<'_>,
-    responses: &Choices,
+    choices: &Choices,
     browser: &Browser<'_>,
     session: BrowserSession,
 ) -> Response<ResponseBody> {
-    if responses.consent == Some(true) {
+    // The first sign-in creates the service principal.
+    let lag = request.directory.replication.lag();
+    request.client.install(&session.person.tenant_id, lag);
+    if choices.consent == Some(true) {
         request.give_consents(&session.person);
     }
     let mut response = match &recipient.redirect_uri {

@@ -37,7 +37,7 @@ impl Choices {
 }
 
 fn find(request: &AuthorizationRequest<'_>, name: &str) -> Result<Arc<Person>, EntraError> {
-    request.directory.person(name).filter(|person| request.admits(person)).ok_or_else(|| {
+    request.directory.roster.by_name(name).filter(|person| request.admits(person)).ok_or_else(|| {
         let message = format!("There is no account '{name}' in the tenant of the request.");
         EntraError::new("access_denied", 50020, message)
     })
@@ -63,9 +63,9 @@ pub(super) enum Question {
 pub(super) fn next_step(
     request: &AuthorizationRequest<'_>,
     session: Option<BrowserSession>,
-    responses: &Choices,
+    choices: &Choices,
 ) -> Result<Step, EntraError> {
-    match open_question(request, session, responses)? {
+    match open_question(request, session, choices)? {
         Step::Ask(question) if request.prompt == Prompt::None => Err(interaction_needed(&question)),
         step => Ok(step),
     }
@@ -74,10 +74,10 @@ pub(super) fn next_step(
 fn open_question(
     request: &AuthorizationRequest<'_>,
     session: Option<BrowserSession>,
-    responses: &Choices,
+    choices: &Choices,
 ) -> Result<Step, EntraError> {
-    let Some(mut session) = signed_in(request, session, responses) else { return Ok(Step::Ask(Question::Who)) };
-    session.passed_second_factor |= responses.passed_second_factor;
+    let Some(mut session) = signed_in(request, session, choices) else { return Ok(Step::Ask(Question::Who)) };
+    session.passed_second_factor |= choices.passed_second_factor;
     if request.claims.needs_second_factor() && !session.passed_second_factor {
         return Ok(Step::Ask(Question::SecondFactor(session)));
     }
@@ -85,7 +85,7 @@ fn open_question(
     if lacks_consent && session.person.exchange == ExchangeRule::NeedsAdminConsent {
         return Ok(Step::Ask(Question::Approval(session)));
     }
-    match responses.consent {
+    match choices.consent {
         Some(false) => Err(EntraError::new("access_denied", 65004, "The person declined to consent.")),
         None if lacks_consent || request.prompt == Prompt::Consent => Ok(Step::Ask(Question::Consent(session))),
         Some(true) | None => Ok(Step::Finish(session)),
@@ -96,9 +96,9 @@ fn open_question(
 fn signed_in(
     request: &AuthorizationRequest<'_>,
     session: Option<BrowserSession>,
-    responses: &Choices,
+    choices: &Choices,
 ) -> Option<BrowserSession> {
-    if let Some(person) = responses.person.clone() {
+    if let Some(person) = choices.person.clone() {
         return Some(BrowserSession { id: random::guid(), person, passed_second_factor: false });
     }
     let asks_anew = matches!(request.prompt, Prompt::Login | Prompt::SelectAccount);

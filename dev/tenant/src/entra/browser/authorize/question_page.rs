@@ -1,5 +1,7 @@
 //! The page for a question.
 
+use std::sync::Arc;
+
 use http::{Response, StatusCode};
 
 use super::{
@@ -15,15 +17,15 @@ use crate::{
 
 pub(super) fn respond(
     sign_in: &SignIn<'_>,
-    recipient: &Recipient<'_>,
+    recipient: &Recipient,
     request: &AuthorizationRequest<'_>,
-    responses: &Choices,
+    choices: &Choices,
     question: &Question,
 ) -> Response<ResponseBody> {
     let to = recipient.redirect_uri.as_ref();
-    let application = request.client.display_name;
+    let application = &*request.client.display_name();
     let action = format!("/{}/login?{}", sign_in.tenant, sign_in.parameters.to_query_without(&[]));
-    let chosen_person = responses.person.as_ref().map(|person| person.name.as_str());
+    let chosen_person = choices.person.as_ref().map(|person| person.name.as_str());
     match question {
         Question::Who => {
             let (people, everybody) = choice(sign_in, request);
@@ -39,7 +41,7 @@ pub(super) fn respond(
                 application,
                 action,
                 user_name: &person.user_principal_name,
-                admin_consent: admin_consent::path(&person.tenant_id, request.client, request.scope),
+                admin_consent: admin_consent::path(&person.tenant_id, &request.client, request.scope),
             };
             pages::response(StatusCode::OK, &page, to)
         }
@@ -48,10 +50,14 @@ pub(super) fn respond(
                 application,
                 action,
                 who: &person.user_principal_name,
-                permissions: request.permissions.iter().flat_map(|permission| permission.meanings()).collect(),
+                permissions: request
+                    .permissions
+                    .iter()
+                    .flat_map(|permission| permission.descriptions(request.directory, &request.client))
+                    .collect(),
                 for_everybody: false,
                 chosen_person,
-                passed_second_factor: responses.passed_second_factor,
+                passed_second_factor: choices.passed_second_factor,
             };
             pages::response(StatusCode::OK, &page, to)
         }
@@ -59,15 +65,16 @@ pub(super) fn respond(
 }
 
 /// The people to choose from, and the address of the full list if some are left out.
-fn choice<'r>(sign_in: &SignIn<'_>, request: &AuthorizationRequest<'r>) -> (Vec<&'r Person>, Option<String>) {
-    let mut people: Vec<&Person> = request.directory.people.iter().filter(|person| request.admits(person)).collect();
+fn choice(sign_in: &SignIn<'_>, request: &AuthorizationRequest<'_>) -> (Vec<Arc<Person>>, Option<String>) {
+    let mut people = request.directory.roster.listed();
+    people.retain(|person| request.admits(person));
     if let Some(domain) = request.domain_hint
         && people.iter().any(|person| person.is_of_domain(domain))
     {
         people.retain(|person| person.is_of_domain(domain));
     }
     let hinted = request.login_hint.filter(|_| request.prompt != Prompt::SelectAccount);
-    let hinted = people.iter().find(|person| hinted.is_some_and(|hint| person.has_user_name(hint))).copied();
+    let hinted = people.iter().find(|person| hinted.is_some_and(|hint| person.has_user_name(hint))).cloned();
     match hinted {
         None => (people, None),
         Some(person) => {

@@ -1,16 +1,23 @@
 //! An authorization request: <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow#request-an-authorization-code>.
 
+use std::sync::Arc;
+
 use crate::{
     claims_request::ClaimsRequest,
     directory::{
         Directory,
         app_registration::{AppRegistration, Platform},
+        consents::GivenBy,
         person::Person,
         proof_key::CodeChallenge,
     },
     entra::{
-        authority::Authority, browser::recipient::Recipient, error::EntraError, parameters::Parameters,
-        permission::Permission, scope::RequestedScopes,
+        authority::Authority,
+        browser::recipient::Recipient,
+        error::EntraError,
+        parameters::Parameters,
+        permission::{NeededConsent, Permission},
+        scope::RequestedScopes,
     },
 };
 
@@ -30,7 +37,7 @@ pub(super) enum Prompt {
 pub(super) struct AuthorizationRequest<'r> {
     pub(super) directory: &'r Directory,
     pub(super) authority: Authority<'r>,
-    pub(super) client: &'r AppRegistration,
+    pub(super) client: Arc<AppRegistration>,
     pub(super) scope: &'r str,
     pub(super) permissions: Vec<Permission<'r>>,
     pub(super) prompt: Prompt,
@@ -46,7 +53,7 @@ impl<'r> AuthorizationRequest<'r> {
     pub(super) fn read(
         directory: &'r Directory,
         authority: Authority<'r>,
-        recipient: &Recipient<'r>,
+        recipient: &Recipient,
         parameters: &'r Parameters,
     ) -> Result<Self, EntraError> {
         check_response(recipient, parameters)?;
@@ -54,7 +61,7 @@ impl<'r> AuthorizationRequest<'r> {
         Ok(Self {
             directory,
             authority,
-            client: recipient.client,
+            client: Arc::clone(&recipient.client),
             scope,
             permissions: RequestedScopes::parse(scope).permissions(directory)?,
             prompt: prompt(parameters)?,
@@ -62,7 +69,7 @@ impl<'r> AuthorizationRequest<'r> {
             domain_hint: parameters.optional("domain_hint"),
             nonce: parameters.optional("nonce"),
             claims: parameters.claims()?,
-            challenge: challenge(recipient.client, parameters)?,
+            challenge: challenge(&recipient.client, parameters)?,
             wants_client_info: parameters.optional("client_info") == Some("1"),
         })
     }
@@ -77,22 +84,24 @@ impl<'r> AuthorizationRequest<'r> {
 
     /// Whether a consent of the person is missing.
     pub(super) fn lacks_consent(&self, person: &Person) -> bool {
-        self.consents().iter().any(|(client, permission)| !self.directory.consents.covers(client, permission, person))
+        let consents = &self.directory.consents;
+        self.consents().iter().any(|it| !consents.covers(&it.client, &it.resource, &it.scope, person))
     }
 
     /// Records that the person agreed.
     pub(super) fn give_consents(&self, person: &Person) {
-        for (client, permission) in self.consents() {
-            self.directory.consents.give(client, permission, &person.object_id);
+        for it in self.consents() {
+            let given_by = GivenBy::Person { object_id: person.object_id.clone() };
+            self.directory.consents.give(&it.client, &it.resource, &it.scope, given_by);
         }
     }
 
-    fn consents(&self) -> Vec<(&'r AppRegistration, &'static str)> {
-        self.permissions.iter().flat_map(|permission| permission.consents(self.directory, self.client)).collect()
+    fn consents(&self) -> Vec<NeededConsent> {
+        self.permissions.iter().flat_map(|permission| permission.consents(self.directory, &self.client)).collect()
     }
 }
 
-fn check_response(recipient: &Recipient<'_>, parameters: &Parameters) -> Result<(), EntraError> {
+fn check_response(recipient: &Recipient, parameters: &Parameters) -> Result<(), EntraError> {
     match parameters.required("response_type")? {
         "code" => (),
         "id_token" | "token" | "code id_token" | "id_token token" | "code token" | "code id_token token" => {
@@ -129,14 +138,14 @@ fn prompt(parameters: &Parameters) -> Result<Prompt, EntraError> {
 fn challenge(client: &AppRegistration, parameters: &Parameters) -> Result<Option<CodeChallenge>, EntraError> {
     let method = parameters.optional("code_challenge_method");
     let Some(challenge) = parameters.optional("code_challenge") else {
-        return match (client.platform, method) {
+        return match (client.platform(), method) {
             (Platform::Web, None) => Ok(None),
             (Platform::Web, Some(_)) => Err(EntraError::missing_parameter("code_challenge")),
             (Platform::SinglePage, _) => Err(proof_key_needed()),
         };
     };
     match CodeChallenge::parse(challenge, method) {
-        Some(CodeChallenge::Plain(_)) if client.platform == Platform::SinglePage => Err(proof_key_needed()),
+        Some(CodeChallenge::Plain(_)) if client.platform() == Platform::SinglePage => Err(proof_key_needed()),
         Some(challenge) => Ok(Some(challenge)),
         None => {
             let message = "The code_challenge is 43 to 128 unreserved characters, its method S256 or plain.";
