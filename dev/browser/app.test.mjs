@@ -197,7 +197,7 @@ describe('the sign-in', () => {
   visit('is finished by the browser that began it', async (page) => {
     await page.goto(`${appUrl}/signin-callback?code=stolen&state=unknown`)
     assert.equal(await heading(page), 'This sign-in cannot be completed')
-    await look(page, 'sign-in-over')
+    await look(page, 'no-pending-sign-in')
   })
 
   visit('is refused at Entra when the redirect URI is not registered', async (page) => {
