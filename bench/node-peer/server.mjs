@@ -1,7 +1,7 @@
-// The article's Azure Function as a careful engineer would write it for Node: one client for the life of the process,
-// the key set and MSAL's tokens cached, connections kept alive. Measured beside profile-get.
+// The same job as a careful engineer would write it for Node: one client for the life of the process, the key set and
+// MSAL's tokens cached, connections kept alive. It is compared with profile-get.
 //
-// Prints `Serving <url>` when it listens; ends when its standard input does.
+// Prints `Serving <url>` when it listens, and exits when its standard input ends.
 
 import { Agent, createServer, request as httpRequest } from "node:http";
 import { ConfidentialClientApplication } from "@azure/msal-node";
@@ -32,7 +32,7 @@ function send(method, url, headers = {}, body = undefined) {
   });
 }
 
-// MSAL insists on https. It is told so, and what it sends goes to the stand-in's plain http.
+// MSAL insists on https, so it gets an https address, and its requests are sent to the stand-in over plain http.
 const HTTPS_AUTHORITY_URL = AUTHORITY_URL.replace("http:", "https:");
 const asHttp = (text) => text.replaceAll(HTTPS_AUTHORITY_URL, AUTHORITY_URL);
 const asHttps = (text) => text.replaceAll(AUTHORITY_URL, HTTPS_AUTHORITY_URL);

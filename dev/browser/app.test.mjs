@@ -1,16 +1,16 @@
-// Signs people in to the app in a real browser and looks at every page that they meet.
+// Signs people in to the app in a real browser and checks every page that they see.
 //
-// The address of the app and of the emulated Entra, and everybody who lives there, come as JSON in APPLICATION; CHROMIUM
-// names the browser's program.
+// APPLICATION contains, as JSON, the addresses of the app and of the emulated Entra, and all its people. CHROMIUM is
+// the browser's program.
 
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { launch, look, Visitor } from './browser.mjs'
+import { checkAppearance, launch, Visitor } from './browser.mjs'
 
 const { appUrl, unreachableApiAppUrl, unregisteredAppUrl, authorityUrl, people } = JSON.parse(process.env.APPLICATION)
 const ORIGINS = [appUrl, unreachableApiAppUrl, unregisteredAppUrl, authorityUrl]
 
-// What each person meets after choosing themselves at Entra: a profile, or the heading of a failure's page and its code.
+// What each person sees after signing in: a profile, or the heading and the code of a failure page.
 const PROFILE = (name, job = 'Analyst') => ({ name, job })
 const FAILURE = (heading, apiCode) => ({ heading, apiCode })
 const EXPECTED = {
@@ -37,10 +37,10 @@ const EXPECTED = {
   kit: PROFILE('Kit Ames'),
 }
 
-// Everybody once with all four looks would take minutes and show the same pages again.
+// Checking all four appearances for everybody would take minutes and show the same pages again.
 const LOOKED_AT = ['ada', 'mona', 'zoe', 'connie', 'gil', 'blake', 'rhea', 'noel']
 
-// For whom Entra throttles the whole tenant, so that the API asks it for nobody in the next seconds.
+// People for whom Entra throttles the whole tenant, so that the API makes no exchange in the next seconds.
 const THROTTLED = 'tess'
 
 let browser
@@ -50,7 +50,7 @@ before(async () => {
 })
 after(() => browser.close())
 
-// Runs `visit` with a fresh browser and demands that nothing went wrong in it.
+// Runs `visit` with a new browser and checks that nothing went wrong in it.
 function visit(name, steps) {
   test(name, { timeout: 120_000 }, async () => {
     const visitor = await Visitor.open(browser, ORIGINS)
@@ -83,11 +83,11 @@ async function showsProfile(page, { name, job }) {
   assert.match(await page.locator('.claims').first().textContent(), /scp.*user_impersonation/s)
 }
 
-// Signs in as `person`, who meets what is expected of them.
+// Signs in as `person` and checks what they see.
 function visitAs(person) {
   visit(person, async (page) => {
     const expected = EXPECTED[person]
-    assert.ok(expected, `nobody has written what ${person} meets`)
+    assert.ok(expected, `there is no expectation for ${person}`)
     await signIn(page, person)
     if (expected.secondFactor) {
       assert.equal(new URL(page.url()).origin, authorityUrl)
@@ -99,8 +99,8 @@ function visitAs(person) {
     }
     if (expected.name) {
       await showsProfile(page, expected)
-      const told = await page.getByText('The API asked for a stronger sign-in').count()
-      assert.equal(told, expected.secondFactor || expected.signsInAgain ? 1 : 0)
+      const shown = await page.getByText('The API asked for a stronger sign-in').count()
+      assert.equal(shown, expected.secondFactor || expected.signsInAgain ? 1 : 0)
     } else {
       await page.waitForURL(`${appUrl}/`)
       assert.equal(await heading(page), expected.heading)
@@ -108,7 +108,7 @@ function visitAs(person) {
     }
     if (LOOKED_AT.includes(person)) {
       if (person === 'mona') await page.getByText(/^All other claims/).click()
-      await look(page, person)
+      await checkAppearance(page, person)
     }
   })
 }
@@ -142,7 +142,7 @@ describe('the sign-in', () => {
   visit('begins at a page that says what will happen', async (page) => {
     await page.goto(appUrl)
     assert.equal(await heading(page), 'See your profile and how it gets here')
-    await look(page, 'welcome')
+    await checkAppearance(page, 'welcome')
   })
 
   visit('leaves nothing to scripts and nothing in the address', async (page, visitor) => {
@@ -162,10 +162,10 @@ describe('the sign-in', () => {
     await page.locator('button[name=cancel]').click()
     await page.waitForURL(`${appUrl}/signin-callback**`)
     assert.equal(await heading(page), 'Sign-in cancelled')
-    await look(page, 'cancelled')
+    await checkAppearance(page, 'cancelled')
   })
 
-  visit('can be cancelled by somebody who stays signed in', async (page) => {
+  visit('can be cancelled by a person who stays signed in', async (page) => {
     await signIn(page, 'mona')
     await page.locator('button[name=second_factor]').click()
     await page.waitForURL(`${appUrl}/`)
@@ -175,7 +175,7 @@ describe('the sign-in', () => {
     assert.equal(await heading(page), 'Sign-in cancelled')
     assert.match(await page.locator('header').textContent(), /Signed in as Mona Farouk/)
     assert.equal(await page.getByText('Request id').count(), 1)
-    await look(page, 'cancelled-signed-in')
+    await checkAppearance(page, 'cancelled-signed-in')
     await page.getByRole('link', { name: 'Go to your profile' }).click()
     await page.waitForURL(`${appUrl}/`)
     assert.equal(await heading(page), 'Mona Farouk')
@@ -197,7 +197,7 @@ describe('the sign-in', () => {
   visit('is finished by the browser that began it', async (page) => {
     await page.goto(`${appUrl}/signin-callback?code=stolen&state=unknown`)
     assert.equal(await heading(page), 'This sign-in cannot be completed')
-    await look(page, 'no-pending-sign-in')
+    await checkAppearance(page, 'no-pending-sign-in')
   })
 
   visit('is refused at Entra when the redirect URI is not registered', async (page) => {
@@ -212,13 +212,13 @@ describe('the app', () => {
     await signIn(page, 'ada', unreachableApiAppUrl)
     await page.waitForURL(`${unreachableApiAppUrl}/`)
     assert.equal(await heading(page), 'The API does not respond')
-    await look(page, 'api-down')
+    await checkAppearance(page, 'api-down')
   })
 
   visit('says so when there is nothing', async (page) => {
     await page.goto(`${appUrl}/nowhere`)
     assert.equal(await heading(page), 'Page not found')
-    await look(page, 'not-found')
+    await checkAppearance(page, 'not-found')
   })
 
   visit('signs people out here and at Entra', async (page) => {
@@ -227,7 +227,7 @@ describe('the app', () => {
     await page.getByRole('button', { name: 'Sign out' }).click()
     await page.waitForURL(`${appUrl}/signed-out`)
     assert.equal(await heading(page), 'You are signed out')
-    await look(page, 'signed-out')
+    await checkAppearance(page, 'signed-out')
     await page.reload()
     assert.equal(await heading(page), 'You are not signed in')
     await page.goto(appUrl)
@@ -271,5 +271,5 @@ describe('the app', () => {
   })
 })
 
-// Last, since it disturbs whoever comes after.
+// Last, since it affects all later requests.
 describe('the throttled tenant', () => visitAs(THROTTLED))

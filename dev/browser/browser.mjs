@@ -1,4 +1,4 @@
-// A headless Chromium that is watched while it visits the app.
+// A headless Chromium whose requests and errors are recorded while it visits the app.
 
 import assert from 'node:assert/strict'
 import { mkdir } from 'node:fs/promises'
@@ -13,7 +13,7 @@ const SCREENS = {
   phone: { width: 390, height: 844 },
 }
 
-// Nothing of Chromium's own goes out while the tests watch what the pages load.
+// Chromium sends no requests of its own while the tests record what the pages load.
 const ARGUMENTS = [
   '--disable-gpu',
   '--disable-quic',
@@ -27,7 +27,7 @@ export async function launch(program) {
   return chromium.launch({ executablePath: program, args: ARGUMENTS, chromiumSandbox: process.getuid?.() !== 0 })
 }
 
-// A person's browser: its cookies are its own. `origins` are those that its pages may load anything from.
+// A person's browser, with its own cookies. Its pages may only load from `origins`.
 export class Visitor {
   static async open(browser, origins) {
     const context = await browser.newContext({ viewport: SCREENS.desktop })
@@ -48,7 +48,7 @@ export class Visitor {
       if (isPage && response.status() >= 400) this.refusedPages.add(response.url())
     })
     context.on('console', (message) => {
-      // That a page has the status of a failure is told by Chromium too, and is what a failure's page has.
+      // Chromium also reports pages with an error status, which failure pages have.
       const isStatus = message.text().startsWith('Failed to load resource: the server responded with a status of')
       if (isStatus && this.refusedPages.has(message.location().url)) return
       if (['error', 'warning'].includes(message.type())) this.faults.push(`${message.type()}: ${message.text()}`)
@@ -60,7 +60,7 @@ export class Visitor {
     return this.context.newPage()
   }
 
-  // Ends the visit. Nothing may have gone wrong in it but the `expected` faults, one for each pattern.
+  // Ends the visit. Only the `expected` faults may have occurred, one for each pattern.
   async leave(expected = []) {
     await this.context.close()
     const unexpected = [...this.faults]
@@ -73,9 +73,9 @@ export class Visitor {
   }
 }
 
-// Judges how a page looks to everybody: axe-core in light and dark, on a desktop and on a phone. With a folder in
-// SCREENSHOTS it is also kept as an image.
-export async function look(page, name) {
+// Checks a page with axe-core in light and dark mode, on a desktop and on a phone. If SCREENSHOTS names a folder, an
+// image is saved there.
+export async function checkAppearance(page, name) {
   for (const [screen, viewport] of Object.entries(SCREENS)) {
     for (const colorScheme of ['light', 'dark']) {
       await page.setViewportSize(viewport)
@@ -94,10 +94,10 @@ export async function look(page, name) {
 }
 
 async function judgeAccessibility(page, where) {
-  // Without `preload` axe fetches no style sheet, which the page's policy would refuse.
+  // With `preload` off, axe does not fetch style sheets, which the page's policy would refuse.
   const { violations } = await page.evaluate(() => axe.run(document, { preload: false }))
-  const told = violations.map((rule) => `${rule.id}: ${rule.help}: ${rule.nodes.map((node) => node.html).join(' | ')}`)
-  assert.deepEqual(told, [], where)
+  const reported = violations.map((rule) => `${rule.id}: ${rule.help}: ${rule.nodes.map((node) => node.html).join(' | ')}`)
+  assert.deepEqual(reported, [], where)
 }
 
 async function keep(page, name) {

@@ -1,7 +1,7 @@
 // A plain single-page application, which gets its tokens by MSAL, calls the API from a real browser.
 //
-// The addresses of the API and of the emulated Entra, and the origin whose pages may call the API, come as JSON in
-// APPLICATION; CHROMIUM names the browser's program.
+// APPLICATION contains, as JSON, the addresses of the API and of the emulated Entra, and the origin whose pages may
+// call the API. CHROMIUM is the browser's program.
 
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
@@ -14,7 +14,7 @@ const tokenUrl = `${authorityUrl}/${tenantId}/oauth2/v2.0/token`
 
 const HOUR = 3600_000
 
-// Chromium's complaint about an answer, also where the page knows what to do with it.
+// Chromium's error about a response, even if the page handles it.
 const STATUS = (code) => new RegExp(`^error: Failed to load resource: the server responded with a status of ${code} `)
 
 let browser
@@ -34,10 +34,10 @@ after(async () => {
   unlistedServer?.close()
 })
 
-// MSAL takes an authority at https alone, and the emulated one is at http. Its endpoints may be anywhere, however, when
-// the configuration states the authority's metadata, as it may to spare pages that request. So the authority is named
-// at https, where nobody asks anything, and the metadata is what the emulated one says of itself. Requests are not
-// routed by the test, because Playwright would then answer every preflight itself.
+// MSAL accepts only authorities with https, and the emulated one uses http. But if the configuration contains the
+// authority's metadata, which saves pages that request, the endpoints may be anywhere. So the authority has an https
+// address, to which nothing is sent, and the metadata is that of the emulated one. The test does not route requests,
+// because Playwright would then answer every preflight itself.
 async function authentication() {
   const metadata = await fetch(`${authorityUrl}/${tenantId}/v2.0/.well-known/openid-configuration`)
   const { host } = new URL(authorityUrl)
@@ -49,7 +49,7 @@ async function authentication() {
   }
 }
 
-// Runs `steps` with a fresh browser at the page; Chromium may complain of `complaints` and must not of anything else.
+// Runs `steps` with a new browser at the page. Chromium may report only `complaints`.
 function visit(name, steps, { complaints = [], home = () => origin } = {}) {
   test(name, { timeout: 60_000 }, async () => {
     const visitor = await Visitor.open(browser, [home(), apiUrl, authorityUrl])
@@ -61,7 +61,7 @@ function visit(name, steps, { complaints = [], home = () => origin } = {}) {
   })
 }
 
-// Collects what Chromium sends to the API. Its preflights are not among the requests that Playwright tells of.
+// Collects what Chromium sends to the API. Playwright does not report preflights.
 async function watchCalls(page) {
   const calls = []
   const session = await page.context().newCDPSession(page)
@@ -76,10 +76,10 @@ async function watchCalls(page) {
 const heading = (page) => page.getByRole('heading', { level: 1 }).textContent()
 const status = (page) => page.getByRole('status').textContent()
 
-// The page offers a button when it has done everything else.
+// The page shows a button when it has done everything else.
 const isDone = (page) => page.getByRole('button').waitFor()
 
-// Does what sends the page a further answer of the API, and returns that.
+// Runs `step`, which makes the page call the API again, and returns the response.
 async function answerAfter(page, step) {
   const [answer] = await Promise.all([page.waitForResponse(profileUrl), step])
   return answer
@@ -144,7 +144,7 @@ describe('a single-page application', { concurrency: 2 }, () => {
   )
 
   visit(
-    'shows what stands against it',
+    'shows why it is refused',
     async (page) => {
       const answer = await signIn(page, 'connie')
       assert.equal(answer.status(), 403)

@@ -7,7 +7,7 @@ import { createRequire } from 'node:module'
 import { pathToFileURL } from 'node:url'
 
 const OWN = new URL('single_page/', import.meta.url)
-// The package's exports do not name its file for script elements, which stands beside the one for Node.
+// The package does not export its file for script elements, which is next to the one for Node.
 const MSAL = pathToFileURL(createRequire(import.meta.url).resolve('@azure/msal-browser'))
 
 const FILES = {
@@ -16,7 +16,7 @@ const FILES = {
   '/msal-browser.min.js': { type: 'text/javascript', file: new URL('msal-browser.min.js', MSAL) },
 }
 
-// Listens on `port` of localhost, 0 being any free one.
+// Listens on `port` of localhost; 0 means any free port.
 export async function serveSinglePage(port, configuration) {
   const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url, 'http://localhost')

@@ -1,20 +1,20 @@
-//! The harness of profile-get: what `cargo dev` starts, and what tests it end to end.
+//! The harness of profile-get: what `cargo dev` starts, and the end-to-end tests.
 //!
-//! Whoever comes here for the first time needs two rooms:
+//! Newcomers need two of its modules:
 //!
 //! - [`commands`]: `cargo dev up`, `call`, `token`, `deep`, `record`, one file for each;
 //! - [`run`]: what they start, and how it is configured.
 //!
-//! The others can be left closed until something in them has to change:
+//! The others matter only to those who change them:
 //!
 //! - [`real_spin`]: the `spin` that is installed on this machine, as an alternative to the embedded host;
 //! - [`deep`]: the deep check: hostile requests, broken upstreams, a soak, a search for secrets;
-//! - [`record`]: recording a real tenant's answers, for the emulated one to be compared with;
-//! - [`loopback`], [`usage`]: an HTTP client for this machine, and what a process costs.
+//! - [`record`]: records a real tenant's answers, to compare the emulated tenant with them;
+//! - [`loopback`], [`usage`]: an HTTP client for this machine, and the CPU and memory of a process.
 //!
-//! Crates of their own, in folders next to this one, are the command `cargo dev` itself with the toolchain and the supply
-//! chain (`cli`), the emulated tenant (`tenant`), the embedded host (`host`) and the measurements (`bench`). Each may use
-//! those before it here; none uses this one but `bench`.
+//! The folders `cli` (the command `cargo dev`, the toolchain, the supply chain), `tenant` (the emulated tenant), `host`
+//! (the embedded host) and `bench` (the measurements) are crates of their own. This crate uses the first three; `bench`
+//! uses this one.
 
 pub mod loopback;
 pub mod usage;

@@ -1,12 +1,12 @@
-//! The HTTP client for what runs on this machine.
+//! The HTTP client for servers on this machine.
 
 use anyhow::{Context, Result};
 use reqwest::Client;
 
-/// A client that asks no proxy, follows no redirect and speaks no TLS.
+/// A client without proxies, redirects and TLS.
 ///
 /// # Errors
-/// When the system lets no client be made.
+/// If the client cannot be created.
 pub fn client() -> Result<Client> {
     let builder = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
     builder.build().context("the HTTP client")

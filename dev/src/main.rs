@@ -1,4 +1,4 @@
-//! The program of the commands that start a host or a tenant. `cargo dev` builds it and becomes it.
+//! Runs the commands that start a host or a tenant. `cargo dev` builds this program and replaces itself with it.
 
 use std::process::ExitCode;
 

@@ -1,24 +1,24 @@
-//! What a process and its children have cost, from Linux's `/proc`.
+//! The CPU time and memory of a process and its children, from Linux's `/proc`.
 
 use std::{collections::HashMap, fs, time::Duration};
 
 use anyhow::{Context, Result};
 use rustix::param::clock_ticks_per_second;
 
-/// The cost of a process and all its descendants so far.
+/// The CPU time and memory of a process and all its descendants so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Processor time, in user mode and in the kernel.
     pub cpu: Duration,
-    /// The most memory that each has held at once, added up, in bytes.
+    /// The sum of their peak memory, in bytes.
     pub peak_memory: u64,
 }
 
 impl Usage {
-    /// What `root` and its descendants have cost.
+    /// The usage of `root` and its descendants.
     ///
     /// # Errors
-    /// When there is no such process.
+    /// If there is no such process.
     pub fn of_tree(root: u32) -> Result<Self> {
         let mut usage = Self::default();
         for process in tree(root)? {
@@ -35,7 +35,7 @@ fn tree(root: u32) -> Result<Vec<u32>> {
     let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
     for entry in fs::read_dir("/proc").context("there is no /proc: measurements need Linux")? {
         let Some(process) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-        // Processes come and go while the list is read.
+        // Processes may end while the list is read.
         if let Some(stat) = Stat::of(process) {
             children.entry(stat.parent).or_default().push(process);
         }
@@ -60,11 +60,11 @@ impl Stat {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        // The second field is the program's name in parentheses, which may itself hold blanks and parentheses.
+        // The second field is the program's name in parentheses. It may contain spaces and parentheses.
         let (_, rest) = text.rsplit_once(')')?;
         let fields: Vec<&str> = rest.split_whitespace().collect();
         let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
-        // utime and stime; of children that ended, nothing is left to tell whose they were.
+        // utime and stime, without those of ended children.
         let ticks = number(11)? + number(12)?;
         let milliseconds = ticks.checked_mul(1000)?.checked_div(clock_ticks_per_second())?;
         Some(Self { parent: number(1)?.try_into().ok()?, cpu: Duration::from_millis(milliseconds) })
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn children_are_counted() {
-        // A shell that waits for another, which works and then waits too.
+        // A shell that waits for another one, which works and then waits.
         let mut waiting = Command::new("sh")
             .args(["-c", "(i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; echo; read _); true"])
             .stdin(Stdio::piped())
@@ -104,13 +104,13 @@ mod tests {
     }
 
     #[test]
-    fn a_name_with_parentheses_is_no_trap() {
+    fn a_name_may_contain_parentheses() {
         let stat = Stat::parse("7 (a) b (c)) S 3 7 7 0 -1 4194304 1 0 0 0 150 50 0 0 20 0 1 0 9 9 9").unwrap();
         assert_eq!((stat.parent, stat.cpu), (3, Duration::from_millis(200_000 / clock_ticks_per_second())));
     }
 
     #[test]
-    fn a_process_that_is_not_there_is_an_error() {
+    fn a_missing_process_is_an_error() {
         assert!(Usage::of_tree(u32::MAX).unwrap_err().to_string().contains("has ended"));
     }
 }

@@ -1,4 +1,4 @@
-//! Everybody who calls, with their tokens: made before anything is measured.
+//! The callers and their tokens, which are made before anything is measured.
 
 use std::{num::NonZeroUsize, sync::Arc, thread};
 
@@ -11,12 +11,12 @@ use super::{load::Caller, subject::Subject};
 pub(super) struct Crowd {
     /// With tokens for the API.
     api: Vec<Caller>,
-    /// With tokens for Graph itself, which is what the floor forwards.
+    /// With tokens for Graph itself, which the baseline forwards.
     graph: Vec<Caller>,
 }
 
 impl Crowd {
-    /// Signs `count` new members in. Takes about a millisecond for each.
+    /// Signs in `count` new members. Takes about a millisecond for each.
     pub(super) async fn gather(tenant: Arc<Tenant>, count: usize) -> Result<Self> {
         tokio::task::spawn_blocking(move || {
             let people = tenant.add_members(count);
@@ -27,7 +27,7 @@ impl Crowd {
         .await?
     }
 
-    /// The first `users` of them, as `subject` wants to be called.
+    /// The first `users` of them, with the tokens that `subject` expects.
     pub(super) fn callers(&self, subject: Subject, users: usize) -> Arc<[Caller]> {
         let all = match subject {
             Subject::PassThrough(_) | Subject::Least(_) => &self.graph,
@@ -37,7 +37,7 @@ impl Crowd {
     }
 }
 
-/// On all processors, since a signature is what takes the time.
+/// Signs on all processors, since signing takes most of the time.
 fn sign_in(people: &[Person], token: impl Fn(&Person) -> String + Sync) -> Result<Vec<Caller>> {
     let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let share = people.len().div_ceil(threads).max(1);

@@ -1,4 +1,4 @@
-//! What the figures are held against.
+//! The goals that the figures are compared with.
 
 use super::{
     measurement::Measurement,
@@ -11,7 +11,7 @@ const CONNECTIONS: usize = 16;
 const LONG_LIVED: Subject = Subject::ProfileGet(Reuse::LongLived, Store::Sqlite);
 const DEFAULT: Subject = Subject::ProfileGet(Reuse::Default, Store::Sqlite);
 
-/// One goal and what was measured; `None` where it was not.
+/// One goal and the measured figure; `None` if it was not measured.
 #[derive(Debug)]
 pub(super) struct Goal {
     pub(super) what: String,

@@ -1,9 +1,8 @@
-//! `cargo dev bench`: what a request costs, beside the least that it could cost and beside a peer.
+//! `cargo dev bench`: what a request costs, compared with the minimum that it could cost and with a peer on Node.
 //!
-//! A `stage` holds the emulated tenant and serves one `subject` after the other, each in a `process` of its own, so that
-//! its `usage` is told apart from that of the tenant and of the `load`, which share the machine's processors but not
-//! the account. `measurement` puts them together, `rs256` measures the signature alone, `report`, with its `goals`, and
-//! `plot` say what was found.
+//! A `stage` holds the emulated tenant and serves one `subject` after the other, each in a `process` of its own, so
+//! that its CPU and memory can be distinguished from those of the tenant and of the `load`. `measurement` combines
+//! them, `rs256` measures the signature alone, `report`, with its `goals`, and `plot` present the figures.
 
 mod load;
 mod plan;
@@ -47,19 +46,19 @@ use self::{
 
 /// The name of the signature's measurement.
 const RS256: &str = "RS256";
-/// What a shell reports for a program that was ended before it did its work.
+/// The exit code that shells use for a program ended by Ctrl-C.
 const INTERRUPTED: u8 = 130;
 
 /// Measures and prints the tables.
 ///
 /// # Errors
-/// When something does not build or start, or answers a request wrongly while it is measured.
+/// If something does not build or start, or gives a wrong response while it is measured.
 pub async fn run(arguments: &Bench, progress: Progress) -> Result<ExitCode> {
     let plan = Plan::of(arguments)?;
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let tables = tokio::select! {
         tables = measure_as(&plan, progress) => tables?,
-        // Dropping what was under way ends the servers too.
+        // Dropping the measurement also ends the servers.
         _ = interrupt.recv() => return Ok(ExitCode::from(INTERRUPTED)),
         _ = terminate.recv() => return Ok(ExitCode::from(INTERRUPTED)),
     };
@@ -70,7 +69,7 @@ pub async fn run(arguments: &Bench, progress: Progress) -> Result<ExitCode> {
 /// Measures what the plan asks for.
 ///
 /// # Errors
-/// When a server does not start, or answers any request by anything but the caller's own profile.
+/// If a server does not start, or any response is not the caller's own profile.
 async fn measure_as(plan: &Plan, progress: Progress) -> Result<String> {
     let subjects: Vec<Subject> =
         Subject::ALL.into_iter().filter(|subject| plan.is_wanted(&subject.to_string())).collect();
@@ -98,7 +97,7 @@ async fn measure_as(plan: &Plan, progress: Progress) -> Result<String> {
     Ok(report.to_markdown())
 }
 
-/// One number of users after the other, so that what is compared is measured close together.
+/// One number of users after the other, so that figures that are compared are measured close together.
 async fn measure_all(
     stage: &mut Stage,
     subjects: &[Subject],
@@ -123,7 +122,7 @@ async fn measure_all(
             let measured = measure(stage, &crowd, plan, subject, users).await;
             let measured = match measured.with_context(|| format!("{subject}, users: {users}")) {
                 Ok(measured) => measured,
-                // It is not ours to mend, and need not cost the others their figures.
+                // A failure of the peer should not cost the others their figures.
                 Err(error) if subject == Subject::NodePeer => {
                     progress.note(&format!("not measured: {error:#}"));
                     stage.skipped.push(format!("{error:#}"));

@@ -1,4 +1,4 @@
-//! A closed loop of callers: each connection sends its next request when it has the answer to the last.
+//! A closed loop of callers: each connection sends its next request after the response to the previous one.
 
 use std::{
     net::SocketAddr,
@@ -20,12 +20,12 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, task::JoinSet, time::timeout};
 
-/// Longer than anything should take, the peer with ten thousand users on a machine under load included.
+/// Longer than any response should take, even from the peer with ten thousand users on a busy machine.
 const ANSWER_LIMIT: Duration = Duration::from_secs(120);
-/// Of a wrong answer, for the error.
+/// How much of a wrong response the error shows.
 const SHOWN: usize = 400;
 
-/// Somebody with a token, and what their profile must hold.
+/// A caller with a token and the id that their profile must contain.
 #[derive(Clone, Debug)]
 pub(super) struct Caller {
     authorization: HeaderValue,
@@ -58,7 +58,7 @@ impl Target {
     }
 }
 
-/// When to stop: after `time`, once there were `requests`; after `limit` in any case.
+/// Stops after `time` if there were `requests` by then, and after `limit` in any case.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Until {
     pub(super) time: Duration,
@@ -76,16 +76,16 @@ impl Until {
     }
 }
 
-/// What a phase of load saw.
+/// The results of a phase of load.
 #[derive(Debug, Default)]
 pub(super) struct Load {
     pub(super) elapsed: Duration,
-    /// Of each request, ascending.
+    /// The latency of each request, ascending.
     pub(super) latencies: Vec<Duration>,
 }
 
 impl Load {
-    /// Adds what a later phase saw.
+    /// Adds the results of a later phase.
     pub(super) fn add(&mut self, later: Self) {
         self.elapsed += later.elapsed;
         self.latencies.extend(later.latencies);
@@ -99,10 +99,10 @@ impl Load {
     }
 }
 
-/// Lets `callers` call over `connections` connections that are kept alive, the one at `turn` first and then in turn.
+/// Lets `callers` call in turn over `connections` kept-alive connections, starting with the one at `turn`.
 ///
 /// # Errors
-/// When any request is answered by anything but the caller's own profile.
+/// If any response is not the caller's own profile.
 pub(super) async fn run(
     target: &Target,
     callers: &Arc<[Caller]>,
@@ -120,11 +120,11 @@ pub(super) async fn run(
             let mut latencies = Vec::new();
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
-                let caller = callers.get(number.checked_rem(callers.len()).context("nobody calls")?);
+                let caller = callers.get(number.checked_rem(callers.len()).context("there are no callers")?);
                 if until.is_over(started.elapsed(), number - first) {
                     return Ok::<_, anyhow::Error>(latencies);
                 }
-                latencies.push(connection.call(&target, caller.context("nobody calls")?).await?);
+                latencies.push(connection.call(&target, caller.context("there are no callers")?).await?);
             }
         });
     }
@@ -149,7 +149,7 @@ impl Connection {
         let stream = TcpStream::connect(target.address).await.context("the server takes no more connections")?;
         stream.set_nodelay(true)?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await?;
-        // Ends when the sender is dropped; a failure shows at the sender too.
+        // Ends when the sender is dropped. The sender also reports failures.
         tokio::spawn(connection);
         Ok(Self(sender))
     }

@@ -1,4 +1,4 @@
-//! The program of `cargo dev bench`, which builds it optimised and becomes it.
+//! The program of `cargo dev bench`.
 
 use std::process::ExitCode;
 

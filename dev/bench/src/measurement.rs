@@ -1,4 +1,4 @@
-//! One server under one number of users: its figures.
+//! The figures of one server under one number of users.
 
 use std::{
     collections::BTreeMap,
@@ -19,16 +19,15 @@ use super::{
     subject::Subject,
 };
 
-/// The longest wait for everybody to have called once, which fills what a process or its store remembers.
+/// The limit for the first round, in which everybody calls once. It fills the caches of the process and the store.
 const FIRST_ROUND_LIMIT: Duration = Duration::from_secs(120);
-/// The longest wait for the further rounds, in which each of several instances comes to know everybody: with 10,000 people
-/// that takes minutes.
+/// The limit for further rounds, which fill the caches of all instances. With 10,000 people this takes minutes.
 const FURTHER_ROUNDS_LIMIT: Duration = Duration::from_secs(300);
 
-/// How long one server is measured before it is the other's turn: shorter than Spin keeps an idle instance by default.
+/// How long one server is measured before the other's turn. Shorter than Spin keeps an idle instance by default.
 const SLICE: Duration = Duration::from_millis(500);
 
-/// What was measured at one number of users and connections.
+/// The figures at one number of users and connections.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Measurement {
     pub(super) subject: Subject,
@@ -38,9 +37,9 @@ pub(super) struct Measurement {
     pub(super) requests_per_second: f64,
     pub(super) p50_ms: f64,
     pub(super) p99_ms: f64,
-    /// Of the server's process and its children alone.
+    /// Of the server's process and its children only.
     pub(super) cpu_us_per_request: f64,
-    /// Of the floor, measured in turns with it.
+    /// Of the baseline, measured in turns with it.
     pub(super) floor_cpu_us_per_request: Option<f64>,
     /// Of the server's process and its children, since they started.
     pub(super) peak_memory_mb: f64,
@@ -51,7 +50,7 @@ pub(super) struct Measurement {
 }
 
 impl Measurement {
-    /// CPU per request over that of the floor.
+    /// CPU per request divided by that of the baseline.
     pub(super) fn cpu_over_floor(&self) -> Option<f64> {
         self.floor_cpu_us_per_request.map(|floor| self.cpu_us_per_request / floor)
     }
@@ -61,15 +60,15 @@ impl Measurement {
         self.upstream_calls.values().sum()
     }
 
-    /// For whoever watches.
+    /// A summary for the progress output.
     pub(super) fn in_short(&self) -> String {
         let Self { cpu_us_per_request, requests_per_second, connections, .. } = self;
         format!("{cpu_us_per_request:.0} µs of CPU, {requests_per_second:.0} requests/s over {connections} connections")
     }
 }
 
-/// Measures `subject` on a server of its own, with each number of connections in turn, and its floor beside it: they take
-/// turns of a [`SLICE`], so that what else the machine does meanwhile costs both alike.
+/// Measures `subject` on a server of its own, with each number of connections. Its baseline is measured at the same
+/// time: they take turns of one [`SLICE`], so that other load on the machine affects both equally.
 pub(super) async fn measure(
     stage: &Stage,
     crowd: &Crowd,
@@ -85,11 +84,11 @@ pub(super) async fn measure(
 
     let mut measurements = Vec::new();
     for &connections in &plan.connections {
-        // The floor last: it needs seconds where the contender may need minutes, in which instances are given up.
+        // The baseline last: it takes seconds, the contender may take minutes, and idle instances end meanwhile.
         for contender in [&contender].into_iter().chain(&floor) {
             contender.warm_up(connections, plan.warm_up).await?;
         }
-        // Meanwhile the contender's may have been given up too.
+        // The contender's instances may have ended meanwhile.
         contender.work(connections, &mut Phase::default()).await?;
         let (mut own, mut of_floor) = (Phase::default(), Phase::default());
         let mut upstream = BTreeMap::new();
@@ -126,7 +125,7 @@ pub(super) async fn measure(
     Ok(measurements)
 }
 
-/// A server and those who call it.
+/// A server and its callers.
 struct Contender {
     served: Served,
     target: Target,
@@ -141,7 +140,7 @@ impl Contender {
         let served = stage.serve(subject).await?;
         let target = Target::of(served.url())?;
         let callers = crowd.callers(subject, users);
-        let first_request = load::once(&target, callers.first().context("nobody calls")?).await?;
+        let first_request = load::once(&target, callers.first().context("there are no callers")?).await?;
         Ok(Self {
             served,
             target,
@@ -174,7 +173,7 @@ impl Contender {
     }
 }
 
-/// What a server did while it was measured, in all its turns.
+/// What a server did in all its turns.
 #[derive(Default)]
 struct Phase {
     load: Load,
@@ -191,7 +190,7 @@ impl Phase {
     }
 }
 
-/// What the tenant had been asked at some moment.
+/// The tenant's request counts at some moment.
 struct Upstream(BTreeMap<String, u64>);
 
 impl Upstream {
@@ -199,7 +198,7 @@ impl Upstream {
         Self(tenant.request_counts().into_iter().map(|(endpoint, count)| (format!("{endpoint:?}"), count)).collect())
     }
 
-    /// Adds what it was asked since then.
+    /// Adds the requests since then.
     fn add_since(self, tenant: &Tenant, calls: &mut BTreeMap<String, u64>) {
         for (endpoint, count) in Self::before(tenant).0 {
             let asked = count - self.0.get(&endpoint).copied().unwrap_or_default();

@@ -8,9 +8,9 @@ use emulated_tenant::Tenant;
 use tokio::{fs, process::Command};
 
 const FILES: [&str; 3] = ["package.json", "package-lock.json", "server.mjs"];
-/// Of those, what decides which packages are installed.
+/// The one of those that determines which packages are installed.
 const LOCK: &str = "package-lock.json";
-/// Written last, when the packages of the lock file it repeats are installed.
+/// Written after installation; a copy of the lock file.
 const STAMP: &str = "installed";
 
 /// The peer, ready to run in `target/bench/node-peer`.
@@ -18,10 +18,10 @@ const STAMP: &str = "installed";
 pub(super) struct NodePeer(PathBuf);
 
 impl NodePeer {
-    /// Installs its packages, by exact version, where they are not installed yet.
+    /// Installs its packages, by exact version, unless they are installed already.
     ///
     /// # Errors
-    /// When Node or npm is missing, or the registry cannot be reached.
+    /// If Node or npm is missing, or the registry cannot be reached.
     pub(super) async fn prepare() -> Result<Self> {
         for program in ["node", "npm"] {
             output_of(Command::new(program).arg("--version")).await.with_context(|| format!("{program} is missing"))?;

@@ -16,13 +16,13 @@ pub(super) struct Plan {
     pub(super) connections: Vec<usize>,
     /// How long each is measured.
     pub(super) measured: Duration,
-    /// How long there is load before that, at least; everybody calls in it.
+    /// The minimum time of load before that, in which everybody calls.
     pub(super) warm_up: Duration,
-    /// Parts of the names of what is measured; everything is where there is none.
+    /// Measure only what has one of these in its name; if empty, everything.
     pub(super) only: Vec<String>,
-    /// Where the plot goes.
+    /// The file for the plot.
     pub(super) plot: PathBuf,
-    /// Where all figures go as JSON.
+    /// The file for all figures, as JSON.
     pub(super) json: Option<PathBuf>,
 }
 

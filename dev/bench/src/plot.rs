@@ -1,4 +1,4 @@
-//! A picture of the cost of a request against the number of users.
+//! The plot of a request's cost against the number of users.
 
 use std::{ops::Range, path::Path};
 
@@ -21,7 +21,7 @@ const SUBJECTS: [(Subject, RGBColor); 4] = [
 /// Draws CPU per request against users, at `connections`, as SVG into `file`.
 ///
 /// # Errors
-/// When the file cannot be written.
+/// If the file cannot be written.
 pub(super) fn draw(measurements: &[Measurement], connections: usize, file: &Path) -> Result<()> {
     let points = |subject| -> Vec<(f64, f64)> {
         let own = measurements.iter().filter(|row| row.subject == subject && row.connections == connections);

@@ -1,4 +1,4 @@
-//! A server in a process of its own, whose cost can be told from that of the load and the emulated tenant.
+//! A server in a process of its own, so that its cost can be distinguished from that of the load and the tenant.
 
 use std::{
     fs::{self, File},
@@ -14,10 +14,10 @@ use tokio::{
     time::timeout,
 };
 
-/// A component may have to be compiled first, unoptimised on a machine under load.
+/// A component may have to be compiled first, by an unoptimised compiler on a busy machine.
 const START_LIMIT: Duration = Duration::from_secs(120);
 
-/// A program that prints `Serving <url>` when it listens and ends when its standard input does. Killed when dropped.
+/// A program that prints `Serving <url>` when it listens, and exits when its standard input ends. Killed when dropped.
 #[derive(Debug)]
 pub(super) struct ServingProcess {
     url: String,
@@ -28,7 +28,7 @@ pub(super) struct ServingProcess {
 }
 
 impl ServingProcess {
-    /// Starts `command`, writes `input` to it and waits for its address. What it complains of goes to `log`.
+    /// Starts `command`, writes `input` to it and waits for its address. Its standard error goes to `log`.
     pub(super) async fn start(command: &mut Command, input: &[u8], log: PathBuf) -> Result<Self> {
         let name = command.as_std().get_program().display().to_string();
         let complaints = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_program_that_ends_or_says_something_else_is_told_of() {
+    async fn a_program_that_ends_or_prints_something_else_is_reported() {
         let ended = shell("echo 'no such file' >&2; exit 3").await.unwrap_err().to_string();
         assert_eq!(ended, "`sh` ended before it served\nno such file");
         let other = shell("read word; echo hello").await.unwrap_err().to_string();

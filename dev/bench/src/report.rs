@@ -15,7 +15,7 @@ pub(super) struct Report<'a> {
     pub(super) measurements: &'a [Measurement],
     pub(super) rs256: Option<&'a Rs256>,
     pub(super) skipped: &'a [String],
-    /// What ran the components, and on what.
+    /// The host and the machine.
     pub(super) circumstances: String,
 }
 
@@ -32,7 +32,7 @@ impl Report<'_> {
         text.push('\n');
         text.push_str(&self.requests().to_markdown());
         for skipped in self.skipped {
-            // Writing to a string does not fail.
+            // Writing to a string cannot fail.
             let _ = write!(text, "\nNot measured: {skipped}\n");
         }
         text
@@ -118,7 +118,7 @@ fn optional(ratio: Option<f64>) -> String {
 /// A Markdown table whose source is aligned too.
 struct Table {
     rows: Vec<Vec<String>>,
-    /// How many columns at the left are text; the others are figures.
+    /// How many columns at the left are text. The others are figures.
     text_columns: usize,
 }
 
@@ -140,7 +140,7 @@ impl Table {
         for (number, row) in self.rows.iter().enumerate() {
             for (column, cell) in row.iter().enumerate() {
                 let width = width(column);
-                // Writing to a string does not fail.
+                // Writing to a string cannot fail.
                 let _ = match column < self.text_columns {
                     true => write!(text, "| {cell:<width$} "),
                     false => write!(text, "| {cell:>width$} "),
@@ -169,7 +169,7 @@ mod tests {
     use crate::subject::Reuse;
 
     #[test]
-    fn figures_stand_beside_what_they_are_compared_with() {
+    fn figures_are_next_to_what_they_are_compared_with() {
         let row = |subject, cpu_us_per_request, requests_per_second| Measurement {
             subject,
             users: 1,

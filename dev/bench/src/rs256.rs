@@ -1,4 +1,4 @@
-//! RS256 verification in WebAssembly against OpenSSL's native code.
+//! RS256 verification in WebAssembly compared with OpenSSL's native code.
 
 use anyhow::{Context, Result, ensure};
 use cargo_dev::{component::Component, programs::output_of, progress::Progress};
@@ -15,18 +15,17 @@ use super::stage::{Served, Stage};
 pub(super) struct Rs256 {
     pub(super) profile_get_us: f64,
     pub(super) jwt_simple_us: f64,
-    /// Without the hash and without the padding, which the others include. `None` where there is no `openssl`.
+    /// Without hash and padding, which the others include. `None` if there is no `openssl`.
     pub(super) openssl_us: Option<f64>,
 }
 
-/// How often each is measured, in turns. The shortest time counts: whatever else the machine does can only lengthen it.
+/// How often each is measured. The shortest time counts, because other load on the machine can only lengthen it.
 const TURNS: usize = 4;
 
-/// Measures each in turns. Time is that of the processor, as `openssl speed` counts it, so that other programs on the
-/// machine disturb less.
+/// Measures both in turns. It counts CPU time, as `openssl speed` does, which other programs affect less.
 ///
 /// # Errors
-/// When the component does not build or start, or does not accept the token.
+/// If the component does not build or start, or does not accept the token.
 pub(super) async fn measure(stage: &Stage, progress: Progress) -> Result<Rs256> {
     Component::Rs256.build(progress).await?;
     let step = progress.step("Measuring RS256");
@@ -63,7 +62,7 @@ async fn in_wasm(served: &Served, verifier: &str, key_and_token: &Value) -> Resu
     Ok((after.cpu - before.cpu).as_secs_f64() * 1e6 / f64::from(verifications.max(1)))
 }
 
-/// A token such as a request carries, and the key that signed it.
+/// An access token and the key that signed it.
 async fn key_and_token(tenant: &Tenant) -> Result<Value> {
     let mut key_id = None;
     let token = tenant.access_token(tenant.person("ada")?, |plan| key_id = plan.header.get("kid").cloned());
@@ -81,7 +80,8 @@ async fn openssl() -> Result<f64> {
     Ok(1e6 / rate)
 }
 
-/// From a table whose columns differ between versions: a heading, and a line that begins `rsa 2048 bits`.
+/// Reads OpenSSL's table, whose columns differ between versions: a heading, and a line that starts with `rsa 2048
+/// bits`.
 fn verifications_per_second(printed: &str) -> Option<f64> {
     let heading = printed.lines().find(|line| line.contains("verify/s"))?;
     let column = heading.split_whitespace().position(|name| name == "verify/s")?;

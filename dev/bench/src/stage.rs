@@ -1,4 +1,4 @@
-//! The stage: a tenant, and one server after the other that works with it.
+//! The stage: a tenant, and the servers that use it one after the other.
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
@@ -71,7 +71,7 @@ impl Stage {
         }
     }
 
-    /// Starts a server that has served nobody yet.
+    /// Starts a new server, which has served no requests.
     pub(super) async fn serve(&self, subject: Subject) -> Result<Served> {
         let directory = RunDirectory::prepare(None).await?;
         let redis = match subject.store() {
@@ -121,7 +121,7 @@ impl Stage {
         Ok(Served { server, _redis: redis, _directory: directory })
     }
 
-    /// The component that measures RS256, served for one question.
+    /// Serves the component that measures RS256.
     pub(super) async fn serve_rs256(&self) -> Result<Served> {
         let directory = RunDirectory::prepare(None).await?;
         let manifest = workspace::root().join("bench/rs256/spin.toml");
@@ -153,7 +153,7 @@ fn options(directory: &RunDirectory, manifest: PathBuf, reuse: InstanceReuse) ->
         listen: ([127, 0, 0, 1], 0).into(),
         environment: BTreeMap::new(),
         variables: BTreeMap::new(),
-        // Written as it would be in production, and kept out of the memory that is measured.
+        // Written to a file as in production, so that it does not count as memory.
         log: LogSink::File(directory.path().join("component.log")),
         reuse,
         state_dir: directory.path().join("state"),
@@ -193,7 +193,7 @@ impl Served {
         }
     }
 
-    /// Ends it and waits for that: nothing of it disturbs the next.
+    /// Ends it and waits, so that it cannot disturb the next.
     pub(super) async fn stop(self) {
         if let Server::Spin(spin, _) = self.server {
             spin.stop().await;

@@ -9,14 +9,14 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Subject {
-    /// The floor: `bench/pass-through`.
+    /// The baseline: `bench/pass-through`.
     PassThrough(Reuse),
-    /// The floor with what nobody can leave out who lets callers in by their token: one signature is verified, one line
-    /// logged and, where instances do not live long enough to know many people, one entry of the store read.
+    /// The baseline with the minimum for any API that checks a token: it verifies one signature, writes one log line
+    /// and, if instances are too short-lived to remember many people, reads one entry of the store.
     Least(Reuse),
     /// The component.
     ProfileGet(Reuse, Store),
-    /// The article's function on Node: `bench/node-peer`.
+    /// The same job on Node: `bench/node-peer`.
     NodePeer,
 }
 
@@ -26,7 +26,7 @@ pub(super) enum Subject {
 pub(super) enum Reuse {
     /// As `docs/performance.md` recommends.
     LongLived,
-    /// As Spin does unless told otherwise.
+    /// Spin's default.
     Default,
 }
 
@@ -42,7 +42,7 @@ pub(super) enum Store {
 }
 
 impl Subject {
-    /// Everything that is compared, the floor of each first.
+    /// Everything that is compared, each baseline first.
     pub(super) const ALL: [Self; 9] = [
         Self::PassThrough(Reuse::LongLived),
         Self::Least(Reuse::LongLived),
@@ -55,7 +55,7 @@ impl Subject {
         Self::NodePeer,
     ];
 
-    /// What its cost is compared with: the pass-through in the same host, set up the same way.
+    /// Its baseline: the pass-through in the same host with the same settings.
     pub(super) fn floor(self) -> Option<Self> {
         match self {
             Self::PassThrough(_) | Self::NodePeer => None,
@@ -63,8 +63,8 @@ impl Subject {
         }
     }
 
-    /// How often everybody should call, after the first time, before it is measured. A host keeps about as many
-    /// instances as there are connections, and each remembers what it has met itself.
+    /// How many rounds of calls to make after the first, before measuring. A host keeps about as many instances as
+    /// there are connections, and each has a cache of its own.
     pub(super) fn further_rounds(self) -> usize {
         match self {
             Self::ProfileGet(Reuse::LongLived, _) => 40,

@@ -1,4 +1,4 @@
-//! `cargo dev bench` measures what it says: a tiny run, by whatever build this is.
+//! A tiny run of `cargo dev bench`, with an unoptimised build.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
@@ -19,19 +19,19 @@ async fn a_tiny_run_measures_every_server() {
         .output()
         .await
         .unwrap();
-    let (tables, told) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{told}");
+    let (tables, printed) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{printed}");
 
     let figures: Value = serde_json::from_slice(&fs::read(figures).unwrap()).unwrap();
     let skipped = figures["skipped"].as_array().unwrap().len();
     let rows = figures["measurements"].as_array().unwrap();
     // Nine servers, two numbers of users.
-    assert_eq!(rows.len(), (9 - skipped) * 2, "{tables}\n{told}");
+    assert_eq!(rows.len(), (9 - skipped) * 2, "{tables}\n{printed}");
     for row in rows {
         for name in ["requests", "requests_per_second", "p50_ms", "p99_ms", "cpu_us_per_request", "peak_memory_mb"] {
             assert!(row[name].as_f64().unwrap() > 0.0, "{name}: {row}");
         }
-        // Each request is one call to Graph, but for requests that the phase's beginning or end cuts.
+        // Each request causes one call to Graph, except for requests at the beginning or end of a phase.
         let calls = row["upstream_calls"]["GraphMe"].as_f64().unwrap();
         assert!((0.9..1.1).contains(&calls), "{row}");
     }
@@ -51,7 +51,7 @@ async fn bad_arguments_are_refused_before_anything_is_built() {
     ] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_bench"));
         let output = command.args(["bench"]).args(arguments).output().await.unwrap();
-        let told = String::from_utf8_lossy(&output.stderr);
-        assert!(!output.status.success() && told.contains(reason), "{arguments:?}: {told}");
+        let printed = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && printed.contains(reason), "{arguments:?}: {printed}");
     }
 }

@@ -1,4 +1,4 @@
-//! Runs a build of cargo's and shows how far it is.
+//! Runs a cargo build and shows its progress.
 
 use std::{path::PathBuf, process::Stdio};
 
@@ -11,13 +11,13 @@ use tokio::{
 
 use crate::progress::{Progress, Step};
 
-/// cargo's name for every crate's build script.
+/// The name that cargo gives to the build script of every crate.
 const BUILD_SCRIPT: &str = "build-script-build";
 
-/// Runs `cargo`, which builds `what`, to its end, and returns the file called `file_name` that it made.
+/// Runs `cargo`, which builds `what`, and returns the built file called `file_name`.
 ///
 /// # Errors
-/// When it cannot be started or does not build, with the compiler's output, or made no such file.
+/// If cargo cannot be started, the build fails (the error contains the compiler's output), or there is no such file.
 pub(crate) async fn build(
     what: &str,
     file_name: &str,
@@ -51,7 +51,7 @@ pub(crate) async fn build(
     artifact.with_context(|| format!("cargo built no {file_name}"))
 }
 
-/// Shows each crate when it is compiled, until the build ends.
+/// Shows each compiled crate until the build ends.
 async fn follow(messages: impl AsyncRead + Unpin, file_name: &str, step: &Step) -> Result<Option<PathBuf>> {
     let mut lines = BufReader::new(messages).lines();
     let mut compiled = 0_usize;
@@ -83,7 +83,7 @@ enum Message {
     CompilerArtifact {
         target: Target,
         filenames: Vec<PathBuf>,
-        /// Whether it was there already.
+        /// Whether an earlier build made it.
         fresh: bool,
     },
     #[serde(other)]

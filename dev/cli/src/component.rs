@@ -1,4 +1,4 @@
-//! Builds the Wasm components and puts them where their `spin.toml` looks for them.
+//! Builds the Wasm components and puts them where their `spin.toml` expects them.
 
 use std::path::PathBuf;
 
@@ -20,18 +20,18 @@ pub enum Component {
     Api,
     /// The app that signs a person in and calls the API.
     SignInApp,
-    /// The floor that `cargo dev bench` measures against.
+    /// The baseline of `cargo dev bench`: it only forwards to Graph.
     PassThrough,
-    /// What measures RS256 in Wasm for `cargo dev bench`.
+    /// Measures RS256 in Wasm for `cargo dev bench`.
     Rs256,
 }
 
 impl Component {
-    /// The built component's file, which is the `source` in its manifest. It is built at the first call of a process.
+    /// The built component's file, which is the `source` in its manifest. A process builds it once.
     ///
     /// # Errors
-    /// When no compiler can be had (see [`WasmToolchain::provide`]) or the component does not compile; the error then
-    /// holds the compiler's output.
+    /// If there is no compiler (see [`WasmToolchain::provide`]) or the component does not compile. The error then
+    /// contains the compiler's output.
     pub async fn build(self, progress: Progress) -> Result<PathBuf> {
         static API: OnceCell<PathBuf> = OnceCell::const_new();
         static SIGN_IN_APP: OnceCell<PathBuf> = OnceCell::const_new();
@@ -46,8 +46,8 @@ impl Component {
         built.get_or_try_init(|| build(self, progress)).await.cloned()
     }
 
-    /// What `cargo rustc` is given. Of a library that tests link as well, `cargo build` would make both kinds at once, and
-    /// then leave out the optimisation of the whole.
+    /// The arguments of `cargo rustc`. `cargo build` would build both crate types of the library at once and then skip
+    /// link-time optimisation.
     pub(crate) fn build_arguments(self) -> [&'static str; 5] {
         ["--release", "--package", self.package(), "--lib", "--crate-type=cdylib"]
     }
@@ -88,7 +88,7 @@ async fn build(component: Component, progress: Progress) -> Result<PathBuf> {
     Ok(file)
 }
 
-/// A cargo that is told to build elsewhere (`CARGO_TARGET_DIR`) leaves nothing where `spin.toml` looks.
+/// With `CARGO_TARGET_DIR`, cargo builds elsewhere, but `spin.toml` expects the component in `target/`.
 async fn put_in_place(file_name: &str, artifact: PathBuf) -> Result<PathBuf> {
     let place = workspace::target().join(TARGET).join("release").join(file_name);
     if artifact != place {

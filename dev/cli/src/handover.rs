@@ -1,4 +1,4 @@
-//! Programs that take minutes to build: built when a command needs them, then run in place of this one.
+//! Programs that take minutes to build. They are built when a command needs them, and then replace this process.
 
 use std::{
     env,
@@ -20,16 +20,17 @@ pub struct Program {
     profile: &'static str,
 }
 
-/// What starts hosts and tenants.
+/// Starts hosts and tenants.
 pub const HARNESS: Program = Program { name: "harness", package: "profile-get-dev", profile: "dev" };
 
-/// What measures: optimised, since an unoptimised host would cost so much that a component's own share looked small.
+/// Measures. It is optimised: an unoptimised host would cost so much that the component's share looked small.
 pub const BENCH: Program = Program { name: "bench", package: "profile-get-bench", profile: "bench" };
 
-/// Builds `program`, and at the same time the `components` that it will need, and becomes it, with the same arguments.
+/// Builds `program` and, at the same time, the `components` that it needs, then replaces this process with it. The
+/// arguments stay the same.
 ///
 /// # Errors
-/// When something does not build, or the program cannot be run.
+/// If something does not build, or the program cannot be run.
 pub async fn hand_over(program: Program, components: &[Component], progress: Progress) -> Result<ExitCode> {
     let components = async {
         for component in components {

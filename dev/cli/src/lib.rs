@@ -1,12 +1,12 @@
-//! The command `cargo dev`: what it can be asked for, and all of it that needs no WebAssembly runtime.
+//! The command `cargo dev`: its arguments, and everything that needs no WebAssembly runtime.
 //!
-//! It builds in seconds. The harness and the measurements take minutes, so [`handover`] builds their programs when a command
-//! needs them, together with the components, and becomes them.
+//! It builds in seconds. The harness and the bench take minutes to build, so [`handover`] builds them, together with
+//! the components, only for the commands that need them.
 //!
 //! - [`commands`]: one file for each command, with its arguments;
-//! - [`component`]: builds the Wasm components, by the compiler that [`toolchain`] finds or makes;
+//! - [`component`]: builds the Wasm components with the compiler that [`toolchain`] finds or prepares;
 //! - [`supply_chain`]: reproducible builds and the bill of materials;
-//! - [`programs`], [`progress`], [`workspace`]: other programs, what long steps show, where things are.
+//! - [`programs`], [`progress`], [`workspace`]: running other programs, showing progress, paths.
 
 pub mod workspace;
 

@@ -1,19 +1,19 @@
-//! Runs other programs without letting them write over the reader's screen.
+//! Runs other programs and captures their output.
 
 use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
 use tokio::process::Command;
 
-/// A failing program may have printed pages; the reason stands near the end.
+/// A failing program may print pages; the reason is near the end.
 const LINES_OF_A_FAILURE: usize = 12;
 
 /// Runs `command` to its end and returns what it wrote to stdout.
 ///
-/// The program cannot ask for input, speaks English, and is killed when the future is dropped.
+/// The program gets no input, prints English, and is killed when the future is dropped.
 ///
 /// # Errors
-/// When it cannot be started, or ends with a failure: the error then holds the last lines it printed.
+/// If it cannot be started or fails. The error then contains the last lines that it printed.
 pub async fn output_of(command: &mut Command) -> Result<String> {
     let name = command.as_std().get_program().display().to_string();
     let output = command

@@ -1,4 +1,4 @@
-//! What long steps show: a spinner or a bar on a terminal, single lines elsewhere.
+//! Progress of long steps: a spinner or a bar on a terminal, single lines elsewhere.
 //!
 //! Everything goes to stderr, so that a command's own output can be piped. Colours follow `NO_COLOR`.
 
@@ -12,12 +12,12 @@ use console::style;
 use indicatif::{DecimalBytes, MultiProgress, ProgressBar, ProgressStyle};
 
 const TICK: Duration = Duration::from_millis(100);
-/// Anything quicker is not worth a figure.
+/// The duration of shorter steps is not shown.
 const WORTH_TIMING: Duration = Duration::from_secs(1);
-/// How often a long step shows where it is, where there is no terminal.
+/// How often a long step prints a line where there is no terminal.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(20);
 
-/// Steps may run at the same time, each with a line of its own.
+/// Steps can run concurrently; each has a line of its own.
 static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 
 /// How a command reports its long steps.
@@ -32,7 +32,7 @@ impl Progress {
         Self { verbose }
     }
 
-    /// Whether the tools' own output is wanted.
+    /// Whether the tools print their own output.
     pub fn is_verbose(self) -> bool {
         self.verbose
     }
@@ -44,19 +44,19 @@ impl Progress {
         step
     }
 
-    /// A step that shows nothing until it has something to do, which is its first detail.
+    /// A step that shows nothing before its first detail, so that a step without work stays invisible.
     pub fn step_if_needed(self, doing: &str) -> Step {
         let is_animated = stderr().is_terminal() && !self.verbose;
         Step { doing: doing.to_owned(), is_animated, started: Instant::now(), shown: Mutex::default() }
     }
 
-    /// A line that says something the reader should know, between steps.
+    /// Prints a note between steps.
     pub fn note(self, text: &str) {
         print(&format!("{} {text}", style("note:").for_stderr().cyan().bold()));
     }
 }
 
-/// A step under way. Dropped unfinished, it vanishes: the error that ended it speaks instead.
+/// A step in progress. If it is dropped unfinished, it disappears, and the error is shown instead.
 #[derive(Debug)]
 pub struct Step {
     doing: String,
@@ -65,16 +65,16 @@ pub struct Step {
     shown: Mutex<Option<Shown>>,
 }
 
-/// What is on the screen of a step.
+/// What the screen shows of a step.
 #[derive(Debug)]
 enum Shown {
     Bar(ProgressBar),
-    /// The last line was printed then.
+    /// When the last line was printed.
     Lines(Instant),
 }
 
 impl Step {
-    /// What the step is doing just now.
+    /// Shows what the step is doing now.
     pub fn detail(&self, text: &str) {
         self.show();
         match &mut *self.shown() {
@@ -97,14 +97,14 @@ impl Step {
         }
     }
 
-    /// How many of the expected bytes are there.
+    /// How many of the expected bytes have arrived.
     pub fn set_bytes(&self, received: u64) {
         if let Some(bar) = self.bar() {
             bar.set_position(received);
         }
     }
 
-    /// Ends a byte bar: the step goes on as a spinner.
+    /// Ends a byte bar. The step continues as a spinner.
     pub fn bytes_complete(&self) {
         if let Some(bar) = self.bar() {
             bar.set_style(spinner());
@@ -165,7 +165,7 @@ impl Drop for Step {
     }
 }
 
-/// A line above the bars that are shown.
+/// Prints a line above the bars.
 fn print(line: &str) {
     BARS.suspend(|| eprintln!("{line}"));
 }

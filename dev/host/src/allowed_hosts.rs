@@ -17,7 +17,7 @@ pub(super) struct AllowedHosts(Vec<Origin>);
 impl AllowedHosts {
     /// Fills the entries' variables from `values` and reads the results.
     ///
-    /// An entry of variables that all turn out empty grants nothing: an endpoint nobody configured.
+    /// An entry whose variables are all empty grants nothing: it is an endpoint that is not configured.
     pub(super) fn resolve(entries: &[Template], values: &BTreeMap<String, String>) -> Result<Self> {
         let mut hosts = Vec::new();
         for entry in entries {

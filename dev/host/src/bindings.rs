@@ -1,4 +1,4 @@
-//! The interfaces `spin:variables` and `spin:key-value`, answered for one instance.
+//! Implements the interfaces `spin:variables` and `spin:key-value` for one instance.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ mod generated {
     });
 }
 
-/// Gives both interfaces to the components that `linker` links.
+/// Adds both interfaces to `linker`.
 pub(super) fn add_to_linker(linker: &mut Linker<InstanceState>) -> wasmtime::Result<()> {
     variables::add_to_linker::<_, SpinInterfaces>(linker, |state| state)?;
     key_value::add_to_linker::<_, SpinInterfaces>(linker, |state| state)
@@ -53,7 +53,7 @@ impl<T: Send> variables::HostWithStore<T> for SpinInterfaces {
             Err(VariableError::InvalidName(message)) => Err(variables::Error::InvalidName(message)),
             Err(VariableError::Undefined(message)) => Err(variables::Error::Undefined(message)),
             Err(VariableError::Provider(error)) => {
-                // The component learns the outermost sentence only; whoever runs it, the causes too.
+                // The component gets only the outermost message; the log also has the causes.
                 log.host(&component, format_args!("variable `{name}`: {error:#}"));
                 Err(variables::Error::Provider(error.to_string()))
             }
@@ -61,7 +61,7 @@ impl<T: Send> variables::HostWithStore<T> for SpinInterfaces {
     }
 }
 
-/// How many stores one instance may hold open, as in Spin.
+/// How many stores one instance may have open, as in Spin.
 const MOST_OPEN_STORES: usize = 256;
 
 impl key_value::Host for InstanceState {}

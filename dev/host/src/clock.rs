@@ -10,14 +10,14 @@ use std::{
 
 use wasmtime_wasi::HostWallClock;
 
-/// This machine's clock, moved. Clones are the same clock, so a test can move it while components run.
+/// This machine's clock with an offset. Clones share the offset, so a test can change it while components run.
 #[derive(Clone, Debug, Default)]
 pub struct WallClock {
     seconds_ahead: Arc<AtomicI64>,
 }
 
 impl WallClock {
-    /// Moves it to `seconds` ahead of this machine's clock, or behind it where they are negative; 0 corrects it.
+    /// Sets the offset from this machine's clock; negative values are behind it.
     pub fn set_ahead(&self, seconds: i64) {
         self.seconds_ahead.store(seconds, Ordering::Relaxed);
     }

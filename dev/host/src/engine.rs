@@ -1,4 +1,4 @@
-//! Compiling components: once per version of their file, then from a cache on disk.
+//! Compiles components, once for each version of their file, and caches them on disk.
 
 use std::{
     path::Path,
@@ -14,7 +14,7 @@ use wasmtime_wasi_http::{handler::ProxyPre, p3::bindings::ServicePre};
 
 use super::{bindings, instance::InstanceState};
 
-/// The compiler and run time, set up as Spin sets them up, with compiled code kept in `cache_dir`.
+/// The compiler and runtime, configured as in Spin, with compiled code cached in `cache_dir`.
 pub(super) fn engine(cache_dir: &Path) -> Result<Engine> {
     let mut cache = CacheConfig::new();
     cache.with_directory(std::path::absolute(cache_dir)?);
@@ -23,11 +23,11 @@ pub(super) fn engine(cache_dir: &Path) -> Result<Engine> {
 
     let mut pooled = config.clone();
     pooled.allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
-    // Where address space is scarce the pool cannot be reserved; instances are then mapped singly.
+    // If there is not enough address space for the pool, each instance is allocated separately.
     Engine::new(&pooled).or_else(|_| Engine::new(&config)).context("wasmtime cannot run on this machine")
 }
 
-/// Spin's pool: a thousand instances.
+/// The size of Spin's pool: a thousand instances.
 fn pool() -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(1_000)
@@ -43,7 +43,7 @@ fn pool() -> PoolingAllocationConfig {
     pool
 }
 
-/// Loads the component at `source` and links it to what this host offers.
+/// Loads the component at `source` and links it to this host.
 pub(super) fn load(engine: &Engine, id: &str, source: &Path) -> Result<ProxyPre<InstanceState>> {
     let bytes = std::fs::read(source).with_context(|| {
         format!("component {id}: cannot read {}: build it first (cargo dev build)", source.display())
@@ -58,7 +58,7 @@ pub(super) fn load(engine: &Engine, id: &str, source: &Path) -> Result<ProxyPre<
     Ok(ProxyPre::P3(service))
 }
 
-/// Compiles one component at a time: hosts that start together share the first one's work.
+/// Compiles one component at a time, so that hosts that start together share the cached result.
 fn compile(engine: &Engine, bytes: &[u8]) -> Result<Component> {
     static COMPILING: Mutex<()> = Mutex::new(());
     let _guard = COMPILING.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! HTTP as the host itself speaks it, to Entra and to Key Vault.
+//! The host's own HTTP client, for Entra and Key Vault.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,8 @@ use super::tls::client_config;
 pub(super) struct HttpClient(Client<HttpsConnector<HttpConnector>, Full<Bytes>>);
 
 impl HttpClient {
-    /// Trusts the system's authorities, as `environment` may change them; `[[client_tls]]` is not for the host itself.
+    /// Trusts the system's authorities, which `environment` can change. `[[client_tls]]` does not apply to the host
+    /// itself.
     pub(super) fn new(environment: &BTreeMap<String, String>) -> Result<Self> {
         let tls = client_config(environment, None)?;
         let mut tcp = HttpConnector::new();
@@ -29,7 +30,7 @@ impl HttpClient {
         Ok(Self(Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector)))
     }
 
-    /// Sends the request and reads the whole answer.
+    /// Sends the request and reads the whole response.
     pub(super) async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Bytes>> {
         let (parts, body) = self.0.request(request).await?.into_parts();
         let body = body.collect().await?.to_bytes();

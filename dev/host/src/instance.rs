@@ -1,4 +1,4 @@
-//! What one instance of a component holds.
+//! The state of one instance of a component.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,7 +20,7 @@ use super::{
     variables::Variables,
 };
 
-/// What all instances of one component have in common.
+/// What all instances of one component share.
 pub(super) struct ComponentContext {
     pub(super) id: Arc<str>,
     pub(super) variables: Arc<Variables>,
@@ -35,7 +35,7 @@ pub(super) struct ComponentContext {
     pub(super) memory: MemoryMeter,
 }
 
-/// What one instance holds.
+/// The state of one instance.
 pub(super) struct InstanceState {
     pub(super) component: Arc<str>,
     pub(super) variables: Arc<Variables>,

@@ -1,12 +1,11 @@
-//! The embedded host: runs the project's own Spin components without a `spin` on the machine.
+//! The embedded host: runs this project's Spin components without a `spin` on the machine.
 //!
-//! It is for development and tests, not for production: it reads the same `spin.toml` and runtime
-//! config, behaves as Spin 4.1 does where a component can tell, and refuses by name what it does
-//! not do. `spin up` is the real thing.
+//! It is for development and tests, not for production. It reads the same `spin.toml` and runtime config, behaves as
+//! Spin 4.1 does wherever a component can see the difference, and refuses by name what it does not support.
 //!
-//! A request passes through these modules: `listener` accepts it, `routes` finds its component,
-//! `request` adds what Spin adds, `pool` gives it an `instance`, and what the component asks
-//! for is answered by `bindings` (variables, key-value stores) and `outbound` (HTTP).
+//! A request passes through these modules: `listener` accepts it, `routes` finds its component, `request` adds Spin's
+//! headers, and `pool` provides an `instance`. `bindings` (variables, key-value stores) and `outbound` (HTTP) serve the
+//! component's calls.
 
 mod clock;
 mod log;
@@ -68,7 +67,7 @@ use self::{
     variables::{Provider, Variables},
 };
 
-/// An application being served. Dropping it ends its connections and instances and frees the port.
+/// A running host. Dropping it ends its connections and instances and frees the port.
 #[derive(Debug)]
 pub struct RunningHost {
     url: String,
@@ -80,11 +79,11 @@ pub struct RunningHost {
 }
 
 impl RunningHost {
-    /// Reads the manifest and the runtime config, compiles the components and begins to serve.
+    /// Reads the manifest and the runtime config, compiles the components and starts to serve.
     ///
     /// # Errors
-    /// When a file is missing or wrong, asks for what this host does not do, or the port is taken;
-    /// the message names the file, the key and what to do.
+    /// If a file is missing, wrong or asks for something that this host does not support, or the port is taken. The
+    /// message names the file, the key and what to do.
     pub async fn start(options: HostOptions) -> Result<Self> {
         let manifest = Manifest::read(&options.manifest)?;
         let environment = Arc::new(options.environment);
@@ -139,16 +138,16 @@ impl RunningHost {
         self.log.lines()
     }
 
-    /// What counts the memory of instances.
+    /// Measures the memory of instances.
     #[must_use]
     pub fn memory(&self) -> MemoryMeter {
         self.memory.clone()
     }
 
-    /// Accepts no more requests, lets those under way finish (for five seconds at most) and ends.
+    /// Accepts no more requests, gives those in progress up to five seconds to finish, and ends.
     pub async fn stop(mut self) {
         self.stopping.cancel();
-        // That the task failed changes nothing: it is gone.
+        // A failure of the task changes nothing: it has ended.
         let _ = (&mut self.serving).await;
     }
 }
@@ -160,7 +159,7 @@ impl Drop for RunningHost {
     }
 }
 
-/// What the components of an application are put together from.
+/// Everything that the components of an application share.
 struct Assembly {
     variables: Arc<Variables>,
     stores: Arc<Stores>,

@@ -1,4 +1,4 @@
-//! The HTTP listener: from a request on the wire to the component of its route, as Spin does it.
+//! The HTTP listener: accepts requests and passes each to the component of its route, as Spin does.
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -29,7 +29,7 @@ use super::{
     routes::{Routes, WELL_KNOWN_PREFIX},
 };
 
-/// What the listener needs to answer requests.
+/// Passes requests to components.
 pub(super) struct Dispatcher {
     pub(super) info: Info,
     pub(super) routes: Routes,
@@ -37,7 +37,7 @@ pub(super) struct Dispatcher {
     pub(super) log: Log,
 }
 
-/// The answer to `/.well-known/spin/info`.
+/// The response to `/.well-known/spin/info`.
 #[derive(Serialize)]
 pub(super) struct Info {
     pub(super) name: String,
@@ -45,10 +45,10 @@ pub(super) struct Info {
     pub(super) version: Option<String>,
 }
 
-/// How long requests under way may take once the host is asked to stop.
+/// How long requests in progress may take when the host stops.
 const DRAIN: Duration = Duration::from_secs(5);
 
-/// Serves until `stopping` is cancelled, then lets the requests under way finish.
+/// Serves until `stopping` is cancelled, then lets the requests in progress finish.
 pub(super) async fn serve(listener: TcpListener, dispatcher: Arc<Dispatcher>, stopping: CancellationToken) {
     let mut connections = JoinSet::new();
     let graceful = GracefulShutdown::new();
@@ -59,11 +59,11 @@ pub(super) async fn serve(listener: TcpListener, dispatcher: Arc<Dispatcher>, st
             Some(_) = connections.join_next() => continue,
         };
         let Ok((stream, client)) = accepted else {
-            // Out of file descriptors, most likely: others may be closed meanwhile.
+            // Probably out of file descriptors: wait for connections to close.
             sleep(Duration::from_millis(50)).await;
             continue;
         };
-        // TCP_NODELAY stays off, as in Spin: a body written in two pieces waits for the client's ACK.
+        // TCP_NODELAY is off, as in Spin: the second part of a response waits for the client's ACK of the first.
         let dispatcher = Arc::clone(&dispatcher);
         let service = service_fn(move |request| respond(Arc::clone(&dispatcher), client, request));
         let connection =
@@ -75,7 +75,7 @@ pub(super) async fn serve(listener: TcpListener, dispatcher: Arc<Dispatcher>, st
 }
 
 /// # Errors
-/// When the request does not say which host it is for; the connection is closed on it.
+/// If the request does not name its host. This closes the connection.
 async fn respond(
     dispatcher: Arc<Dispatcher>,
     client: SocketAddr,

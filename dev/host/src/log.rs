@@ -1,4 +1,4 @@
-//! What components print, line by line, and what the host has to say about them.
+//! The log: the lines that components print, and the host's own messages.
 
 use std::{
     fmt,
@@ -25,7 +25,7 @@ pub enum LogSink {
     Stderr,
     /// Appended to a file.
     File(PathBuf),
-    /// Kept in memory, for [`RunningHost::logs`](super::RunningHost::logs).
+    /// Kept in memory for [`RunningHost::logs`](super::RunningHost::logs).
     Collect,
 }
 
@@ -36,7 +36,7 @@ pub struct LogLine {
     pub component: String,
     /// Who wrote it.
     pub source: LogSource,
-    /// What it says.
+    /// Its text.
     pub text: String,
 }
 
@@ -81,7 +81,7 @@ impl Log {
         Ok(Self(Arc::new(Mutex::new(target))))
     }
 
-    /// The lines so far, where they are kept in memory.
+    /// The lines so far, if they are kept in memory.
     pub(super) fn lines(&self) -> Vec<LogLine> {
         match &*self.lock() {
             Target::Memory(lines) => lines.clone(),
@@ -89,7 +89,7 @@ impl Log {
         }
     }
 
-    /// Adds a line of the host's own.
+    /// Adds a message of the host.
     pub(super) fn host(&self, component: &str, text: impl fmt::Display) {
         self.add(LogLine { component: component.to_owned(), source: LogSource::Host, text: text.to_string() });
     }
@@ -105,7 +105,7 @@ impl Log {
     }
 
     fn add(&self, line: LogLine) {
-        // A full disk or a closed terminal must not fail the request that wanted to log.
+        // A full disk or a closed terminal must not make the request fail.
         let _ = match &mut *self.lock() {
             Target::Stderr => writeln!(io::stderr(), "{line}"),
             Target::File(file) => writeln!(file, "{line}"),
@@ -121,7 +121,7 @@ impl Log {
     }
 }
 
-/// Splits what one instance prints into lines; all its handles share the unfinished line.
+/// Splits the output of one instance into lines. All its handles share the unfinished line.
 #[derive(Clone)]
 pub(super) struct LogStream {
     log: Log,
@@ -151,7 +151,7 @@ impl LogStream {
 }
 
 impl Drop for LogStream {
-    /// The last handle writes what never got its line break.
+    /// The last handle writes the unfinished line.
     fn drop(&mut self) {
         if let Some(unfinished) = Arc::get_mut(&mut self.unfinished) {
             let rest = std::mem::take(unfinished.get_mut().unwrap_or_else(PoisonError::into_inner));
@@ -178,7 +178,7 @@ impl IsTerminal for LogStream {
     }
 }
 
-/// What a component may hand over in one write.
+/// The largest single write of a component.
 const LARGEST_WRITE: usize = 64 * 1024;
 
 impl OutputStream for LogStream {

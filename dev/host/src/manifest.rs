@@ -1,4 +1,4 @@
-//! `spin.toml`, version 2: the part of it that this host supports. Any other key is refused by its name.
+//! `spin.toml`, version 2: the part of it that this host supports. It refuses every other key by its name.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -111,7 +111,7 @@ fn parse_template(text: &str, declared: &BTreeMap<String, Option<String>>) -> Re
     Ok(template)
 }
 
-/// Checks the entries whose text is known before any variable is read.
+/// Checks the entries whose value does not depend on a provider.
 fn check_hosts(entries: &[Template], declared: &BTreeMap<String, Option<String>>) -> Result<()> {
     let defaults: BTreeMap<String, String> =
         declared.iter().filter_map(|(name, default)| Some((name.clone(), default.clone()?))).collect();

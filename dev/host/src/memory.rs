@@ -1,4 +1,4 @@
-//! How much memory instances take.
+//! The memory of instances.
 
 use std::sync::{
     Arc,
@@ -10,15 +10,15 @@ use wasmtime::ResourceLimiter;
 /// The linear memory of all instances of a host.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
-    /// Instances that are there now.
+    /// The current number of instances.
     pub instances: usize,
-    /// Bytes that they hold now.
+    /// Their current memory in bytes.
     pub bytes: usize,
-    /// The most bytes that one instance has ever held.
+    /// The highest memory of one instance so far, in bytes.
     pub largest_instance: usize,
 }
 
-/// Counts the memory of all instances of a host. Clones are the same meter.
+/// Measures the memory of all instances of a host. Clones share the counts.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryMeter(Arc<Counts>);
 
@@ -30,7 +30,7 @@ struct Counts {
 }
 
 impl MemoryMeter {
-    /// What they hold now.
+    /// The current figures.
     #[must_use]
     pub fn read(&self) -> Memory {
         let Counts { instances, bytes, largest_instance } = &*self.0;
@@ -47,7 +47,7 @@ impl MemoryMeter {
     }
 }
 
-/// The share of one instance, taken back when it is dropped.
+/// The share of one instance, which is subtracted when it is dropped.
 pub(super) struct InstanceMemory {
     bytes: usize,
     counts: Arc<Counts>,

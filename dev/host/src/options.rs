@@ -14,29 +14,29 @@ pub(crate) const UNSUPPORTED: &str = "not supported by the embedded host: correc
 pub struct HostOptions {
     /// The application's `spin.toml`; component sources are relative to its folder.
     pub manifest: PathBuf,
-    /// The runtime config file, if any.
+    /// The runtime config file, if there is one.
     pub runtime_config: Option<PathBuf>,
-    /// Where to listen; port 0 takes a free one.
+    /// Where to listen. Port 0 means any free port.
     pub listen: SocketAddr,
     /// What Spin would read from its process environment: `SPIN_VARIABLE_*`, `AZURE_*`, `SSL_CERT_FILE`.
     pub environment: BTreeMap<String, String>,
-    /// Values that come before every provider's, as `spin up --variable name=value` gives them.
+    /// Values that take precedence over all providers, like those of `spin up --variable name=value`.
     pub variables: BTreeMap<String, String>,
-    /// Where what the components print goes.
+    /// Where the components' output goes.
     pub log: LogSink,
     /// How instances are reused.
     pub reuse: InstanceReuse,
-    /// Holds the default key-value store.
+    /// The folder of the default key-value store.
     pub state_dir: PathBuf,
-    /// Holds compiled components, for all hosts: each is found by the hash of its bytes.
+    /// The folder of compiled components. Hosts can share it, since the key is a hash of the component.
     pub cache_dir: PathBuf,
-    /// The wall clock that components see; the real Spin knows only the machine's.
+    /// The wall clock that components see. The real Spin supports only the machine's.
     #[serde(skip)]
     pub clock: WallClock,
 }
 
 impl fmt::Debug for HostOptions {
-    /// Of the environment and the variables only the names: their values are secrets.
+    /// Prints only the names of environment and variables, because their values can be secrets.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("HostOptions")
@@ -57,9 +57,9 @@ impl fmt::Debug for HostOptions {
 /// How many requests one component instance serves. The default is Spin's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstanceReuse {
-    /// Requests in all, after which the instance is dropped.
+    /// The total number of requests, after which the instance is dropped.
     pub max_requests: usize,
-    /// Requests at the same time.
+    /// The number of concurrent requests.
     pub max_concurrent: usize,
     /// How long an instance waits for its next request.
     pub idle: Duration,

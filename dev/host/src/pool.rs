@@ -1,4 +1,4 @@
-//! Reusing instances: how many requests one takes, at once and in all, and how long it waits for more.
+//! Reuse of instances: how many requests one serves, at once and in total, and how long it may be idle.
 
 use std::{
     future::{self, Future},
@@ -22,17 +22,17 @@ use super::{
     options::InstanceReuse,
 };
 
-/// Makes instances of one component when requests need them.
+/// Creates instances of one component when requests need them.
 pub(super) struct InstancePool {
     pub(super) engine: Engine,
     pub(super) component: ProxyPre<InstanceState>,
     pub(super) context: ComponentContext,
     pub(super) reuse: InstanceReuse,
-    /// Cancelled when the host is gone: no instance outlives it.
+    /// Cancelled when the host is dropped, so that no instance outlives it.
     pub(super) stopped: CancellationToken,
 }
 
-/// Components are compiled to be interruptible, as Spin does, and nothing interrupts them.
+/// Components are compiled to be interruptible, as in Spin, but nothing interrupts them.
 const NO_DEADLINE: u64 = u64::MAX / 2;
 
 impl HandlerState for InstancePool {
@@ -64,7 +64,7 @@ impl HandlerState for InstancePool {
     }
 }
 
-/// Ends an instance that has been idle for long enough, or whose host is gone.
+/// Ends an instance that has been idle for too long or whose host has been dropped.
 pub(super) struct Lifetime {
     idle: Duration,
     timer: Pin<Box<Sleep>>,
@@ -89,7 +89,7 @@ impl WorkerExpiration for Lifetime {
     }
 }
 
-/// Decides whether an instance takes one more request.
+/// Decides whether an instance accepts another request.
 pub(super) struct Capacity {
     reuse: InstanceReuse,
     component: Arc<str>,
@@ -117,12 +117,12 @@ impl WorkerState for Capacity {
         (): (),
         _: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
-        // Spin sets no limit to a request's time unless told to.
+        // By default, Spin does not limit the duration of a request.
         Box::pin(future::pending())
     }
 
     fn drop(&self, store: Store<InstanceState>, result: wasmtime::Result<()>) {
-        // Once the host is gone, that an instance was cut short is no news.
+        // After the host has been dropped, interrupted instances are expected.
         if let Err(error) = result
             && !self.stopped.is_cancelled()
         {

@@ -11,13 +11,13 @@ use http::{
 
 use super::routes::RouteMatch;
 
-/// Where a request came from and where it goes.
+/// The origin and the route of a request.
 pub(super) struct RequestContext<'a> {
     pub(super) route: &'a RouteMatch,
     pub(super) client: SocketAddr,
 }
 
-/// Removes what concerns the connection only, and a `Host` that belongs to Spin's service chaining.
+/// Removes headers of the connection, and a `Host` that belongs to Spin's service chaining.
 pub(super) fn strip_headers(headers: &mut HeaderMap) {
     let is_internal = headers
         .get(HOST)
@@ -31,10 +31,10 @@ pub(super) fn strip_headers(headers: &mut HeaderMap) {
     headers.remove(CONNECTION);
 }
 
-/// Makes the URI absolute, by the `Host` header where the request line names no authority.
+/// Makes the URI absolute, with the `Host` header if the request line has no authority.
 ///
 /// # Errors
-/// When neither names one, or they differ.
+/// If there is neither, or they differ.
 pub(super) fn with_absolute_uri<B>(mut request: Request<B>) -> Result<Request<B>> {
     let from_header: Option<Authority> = match request.headers().get(HOST) {
         None => None,
@@ -57,10 +57,10 @@ pub(super) fn with_absolute_uri<B>(mut request: Request<B>) -> Result<Request<B>
     Ok(request)
 }
 
-/// Appends the headers by which Spin describes the match, after any of the same names from the client.
+/// Appends Spin's headers about the route, after headers of the same names from the client.
 ///
 /// # Errors
-/// When the value of a header is not UTF-8: Spin hands no such request to a component.
+/// If the value of a header is not UTF-8. Spin does not pass such requests to components.
 pub(super) fn with_spin_headers<B>(mut request: Request<B>, context: &RequestContext<'_>) -> Result<Request<B>> {
     for (name, value) in request.headers() {
         ensure!(std::str::from_utf8(value.as_bytes()).is_ok(), "the value of header {name} is not UTF-8");
@@ -82,7 +82,7 @@ pub(super) fn with_spin_headers<B>(mut request: Request<B>, context: &RequestCon
         ("spin-client-addr", client.to_string()),
     ];
     for (name, value) in described {
-        // A value that no header can hold is left out.
+        // Values that are not valid in a header are omitted.
         if let Ok(value) = HeaderValue::try_from(value) {
             request.headers_mut().append(HeaderName::from_static(name), value);
         }

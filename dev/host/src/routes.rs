@@ -1,10 +1,10 @@
-//! Which component answers which path, with Spin's patterns and precedence.
+//! Maps paths to components, with Spin's precedence.
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail};
 
-/// Paths that Spin answers itself, whatever the manifest says.
+/// Paths that Spin itself serves, whatever the manifest says.
 pub(super) const WELL_KNOWN_PREFIX: &str = "/.well-known/spin/";
 
 /// The application's routes.
@@ -13,7 +13,7 @@ pub(super) struct Routes(routefinder::Router<Route>);
 #[derive(Clone, Debug)]
 struct Route {
     component: String,
-    /// As written in the manifest.
+    /// As in the manifest.
     pattern: String,
     /// With a leading and without a trailing slash, as Spin matches it.
     normal_form: String,
@@ -23,16 +23,16 @@ struct Route {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct RouteMatch {
     pub(super) component: String,
-    /// The route as written in the manifest.
+    /// The route as in the manifest.
     pub(super) pattern: String,
     /// The route with a leading and without a trailing slash.
     pub(super) normal_form: String,
-    /// What `/...` stood for; empty for a route without it.
+    /// What `/...` matched; empty for a route without it.
     pub(super) trailing: String,
 }
 
 impl Routes {
-    /// Builds the table from (pattern, component) pairs; of two equal patterns the later one counts.
+    /// Builds the table from (pattern, component) pairs. Of two equal patterns, the later one counts.
     pub(super) fn new<'a>(routes: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self> {
         let by_pattern: BTreeMap<&str, &str> = routes.into_iter().collect();
         let mut router = routefinder::Router::new();
@@ -57,7 +57,7 @@ impl Routes {
         Ok(Self(router))
     }
 
-    /// The best match: exact before `/...`, then the longest.
+    /// The best match: exact routes before `/...`, then the longest.
     pub(super) fn find(&self, path: &str) -> Option<RouteMatch> {
         let found = self.0.best_match(path)?;
         let route = found.handler();
@@ -86,7 +86,7 @@ fn normalize(pattern: &str) -> String {
     }
 }
 
-/// The router drops the slashes around what a wildcard matched; Spin shows them.
+/// The router removes the slashes around the match of a wildcard; Spin keeps them.
 fn trailing(rest: &str, path: &str) -> String {
     match (rest.is_empty(), path.ends_with('/')) {
         (true, false) => String::new(),
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_find_the_component_that_spin_would_ask() {
+    fn paths_match_the_same_component_as_in_spin() {
         let routes = Routes::new([
             ("/", "root"),
             ("/api/profile", "exact"),

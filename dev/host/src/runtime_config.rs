@@ -1,6 +1,6 @@
-//! The runtime config file: where variables come from, where key-value stores live, whom components trust.
+//! The runtime config file: variable providers, key-value stores, and the authorities that components trust.
 //!
-//! This host supports what runs of this project need. Any other key is refused by its name.
+//! This host supports what this project needs, and refuses every other key by its name.
 
 use std::{
     collections::BTreeMap,
@@ -18,20 +18,20 @@ use super::{
     variables::{DEFAULT_PREFIX, KeyVault, Principal, Provider},
 };
 
-/// The store that every application may use without configuring it.
+/// The store that every application may use without configuration.
 const DEFAULT_STORE: &str = "default";
 const DEFAULT_STORE_FILE: &str = "sqlite_key_value.db";
 
-/// What the file says, with Spin's defaults for what it leaves out.
+/// The contents of the file, with Spin's defaults for what it omits.
 pub(super) struct RuntimeConfig {
-    /// In the file's order; the environment comes last without being named.
+    /// In the file's order. The environment is always the last one.
     pub(super) providers: Vec<Provider>,
     pub(super) key_value_stores: BTreeMap<String, StoreSettings>,
     pub(super) client_tls: ClientTls,
 }
 
 impl RuntimeConfig {
-    /// Reads the file at `path`, or takes the defaults where there is none.
+    /// Reads the file at `path`, or uses the defaults if there is none.
     pub(super) fn read(
         path: Option<&Path>,
         environment: &Arc<BTreeMap<String, String>>,
@@ -126,7 +126,7 @@ enum StoreTable {
     Redis { url: String },
 }
 
-/// Whom components trust when they call out, by host.
+/// The authorities that components trust for calls to some hosts.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ClientTlsTable {

@@ -1,4 +1,4 @@
-//! Texts with `{{ variable }}` in them, as `spin.toml` uses them.
+//! Templates with `{{ variable }}` expressions, as in `spin.toml`.
 
 use std::collections::BTreeMap;
 
@@ -37,7 +37,7 @@ impl Template {
         Ok(Self { parts })
     }
 
-    /// Whether no variable stands in the text.
+    /// Whether the text contains no variable.
     pub(super) fn is_literal(&self) -> bool {
         self.variables().next().is_none()
     }

@@ -1,4 +1,4 @@
-//! TLS to the outside: which authorities a connection trusts.
+//! TLS of outgoing connections: which authorities they trust.
 
 use std::{collections::BTreeMap, env, path::Path, sync::Arc};
 
@@ -8,13 +8,12 @@ use rustls::{
     pki_types::{CertificateDer, pem::PemObject},
 };
 
-/// In the environment, a file of the certificates to trust in place of the system's.
+/// The environment variable that names a file of certificates to trust instead of the system's.
 const SYSTEM_ROOTS: &str = "SSL_CERT_FILE";
 
 /// A configuration that trusts the authorities of a `file` of PEM texts or, without one, the system's and Mozilla's.
 ///
-/// The system's are those of the file that `SSL_CERT_FILE` in `environment` names, if it names one. No protocol to speak over
-/// TLS is named.
+/// `SSL_CERT_FILE` in `environment` replaces the system's. The configuration offers no application protocols.
 pub(super) fn client_config(environment: &BTreeMap<String, String>, file: Option<&Path>) -> Result<ClientConfig> {
     let mut store = RootCertStore::empty();
     if let Some(file) = file {
@@ -28,7 +27,7 @@ pub(super) fn client_config(environment: &BTreeMap<String, String>, file: Option
             Some(file) => rustls_native_certs::load_certs_from_paths(Some(file), None),
             None => rustls_native_certs::load_native_certs(),
         };
-        // Some of a system's certificates are of forms that no verifier reads.
+        // Some of the system's certificates may have forms that rustls does not support.
         store.add_parsable_certificates(system.certs);
         store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
@@ -36,7 +35,7 @@ pub(super) fn client_config(environment: &BTreeMap<String, String>, file: Option
     Ok(ClientConfig::builder().with_root_certificates(store).with_no_client_auth())
 }
 
-/// A configuration that trusts what this process itself does: the system's authorities and Mozilla's.
+/// A configuration for this process itself, which trusts the system's authorities and Mozilla's.
 ///
 /// # Errors
 /// When there is no certificate to trust.
@@ -45,7 +44,7 @@ pub fn own_client_config() -> Result<ClientConfig> {
     client_config(&environment, None)
 }
 
-/// What the outbound calls of components trust: by component and host where `[[client_tls]]` says so.
+/// The authorities that outbound calls trust, by component and host if `[[client_tls]]` has an entry for them.
 #[derive(Clone)]
 pub(super) struct ClientTls {
     default: Arc<ClientConfig>,
@@ -57,7 +56,7 @@ impl ClientTls {
         Ok(Self { default: for_http(client_config(environment, None)?), by_component: BTreeMap::new() })
     }
 
-    /// Trusts `config` for the calls of `components` to `hosts`, but for pairs that an earlier one is for.
+    /// Uses `config` for the calls of `components` to `hosts`, except for pairs with an earlier entry.
     pub(super) fn add(&mut self, components: &[String], hosts: &[String], config: ClientConfig) {
         let config = for_http(config);
         for component in components {

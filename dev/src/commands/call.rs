@@ -22,7 +22,7 @@ use crate::{
 /// Calls the API and prints the response.
 ///
 /// # Errors
-/// When nobody has that name, or the application cannot be started or reached.
+/// If there is no such person, or the application cannot be started or reached.
 pub async fn run(arguments: Call, progress: Progress) -> Result<ExitCode> {
     let status = match find_running().await? {
         Some(running) => {
@@ -58,7 +58,7 @@ async fn send(arguments: &Call, api_url: &str, token: &str) -> Result<Response> 
     request.send().await.with_context(|| format!("the API at {api_url} does not answer"))
 }
 
-/// Prints as `curl -i` does, JSON in readable form.
+/// Prints the response like `curl -i`, with JSON indented.
 async fn print(response: Response) -> Result<StatusCode> {
     let status = response.status();
     let shown = style(status.to_string()).bold();

@@ -13,7 +13,7 @@ use crate::{
 /// Checks and prints what was found.
 ///
 /// # Errors
-/// When the component does not build, or a host or a tenant does not start.
+/// If the component does not build, or a host or a tenant does not start.
 pub async fn run(arguments: Deep, progress: Progress) -> Result<ExitCode> {
     let runner = if arguments.spin { Runner::RealSpin } else { Runner::from_environment()? };
     let scale = if arguments.sample { Scale::Sample } else { Scale::Whole };
@@ -30,7 +30,7 @@ pub async fn run(arguments: Deep, progress: Progress) -> Result<ExitCode> {
     Ok(if findings.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The table to standard output, and what is wrong to standard error.
+/// Prints the table to standard output and the problems to standard error.
 fn print(findings: &Findings) {
     println!("{}", findings.figures);
     for skipped in &findings.skipped {

@@ -1,4 +1,5 @@
-//! The commands of `cargo dev` that start a host or a tenant, one file for each. `cargo_dev::commands` has their arguments.
+//! The commands of `cargo dev` that start a host or a tenant, one file for each. `cargo_dev::commands` has their
+//! arguments.
 
 pub mod call;
 pub mod deep;

@@ -14,7 +14,7 @@ use crate::record::{self, Gaps, Report, Settings};
 /// Records, and lists what is left to record.
 ///
 /// # Errors
-/// When record.toml is missing or wrong, or the domain is not the tenant's.
+/// If record.toml is missing or wrong, or the domain does not belong to the tenant.
 pub async fn run(arguments: Record) -> Result<ExitCode> {
     let folder = record::folder();
     let mut code = ExitCode::SUCCESS;

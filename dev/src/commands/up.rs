@@ -18,15 +18,15 @@ use crate::run::{Announcement, Api, ApiOptions, Runner, Running, SignInApp, Sign
 
 const API_PORT: u16 = 3000;
 const APP_PORT: u16 = 3001;
-/// Who calls in the examples that are printed.
+/// The person in the printed examples.
 const ORDINARY_MEMBER: &str = "ada";
-/// What a shell reports for a program that Ctrl-C ended before it did its work.
+/// The exit code that shells use for a program ended by Ctrl-C.
 const INTERRUPTED: u8 = 130;
 
 /// Serves until a signal asks it to stop.
 ///
 /// # Errors
-/// When the port is taken, the component does not build, or the application does not start or stay up.
+/// If a port is taken, the component does not build, or the application does not start or ends by itself.
 pub async fn run(arguments: Up, progress: Progress) -> Result<ExitCode> {
     let mut stop = StopSignals::catch()?;
     if let Some(Running { process, api_url, .. }) = find_running().await? {
@@ -58,7 +58,7 @@ pub async fn run(arguments: Up, progress: Progress) -> Result<ExitCode> {
 
 async fn start(arguments: &Up, progress: Progress) -> Result<(Api, SignInApp)> {
     let runner = if arguments.spin { Runner::RealSpin } else { Runner::Embedded };
-    // Ports that were asked for are tried before the long build, all of them after it: it takes minutes at first.
+    // Requested ports are tried before the build, which may take minutes, and all ports after it.
     let ports = || {
         let ports = (
             choose_port(arguments.port, API_PORT, "--port")?,
@@ -75,7 +75,7 @@ async fn start(arguments: &Up, progress: Progress) -> Result<(Api, SignInApp)> {
     let api = Api::start(ApiOptions {
         runner,
         listen: (Ipv4Addr::LOCALHOST, api_port).into(),
-        // The app shows what took how long.
+        // The app shows these timings.
         component_variables: BTreeMap::from([("server_timing".to_owned(), "on".to_owned())]),
         log: LogSink::Stderr,
         directory: Some(workspace::run_directory()),
@@ -98,7 +98,7 @@ async fn start(arguments: &Up, progress: Progress) -> Result<(Api, SignInApp)> {
     Ok((api, app))
 }
 
-/// The ways in which a program is asked to end: Ctrl-C, `kill`, a terminal that is closed.
+/// The signals that ask a program to end: Ctrl-C, `kill`, a closed terminal.
 struct StopSignals {
     interrupt: Signal,
     terminate: Signal,
@@ -124,11 +124,11 @@ impl StopSignals {
 }
 
 /// A port that is free now, 0 for any.
-fn choose_port(wished: Option<u16>, usual: u16, option: &str) -> Result<u16> {
-    let port = wished.unwrap_or(usual);
+fn choose_port(requested: Option<u16>, usual: u16, option: &str) -> Result<u16> {
+    let port = requested.unwrap_or(usual);
     match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
         Ok(_) => Ok(port),
-        Err(_) if wished.is_none() => Ok(0),
+        Err(_) if requested.is_none() => Ok(0),
         Err(error) if error.kind() == ErrorKind::AddrInUse => {
             Err(anyhow!("port {port} is taken: stop the program that listens there, or choose another {option}"))
         }
@@ -136,7 +136,7 @@ fn choose_port(wished: Option<u16>, usual: u16, option: &str) -> Result<u16> {
     }
 }
 
-/// What a newcomer sees when everything runs.
+/// The text that `up` prints when everything runs.
 struct Introduction<'a> {
     api: &'a Api,
     app_url: &'a str,
@@ -161,7 +161,7 @@ impl fmt::Display for Introduction<'_> {
         }
         let commands = format!("cargo dev call --as {ORDINARY_MEMBER}, cargo dev token --as {ORDINARY_MEMBER}");
         writeln!(formatter, "\nIn another terminal: {}, or\n", style(commands).bold())?;
-        // Nobody can be missing whom the tenant itself lists; without a token there is no line to paste.
+        // The tenant has this person.
         if let Ok(person) = tenant.person(ORDINARY_MEMBER) {
             let token = tenant.access_token(person, |_| ());
             writeln!(formatter, "curl -i -H \"Authorization: Bearer {token}\" {url}\n")?;
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_wish_there_is_always_a_port() {
+    fn by_default_there_is_always_a_port() {
         let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let usual = taken.local_addr().unwrap().port();
         assert_eq!(choose_port(None, usual, "--port").unwrap(), 0);

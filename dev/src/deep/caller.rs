@@ -1,4 +1,4 @@
-//! A client of the API that reads each answer whole and waits no longer than it is told.
+//! A client of the API that reads whole responses and has a time limit.
 
 use std::{fmt, net::SocketAddr, time::Duration};
 
@@ -17,16 +17,16 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-/// Where the profile is.
+/// The path of the profile.
 pub(super) const PROFILE: &str = "/api/profile-get";
 
-/// A client with one connection, which is opened when it is needed.
+/// A client with one connection, which is opened when needed.
 pub(super) struct Caller {
     address: SocketAddr,
     connection: Option<SendRequest<Full<Bytes>>>,
 }
 
-/// An answer, read whole.
+/// A whole response.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: u16,
@@ -35,10 +35,10 @@ pub(super) struct Answer {
     pub(super) took: Duration,
 }
 
-/// Why there is none.
+/// Why there is no response.
 #[derive(Debug)]
 pub(super) enum NoAnswer {
-    /// Not within the time given.
+    /// None within the time limit.
     InTime(Duration),
     /// The connection broke.
     Broken(String),
@@ -46,14 +46,14 @@ pub(super) enum NoAnswer {
 
 impl Caller {
     /// # Errors
-    /// When `url` is not `http://` and an address.
+    /// If `url` is not `http://` and an address.
     pub(super) fn of(url: &str) -> Result<Self> {
         let address = url.strip_prefix("http://").and_then(|address| address.parse().ok());
         let address = address.with_context(|| format!("{url} is no address on this machine"))?;
         Ok(Self { address, connection: None })
     }
 
-    /// Asks for the profile of the bearer of `token`.
+    /// Requests the profile with `token`.
     pub(super) async fn profile(&mut self, token: &str, limit: Duration) -> Result<Answer, NoAnswer> {
         let mut request = Request::new(Full::default());
         *request.uri_mut() = PROFILE.try_into().map_err(NoAnswer::broken)?;
@@ -62,7 +62,7 @@ impl Caller {
         self.send(request, limit).await
     }
 
-    /// Sends `request`, with a `Host` where it has none.
+    /// Sends `request`, with a `Host` if it has none.
     pub(super) async fn send(
         &mut self,
         mut request: Request<Full<Bytes>>,
@@ -106,7 +106,7 @@ impl Caller {
                 let stream = TcpStream::connect(self.address).await.context("the API takes no connection")?;
                 stream.set_nodelay(true)?;
                 let (sender, connection) = handshake(TokioIo::new(stream)).await?;
-                // Ends when the sender is dropped; a failure shows at the sender too.
+                // Ends when the sender is dropped. The sender also reports failures.
                 tokio::spawn(connection);
                 sender
             }
@@ -116,7 +116,7 @@ impl Caller {
 }
 
 impl Answer {
-    /// `code` of a problem, or what the answer is where it is none.
+    /// The `code` of a problem document, or the kind of any other response.
     pub(super) fn code(&self) -> String {
         let json = serde_json::from_slice::<Value>(&self.body).unwrap_or_default();
         match json.get("code").and_then(Value::as_str) {
@@ -126,13 +126,13 @@ impl Answer {
         }
     }
 
-    /// Whose profile it is.
+    /// The id in the profile.
     pub(super) fn profile_id(&self) -> Option<String> {
         let json = serde_json::from_slice::<Value>(&self.body).ok()?;
         Some(json.get("id")?.as_str()?.to_owned())
     }
 
-    /// A header's value, where there is one.
+    /// A header's value, if there is one.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }

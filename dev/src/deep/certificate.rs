@@ -1,4 +1,4 @@
-//! A short run with a certificate in the vault, so that the search for secrets has a private key to look for.
+//! A short run with a certificate in the vault, so that the search for secrets includes a private key.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,7 +14,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// One person calls.
 ///
 /// # Errors
-/// When they do not get their profile.
+/// If they do not get their profile.
 pub(super) async fn run(runner: Runner, evidence: &Evidence) -> Result<()> {
     let tenant = Arc::new(Tenant::start(TenantOptions::default()).await?);
     let certificate = tokio::task::spawn_blocking(ClientCertificate::generate).await??;

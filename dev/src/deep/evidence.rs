@@ -1,4 +1,4 @@
-//! All that a run leaves behind, and all that must not be in it.
+//! Everything that a run leaves behind, and the secrets that it must not contain.
 
 use std::{
     fs::File,
@@ -22,7 +22,7 @@ use super::{
 };
 use crate::run::ApiOptions;
 
-/// Logs, answers and stores of a run's applications in one folder, and the secrets of the run. Clones are the same.
+/// Logs, responses and stores of a run in one folder, and the secrets of the run. Clones share them.
 #[derive(Clone)]
 pub(super) struct Evidence(Arc<Kept>);
 
@@ -35,7 +35,7 @@ struct Kept {
 
 impl Evidence {
     /// # Errors
-    /// When no temporary folder can be made.
+    /// If no temporary folder can be created.
     pub(super) fn new() -> Result<Self> {
         let folder = tempfile::tempdir().context("no temporary folder can be made")?;
         let answers = BufWriter::new(File::create(folder.path().join("answers"))?);
@@ -47,7 +47,7 @@ impl Evidence {
         })))
     }
 
-    /// Options of an application that keeps its log and its state here.
+    /// Options for an API that keeps its log and its state here.
     pub(super) fn application_options(&self) -> ApiOptions {
         let number = self.0.applications.fetch_add(1, Ordering::Relaxed);
         let folder = self.0.folder.path().join(format!("application-{number}"));
@@ -58,7 +58,7 @@ impl Evidence {
         }
     }
 
-    /// Keeps an answer's head and body.
+    /// Records a response's head and body.
     pub(super) fn answer(&self, answer: &Answer) {
         let mut file = self.0.answers.lock().unwrap_or_else(PoisonError::into_inner);
         let mut text = format!("{}\n", answer.status).into_bytes();
@@ -67,16 +67,16 @@ impl Evidence {
         }
         text.extend_from_slice(&answer.body);
         text.push(b'\n');
-        // A full disk shows when the file is searched.
+        // If the disk is full, the search reports it.
         let _ = file.write_all(&text);
     }
 
-    /// Notes a JWT, or what was sent in the place of one.
+    /// Records a JWT, or whatever was sent in its place.
     pub(super) fn token(&self, kind: &'static str, token: &str) {
         self.secrets(|secrets| secrets.add_token(kind, token));
     }
 
-    /// Notes the credentials of a tenant, as they are now.
+    /// Records the current credentials of a tenant.
     pub(super) fn credentials(&self, tenant: &Tenant) {
         self.secrets(|secrets| {
             secrets.add("the client secret", tenant.client_secret().as_bytes());
@@ -84,12 +84,12 @@ impl Evidence {
         });
     }
 
-    /// Notes a private key and what else a PEM text holds.
+    /// Records the private key and other blocks of a PEM text.
     pub(super) fn pem(&self, text: &str) {
         self.secrets(|secrets| secrets.add_pem("the private key", text));
     }
 
-    /// Notes the tokens and secrets in what upstreams were sent.
+    /// Records the tokens and secrets in requests to upstreams.
     pub(super) fn upstream(&self, requests: &[LoggedRequest]) {
         self.secrets(|secrets| {
             for request in requests {
@@ -109,7 +109,7 @@ impl Evidence {
         });
     }
 
-    /// Copies all that a Redis holds.
+    /// Copies all entries of a Redis.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -127,14 +127,14 @@ impl Evidence {
         Ok(keys.len())
     }
 
-    /// What an application of this run has logged so far, line by line.
+    /// The lines that an API of this run has logged so far.
     pub(super) fn log_of(options: &ApiOptions) -> Vec<String> {
         let LogSink::File(path) = &options.log else { return Vec::new() };
         let bytes = std::fs::read(path).unwrap_or_default();
         String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect()
     }
 
-    /// Searches everything for every secret. The searcher first has to find secrets that are planted for it.
+    /// Searches everything for every secret. First, the search must find secrets that are planted for it.
     ///
     /// # Errors
     /// When a file cannot be read.
@@ -148,7 +148,7 @@ impl Evidence {
         .await?
     }
 
-    /// A place for files of the run that are searched too.
+    /// A folder for files of the run that are also searched.
     pub(super) fn folder(&self) -> PathBuf {
         self.0.folder.path().to_owned()
     }
@@ -158,7 +158,7 @@ impl Evidence {
     }
 }
 
-/// Lines of a log that say that an instance trapped or failed.
+/// Lines of a log about traps and failures of instances.
 pub(super) fn traps(log: &[String]) -> Vec<String> {
     let signs = ["an instance failed", "wasm trap", "panicked at"];
     let is_trap = |line: &&String| signs.iter().any(|sign| line.contains(sign));

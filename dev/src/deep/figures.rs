@@ -1,4 +1,4 @@
-//! What was found, as the table that `SECURITY.md` shows.
+//! The figures, as the table in `SECURITY.md`.
 
 use std::fmt::{self, Write as _};
 

@@ -1,7 +1,8 @@
-//! The search for tokens and secrets where none may be: in plain, base64, base64url, hexadecimal and URL-encoded.
+//! Searches for tokens and secrets: in plain text, base64, base64url, hexadecimal and URL-encoded.
 //!
-//! Each form of each secret is cut into windows of [`WINDOW`] bytes, one every [`STRIDE`] bytes, and every place of a text
-//! is compared with all of them at once. So a piece of a secret is found too if it has [`STRIDE`] + [`WINDOW`] bytes.
+//! Each form of each secret is cut into windows of [`WINDOW`] bytes, one every [`STRIDE`] bytes, and every position of
+//! a text is compared with all of them at once. So even a part of a secret is found if it has [`STRIDE`] + [`WINDOW`]
+//! bytes.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -17,10 +18,10 @@ use base64::{
 
 const WINDOW: usize = 16;
 const STRIDE: usize = 48;
-/// Places of the table that most windows of a text are refused by, without a look into the map.
+/// The size of the table that rules out most windows of a text without a lookup in the map.
 const FILTER: usize = 1 << 22;
 
-/// What must not be found.
+/// The secrets to search for.
 #[derive(Default)]
 pub(super) struct Secrets {
     windows: HashMap<[u8; WINDOW], Found>,
@@ -36,18 +37,18 @@ pub(super) struct Found {
     form: &'static str,
 }
 
-/// What the search found.
+/// The results of the search.
 #[derive(Debug, Default)]
 pub(super) struct LeakReport {
     pub(super) secrets: usize,
     pub(super) bytes: usize,
-    /// Forms of a planted secret that were found, of all.
+    /// How many forms of a planted secret were found, and how many were planted.
     pub(super) planted: (usize, usize),
     pub(super) leaks: Vec<String>,
 }
 
 impl Secrets {
-    /// A secret of `kind`. Shorter ones than a window cannot be told from other text, and there are none.
+    /// Adds a secret of `kind`. It must not be shorter than a window; there are no such secrets.
     pub(super) fn add(&mut self, kind: &'static str, secret: &[u8]) {
         if secret.len() < WINDOW || !self.seen.insert(fingerprint(secret)) {
             return;
@@ -58,8 +59,8 @@ impl Secrets {
         }
     }
 
-    /// A JWT: its claims and its signature, as they are sent and as they are. Its header is the same for many and says
-    /// nothing; what is no JWT is taken as a whole.
+    /// Adds a JWT: its claims and its signature, encoded and decoded. Its header is not secret. Anything else is added
+    /// as a whole.
     pub(super) fn add_token(&mut self, kind: &'static str, token: &str) {
         match token.split('.').collect::<Vec<_>>().as_slice() {
             [_, claims, signature] => {
@@ -73,7 +74,7 @@ impl Secrets {
         }
     }
 
-    /// The blocks of a PEM text, with and without their line breaks, but for certificates, which are public.
+    /// Adds the blocks of a PEM text, with and without their line breaks, except certificates, which are public.
     pub(super) fn add_pem(&mut self, kind: &'static str, text: &str) {
         for block in text.split("-----BEGIN ").skip(1).filter(|block| !block.starts_with("CERTIFICATE")) {
             let body = block.split_once("-----\n").and_then(|(_, rest)| rest.split_once("-----END"));
@@ -87,7 +88,7 @@ impl Secrets {
         let last = text.len().saturating_sub(WINDOW);
         for start in (0..=last).step_by(STRIDE).chain([last]) {
             let window = text.get(start..start + WINDOW).and_then(|window| <[u8; WINDOW]>::try_from(window).ok());
-            let Some(window) = window.filter(tells_something) else { continue };
+            let Some(window) = window.filter(is_distinctive) else { continue };
             self.filter.resize(FILTER, false);
             if let Some(place) = self.filter.get_mut(filter_place(&window)) {
                 *place = true;
@@ -96,7 +97,7 @@ impl Secrets {
         }
     }
 
-    /// Everything of this that is in `text`.
+    /// Everything that is found in `text`.
     pub(super) fn search(&self, text: &[u8]) -> BTreeSet<Found> {
         let mut found = BTreeSet::new();
         for window in text.windows(WINDOW) {
@@ -124,7 +125,7 @@ impl Secrets {
                     folders.push(path);
                     continue;
                 }
-                // Sockets and the like hold nothing.
+                // Sockets and the like have no contents.
                 if !path.is_file() {
                     continue;
                 }
@@ -139,12 +140,12 @@ impl Secrets {
     }
 }
 
-/// Sixteen zeros, or the like, are in every file.
-fn tells_something(window: &[u8; WINDOW]) -> bool {
+/// Whether the window can identify a secret. Windows like sixteen zeros occur in every file.
+fn is_distinctive(window: &[u8; WINDOW]) -> bool {
     window.iter().collect::<BTreeSet<_>>().len() > WINDOW / 4
 }
 
-/// The forms in which a text is written by what logs and answers are made with.
+/// The forms in which logs and responses may contain a text.
 fn forms(secret: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     let hexadecimal: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
     let url_encoded: String = form_urlencoded(secret);
@@ -154,7 +155,7 @@ fn forms(secret: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
         ("hexadecimal", hexadecimal.into_bytes()),
         ("URL-encoded", url_encoded.into_bytes()),
     ];
-    // Behind other text, its letters depend on where it begins among the three bytes of a group.
+    // After other text, its letters depend on its offset in a group of three bytes.
     for skipped in 0..3 {
         let rest = secret.get(skipped..).unwrap_or_default();
         let whole = rest.get(..rest.len() - rest.len() % 3).unwrap_or_default();
@@ -175,14 +176,14 @@ fn filter_place(window: &[u8; WINDOW]) -> usize {
     usize::try_from(mixed >> 42).unwrap_or_default()
 }
 
-/// FNV-1a: tells secrets apart that were added already.
+/// FNV-1a, to recognise secrets that were added before.
 fn fingerprint(bytes: &[u8]) -> u64 {
     let start = 0xcbf2_9ce4_8422_2325;
     bytes.iter().fold(start, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// How many forms of a planted secret are found in a text, of how many. Each is planted alone, cut at both ends, among
-/// other text.
+/// How many forms of a planted secret the search finds, and how many there are. Each is planted separately within other
+/// text and cut at both ends.
 fn planted() -> (usize, usize) {
     let token = "eyJhbGciOiJSUzI1NiJ9.eyJhdWQiOiI5YTBkM2I1Yy0xZjJlLTRhM2QtOGI0Yy01ZDZlN2Y4MDkxMjMiLCJzY3AiOiJ1c2VyX2ltcGVyc29uYXRpb24ifQ.\
                  c2lnbmF0dXJlIG9mIGEgcGxhbnRlZCB0b2tlbiwgbG9uZyBlbm91Z2ggdG8gYmUgY3V0IGF0IGJvdGggZW5kcyBhbmQgZm91bmQgYWxsIHRoZSBzYW1l";

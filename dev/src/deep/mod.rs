@@ -1,11 +1,11 @@
-//! The deep check: what nobody should have to believe, measured.
+//! The deep check, which tests the claims of `SECURITY.md`:
 //!
-//! - `corpus`: hostile requests and tokens, none of which may get in or reach an upstream;
+//! - `corpus`: hostile requests and tokens, none of which may be accepted or reach an upstream;
 //! - `matrix`: every upstream broken in every way;
 //! - `soak`: many people for a while, with faults that come and go;
-//! - `certificate`: a run with a private key that must stay in the vault;
-//! - `evidence`, `leaks`: the search for tokens and secrets in all that was logged, answered and stored;
-//! - `figures`: what was found, as a table.
+//! - `certificate`: a run with a certificate, whose private key must not leak;
+//! - `evidence`, `leaks`: the search for tokens and secrets in logs, responses and stores;
+//! - `figures`: the results as a table.
 
 mod caller;
 mod certificate;
@@ -27,21 +27,21 @@ pub use self::{
     plan::{DeepPlan, Scale, SoakPlan},
 };
 
-/// What a deep check found.
+/// The results of a deep check.
 #[derive(Debug, Default)]
 pub struct Findings {
     /// For the table.
     pub figures: Figures,
-    /// Whatever is wrong, a line for each.
+    /// The problems, one line each.
     pub problems: Vec<String>,
-    /// What could not be checked here, and why.
+    /// What could not be checked on this machine, and why.
     pub skipped: Vec<String>,
 }
 
-/// Checks what the plan says.
+/// Runs the checks of the plan.
 ///
 /// # Errors
-/// When the component does not build, or a host or a tenant does not start.
+/// If the component does not build, or a host or a tenant does not start.
 pub async fn run(plan: DeepPlan) -> Result<Findings> {
     let DeepPlan { runner, progress, .. } = plan;
     Component::Api.build(progress).await?;

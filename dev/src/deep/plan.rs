@@ -9,7 +9,7 @@ use crate::run::Runner;
 /// How much to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scale {
-    /// A little of each kind, for every check.
+    /// A little of each kind, as in every check.
     Sample,
     /// Everything.
     Whole,
@@ -22,13 +22,13 @@ pub struct DeepPlan {
     pub runner: Runner,
     /// How much of the matrix.
     pub scale: Scale,
-    /// Which parts; what they leave behind is always searched for secrets.
+    /// Which parts. The search for secrets is always run.
     pub parts: Vec<Part>,
-    /// Only cells of the matrix with this in their name.
+    /// Only cells of the matrix whose name contains this.
     pub cells: String,
     /// How long and how many.
     pub soak: SoakPlan,
-    /// How long steps are shown.
+    /// How progress is shown.
     pub progress: Progress,
 }
 
@@ -53,6 +53,6 @@ pub struct SoakPlan {
     pub connections: u64,
     /// People, each with a token of their own.
     pub people: usize,
-    /// What decides who calls when, and what breaks when.
+    /// The seed of the schedule of calls and faults.
     pub seed: u64,
 }

@@ -1,4 +1,4 @@
-//! A TCP proxy in front of Redis that breaks what the server says.
+//! A TCP proxy in front of Redis that breaks replies.
 
 use std::{
     io,
@@ -23,11 +23,11 @@ use tokio::{
 pub(super) enum StoreFault {
     #[default]
     None,
-    /// No connection is taken, and those that there are end.
+    /// New connections are refused, and existing ones end.
     Refused,
     /// The connection is reset before a reply.
     Reset,
-    /// Nothing is replied.
+    /// There is no reply.
     Silence,
     /// A reply's first bytes, then nothing.
     HeadThenSilence,
@@ -39,9 +39,9 @@ pub(super) enum StoreFault {
     Truncated,
     /// An orderly end before a reply.
     Empty,
-    /// These bytes in place of each reply.
+    /// These bytes instead of each reply.
     Says(&'static str),
-    /// A bulk string of this many bytes in place of each reply.
+    /// A bulk string of this many bytes instead of each reply.
     Huge(usize),
 }
 
@@ -62,14 +62,14 @@ struct State {
 const BACKLOG: u32 = 1024;
 const READ_BYTES: usize = 16 * 1024;
 const BETWEEN_DRIPS: Duration = Duration::from_millis(300);
-/// Lets what was written reach the client before the connection is reset.
+/// Gives written bytes time to reach the client before the connection is reset.
 const BEFORE_RESET: Duration = Duration::from_millis(20);
 
 impl StoreProxy {
-    /// A proxy that passes everything on to `target`.
+    /// A proxy that passes everything to `target`.
     ///
     /// # Errors
-    /// When there is no free port.
+    /// If there is no free port.
     pub(super) fn start(target: SocketAddr) -> Result<Self> {
         // Keeps the port while nobody listens there.
         let holder = bound((Ipv4Addr::LOCALHOST, 0).into())?;
@@ -87,7 +87,7 @@ impl StoreProxy {
         format!("redis://{}", self.address)
     }
 
-    /// What happens to replies from now on, also over connections that are open.
+    /// Sets the fault for all further replies, including those over open connections.
     pub(super) fn set(&self, fault: StoreFault) {
         self.state.send_modify(|state| state.fault = fault);
     }
@@ -139,13 +139,13 @@ async fn wait_for(states: &mut watch::Receiver<State>, wanted: impl FnMut(&State
 async fn accept(listener: &TcpListener, states: &watch::Receiver<State>, connections: &mut JoinSet<()>) {
     loop {
         let Ok((client, _)) = listener.accept().await else {
-            // Out of file descriptors, most likely: give the connections time to end.
+            // Probably out of file descriptors: wait for connections to close.
             sleep(BEFORE_RESET).await;
             continue;
         };
         let states = states.clone();
         connections.spawn(async move {
-            // A connection that breaks is what this is for.
+            // Broken connections are the purpose of this proxy.
             let _ = pass_on(client, states).await;
         });
         while connections.try_join_next().is_some() {}
@@ -210,10 +210,10 @@ async fn reply(
     }
 }
 
-/// The connection ends by a reset once its other half is dropped too.
+/// The connection is reset when its other half is dropped too.
 fn reset(client: OwnedWriteHalf) -> io::Result<()> {
     client.as_ref().set_zero_linger()?;
-    // Dropped, it would send an orderly end first.
+    // Dropping it would first close the connection in an orderly way.
     client.forget();
     Ok(())
 }

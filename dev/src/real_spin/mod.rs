@@ -1,4 +1,4 @@
-//! Runs the real `spin` in place of the embedded host, with the same options.
+//! Runs the real `spin` instead of the embedded host, with the same options.
 
 mod process;
 mod program;
@@ -17,11 +17,11 @@ use self::process::SpinProcess;
 pub use self::program::SpinProgram;
 use crate::loopback;
 
-/// A component of this size is compiled in a second or two; a machine under load takes longer.
+/// Spin compiles a component of this size in a second or two; a busy machine takes longer.
 const START_LIMIT: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(50);
 
-/// A `spin up` that serves.
+/// A running `spin up`.
 #[derive(Debug)]
 pub struct RealSpin {
     url: String,
@@ -32,7 +32,7 @@ impl RealSpin {
     /// Runs `spin up` and waits until it serves.
     ///
     /// # Errors
-    /// When it ends before it serves, or has not served after a minute; the error holds the log that it collected.
+    /// If it ends before it serves, or does not serve within a minute. The error contains the collected log.
     pub async fn start(program: &SpinProgram, options: HostOptions) -> Result<Self> {
         fs::create_dir_all(&options.state_dir).await?;
         let mut process = SpinProcess::spawn(&mut command(program, &options), &options.log)?;
@@ -56,18 +56,18 @@ impl RealSpin {
         self.process.id()
     }
 
-    /// What `spin` and the components printed so far, where the options ask to collect it.
+    /// The output of `spin` and the components so far, if the options ask to collect it.
     #[must_use]
     pub fn log_lines(&self) -> Vec<String> {
         self.process.log_lines()
     }
 
-    /// Waits until `spin` ends by itself, which it should not.
+    /// Waits until `spin` ends by itself, which is an error.
     pub async fn ended(&mut self) -> Error {
         self.process.ended().await
     }
 
-    /// Ends `spin` as Ctrl-C does, then whatever of it is left.
+    /// Ends `spin` as Ctrl-C does.
     pub async fn stop(self) {
         self.process.stop().await;
     }
@@ -77,10 +77,10 @@ fn with_log(error: Error, log: &[String]) -> Error {
     if log.is_empty() { error } else { anyhow!("{error:#}\n{}", log.join("\n")) }
 }
 
-/// `spin up` with what the embedded host would have been given.
+/// `spin up` with the same options as the embedded host.
 fn command(program: &SpinProgram, options: &HostOptions) -> Command {
     let mut command = Command::new(program.path());
-    // Settings of the developer's own would change the run: another tenant's credentials, another address.
+    // The developer's own settings would change the run, for example another tenant's credentials.
     for (name, _) in env::vars_os() {
         if name.to_string_lossy().starts_with("AZURE_") || name.to_string_lossy().starts_with("SPIN_") {
             command.env_remove(name);
@@ -114,7 +114,7 @@ fn arguments(options: &HostOptions) -> Vec<OsString> {
     arguments
 }
 
-/// Waits for the address that `spin` prints, then for its first answer.
+/// Waits for the address that `spin` prints, then for its first response.
 async fn serving(process: &mut SpinProcess) -> Result<String> {
     let Some(url) = process.announced_url().await else {
         return Err(process.ended().await);
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spin_is_given_what_the_embedded_host_would_be() {
+    fn spin_gets_the_same_options_as_the_embedded_host() {
         let options = HostOptions {
             manifest: "/p/spin.toml".into(),
             runtime_config: Some("/p/runtime-config.toml".into()),

@@ -19,9 +19,9 @@ use tokio::{
     time::timeout,
 };
 
-/// Spin waits for requests under way; none of ours takes longer.
+/// Spin waits for requests in progress, and none takes longer.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
-/// For reading what an ended process still has in its pipes.
+/// The limit for reading the remaining output of an ended process.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// `spin up` starts a second process, so both are kept in one group and ended together.
@@ -56,7 +56,7 @@ impl SpinProcess {
         Ok(Self { child, group, url, log, readers })
     }
 
-    /// The address that `spin` says it serves; nothing when it stops talking before it says so.
+    /// The address that `spin` prints; `None` if its output ends before that.
     pub(super) async fn announced_url(&self) -> Option<String> {
         self.url.clone().wait_for(Option::is_some).await.ok()?.clone()
     }
@@ -65,7 +65,7 @@ impl SpinProcess {
     pub(super) async fn ended(&mut self) -> Error {
         let status = self.child.wait().await;
         let last_words = async { while self.readers.join_next().await.is_some() {} };
-        // A process that it left behind may keep its output open.
+        // A remaining child process may keep the output open.
         let _ = timeout(LAST_WORDS, last_words).await;
         match status {
             Ok(status) => anyhow!("`spin up` ended by itself with {status}"),
@@ -73,7 +73,7 @@ impl SpinProcess {
         }
     }
 
-    /// Nothing once it has ended.
+    /// `None` after it has ended.
     pub(super) fn id(&self) -> Option<u32> {
         self.child.id()
     }
@@ -82,7 +82,7 @@ impl SpinProcess {
         self.log.lines()
     }
 
-    /// Asks the group to end as Ctrl-C does, so that Spin removes its temporary files; dropping ends what is left.
+    /// Ends the group as Ctrl-C does, so that Spin removes its temporary files. Dropping kills the rest.
     pub(super) async fn stop(mut self) {
         let _ = kill_process_group(self.group, Signal::INT);
         let _ = timeout(STOP_LIMIT, self.child.wait()).await;
@@ -91,14 +91,14 @@ impl SpinProcess {
 
 impl Drop for SpinProcess {
     fn drop(&mut self) {
-        // An error says that nothing of the group is left.
+        // An error means that the group has ended.
         let _ = kill_process_group(self.group, Signal::KILL);
     }
 }
 
 async fn read_lines(stream: impl AsyncRead + Unpin, log: Log, announce: Option<watch::Sender<Option<String>>>) {
     let mut lines = BufReader::new(stream).lines();
-    // Ends at the end of the stream, or at output that is not text, which Spin does not print.
+    // Ends at the end of the stream, or at output that is not UTF-8, which Spin does not print.
     while let Ok(Some(line)) = lines.next_line().await {
         if let (Some(announce), Some(url)) = (&announce, serving_url(&line)) {
             announce.send_replace(Some(url.to_owned()));
@@ -138,7 +138,7 @@ impl Log {
     }
 
     fn add(&self, line: String) {
-        // A closed terminal or a full disk is no reason to stop serving.
+        // A closed terminal or a full disk should not stop the server.
         let _ = match &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
             Target::Stderr => writeln!(stderr(), "{line}"),
             Target::File(file) => writeln!(file, "{line}"),
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_early_end_is_told_with_what_was_printed() {
+    async fn an_early_end_is_reported_with_the_output() {
         let mut process = shell("echo 'no such variable' >&2; exit 4");
         assert_eq!(process.ended().await.to_string(), "`spin up` ended by itself with exit status: 4");
         assert_eq!(process.announced_url().await, None);

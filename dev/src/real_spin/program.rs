@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use cargo_dev::programs::output_of;
 use tokio::process::Command;
 
-/// The first Spin with WASI 0.3.0, which spin-sdk 7 compiles to. Spin 4.0 has a release candidate of it only.
+/// The first Spin with WASI 0.3.0, which spin-sdk 7 needs. Spin 4.0 has only a release candidate of it.
 const OLDEST: (u32, u32) = (4, 1);
 const INSTALL: &str = "install Spin 4.1 or newer (https://spinframework.dev/install) or name its program in SPIN";
 
@@ -18,10 +18,10 @@ const INSTALL: &str = "install Spin 4.1 or newer (https://spinframework.dev/inst
 pub struct SpinProgram(OsString);
 
 impl SpinProgram {
-    /// The program that `SPIN` names, else the `spin` on `PATH`.
+    /// The program that `SPIN` names, or the `spin` on `PATH`.
     ///
     /// # Errors
-    /// When there is no such program, or it is too old for this project.
+    /// If there is no such program, or it is too old for this project.
     pub async fn find() -> Result<Self> {
         Self::checked(env::var_os("SPIN").filter(|program| !program.is_empty()).unwrap_or_else(|| "spin".into())).await
     }
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn others_are_refused_with_what_to_do() {
+    fn others_are_refused_with_advice() {
         let old = judge("spin 4.0.2 (5d2f6c5 2026-06-01)\n").unwrap_err().to_string();
         assert!(old.starts_with("spin 4.0.2 (5d2f6c5 2026-06-01) is too old"), "{old}");
         assert!(old.contains(INSTALL), "{old}");

@@ -27,7 +27,7 @@ pub(super) async fn access_token(
     let output = az.output().await.with_context(|| {
         format!("cannot run {}: install the Azure CLI, or leave [people] out of record.toml", program.display())
     })?;
-    // Standard output holds the token; what went wrong stands in standard error.
+    // Standard output contains the token, standard error the reason of a failure.
     ensure!(
         output.status.success(),
         "{} gives no token for {scope}: {}",

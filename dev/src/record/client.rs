@@ -1,4 +1,4 @@
-//! HTTP to the services, so that an answer is seen as it was sent.
+//! An HTTP client that shows responses as they were sent.
 
 use std::time::Duration;
 
@@ -14,21 +14,21 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 
-/// The services answer within seconds, if at all.
+/// The services respond within seconds, if at all.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
-/// A photo has some hundred kilobytes.
+/// A photo has a few hundred kilobytes.
 const LONGEST_BODY: usize = 10 << 20;
 
-/// Follows no redirect, keeps no cookie and asks for HTTP/1.1, in which the framing of a body can be seen.
+/// Follows no redirects, keeps no cookies and uses HTTP/1.1, in which the framing of a body is visible.
 pub(super) struct Client(HyperClient<HttpsConnector<HttpConnector>, Full<Bytes>>);
 
 impl Client {
     /// # Errors
-    /// When this machine has no certificate of any authority.
+    /// If this machine has no certificates of authorities.
     pub(super) fn new() -> Result<Self> {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
-        // Without a protocol to choose, a server speaks HTTP/1.1.
+        // Without an offered protocol, a server uses HTTP/1.1.
         let connector = HttpsConnector::from((tcp, own_client_config()?));
         Ok(Self(HyperClient::builder(TokioExecutor::new()).build(connector)))
     }
@@ -66,7 +66,7 @@ impl Client {
     }
 }
 
-/// Scheme and host: the rest may hold ids.
+/// Scheme and host. The rest may contain ids.
 fn place(url: &str) -> String {
     url::Url::parse(url)
         .map_or_else(|_| "an address that is no URL".to_owned(), |url| url.origin().ascii_serialization())

@@ -1,6 +1,6 @@
-//! Recording the answers of a real tenant, so that the emulated one can be compared with them.
+//! Records the responses of a real tenant, to compare the emulated tenant with them.
 //!
-//! The scenarios and the form of recordings are `emulated_tenant::recording`'s; here is what sends them.
+//! The scenarios and the format of recordings are in `emulated_tenant::recording`; this module sends the requests.
 
 mod azure_cli;
 mod client;
@@ -23,7 +23,7 @@ use emulated_tenant::{
 use serde_json::Value;
 pub use settings::Settings;
 
-/// Older recordings may no longer be what the services answer.
+/// Older recordings may no longer match the services.
 const FRESH_DAYS: i64 = 180;
 
 /// The folder of the recordings.
@@ -31,22 +31,22 @@ pub fn folder() -> PathBuf {
     workspace::root().join("dev/tenant/recordings")
 }
 
-/// What recording did.
+/// The result of recording.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// What was written: the scenario, and where it differs from the recording before; `None` where there was none.
+    /// The written recordings: the scenario, and the differences from the previous recording; `None` if there was none.
     pub written: Vec<(&'static str, Option<Vec<Difference>>)>,
-    /// What was not asked, and what it lacks.
+    /// The skipped scenarios, and what they lack.
     pub lacking: Vec<(&'static str, String)>,
-    /// What failed, and why.
+    /// The failed scenarios, and why.
     pub failed: Vec<(&'static str, String)>,
 }
 
-/// Records what `settings` allow, into `folder`. `wait` tells somebody what to do, and waits until it is done.
+/// Records what `settings` allow, into `folder`. `wait` asks the user to do something and waits until it is done.
 ///
 /// # Errors
-/// When the domain is not the tenant's own: nothing was sent then but the question whose it is. When a person's token
-/// cannot be had, or a file cannot be written.
+/// If the domain does not belong to the tenant (then only the request that asks for its owner was sent), a person's
+/// token cannot be obtained, or a file cannot be written.
 pub async fn record(
     settings: &Settings,
     folder: &Path,
@@ -86,7 +86,7 @@ const fn is_wanted(grade: Grade, with_disruptive: bool) -> bool {
     }
 }
 
-/// Asks the login host whose the domain is, which needs no account and names nothing but the domain.
+/// Asks the login host which tenant the domain belongs to. This needs no account and sends only the domain.
 async fn expect_own_domain(settings: &Settings, client: &Client) -> Result<()> {
     let Settings { domain, tenant_id, .. } = settings;
     let url = format!("{}/{domain}/v2.0/.well-known/openid-configuration", settings.authority_host);
@@ -103,7 +103,7 @@ async fn expect_own_domain(settings: &Settings, client: &Client) -> Result<()> {
     Ok(())
 }
 
-/// Writes a recording. The inner error is what must not be published.
+/// Writes a recording. The inner error says what must not be published.
 fn write(
     scenario: &Scenario,
     normaliser: &Normaliser,
@@ -124,7 +124,7 @@ fn write(
     Ok(Ok(changes))
 }
 
-/// The host, without the name that a vault has of its own.
+/// The host, without the name of a vault.
 fn host(url: &str) -> Result<String> {
     let url = url::Url::parse(url).context("a scenario's address is no URL")?;
     let host = url.host_str().unwrap_or_default();
@@ -134,22 +134,22 @@ fn host(url: &str) -> Result<String> {
     })
 }
 
-/// What is left to record.
+/// What remains to be recorded.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Gaps {
-    /// The scenarios that nobody has recorded.
+    /// The scenarios without a recording.
     pub missing: Vec<&'static str>,
-    /// Those of which there is only what others recorded in public.
+    /// Those that are known only from public sources.
     pub second_hand: Vec<&'static str>,
     /// Those whose recording by this command is old, with its age in days.
     pub stale: Vec<(&'static str, i64)>,
 }
 
 impl Gaps {
-    /// Looks at the recordings in `folder`.
+    /// Reads the recordings in `folder`.
     ///
     /// # Errors
-    /// When a file in it is not a recording.
+    /// If a file in it is not a recording.
     pub fn find(folder: &Path) -> Result<Self> {
         let mut gaps = Self::default();
         for scenario in SCENARIOS {

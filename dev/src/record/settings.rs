@@ -1,4 +1,4 @@
-//! `record.toml`: which tenant is recorded.
+//! `record.toml`: the tenant to record.
 
 use std::{
     collections::HashMap,
@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::azure_cli;
 
-/// What a new file begins with.
+/// The template for a new file.
 const TEMPLATE: &str = r#"
     tenant_id = "the directory id of a tenant for tests"
     domain = "a verified domain of that tenant"
@@ -31,7 +31,7 @@ const TEMPLATE: &str = r#"
     ordinary = ""
 "#;
 
-/// What the file and the environment say. It has no `Debug`, since it holds them.
+/// The contents of the file and the environment. There is no `Debug`, since they contain secrets.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
@@ -45,7 +45,7 @@ pub struct Settings {
     #[serde(default = "graph_url")]
     graph_url: String,
     client_id: Option<String>,
-    /// The scope of the API that people's tokens are for; its `user_impersonation` if it is left out.
+    /// The scope of the API for people's tokens. Default: its `user_impersonation`.
     scope: Option<String>,
     vault: Option<Vault>,
     /// By role, the Azure CLI's configuration folder in which the person is signed in.
@@ -59,14 +59,14 @@ pub struct Settings {
 #[serde(deny_unknown_fields)]
 struct Vault {
     url: String,
-    /// Who reads the vault; the API's registration if it is left out.
+    /// The identity that reads the vault. Default: the API's registration.
     client_id: Option<String>,
     secret: Option<String>,
     disabled: Option<String>,
     certificate: Option<String>,
 }
 
-/// What does not stand in the file: secrets, and where this machine has the Azure CLI.
+/// What is not in the file: secrets, and the path of the Azure CLI.
 #[derive(Default)]
 pub(super) struct Environment {
     pub(super) client_secret: Option<String>,
@@ -91,10 +91,10 @@ impl Environment {
 }
 
 impl Settings {
-    /// Reads the file, and the environment.
+    /// Reads the file and the environment.
     ///
     /// # Errors
-    /// When there is no file, or it does not say what it must; the error tells what to write.
+    /// If there is no file or it is incomplete. The error says what to write.
     pub fn read(file: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(file)
             .with_context(|| format!("cannot read {}; write it like this:\n{TEMPLATE}", file.display()))?;
@@ -123,7 +123,7 @@ impl Settings {
         for (name, id) in ids {
             ensure!(id.is_none_or(|id| Uuid::try_parse(id).is_ok()), "{name} must be a GUID");
         }
-        // An id, or a word for every directory, would be its own proof.
+        // An id or a word for all directories would prove nothing.
         let is_domain = self.domain.contains('.') && !self.domain.contains('/');
         ensure!(is_domain, "domain must be a verified domain of the tenant, such as contoso.onmicrosoft.com");
         let vault = self.vault.as_ref().map(|vault| ("vault.url", &vault.url));
@@ -135,14 +135,14 @@ impl Settings {
             let names = Role::ALL.map(Role::name);
             ensure!(
                 names.contains(&role.as_str()),
-                "nobody can be {role:?} in [people]: choose among {}",
+                "{role:?} is not a role of [people]: choose among {}",
                 names.join(", ")
             );
         }
         Ok(())
     }
 
-    /// The tenant as the scenarios know it, with a token of each person.
+    /// The tenant in the form that scenarios need, with a token of each person.
     pub(super) async fn target(&self) -> Result<TargetTenant> {
         let scope = match (&self.scope, &self.client_id) {
             (Some(scope), _) => scope.clone(),
@@ -190,7 +190,7 @@ impl Settings {
     }
 }
 
-/// Whether secrets may be sent there.
+/// Whether secrets may be sent to it.
 fn is_safe(url: &str) -> bool {
     let Ok(parsed) = Url::parse(url) else { return false };
     let is_own = match parsed.host() {

@@ -1,4 +1,4 @@
-//! The emulated tenant is recorded as a real one would be.
+//! Records the emulated tenant as if it were a real one.
 
 use std::{collections::HashMap, os::unix::fs::PermissionsExt};
 
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::{settings::Environment, *};
 
-/// A tenant, and what is needed to record it.
+/// A tenant and the settings to record it.
 struct Stage {
     tenant: Tenant,
     folder: TempDir,
@@ -66,7 +66,7 @@ impl Stage {
         })
     }
 
-    /// The configuration folder of somebody who is signed in to the Azure CLI.
+    /// The Azure CLI's configuration folder of a signed-in person.
     fn signed_in(&self, name: &str) -> PathBuf {
         let folder = self.folder.path().join(name);
         fs::create_dir_all(&folder).unwrap();
@@ -75,7 +75,7 @@ impl Stage {
         folder
     }
 
-    /// A program that answers as the Azure CLI does.
+    /// A program that behaves like the Azure CLI.
     fn azure_cli(&self) -> PathBuf {
         let file = self.folder.path().join("az");
         let tenant_id = self.tenant.tenant_id();
@@ -89,7 +89,7 @@ impl Stage {
     }
 }
 
-async fn nobody_waits(_: &str) -> Result<()> {
+async fn do_not_wait(_: &str) -> Result<()> {
     Ok(())
 }
 
@@ -97,7 +97,7 @@ async fn nobody_waits(_: &str) -> Result<()> {
 async fn a_tenant_is_recorded_and_then_is_as_before() {
     let stage = Stage::set().await;
     let (settings, folder) = (stage.settings("emulated-tenant.example"), stage.recordings());
-    let report = record(&settings, &folder, true, &nobody_waits).await.unwrap();
+    let report = record(&settings, &folder, true, &do_not_wait).await.unwrap();
     assert!(report.failed.is_empty() && report.lacking.is_empty(), "{report:?}");
     assert!(report.written.iter().all(|(_, changes)| changes.is_none()));
     assert_eq!(Gaps::find(&folder).unwrap(), Gaps { missing: vec!["graph-throttled"], ..Gaps::default() });
@@ -114,9 +114,9 @@ async fn a_tenant_is_recorded_and_then_is_as_before() {
         assert!(!texts.contains(name), "{name} was recorded");
     }
 
-    // The person who was signed out needs another sign-in.
+    // The person whose sessions were revoked has to sign in again.
     let settings = stage.settings("emulated-tenant.example");
-    let report = record(&settings, &folder, false, &nobody_waits).await.unwrap();
+    let report = record(&settings, &folder, false, &do_not_wait).await.unwrap();
     let changed: Vec<_> = report.written.iter().filter(|(_, changes)| changes.as_deref() != Some(&[])).collect();
     assert!(report.failed.is_empty() && changed.is_empty(), "{changed:?} {:?}", report.failed);
 }
@@ -144,7 +144,7 @@ async fn nothing_is_sent_to_a_tenant_whose_domain_is_another() {
         [("other-tenant.example", "is not one of the tenant"), ("unknown.example", "knows no directory")]
     {
         stage.tenant.clear_requests();
-        let error = record(&stage.settings(domain), &stage.recordings(), true, &nobody_waits).await.unwrap_err();
+        let error = record(&stage.settings(domain), &stage.recordings(), true, &do_not_wait).await.unwrap_err();
         assert!(format!("{error:#}").contains(words), "{error:#}");
         let requests = stage.tenant.requests();
         let endpoints: Vec<Endpoint> = requests.iter().map(|request| request.endpoint).collect();
@@ -165,7 +165,7 @@ async fn without_an_account_there_is_something_to_record() {
         stage.tenant.graph_url()
     );
     let settings = Settings::parse(&text).unwrap();
-    let report = record(&settings, &stage.recordings(), false, &nobody_waits).await.unwrap();
+    let report = record(&settings, &stage.recordings(), false, &do_not_wait).await.unwrap();
     let written: Vec<&str> = report.written.iter().map(|(name, _)| *name).collect();
     assert!(written.contains(&"keys-common-v2") && written.contains(&"graph-without-token"), "{written:?}");
     let lacks = |name: &str| report.lacking.iter().find(|(lacking, _)| *lacking == name).unwrap().1.clone();
@@ -180,11 +180,11 @@ async fn a_token_that_the_azure_cli_does_not_give_is_an_error_that_names_the_per
     let stage = Stage::set().await;
     let mut environment = Environment { az: Some("/nonexistent/az".into()), ..Environment::default() };
     let settings = stage.settings("emulated-tenant.example").in_environment(environment);
-    let error = format!("{:#}", record(&settings, &stage.recordings(), false, &nobody_waits).await.unwrap_err());
+    let error = format!("{:#}", record(&settings, &stage.recordings(), false, &do_not_wait).await.unwrap_err());
     assert!(error.contains("[people]") && error.contains("install the Azure CLI"), "{error}");
     environment = Environment { az: Some("false".into()), ..Environment::default() };
     let settings = stage.settings("emulated-tenant.example").in_environment(environment);
-    let error = format!("{:#}", record(&settings, &stage.recordings(), false, &nobody_waits).await.unwrap_err());
+    let error = format!("{:#}", record(&settings, &stage.recordings(), false, &do_not_wait).await.unwrap_err());
     assert!(error.contains("gives no token"), "{error}");
 }
 
@@ -205,7 +205,7 @@ fn a_wrong_file_is_refused_with_what_to_write() {
         (&format!("{start}client_id = \"x\""), "client_id must be a GUID"),
         (&format!("{start}graph_url = \"http://graph.example\""), "graph_url must be an https URL"),
         (&format!("{start}[vault]\nurl = \"https://v.example/secrets\""), "vault.url must be an https URL"),
-        (&format!("{start}[people]\nking = \"\""), "nobody can be \"king\""),
+        (&format!("{start}[people]\nking = \"\""), "\"king\" is not a role"),
     ] {
         let error = Settings::parse(text).err().map(|error| format!("{error:#}")).unwrap();
         assert!(error.contains(words), "{text}: {error}");

@@ -13,7 +13,7 @@ use tokio::fs;
 
 use crate::loopback;
 
-/// A listener on this machine answers at once; one that does not is not ours.
+/// A listener on this machine answers at once.
 const PROBE_LIMIT: Duration = Duration::from_secs(2);
 
 /// An application that `cargo dev up` serves.
@@ -30,10 +30,10 @@ pub struct Running {
 }
 
 impl Running {
-    /// Signs `person` in at the running tenant.
+    /// Signs in `person` at the running tenant.
     ///
     /// # Errors
-    /// When there is no such person, or the application has ended.
+    /// If there is no such person, or the application has ended.
     pub async fn access_token(&self, person: &str) -> Result<String> {
         let url = format!("{}/emulator/token", self.authority_url);
         let response = loopback::client()?
@@ -59,7 +59,7 @@ enum TokenAnswer {
     Refused { error: String },
 }
 
-/// The file that tells others; removed when dropped.
+/// The file with the address for other commands. Removed when dropped.
 #[derive(Debug)]
 pub struct Announcement {
     file: PathBuf,
@@ -67,10 +67,10 @@ pub struct Announcement {
 }
 
 impl Announcement {
-    /// Tells later commands where this process serves.
+    /// Publishes the address of this process for other commands.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// If the file cannot be written.
     pub async fn publish(running: Running) -> Result<Self> {
         Self::publish_in(&workspace::run_directory(), running).await
     }
@@ -86,20 +86,20 @@ impl Announcement {
 }
 
 impl Drop for Announcement {
-    /// A second `up` may have announced itself since; its announcement stays.
+    /// Keeps the file if a second `up` has replaced it meanwhile.
     fn drop(&mut self) {
         let current = std::fs::read(&self.file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
         if current == Some(self.running.clone()) {
-            // Nobody is left to tell; a file that stays is found to be stale.
+            // If this fails, the remaining file is recognised as stale.
             let _ = std::fs::remove_file(&self.file);
         }
     }
 }
 
-/// The application that is being served now, if any. What a killed `up` left behind does not count.
+/// The application that is running now, if there is one. The file of a killed `up` is ignored.
 ///
 /// # Errors
-/// When the file is there and cannot be read.
+/// If the file exists and cannot be read.
 pub async fn find_running() -> Result<Option<Running>> {
     find_running_in(&workspace::run_directory()).await
 }
@@ -115,7 +115,7 @@ async fn find_running_in(directory: &Path) -> Result<Option<Running>> {
     Ok(is_serving(&running).await.then_some(running))
 }
 
-/// Asks the tenant for its OpenID configuration: another program on the same port would not have this tenant.
+/// Requests the tenant's OpenID configuration, which another program on the same port would not have.
 async fn is_serving(running: &Running) -> bool {
     let url = format!("{}/{}/v2.0/.well-known/openid-configuration", running.authority_url, running.tenant_id);
     let Ok(client) = loopback::client() else { return false };

@@ -23,18 +23,18 @@ use super::{
 /// The component's name in `spin.toml`.
 const COMPONENT: &str = "profile-get";
 
-/// How to run it. The default is what a test wants: the embedded host, free ports, collected logs, nothing kept.
+/// How to run it. The defaults are for tests: the embedded host, free ports, collected logs, a temporary folder.
 #[derive(Clone, Debug)]
 pub struct ApiOptions {
     /// What runs the component.
     pub runner: Runner,
-    /// Where the API listens; port 0 takes a free one.
+    /// Where the API listens. Port 0 means any free port.
     pub listen: SocketAddr,
-    /// Application variables that come before every provider's, as `spin up --variable` gives them.
+    /// Application variables that take precedence over all providers, like those of `spin up --variable`.
     pub variables: BTreeMap<String, String>,
-    /// Settings that `spin.toml` gives the component as they are, by name, in place of those that stand there.
+    /// Replacements for fixed values in the component's variables in `spin.toml`, by name.
     pub component_variables: BTreeMap<String, String>,
-    /// What the emulated tenant speaks, and its ports.
+    /// The protocol and the ports of the emulated tenant.
     pub tenant: TenantOptions,
     /// How component instances are reused.
     pub reuse: InstanceReuse,
@@ -42,11 +42,11 @@ pub struct ApiOptions {
     pub log: LogSink,
     /// The URL of the Redis that is the key-value store; a SQLite file is where there is none.
     pub redis: Option<String>,
-    /// The wall clock that the component sees; the real Spin knows only the machine's.
+    /// The wall clock that the component sees. The real Spin supports only the machine's.
     pub clock: WallClock,
-    /// Where the derived configuration and the key-value store are kept; a temporary folder when there is none.
+    /// The folder for the derived configuration and the key-value store. Default: a temporary folder.
     pub directory: Option<PathBuf>,
-    /// How long steps are shown.
+    /// How progress is shown.
     pub progress: Progress,
 }
 
@@ -77,20 +77,20 @@ pub struct Api {
 }
 
 impl Api {
-    /// Builds the component if this process has not yet, starts a tenant, and the API configured for it.
+    /// Builds the component unless this process has done so, and starts a tenant and the API configured for it.
     ///
-    /// The API's configuration is the project's `runtime-config.toml` with the tenant's addresses in place of
-    /// Microsoft's, so the client secret comes from the emulated vault as it does in production.
+    /// The API's configuration is the project's `runtime-config.toml` with the tenant's addresses instead of
+    /// Microsoft's, so the client secret comes from the emulated vault, as it comes from Key Vault in production.
     ///
     /// # Errors
-    /// When the real Spin is asked for and missing or too old, the component does not build, a port is taken, or the
-    /// API does not start.
+    /// If the real Spin is requested but missing or too old, the component does not build, a port is taken, or the API
+    /// does not start.
     pub async fn start(options: ApiOptions) -> Result<Self> {
         let tenant = Tenant::start(options.tenant).await?;
         Self::start_for(tenant, options).await
     }
 
-    /// The same for a tenant that runs already: its ids may stand in the options' variables, and it may outlive the API.
+    /// The same for a running tenant, whose ids can be used in the options' variables, and which can outlive the API.
     ///
     /// # Errors
     /// As [`Self::start`].
@@ -125,13 +125,13 @@ impl Api {
         self.server.url()
     }
 
-    /// What was logged so far, where the options ask to collect it.
+    /// The log so far, if the options ask to collect it.
     #[must_use]
     pub fn log_lines(&self) -> Vec<String> {
         self.server.log_lines()
     }
 
-    /// What counts the memory of the embedded host's instances.
+    /// Measures the memory of the embedded host's instances.
     #[must_use]
     pub fn memory_meter(&self) -> Option<MemoryMeter> {
         self.server.memory()
@@ -148,13 +148,13 @@ impl Api {
         self.server.ended().await
     }
 
-    /// Ends the API after the requests under way, then the tenant unless others hold it.
+    /// Ends the API after the requests in progress, and the tenant unless others still use it.
     pub async fn stop(self) {
         self.server.stop().await;
     }
 }
 
-/// The project's own manifest where it is to be run as it is.
+/// The project's own manifest, or a changed copy if there are `component_variables`.
 async fn manifest(directory: &RunDirectory, component_variables: &BTreeMap<String, String>) -> Result<PathBuf> {
     if component_variables.is_empty() {
         return Ok(workspace::manifest());
@@ -164,7 +164,7 @@ async fn manifest(directory: &RunDirectory, component_variables: &BTreeMap<Strin
     directory.write("spin.toml", derived).await
 }
 
-/// The certificate of the tenant's own authority, where it speaks TLS.
+/// The certificate of the tenant's own authority if it uses TLS.
 async fn authority_file(directory: &RunDirectory, tenant: &Tenant) -> Result<Option<PathBuf>> {
     let Some(certificate) = tenant.authority_pem() else { return Ok(None) };
     let file = directory.write("authority.pem", certificate.to_owned()).await?;

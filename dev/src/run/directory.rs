@@ -1,4 +1,4 @@
-//! What a run keeps on disk, and for how long.
+//! The folder of a run.
 
 use std::path::{Path, PathBuf};
 
@@ -16,10 +16,10 @@ pub enum RunDirectory {
 }
 
 impl RunDirectory {
-    /// `kept`, created where it is missing, else a temporary folder.
+    /// `kept`, created if necessary, or a temporary folder.
     ///
     /// # Errors
-    /// When the folder cannot be created.
+    /// If the folder cannot be created.
     pub async fn prepare(kept: Option<PathBuf>) -> Result<Self> {
         let Some(directory) = kept else {
             return Ok(Self::Temporary(tempfile::tempdir().context("no temporary folder can be made")?));
@@ -39,7 +39,7 @@ impl RunDirectory {
     /// Writes a file into it.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// If the file cannot be written.
     pub async fn write(&self, name: &str, content: String) -> Result<PathBuf> {
         let file = self.path().join(name);
         fs::write(&file, content).await.with_context(|| format!("cannot write {}", file.display()))?;

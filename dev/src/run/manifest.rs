@@ -1,16 +1,16 @@
-//! The manifest of a run: the project's own, with settings of the component changed that no variable reaches.
+//! The manifest of a run: the project's own, with changed values in the component's variables.
 
 use std::{collections::BTreeMap, path::Path};
 
 use anyhow::{Context, Result, bail};
 use toml::{Table, Value};
 
-/// `manifest`, which stands in `folder`, with `values` under `[component.<component>.variables]`.
+/// `manifest`, which is in `folder`, with `values` under `[component.<component>.variables]`.
 ///
-/// The component's source becomes absolute, so that the result can stand anywhere.
+/// The component's source becomes absolute, so that the result can be in another folder.
 ///
 /// # Errors
-/// When it is not TOML, has no such component, or the component none of these variables.
+/// If it is not TOML, has no such component, or the component has no such variable.
 pub fn derive(manifest: &str, folder: &Path, component: &str, values: &BTreeMap<String, String>) -> Result<String> {
     let mut manifest: Table = manifest.parse().context("spin.toml is not valid TOML")?;
     let table = manifest.get_mut("component").and_then(|components| components.get_mut(component));
@@ -19,7 +19,7 @@ pub fn derive(manifest: &str, folder: &Path, component: &str, values: &BTreeMap<
     let source = table.get_mut("source").with_context(|| format!("component.{component} has no source"))?;
     let path = source.as_str().with_context(|| format!("the source of component.{component} is not a file"))?;
     let absolute = folder.join(path);
-    *source = absolute.to_str().context("the project stands in a folder whose name is not UTF-8")?.into();
+    *source = absolute.to_str().context("the project is in a folder whose name is not UTF-8")?.into();
 
     let variables = table.get_mut("variables").and_then(Value::as_table_mut);
     let variables = variables.with_context(|| format!("spin.toml has no [component.{component}.variables]"))?;
@@ -57,7 +57,7 @@ tenant = \"{{ tenant }}\"
     }
 
     #[test]
-    fn a_setting_that_is_not_there_is_named() {
+    fn a_missing_setting_is_named() {
         let error = derived("time_out").unwrap_err().to_string();
         assert_eq!(error, "component.one has no variable time_out");
     }

@@ -1,10 +1,10 @@
-//! What a command or a test starts, and the configuration that is derived for it.
+//! What commands and tests start, and the configuration that is derived for it.
 //!
 //! - `api`, `sign_in_app`: one Spin application each, configured for an emulated tenant;
 //! - `runner`: what serves an application, the embedded host or the real Spin;
-//! - `manifest`, `runtime_config`: the project's own files, changed for a run; `directory`: where the results are kept;
+//! - `manifest`, `runtime_config`: the project's own files, changed for a run; `directory`: the folder of a run;
 //! - `announcement`: where `cargo dev up` is serving, for the other commands;
-//! - `redis`: a Redis server for a run that wants one.
+//! - `redis`: a Redis server for runs that need one.
 
 mod announcement;
 mod api;

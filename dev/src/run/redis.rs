@@ -1,4 +1,4 @@
-//! A Redis server of our own, where there is one to run.
+//! A Redis server for a run, if one is installed.
 
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
@@ -16,8 +16,8 @@ use tokio::{
 };
 
 const PROGRAM: &str = "redis-server";
-const LOOKS: usize = 100;
-const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
+const ATTEMPTS: usize = 100;
+const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(50);
 
 /// A server on loopback that keeps nothing on disk. Killed when dropped.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// Whether there is one to run.
+    /// Whether one is installed.
     pub async fn is_installed() -> bool {
         output_of(Command::new(PROGRAM).arg("--version")).await.is_ok()
     }
@@ -35,9 +35,9 @@ impl Redis {
     /// Starts a server on a free port, in `directory`.
     ///
     /// # Errors
-    /// When it cannot be started or does not listen within five seconds.
+    /// If it cannot be started or does not listen within five seconds.
     pub async fn start(directory: &Path) -> Result<Self> {
-        // Redis cannot be asked for a free port; this one was free a moment ago.
+        // Redis cannot choose a free port itself. This one was free a moment ago.
         let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
         let child = Command::new(PROGRAM)
             .args(["--bind", "127.0.0.1", "--port", &address.port().to_string()])
@@ -49,11 +49,11 @@ impl Redis {
             .kill_on_drop(true)
             .spawn()
             .context("redis-server could not be started")?;
-        for _ in 0..LOOKS {
+        for _ in 0..ATTEMPTS {
             if TcpStream::connect(address).await.is_ok() {
                 return Ok(Self { address, _child: child });
             }
-            sleep(BETWEEN_LOOKS).await;
+            sleep(BETWEEN_ATTEMPTS).await;
         }
         bail!("redis-server does not listen on {address}")
     }

@@ -1,4 +1,4 @@
-//! One Spin application that is being served, by whichever host.
+//! Serves a Spin application with the embedded host or the real Spin.
 
 use std::future;
 
@@ -10,10 +10,10 @@ use crate::real_spin::{RealSpin, SpinProgram};
 /// What runs the components.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Runner {
-    /// The host in this package: needs nothing installed.
+    /// The host of the crate `embedded-host`, which needs no installation.
     #[default]
     Embedded,
-    /// The real `spin`, 4.1 or newer, that `SPIN` names or that is on `PATH`.
+    /// The real `spin`, 4.1 or newer, on `PATH` or named by `SPIN`.
     RealSpin,
 }
 
@@ -21,10 +21,10 @@ impl Runner {
     /// The environment variable that makes the end-to-end tests run on the real `spin`.
     pub const VARIABLE: &str = "PROFILE_GET_SPIN";
 
-    /// The real `spin` when [`Self::VARIABLE`] is `1`, else the embedded host.
+    /// The real `spin` if [`Self::VARIABLE`] is `1`, otherwise the embedded host.
     ///
     /// # Errors
-    /// When the variable has another value.
+    /// If the variable has another value.
     pub fn from_environment() -> Result<Self> {
         match std::env::var(Self::VARIABLE).unwrap_or_default().as_str() {
             "1" => Ok(Self::RealSpin),
@@ -33,10 +33,10 @@ impl Runner {
         }
     }
 
-    /// Finds out whether this runner can be had, before anything is built for it.
+    /// Finds the runner. Called before anything is built for it.
     ///
     /// # Errors
-    /// When the real Spin is missing or too old.
+    /// If the real Spin is missing or too old.
     pub async fn find(self) -> Result<AvailableRunner> {
         Ok(match self {
             Self::Embedded => AvailableRunner::Embedded,
@@ -45,7 +45,7 @@ impl Runner {
     }
 }
 
-/// A runner that is there.
+/// A runner that is available on this machine.
 #[derive(Debug)]
 pub enum AvailableRunner {
     /// The host of the crate `embedded-host`.
@@ -55,7 +55,7 @@ pub enum AvailableRunner {
 }
 
 impl AvailableRunner {
-    /// The folder below a run's own that holds this host's state: the two keep different files.
+    /// The name of the state folder within a run's folder. The two hosts keep different files.
     pub fn state_folder(&self) -> &'static str {
         match self {
             Self::Embedded => "state",
@@ -66,7 +66,7 @@ impl AvailableRunner {
     /// Serves the application that `options` describe.
     ///
     /// # Errors
-    /// When it does not start.
+    /// If it does not start.
     pub async fn serve(&self, options: HostOptions) -> Result<Server> {
         Ok(match self {
             Self::Embedded => Server::Embedded(RunningHost::start(options).await?),
@@ -75,7 +75,7 @@ impl AvailableRunner {
     }
 }
 
-/// A served application. Dropping it ends what serves it.
+/// A running application. Dropping it ends its host.
 #[derive(Debug)]
 pub enum Server {
     /// By the embedded host.
@@ -93,7 +93,7 @@ impl Server {
         }
     }
 
-    /// What was logged so far, where the options ask to collect it.
+    /// The log so far, if the options ask to collect it.
     pub fn log_lines(&self) -> Vec<String> {
         match self {
             Self::Embedded(host) => host.logs().iter().map(ToString::to_string).collect(),
@@ -101,7 +101,7 @@ impl Server {
         }
     }
 
-    /// What counts the memory of the embedded host's instances.
+    /// Measures the memory of the embedded host's instances.
     pub fn memory(&self) -> Option<MemoryMeter> {
         match self {
             Self::Embedded(host) => Some(host.memory()),
@@ -117,7 +117,7 @@ impl Server {
         }
     }
 
-    /// Waits until it ends by itself, which only the real Spin can do.
+    /// Waits until it ends by itself. Only the real Spin can do so.
     pub async fn ended(&mut self) -> Error {
         match self {
             Self::Embedded(_) => future::pending().await,
@@ -125,7 +125,7 @@ impl Server {
         }
     }
 
-    /// Ends it after the requests under way.
+    /// Ends it after the requests in progress.
     pub async fn stop(self) {
         match self {
             Self::Embedded(host) => host.stop().await,

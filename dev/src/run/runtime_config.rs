@@ -1,7 +1,7 @@
 //! The runtime configuration of a run: the project's own, with everything that belongs to a real tenant replaced.
 //!
-//! The chain of variable providers stays as it is in production, so a run takes the same path: plain names from the
-//! `static` provider, the secret from Key Vault.
+//! The chain of variable providers is the same as in production: plain values from the `static` provider, the secret
+//! from Key Vault.
 
 use std::{collections::BTreeMap, net::Ipv4Addr, path::Path};
 
@@ -9,21 +9,21 @@ use anyhow::{Context, Result, bail};
 use emulated_tenant::Tenant;
 use toml::{Table, Value};
 
-/// What the emulated tenant answers to in place of Microsoft's clouds.
+/// The addresses of the emulated tenant, and what belongs to them.
 #[derive(Debug)]
 pub struct Endpoints {
     /// Values of the application's variables, by name.
     pub variables: BTreeMap<&'static str, String>,
     /// The vault that holds the secret.
     pub vault_url: String,
-    /// What the component trusts for them, where they speak TLS.
+    /// The authority that the component trusts for them if they use TLS.
     pub client_tls: Option<Value>,
-    /// The URL of the Redis that is the key-value store; a file is where there is none.
+    /// The URL of a Redis to use as the key-value store. Default: a SQLite file.
     pub redis: Option<String>,
 }
 
 impl Endpoints {
-    /// Those of a tenant that speaks plain HTTP.
+    /// The addresses of `tenant`, for plain HTTP.
     pub fn of(tenant: &Tenant) -> Self {
         Self {
             variables: BTreeMap::from([
@@ -39,7 +39,7 @@ impl Endpoints {
     }
 }
 
-/// `[[client_tls]]` that trusts the authority of `file`, and nobody else, for calls of `component` to this machine.
+/// `[[client_tls]]` that trusts only the authority of `file` for calls of `component` to this machine.
 pub fn client_tls(component: &str, file: &Path) -> Value {
     let entry = Table::from_iter([
         ("component_ids".to_owned(), Value::Array(vec![component.into()])),
@@ -51,7 +51,8 @@ pub fn client_tls(component: &str, file: &Path) -> Value {
 
 /// The environment in which Spin's Key Vault provider signs in as the application's own identity.
 ///
-/// `[[client_tls]]` is for components alone. The provider trusts the system's authorities, which `SSL_CERT_FILE` replaces.
+/// `[[client_tls]]` applies only to components. The provider trusts the system's authorities, which `SSL_CERT_FILE`
+/// replaces.
 pub fn vault_environment(tenant: &Tenant, authority_file: Option<&Path>) -> BTreeMap<String, String> {
     let identity = tenant.vault_identity();
     let trusted = authority_file.map(|file| ("SSL_CERT_FILE", file.to_string_lossy().into_owned()));
@@ -64,15 +65,14 @@ pub fn vault_environment(tenant: &Tenant, authority_file: Option<&Path>) -> BTre
     variables.into_iter().chain(trusted).map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-/// The `production` configuration made to work with `endpoints`.
+/// The `production` configuration, changed for `endpoints`.
 ///
-/// The static values become the defaults of the application's `manifest` and those of `endpoints`, the vault that of
-/// `endpoints`, what is trusted theirs, and the key-value store a file or the `redis` of `endpoints`: a developer who has
-/// filled in a real tenant's settings runs
-/// locally all the same, and touches nothing real.
+/// The static values become the defaults of `manifest` and those of `endpoints`. The vault, the trusted authorities and
+/// the key-value store become those of `endpoints`. So a developer who has filled in the settings of a real tenant can
+/// still run locally without touching it.
 ///
 /// # Errors
-/// When a file is not TOML, or the chain is not one of `static` values and one Key Vault.
+/// If a file is not TOML, or there is not exactly one `static` provider and one Key Vault.
 pub fn derive(production: &str, manifest: &str, endpoints: &Endpoints) -> Result<String> {
     let mut configuration: Table = production.parse().context("runtime-config.toml is not valid TOML")?;
     let manifest: Table = manifest.parse().context("spin.toml is not valid TOML")?;
@@ -84,7 +84,7 @@ pub fn derive(production: &str, manifest: &str, endpoints: &Endpoints) -> Result
     provider(providers, "static")?.insert("values".to_owned(), Value::Table(values));
 
     let vault = provider(providers, "azure_key_vault")?;
-    // Credentials of a real tenant go; the run's own identity stands in its environment.
+    // Removes credentials of a real tenant. The run's own identity is in its environment.
     vault.retain(|key, _| key == "type");
     vault.insert("vault_url".to_owned(), endpoints.vault_url.clone().into());
 
@@ -101,7 +101,7 @@ pub fn derive(production: &str, manifest: &str, endpoints: &Endpoints) -> Result
     toml::to_string(&configuration).context("the derived runtime configuration")
 }
 
-/// The variables that have a default, with it.
+/// The variables that have a default, with their defaults.
 fn defaults(manifest: &Table) -> Table {
     let variables = manifest.get("variables").and_then(Value::as_table).into_iter().flatten();
     variables.filter_map(|(name, variable)| Some((name.clone(), variable.get("default")?.clone()))).collect()
@@ -171,7 +171,7 @@ required_scope = { default = "user_impersonation" }
     }
 
     #[test]
-    fn a_redis_of_ours_is_the_default_store() {
+    fn a_given_redis_is_the_default_store() {
         let endpoints = Endpoints { redis: Some("redis://127.0.0.1:4".to_owned()), ..endpoints() };
         let derived = derive(PRODUCTION, MANIFEST, &endpoints).unwrap();
         let derived: Table = derived.parse().unwrap();

@@ -1,4 +1,4 @@
-//! The sign-in app on this machine, as another application beside the API.
+//! The sign-in app on this machine, a Spin application of its own.
 
 use std::{
     collections::BTreeMap,
@@ -18,29 +18,29 @@ use super::{
     runner::{Runner, Server},
 };
 
-/// The paths to which Entra sends people back, below the app's URL.
+/// The app's redirect URIs, relative to its URL.
 const REDIRECTS: [&str; 2] = ["signin-callback", "signed-out"];
 
-/// How to run it. The default is what a test wants.
+/// How to run it. The defaults are for tests.
 #[derive(Clone, Debug)]
 pub struct SignInAppOptions {
     /// What runs the component.
     pub runner: Runner,
-    /// Its port; 0 takes a free one.
+    /// Its port. 0 means any free port.
     pub port: u16,
-    /// The name of this machine under which browsers open it.
+    /// The host name that browsers use for it.
     pub host_name: &'static str,
-    /// Whether its redirect URIs are registered with the emulated tenant, as they have to be.
+    /// Whether its redirect URIs are registered with the emulated tenant, as Entra requires.
     pub registered: bool,
-    /// The API that it calls; without one, the application's.
+    /// The API that it calls. Default: the running one.
     pub api_url: Option<String>,
     /// How component instances are reused.
     pub reuse: InstanceReuse,
     /// Where the component's log lines go.
     pub log: LogSink,
-    /// Where the host keeps its state; a temporary folder when there is none.
+    /// Where the host keeps its state. Default: a temporary folder.
     pub directory: Option<PathBuf>,
-    /// How long steps are shown.
+    /// How progress is shown.
     pub progress: Progress,
 }
 
@@ -60,7 +60,7 @@ impl Default for SignInAppOptions {
     }
 }
 
-/// A served app. Dropping it ends it.
+/// A running app. Dropping it ends it.
 #[derive(Debug)]
 pub struct SignInApp {
     url: String,
@@ -69,10 +69,10 @@ pub struct SignInApp {
 }
 
 impl SignInApp {
-    /// Builds the app if this process has not yet, registers it with the application's tenant and serves it.
+    /// Builds the app unless this process has done so, registers it with the API's tenant and serves it.
     ///
     /// # Errors
-    /// When it does not build, the port is taken, or it does not start.
+    /// If it does not build, the port is taken, or it does not start.
     pub async fn start(api: &Api, options: SignInAppOptions) -> Result<Self> {
         let host = options.runner.find().await?;
         Component::SignInApp.build(options.progress).await?;
@@ -100,7 +100,7 @@ impl SignInApp {
                 manifest: workspace::root().join("app/spin.toml"),
                 runtime_config: None,
                 listen: (Ipv4Addr::LOCALHOST, port).into(),
-                // Not among the variables, which the real Spin gets on its command line for all to see.
+                // Not among the variables, which the real Spin gets on its command line, where every user can see them.
                 environment: BTreeMap::from([
                     ("SPIN_VARIABLE_APPCLIENTSECRET".to_owned(), registration.client_secret.clone()),
                     ("SPIN_VARIABLE_SESSIONSECRET".to_owned(), session_secret()),
@@ -117,36 +117,36 @@ impl SignInApp {
         Ok(Self { url, server, _directory: directory })
     }
 
-    /// Where browsers find it, without a trailing slash.
+    /// Its URL for browsers, without a trailing slash.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// What was logged so far, where the options ask to collect it.
+    /// The log so far, if the options ask to collect it.
     #[must_use]
     pub fn log_lines(&self) -> Vec<String> {
         self.server.log_lines()
     }
 
-    /// Waits until it ends by itself, which only the real Spin can do.
+    /// Waits until it ends by itself. Only the real Spin can do so.
     pub async fn ended(&mut self) -> Error {
         self.server.ended().await
     }
 
-    /// Ends it after the requests under way.
+    /// Ends it after the requests in progress.
     pub async fn stop(self) {
         self.server.stop().await;
     }
 }
 
-/// The app's own address stands in its settings, so its port is chosen before it listens.
+/// The app's settings contain its own address, so its port is chosen before it listens.
 fn free_port() -> Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port of this machine is free")?;
     Ok(listener.local_addr()?.port())
 }
 
-/// New in each run: sessions of an earlier one are of another tenant.
+/// New in each run, since sessions of an earlier run belong to another tenant.
 fn session_secret() -> String {
     iter::repeat_with(|| Uuid::new_v4().simple().to_string()).take(2).collect()
 }

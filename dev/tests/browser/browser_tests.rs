@@ -1,5 +1,4 @@
-//! The browser's part of a test, as Node runs it. Its packages are installed below the target directory when they are
-//! first needed.
+//! Runs the browser's part of a test in Node. Its packages are installed in the target directory when first needed.
 
 use std::{
     env, fs,
@@ -13,7 +12,7 @@ use std::{
 use cargo_dev::workspace;
 use serde_json::Value;
 
-/// The programs under which Chromium is known.
+/// The names of Chromium's program.
 const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
 const FILES: [&str; 8] = [
@@ -27,7 +26,7 @@ const FILES: [&str; 8] = [
     "single_page/single_page.js",
 ];
 
-/// What all tests need, ready once for the whole process; else why they are to be skipped.
+/// Prepared once for all tests of the process, or the reason to skip them.
 static READY: LazyLock<Result<BrowserTests, String>> = LazyLock::new(BrowserTests::prepare);
 
 /// Node's tests, ready to run.
@@ -37,8 +36,8 @@ pub(crate) struct BrowserTests {
 }
 
 impl BrowserTests {
-    /// `None` when the test called `name` is to be skipped, which is said past the test runner: it keeps what a passing
-    /// test prints to itself.
+    /// `None` if the test called `name` is to be skipped. The reason is printed directly to standard error, because the
+    /// test runner hides the output of passing tests.
     pub(crate) fn ready(name: &str) -> Option<&'static Self> {
         let skip = |reason: &String| {
             io::stderr().write_all(format!("SKIPPED {name}: {reason}\n").as_bytes()).unwrap();
@@ -46,7 +45,8 @@ impl BrowserTests {
         READY.as_ref().inspect_err(|reason| skip(reason)).ok()
     }
 
-    /// Runs one of the files, which is told of the application under test as JSON. The error is what Node printed.
+    /// Runs one of the files, which gets a description of the application under test as JSON. The error is Node's
+    /// output.
     pub(crate) async fn run(&self, file: &str, application: Value) -> Result<(), String> {
         let mut tests = Command::new("node");
         tests
@@ -90,7 +90,7 @@ fn install_packages(folder: &Path) -> Result<(), String> {
     let npm = npm.unwrap();
     if !npm.status.success() {
         let problem = format!("its packages cannot be installed:\n{}", String::from_utf8_lossy(&npm.stderr));
-        // Where the registries are known to be reachable, a failure is one of ours.
+        // In continuous integration the registries are reachable, so a failure is a fault.
         assert!(env::var_os("CI").is_none(), "{problem}");
         return Err(problem);
     }
@@ -98,7 +98,7 @@ fn install_packages(folder: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// A port at which nothing listens.
+/// A port on which nothing listens.
 pub(crate) fn free_port() -> u16 {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }

@@ -1,6 +1,6 @@
-//! Real browsers: what people and their applications see, against the components as WebAssembly and the emulated tenant.
+//! Tests in a real browser, with the components as WebAssembly and the emulated tenant.
 //!
-//! The browser's part is `dev/browser`, run by Node. Where Node or Chromium is missing a test is skipped and says so.
+//! The browser's part is `dev/browser`, run by Node. If Node or Chromium is missing, tests are skipped with a message.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,6 +1,6 @@
-//! The sign-in app: both components, everybody of the emulated tenant, and every page that they meet.
+//! The sign-in app: both components, everybody in the emulated tenant, and every page that they see.
 //!
-//! With a folder in `SCREENSHOTS`, every page that is looked at is kept there as an image.
+//! If `SCREENSHOTS` names a folder, an image of every visited page is saved there.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ async fn everybody_signs_in() {
     let unreachable_api = Some(format!("http://127.0.0.1:{}", free_port()));
     let without_api = SignInAppOptions { api_url: unreachable_api, ..options.clone() };
     let without_api = SignInApp::start(&api, without_api).await.unwrap();
-    // The same page at another name, of which Entra knows nothing.
+    // The same page at another host name, which is not registered.
     let unregistered = SignInAppOptions { host_name: "127.0.0.1", registered: false, ..options };
     let unregistered = SignInApp::start(&api, unregistered).await.unwrap();
 

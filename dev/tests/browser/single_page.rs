@@ -1,5 +1,4 @@
-//! A plain single-page application, whose page calls the API across origins with a token of its own: the way that most
-//! callers come.
+//! A plain single-page application, which calls the API across origins with a token of its own, as most callers do.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +11,7 @@ use crate::browser_tests::{BrowserTests, free_port};
 async fn a_single_page_application_calls_across_origins() {
     let Some(tests) = BrowserTests::ready("a_single_page_application_calls_across_origins") else { return };
     let runner = Runner::from_environment().unwrap();
-    // The origin stands in the API's settings, so its port is chosen before the page's server listens.
+    // The API's settings contain the origin, so its port is chosen before the page's server listens.
     let origin = format!("http://localhost:{}", free_port());
     let variables = BTreeMap::from([("allowed_origins".to_owned(), origin.clone())]);
     let api = Api::start(ApiOptions { runner, variables, ..ApiOptions::default() }).await;

@@ -1,6 +1,6 @@
-//! The deep check by samples: a little of each kind, and the corpus whole, since it takes seconds.
+//! A sample of the deep check: a little of each kind, and the whole corpus, since it takes seconds.
 //!
-//! One test in a program of its own, so that nothing runs beside it: answers have deadlines.
+//! A single test in a program of its own, so that nothing else runs at the same time: responses have deadlines.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 

@@ -1,6 +1,6 @@
-//! The table of `docs/errors.md`, row by row: whole answers, as the emulated tenant's people provoke them.
+//! The table of `docs/errors.md`, row by row: the whole responses that the people of the emulated tenant get.
 //!
-//! The rows that only a broken service provokes are in `outages`.
+//! The rows that only a broken service causes are in `outages`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -49,7 +49,7 @@ fn documented() -> BTreeMap<String, BTreeSet<u16>> {
     documented
 }
 
-/// Who provokes which answer.
+/// Who gets which response.
 const PEOPLE: [(&str, u16, &str); 18] = [
     ("mona", 401, "claims_challenge"),
     ("connie", 403, "consent_required"),
@@ -113,7 +113,7 @@ async fn answers_of_this_api_alone_are_as_written() {
 async fn a_request_that_graph_rejects_is_the_callers() {
     let harness = Harness::start().await;
     let get = |target: &'static str| harness.request(Method::GET, target).bearer_auth(harness.token("ada"));
-    // Graph takes names that it does not know, and has no such properties.
+    // Graph accepts unknown names and returns no such properties.
     let answer = harness.send(get("/api/profile-get?$select=shoeSize")).await;
     assert_eq!((answer.status, answer.json().as_object().unwrap().len()), (200, 1), "{answer:?}");
     let id = "0f1b3a52-6d3c-4c53-8a0e-5a4d3b2c1f00";
@@ -165,7 +165,7 @@ async fn a_second_factor_satisfies_the_challenge_that_asked_for_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_throttled_directory_is_told_when_and_spared_until_then() {
+async fn a_throttled_directory_gets_retry_after_and_no_exchange_until_then() {
     let harness = Harness::start().await;
     let answer = harness.get_as("tess").await;
     answer.is(503, "entra_throttled");
@@ -187,9 +187,9 @@ async fn a_graph_token_that_is_revoked_for_good_is_the_gateways_fault() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_has_to_sign_in_again_is_told_so() {
+async fn people_who_must_sign_in_again_get_a_challenge() {
     let harness = Harness::start().await;
-    // As Entra answers where there is nothing to satisfy by claims: a password that ended, for one.
+    // Entra's response when claims do not help, for example because a password has expired.
     let body = r#"{"error":"interaction_required","error_codes":[50055],"error_description":"AADSTS50055: ..."}"#;
     harness.api.tenant.faults().set(Endpoint::Token, Fault::Status(400, Vec::new(), body.to_owned()));
     let answer = harness.get_as("ada").await;
@@ -200,9 +200,9 @@ async fn who_has_to_sign_in_again_is_told_so() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_who_does_not_read_their_photos_gets_no_more_of_them() {
-    // Over HTTP/1.1, where each photo has a connection of its own.
+    // Over HTTP/1.1, so that each photo has a connection of its own.
     let harness = Harness::in_clear().await;
-    // Far more than the buffers of connections hold.
+    // Far more than the buffers of the connections.
     let headers = vec![("content-type".to_owned(), "image/jpeg".to_owned())];
     let photo = Fault::Status(200, headers, "x".repeat(32 << 20));
     harness.api.tenant.faults().set(Endpoint::GraphPhoto, photo);

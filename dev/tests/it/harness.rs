@@ -1,4 +1,4 @@
-//! A running application and a caller of it.
+//! A running API and a client.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,13 +10,13 @@ use profile_get_dev::run::{Api, ApiOptions, Runner};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
 
-/// An application of a test's own.
+/// The API and the tenant of one test.
 pub(crate) struct Harness {
     pub(crate) api: Api,
     client: Client,
 }
 
-/// An answer of the API, read whole.
+/// A whole response of the API.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -29,17 +29,17 @@ impl Harness {
         Self::with_variables(&[]).await
     }
 
-    /// `variables` come before every provider's, as with `spin up --variable`.
+    /// `variables` take precedence over all providers, like those of `spin up --variable`.
     pub(crate) async fn with_variables(variables: &[(&str, &str)]) -> Self {
         Self::with(ApiOptions { variables: owned(variables), ..ApiOptions::default() }).await
     }
 
-    /// `variables` are those that `spin.toml` gives the component as they are.
+    /// `variables` replace fixed values of the component's variables in `spin.toml`.
     pub(crate) async fn with_component_variables(variables: &[(&str, &str)]) -> Self {
         Self::with(ApiOptions { component_variables: owned(variables), ..ApiOptions::default() }).await
     }
 
-    /// The API takes tokens of the tenant's own directory and of its neighbour.
+    /// The API accepts tokens of the tenant's own directory and of its neighbour.
     pub(crate) async fn for_both_directories() -> Self {
         let tenant = Tenant::start(tenant_options()).await.unwrap();
         let both = format!("{} {}", tenant.tenant_id(), tenant.other_tenant_id());
@@ -47,7 +47,7 @@ impl Harness {
         Self::with_tenant(tenant, ApiOptions { variables, ..ApiOptions::default() }).await
     }
 
-    /// The API takes tokens of every directory that somebody lives in, by the keys of `common`.
+    /// The API accepts tokens of every directory with members, by the keys of `common`.
     pub(crate) async fn for_everybody() -> Self {
         let tenant = Tenant::start(tenant_options()).await.unwrap();
         let all: BTreeSet<&str> = tenant.people().iter().map(|person| person.tenant_id.as_str()).collect();
@@ -56,7 +56,7 @@ impl Harness {
         Self::with_tenant(tenant, ApiOptions { variables, ..ApiOptions::default() }).await
     }
 
-    /// The tenant is served in clear and as it is, for a test that asks it by itself.
+    /// The tenant uses plain HTTP without variations, for tests that call it directly.
     pub(crate) async fn in_clear() -> Self {
         Self::with_tenant(Tenant::start(TenantOptions::default()).await.unwrap(), ApiOptions::default()).await
     }
@@ -71,7 +71,7 @@ impl Harness {
         Self { api, client: Client::builder().no_proxy().build().unwrap() }
     }
 
-    /// Whether two answers of the tenant to the same question differ in form.
+    /// Whether the tenant varies the form of its responses.
     pub(crate) fn varies() -> bool {
         variety().is_some()
     }
@@ -88,12 +88,12 @@ impl Harness {
         self.api.tenant.access_token(self.person(name), change)
     }
 
-    /// The profile of a person, asked for with a token of theirs.
+    /// Requests a person's profile with a token of theirs.
     pub(crate) async fn get_as(&self, name: &str) -> Answer {
         self.get(&self.token(name)).await
     }
 
-    /// The profile that a token gives.
+    /// Requests the profile with a token.
     pub(crate) async fn get(&self, token: &str) -> Answer {
         self.send(self.request(Method::GET, "/api/profile-get").bearer_auth(token)).await
     }
@@ -112,7 +112,7 @@ impl Harness {
         Answer { status: response.status().as_u16(), headers, body: response.bytes().await.unwrap().to_vec() }
     }
 
-    /// What was asked of a service since the last [`Self::forget`].
+    /// The requests to a service since the last [`Self::forget`].
     pub(crate) fn asked(&self, service: Service) -> Vec<Endpoint> {
         let requests = self.api.tenant.requests();
         requests.iter().filter(|request| request.service == service).map(|request| request.endpoint).collect()
@@ -126,7 +126,7 @@ impl Harness {
         self.api.tenant.clear_requests();
     }
 
-    /// The lines that the component logged about requests, once there are as many as expected.
+    /// The component's log lines about requests, when there are as many as expected.
     pub(crate) async fn request_lines(&self, expected: usize) -> Vec<Value> {
         for _ in 0..200 {
             let lines: Vec<Value> = self
@@ -144,7 +144,7 @@ impl Harness {
         panic!("fewer than {expected} requests logged: {:?}", self.api.log_lines());
     }
 
-    /// The answer as text, with everything that differs between runs replaced by what it is.
+    /// The response as text, with everything that differs between runs replaced by a placeholder.
     pub(crate) fn snapshot(&self, answer: &Answer) -> String {
         let mut text = format!("{}\n", answer.status);
         for (name, value) in &answer.headers {
@@ -176,8 +176,8 @@ impl Harness {
     }
 }
 
-/// What tenants of tests speak: TLS and HTTP/2, as in production, unless `PROFILE_GET_WIRE` is `http`. With a number in
-/// `PROFILE_GET_VARIETY` they vary their answers by this seed.
+/// TLS and HTTP/2, as in production, unless `PROFILE_GET_WIRE` is `http`. If `PROFILE_GET_VARIETY` is a number, tenants
+/// vary their responses with this seed.
 fn tenant_options() -> TenantOptions {
     let wire = match env::var("PROFILE_GET_WIRE").as_deref().unwrap_or_default() {
         "" | "https" => Wire::Https,
@@ -205,7 +205,7 @@ fn without_ids(text: &str, body: &[u8]) -> String {
             text = text.replace(id, &format!("<{name}>"));
         }
     }
-    // A challenge's claims hold moments.
+    // A challenge's claims contain times.
     let claims = body["claims"].as_str().unwrap_or_default();
     if !claims.is_empty() {
         let quoted = Value::from(claims).to_string();
@@ -217,7 +217,7 @@ fn without_ids(text: &str, body: &[u8]) -> String {
             text.replace_range(start..start + length, "<base64 of the claims>");
         }
     }
-    // Its length depends on ids and moments.
+    // The length depends on ids and times.
     text.lines().filter(|line| !line.starts_with("content-length: ")).map(|line| format!("{line}\n")).collect()
 }
 
@@ -230,7 +230,7 @@ impl Answer {
         self.headers.get(name).map(String::as_str).unwrap_or_default()
     }
 
-    /// Without parameters, in lower case: Graph's spelling is passed on, and may be any.
+    /// The media type without parameters, in lower case. Graph may spell it in any case.
     pub(crate) fn media_type(&self) -> String {
         self.header("content-type").split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
     }

@@ -1,4 +1,4 @@
-//! Variables that are wrong.
+//! Wrong variables.
 
 use emulated_tenant::{ClientCertificate, Endpoint, Service};
 
@@ -15,13 +15,13 @@ async fn every_wrong_variable_is_named_in_the_log_and_none_to_the_caller() {
         assert!(cause.contains(name), "{cause}");
         assert!(!String::from_utf8_lossy(&answer.body).contains(name), "{answer:?}");
     }
-    // The vault may be asked, to name a wrong secret with the rest; nobody else is.
+    // Only the vault may be asked, to report a wrong secret with the other faults.
     assert_eq!((harness.count(Endpoint::OpenIdConfiguration), harness.asked(Service::Graph).len()), (0, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_client_secret_is_never_sent() {
-    // A version and a ContentInfo: how a PKCS#12 file begins.
+    // A version and a ContentInfo, the beginning of a PKCS#12 file.
     const BEGINNING_OF_PKCS12: &str = "MIIKAAIBAzCCCcAGCSqGSIb3DQEHAaCCCbAEggms";
     let bundle = ClientCertificate::generate().unwrap().bundle_pem;
     let (key, _) = bundle.split_once("-----END PRIVATE KEY-----").unwrap();

@@ -1,7 +1,7 @@
 //! End to end: the component as WebAssembly, in a host, against the emulated tenant.
 //!
-//! The host is the embedded one, or with `PROFILE_GET_SPIN=1` the real `spin`. The tenant speaks TLS and HTTP/2, or with
-//! `PROFILE_GET_WIRE=http` plain HTTP.
+//! The host is the embedded one or, with `PROFILE_GET_SPIN=1`, the real `spin`. The tenant uses TLS and HTTP/2 or, with
+//! `PROFILE_GET_WIRE=http`, plain HTTP.
 
 #![allow(
     clippy::unwrap_used,

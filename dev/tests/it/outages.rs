@@ -1,4 +1,4 @@
-//! Entra, Graph and Key Vault, broken in every way: an answer in time, and all is well again afterwards.
+//! Outages of Entra, Graph and Key Vault: there is a response in time, and everything works afterwards.
 
 use std::time::{Duration, Instant};
 
@@ -100,7 +100,7 @@ async fn a_rotated_secret_is_picked_up_without_a_restart() {
     for _ in 0..3 {
         assert_eq!(harness.get_as("ada").await.status, 200);
     }
-    // Another that the vault does not have is the operator's.
+    // A secret that only Entra knows is the operator's fault.
     harness.api.tenant.set_accepted_client_secret("known to Entra alone");
     let answer = harness.get_as("ada").await;
     answer.is(500, "server_misconfigured");

@@ -1,4 +1,4 @@
-//! What is recorded are the answers to the component's own requests: those of the scenarios are like them.
+//! The recorded scenarios send the same requests as the component.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use reqwest::{Client, Method};
 
 use crate::harness::Harness;
 
-/// Whatever carries a request adds these.
+/// Headers that the HTTP client adds.
 const OF_THE_CONNECTION: [&str; 5] = ["connection", "content-length", "host", "transfer-encoding", "user-agent"];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -34,10 +34,10 @@ async fn scenarios_send_what_the_component_sends() {
     }
 }
 
-/// What a request is like: names of headers and fields, and the values that are the same for everybody.
+/// The shape of a request: the names of headers and fields, and the values that are the same for everybody.
 type Shape = (String, BTreeSet<String>, BTreeSet<String>);
 
-/// By what the requests are for; the vault's are the host's.
+/// By endpoint, without those of the vault, which the host calls.
 fn shapes(harness: &Harness) -> BTreeMap<String, Shape> {
     let requests = harness.api.tenant.requests();
     let own = requests.iter().filter(|request| {

@@ -1,4 +1,4 @@
-//! Callers who are turned away, and that nothing is asked in their name.
+//! Refused callers, for whom no upstream is called.
 
 use emulated_tenant::{Endpoint, Service, Signing, TokenPlan};
 use reqwest::Method;
@@ -55,14 +55,14 @@ fn twice(name: &str, plan: &TokenPlan) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn other_kinds_of_tokens_are_told_apart() {
+async fn other_kinds_of_tokens_are_distinguished() {
     let harness = Harness::start().await;
     let tenant = &harness.api.tenant;
     let ada = harness.person("ada");
     let answer = harness.get(&tenant.app_only_token(|_| {})).await;
     answer.is(403, "app_only_token");
     insta::assert_snapshot!("app_only_token", harness.snapshot(&answer));
-    // The token that Entra issues where the application has roles, and the API asks for the optional claim.
+    // The token that Entra issues if the application has roles and the API requests the optional claim.
     let with_roles = tenant.app_only_token(|plan| {
         plan.set("idtyp", "app");
         plan.set("roles", serde_json::json!(["Reader"]));
@@ -93,7 +93,7 @@ async fn other_kinds_of_tokens_are_told_apart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn requests_that_are_no_calls_ask_nobody() {
+async fn other_requests_cause_no_upstream_calls() {
     let harness = Harness::start().await;
     let token = harness.token("ada");
     let get = |target| harness.request(Method::GET, target);
@@ -134,7 +134,7 @@ async fn secrets_are_in_no_log_line_and_no_answer() {
     for secret in secrets {
         assert!(secret.len() > 8);
         for text in &texts {
-            assert!(!text.contains(&secret), "a secret stands in: {text}");
+            assert!(!text.contains(&secret), "a secret is in: {text}");
         }
     }
 }

@@ -1,7 +1,8 @@
-//! The signature verification as WebAssembly. Natively other code runs: an array in place of each SIMD register.
+//! The signature verification as WebAssembly. The native code is different: it has an array instead of each SIMD
+//! register.
 //!
-//! Every test of `rsa-signature` runs again, compiled as the component is: the vectors of Wycheproof, keys of all sizes
-//! with both exponents, numbers with limbs at their bounds. Their oracle is the `rsa` crate.
+//! All tests of `rsa-signature` run again, compiled like the component: Wycheproof's vectors, keys of all sizes with
+//! both exponents, numbers with limbs at their bounds. Their oracle is the `rsa` crate.
 
 use std::{path::PathBuf, process::Stdio};
 
@@ -16,7 +17,7 @@ use wasmtime_wasi::{
     p2::{bindings::sync::Command, pipe::MemoryOutputPipe},
 };
 
-/// How many tests there are, at least: none may get lost on the way.
+/// The minimum number of tests, so that none gets lost.
 const LEAST_TESTS: usize = 14;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -35,7 +36,7 @@ async fn every_test_passes_as_wasm() {
     }
 }
 
-/// Builds the tests and gives their programs.
+/// Builds the tests and returns their programs.
 async fn build() -> Vec<PathBuf> {
     let mut cargo = WasmToolchain::provide(Progress::default()).await.unwrap().cargo("test").unwrap();
     cargo.args(["--release", "--package=rsa-signature", "--lib", "--tests", "--no-run", "--quiet"]);
@@ -48,7 +49,7 @@ async fn build() -> Vec<PathBuf> {
     programs
 }
 
-/// How many tests of a program passed, which are all.
+/// Runs a program, all of whose tests must pass, and returns their number.
 fn run(program: &PathBuf, is_deterministic: bool) -> usize {
     let engine = Engine::new(Config::new().relaxed_simd_deterministic(is_deterministic)).unwrap();
     let mut linker = Linker::new(&engine);

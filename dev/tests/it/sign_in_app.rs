@@ -1,4 +1,4 @@
-//! The sign-in app without a browser: what somebody does who keeps cookies that a browser would forget.
+//! The sign-in app without a browser: a client that keeps cookies that a browser would delete.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use reqwest::{Client, Response, Url, header, redirect::Policy};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kept_cookie_is_worth_one_call_to_the_token_endpoint() {
-    // Each request has an instance of its own, which remembers nothing.
+    // Each request has an instance of its own, with empty caches.
     let reuse = InstanceReuse { max_requests: 1, max_concurrent: 1, ..InstanceReuse::default() };
     let runner = Runner::from_environment().unwrap();
     let api = Api::start(ApiOptions { runner, ..ApiOptions::default() }).await.unwrap();
@@ -30,7 +30,7 @@ async fn a_kept_cookie_is_worth_one_call_to_the_token_endpoint() {
     let kept = cookies.join("; ");
     let calls = || api.tenant.requests().iter().filter(|request| request.endpoint == Endpoint::Token).count();
 
-    // One after the other, as the browser's two tabs, then all at once.
+    // One after the other, as from two tabs of a browser, then all at once.
     for (used, state) in states[..2].iter().enumerate() {
         for attempt in 0..10 {
             let answer = get(&format!("/signin-callback?code=invented-{attempt}&state={state}"), &kept).await;

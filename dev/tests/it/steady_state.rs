@@ -1,4 +1,4 @@
-//! What a request costs when all is known, and what the log says about it.
+//! The upstream calls of a request in the steady state, and its log line.
 
 use emulated_tenant::Endpoint;
 
@@ -22,7 +22,7 @@ async fn another_instance_shares_what_the_first_learnt() {
     let harness = Harness::start().await;
     let token = harness.token("ada");
     assert_eq!(harness.get(&token).await.status, 200);
-    // Longer than an idle instance lives.
+    // Longer than an idle instance is kept.
     tokio::time::sleep(std::time::Duration::from_millis(2500)).await;
     harness.forget();
     assert_eq!(harness.get(&token).await.status, 200);
@@ -37,11 +37,11 @@ async fn another_instance_shares_what_the_first_learnt() {
 async fn many_at_once_share_exchanges() {
     let harness = Harness::start().await;
     let token = harness.token("ada");
-    // One instance is up when they come, and has learnt nothing yet.
+    // When they arrive, there is one instance with empty caches.
     harness.get("not.a.token").await.is(401, "invalid_token");
     let answers = futures::future::join_all((0..12).map(|_| harness.get(&token))).await;
     assert!(answers.iter().all(|answer| answer.status == 200), "{answers:?}");
-    // One for each instance that the host started for them, and not for each request; `tests/native` is exact about it.
+    // One for each instance that the host starts, not for each request. `tests/native` checks the exact number.
     for endpoint in [Endpoint::KeySet, Endpoint::Token] {
         assert!((1..=6).contains(&harness.count(endpoint)), "{endpoint:?}: {}", harness.count(endpoint));
     }

@@ -1,4 +1,4 @@
-//! A person's profile, all the way.
+//! Successful requests.
 
 use emulated_tenant::{ClientCertificate, Endpoint, Service};
 use reqwest::Method;
@@ -113,7 +113,7 @@ async fn people_of_several_directories_get_their_own_profile() {
         assert_eq!(answer.status, 200, "{name}: {answer:?}");
         assert_eq!(answer.json()["id"], harness.person(name).object_id.as_str());
     }
-    // Each token is exchanged at its own directory, never at one that stands for all.
+    // Each token is exchanged at its own directory, never at `common` or `organizations`.
     let requests = harness.api.tenant.requests();
     let exchanges = requests.iter().filter(|request| request.endpoint == Endpoint::Token);
     let directories: Vec<&str> = exchanges.filter_map(|request| request.path_and_query.split('/').nth(1)).collect();
@@ -128,7 +128,7 @@ async fn v1_keys_sign_for_several_directories_as_the_v2_keys_say() {
         let token = harness.token_with(name, |plan| plan.version_1());
         assert_eq!(harness.get(&token).await.status, 200, "{name}");
     }
-    // The v1 set names no issuers, so the v2 set was asked for once as well.
+    // The v1 set contains no issuers, so the v2 set was requested once, too.
     let requests = harness.api.tenant.requests();
     let key_sets = requests.iter().filter(|request| request.endpoint == Endpoint::KeySet);
     let paths: Vec<&str> = key_sets.map(|request| request.path_and_query.as_str()).collect();

@@ -1,4 +1,4 @@
-//! A vault that fails fast, under load: every request is answered, and all is well once the vault is.
+//! A vault that fails fast, under load: every request gets a response, and everything works when the vault recovers.
 
 use std::time::{Duration, Instant};
 
@@ -9,17 +9,17 @@ use crate::harness::Harness;
 
 /// How long the clients call while the vault fails.
 const LOAD: Duration = Duration::from_secs(3);
-/// A request that has no answer after this time is never answered.
+/// After this time, a request counts as lost.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// The API answers as before this long after the vault does, at the latest.
+/// The limit for the API's recovery after the vault's.
 const RECOVERY: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Vault {
-    /// It fails at each request.
+    /// Each request fails.
     Down,
-    /// It fails at every second request, so that many an instance can read its secret, and then cannot resolve the
-    /// variables for its first call.
+    /// Every second request fails, so that many instances can read the secret but cannot resolve the variables for
+    /// their first call.
     Flapping,
 }
 
@@ -49,7 +49,7 @@ async fn no_request_is_stranded_by_a_vault_that_fails() {
     join_all(cells).await;
 }
 
-/// Has `clients` call one after the other while the vault fails. Each second one has a forged token.
+/// Lets `clients` call repeatedly while the vault fails. Every second one has a forged token.
 async fn under_load(harness: &Harness, fault: &Fault, vault: Vault, clients: usize) -> usize {
     let (valid, forged) = (harness.token("ada"), harness.token_with("ada", |plan| plan.signing = Signing::ForgedKey));
     let faults = harness.api.tenant.faults();
@@ -67,7 +67,8 @@ async fn under_load(harness: &Harness, fault: &Fault, vault: Vault, clients: usi
             while started.elapsed() < LOAD {
                 let answer = tokio::time::timeout(PATIENCE, harness.get(token)).await.expect("a request was stranded");
                 let well = if client % 2 == 0 { 200 } else { 401 };
-                // A host that is still resolving variables has not called anybody yet, which a component cannot see.
+                // While the host still resolves variables, there is no upstream call, but the component cannot see
+                // that.
                 let is_fitting = answer.status == well || matches!(answer.status, 503 | 504);
                 assert!(is_fitting, "{answer:?}");
                 answered += 1;

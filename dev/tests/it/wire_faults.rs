@@ -1,4 +1,4 @@
-//! What goes wrong below HTTP: TLS, the frames of HTTP/2, connections that close.
+//! Faults below HTTP: TLS, HTTP/2 frames, closed connections.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use futures::future::join_all;
 
 use crate::harness::{Answer, Harness};
 
-/// What a request may take here, in seconds, and how long it takes at most until there is an answer.
+/// `request_timeout` in seconds, and the limit for a response.
 const REQUEST_TIMEOUT: &str = "3";
 const LONGEST_ANSWER: Duration = Duration::from_secs(5);
 const LONGEST_RECOVERY: Duration = Duration::from_secs(5);
@@ -25,19 +25,19 @@ const CODES: [ResetCode; 5] = [
 ];
 const CALLS: [Endpoint; 4] = [Endpoint::OpenIdConfiguration, Endpoint::KeySet, Endpoint::Token, Endpoint::GraphMe];
 
-/// What becomes of a request.
+/// The expected outcome of a request.
 #[derive(Clone, Copy, Debug)]
 enum Outcome {
     Unreachable,
     Late,
-    /// It depends on the host's HTTP client which of them.
+    /// One of them, depending on the host's HTTP client.
     UnreachableOrLate,
 }
 
 use Outcome::*;
 
 const SLOWLY: Duration = Duration::from_millis(100);
-/// A client may defend itself then.
+/// The client may close the connection.
 const AT_ONCE: Duration = Duration::ZERO;
 
 const CONNECTIONS: [(ConnectionFault, Outcome); 22] = [
@@ -95,7 +95,7 @@ async fn a_connection_that_goes_wrong_is_answered_and_passes() {
     let both = [Service::Entra, Service::Graph].map(|service| async move {
         let harness = Harness::with_component_variables(&[("request_timeout", REQUEST_TIMEOUT)]).await;
         let over_tls = harness.api.tenant.authority_pem().is_some();
-        // The host has its own token for the vault after this, and the component the keys.
+        // After this, the host has its token for the vault and the component has the keys.
         assert_eq!(harness.get_as("ada").await.status, 200);
         for (fault, outcome) in CONNECTIONS {
             if over_tls || matches!(fault, HangUp | Gibberish) {
@@ -107,7 +107,7 @@ async fn a_connection_that_goes_wrong_is_answered_and_passes() {
     join_all(both).await;
 }
 
-/// One request and then several at once are answered in time as the `outcome` says. Once the fault is gone, all is well.
+/// One request and then several at once get the `outcome` in time. After the fault, everything works again.
 async fn is_met_and_passes(harness: &Harness, what: &str, service: Service, outcome: Outcome) {
     for clients in [1, 8] {
         let started = Instant::now();
@@ -132,7 +132,7 @@ async fn is_met_and_passes(harness: &Harness, what: &str, service: Service, outc
     assert!(started.elapsed() < LONGEST_RECOVERY, "{what}, over: {:?}", started.elapsed());
 }
 
-/// What people get who were never here, so that each needs an exchange, all at the same time.
+/// The responses for new people, each of whom needs an exchange, all at the same time.
 async fn newcomers(harness: &Harness, number: usize) -> Vec<Answer> {
     let tenant = &harness.api.tenant;
     let tokens: Vec<String> =
@@ -154,7 +154,7 @@ async fn a_connection_that_goes_wrong_once_is_not_noticed() {
             }
         }
     }
-    // Slow is not wrong.
+    // A slow handshake is not a fault.
     harness.api.tenant.faults().set_connections(Service::Graph, SlowHandshake(Duration::from_secs(1)));
     assert_eq!(harness.get_as("ada").await.status, 200);
 }
@@ -171,7 +171,7 @@ async fn connections_that_end_under_load_are_not_noticed() {
             }
         }
     };
-    // Each answer is the last of its connection, while others are under way on it.
+    // The connection is closed after each response while other requests are in progress on it.
     for endpoint in [Endpoint::Token, Endpoint::GraphMe] {
         faults.set(endpoint, Fault::LastOnConnection);
     }
@@ -183,7 +183,7 @@ async fn connections_that_end_under_load_are_not_noticed() {
         rounds("refused by GOAWAY").await;
     }
     faults.clear();
-    // Connections close while requests are under way.
+    // Connections close while requests are in progress.
     let closing = async {
         for service in [Service::Entra, Service::Graph].into_iter().cycle() {
             tokio::time::sleep(Duration::from_millis(700)).await;
@@ -191,7 +191,7 @@ async fn connections_that_end_under_load_are_not_noticed() {
         }
     };
     tokio::select! {
-        () = rounds("closed under way") => {}
+        () = rounds("closed in progress") => {}
         () = closing => {}
     }
 }

@@ -9,7 +9,7 @@ use crate::{component::Component, progress::Progress};
 
 /// Build the Wasm components, the API and the sign-in app, into target/wasm32-wasip2/release.
 ///
-/// The same as `spin build` for each, but provides the compiler for their target first where the machine has none.
+/// Does the same as `spin build` for each, and first provides a compiler for their target if the machine has none.
 #[derive(Args, Debug)]
 pub struct Build {}
 
@@ -17,7 +17,7 @@ impl Build {
     /// Builds the components and prints where they are.
     ///
     /// # Errors
-    /// When no compiler can be had or a component does not compile.
+    /// If there is no compiler or a component does not compile.
     pub async fn run(self, progress: Progress) -> Result<ExitCode> {
         for component in [Component::Api, Component::SignInApp] {
             println!("{}", component.build(progress).await?.display());

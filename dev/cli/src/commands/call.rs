@@ -2,10 +2,10 @@
 
 use clap::Args;
 
-/// Call the API as a person and print its answer: status, headers, JSON.
+/// Call the API as a person and print the response: status, headers, JSON.
 ///
-/// Calls the application that `cargo dev up` serves; where none is running, starts one on free ports and stops it
-/// again. Exits with 0 when the API answers with a success (2xx), with 1 otherwise.
+/// Calls the API that `cargo dev up` serves or, if none is running, starts one on free ports and stops it afterwards.
+/// Exits with 0 if the status is a success (2xx), otherwise with 1.
 #[derive(Args, Debug)]
 pub struct Call {
     /// Who calls; `cargo dev up` lists the people and what each demonstrates.
@@ -14,7 +14,7 @@ pub struct Call {
     /// The path to call.
     #[arg(long, value_name = "PATH", default_value = "/api/profile-get")]
     pub path: String,
-    /// The properties to ask Graph for ($select), separated by commas.
+    /// The properties to request from Graph ($select), separated by commas.
     #[arg(long, value_name = "PROPERTIES")]
     pub select: Option<String>,
 }

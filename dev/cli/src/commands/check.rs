@@ -17,13 +17,12 @@ use crate::{
     workspace::{self, TARGET},
 };
 
-/// Run everything that the continuous integration runs: format, lints, documentation, dependencies, tests.
+/// Run everything that continuous integration runs: format, lints, documentation, dependencies, tests.
 ///
-/// Runs all checks even when one fails, lists the outcomes at the end, and exits with 1 when any failed.
+/// Runs all checks even if one fails, lists the outcomes at the end, and exits with 1 if any failed.
 #[derive(Args, Debug)]
 pub struct Check {
-    /// Attack the API, break everything around it and soak it, whole and not by samples; build the component twice; print
-    /// the figures. Takes some minutes more.
+    /// Also fuzz, run the whole deep check, and build the component twice. Takes some minutes more.
     #[arg(long)]
     deep: bool,
 }
@@ -35,10 +34,10 @@ pub struct Check {
 const STEPS: [Step; 12] = [
     Step::new("format", "fmt --all --check"),
     Step::new("dependencies", "deny --workspace check bans licenses sources").needing("cargo-deny", "deny --version"),
-    // Needs the database of advisories besides, which is fetched from its repository.
+    // Also needs the advisory database, which is downloaded from its repository.
     Step::new("dependencies, advisories", "deny --workspace check advisories").needing("cargo-deny", "deny fetch db"),
     Step::new("components, lints", "clippy {components} --all-targets -- --deny=warnings"),
-    // In the release profile, what the components' build has compiled is used again.
+    // In the release profile, this reuses what the components' build has compiled.
     Step::new("components, lints of the Wasm", "clippy {components} --release -- --deny=warnings").for_wasm(),
     Step::new("harness, lints", "clippy {harness} --all-targets -- --deny=warnings"),
     Step::new("components, documentation", "doc {components} --no-deps --document-private-items"),
@@ -50,10 +49,10 @@ const STEPS: [Step; 12] = [
     Step::new("end-to-end tests, varied answers over TLS", END_TO_END_RING).with(&[("PROFILE_GET_VARIETY", "2")]),
 ];
 
-/// The tests that say what happens where nothing is wrong but the caller.
+/// The tests without faults of upstreams.
 const END_TO_END_RING: &str = "test {harness} --test=it -- sunny_day refusals steady_state";
 
-/// What takes minutes, and runs as a command of its own too.
+/// Checks that take minutes. Each is also a command of its own.
 const DEEP_STEPS: [Step; 4] = [
     Step::new("fuzzing", "dev fuzz --seconds 10"),
     Step::new("attacks, faults, soak, search for secrets", "dev deep"),
@@ -71,8 +70,8 @@ struct Step {
     name: &'static str,
     cargo: &'static str,
     for_wasm: bool,
-    /// A program that is not part of Rust, and a command of cargo's that shows whether it can do its work here: the step
-    /// is skipped where it cannot.
+    /// A program that is not part of Rust, and a cargo command that shows whether it works here. If not, the step is
+    /// skipped.
     needs: Option<(&'static str, &'static str)>,
     environment: &'static [(&'static str, &'static str)],
 }
@@ -87,7 +86,7 @@ impl Check {
     /// Runs the checks and prints the outcomes.
     ///
     /// # Errors
-    /// When cargo cannot be started.
+    /// If cargo cannot be started.
     pub async fn run(self, progress: Progress) -> Result<ExitCode> {
         let mut outcomes = Vec::new();
         let deep = if self.deep { DEEP_STEPS.as_slice() } else { &[] };

@@ -2,9 +2,9 @@
 
 use clap::{Args, ValueEnum};
 
-/// Attack the API, break everything around it, and search what it leaves behind for secrets.
+/// Attack the API, break everything around it, and search its logs, answers and stores for secrets.
 ///
-/// Prints the figures as a Markdown table and exits with 1 when anything was wrong. `cargo dev check --deep` includes it.
+/// Prints the figures as a Markdown table and exits with 1 if anything was wrong. `cargo dev check --deep` includes it.
 #[derive(Args, Debug)]
 pub struct Deep {
     /// Run the component on the real `spin` instead of the embedded host.
@@ -16,7 +16,7 @@ pub struct Deep {
     /// Only these parts.
     #[arg(long, value_name = "PARTS", value_delimiter = ',')]
     pub only: Vec<Part>,
-    /// Only cells of the matrix with this in their name, such as "vault" or "Graph, 404".
+    /// Only cells of the fault matrix whose name contains this, such as "vault" or "Graph, 404".
     #[arg(long, value_name = "PART", default_value = "")]
     pub cells: String,
     /// How long the soak lasts.
@@ -28,7 +28,7 @@ pub struct Deep {
     /// People in the soak.
     #[arg(long, value_name = "NUMBER")]
     pub people: Option<usize>,
-    /// What decides who calls when in the soak, and what breaks.
+    /// The seed of the soak's schedule of calls and faults.
     #[arg(long, value_name = "NUMBER")]
     pub seed: Option<u64>,
 }

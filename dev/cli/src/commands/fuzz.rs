@@ -18,7 +18,7 @@ use crate::{
     workspace,
 };
 
-/// What makes LLVM count for libFuzzer which code ran and what was compared. All of it works with a stable compiler.
+/// Makes LLVM record for libFuzzer which code runs and which values are compared. A stable compiler supports all of it.
 const INSTRUMENTATION: [&str; 6] = [
     "-Cpasses=sancov-module",
     "-Cllvm-args=-sanitizer-coverage-level=4",
@@ -28,39 +28,39 @@ const INSTRUMENTATION: [&str; 6] = [
     "-Ccodegen-units=1",
 ];
 
-/// The longest input. Limits that lie beyond it have tests of their own.
+/// The longest input. Larger limits have tests of their own.
 const MAX_LENGTH: usize = 8192;
 
-/// An input that takes longer is a fault: a request may cost milliseconds.
+/// An input that takes longer is a fault: a request should cost milliseconds.
 const INPUT_SECONDS: u64 = 10;
 
 const MEMORY_LIMIT_MB: u64 = 1024;
 
-/// Where it panicked, and what with: two values that differ take two more lines.
+/// The place and the message of a panic; two unequal values take two more lines.
 const LINES_OF_A_PANIC: usize = 4;
 
-/// Let libFuzzer look for bytes that break what must hold, in everything that strangers and upstreams can reach.
+/// Let libFuzzer search for inputs that break the properties of all code that callers and upstreams can reach.
 ///
-/// Begins with the inputs in fuzz/corpus, keeps what else it learns in target/fuzz, and fails when it finds a fault.
+/// Starts from the inputs in fuzz/corpus, keeps new ones in target/fuzz, and fails if it finds a fault.
 /// Needs a C++ compiler, but no nightly Rust and no cargo-fuzz.
 #[derive(Args, Debug)]
 pub struct Fuzz {
-    /// What to fuzz, by the names of the folders in fuzz/corpus; all of it without names.
+    /// What to fuzz, by the names of the folders in fuzz/corpus. Default: everything.
     targets: Vec<String>,
     /// How long each target is fuzzed.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     seconds: u64,
-    /// How many targets are fuzzed at the same time; as many as there are processors without it.
+    /// How many targets are fuzzed at the same time. Default: the number of processors.
     #[arg(long)]
     jobs: Option<usize>,
 }
 
-/// What came of fuzzing one target.
+/// The outcome of fuzzing one target.
 struct Outcome {
     target: String,
     executions: u64,
     covered: u64,
-    /// The end of what libFuzzer printed, where it found a fault.
+    /// The end of libFuzzer's output if it found a fault.
     fault: Option<String>,
 }
 
@@ -68,7 +68,7 @@ impl Fuzz {
     /// Builds the targets, fuzzes them and prints a table.
     ///
     /// # Errors
-    /// When a name is unknown, there is no C++ compiler, or the targets do not build.
+    /// If a name is unknown, there is no C++ compiler, or the targets do not build.
     pub async fn run(self, progress: Progress) -> Result<ExitCode> {
         let targets = self.chosen().await?;
         let program = build(progress).await?;
@@ -110,11 +110,14 @@ fn fuzz_directory() -> PathBuf {
 async fn build(progress: Progress) -> Result<PathBuf> {
     let compiler = env::var_os("CXX").unwrap_or_else(|| "c++".into());
     if output_of(Command::new(&compiler).arg("--version")).await.is_err() {
-        bail!("libFuzzer is C++, and `{}` does not run: install g++ or clang, or set CXX", compiler.display());
+        bail!(
+            "libFuzzer is C++, and the compiler `{}` does not run: install g++ or clang, or set CXX",
+            compiler.display()
+        );
     }
     let step = progress.step("Building the fuzz targets");
     let version = output_of(Command::new(workspace::rustc()).arg("-vV")).await?;
-    // With a target named, cargo instruments neither build scripts nor macros.
+    // With --target, cargo instruments neither build scripts nor macros.
     let host = version.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc names no host")?;
     let folder = fuzz_directory();
     let mut cargo = Command::new(workspace::cargo());
@@ -139,7 +142,7 @@ async fn fuzz(program: &PathBuf, target: String, seconds: u64) -> Result<Outcome
         .args([format!("-max_total_time={seconds}"), format!("-max_len={MAX_LENGTH}")])
         .args([format!("-timeout={INPUT_SECONDS}"), format!("-rss_limit_mb={MEMORY_LIMIT_MB}")])
         .args(["-print_final_stats=1".to_owned(), format!("-artifact_prefix={}/{target}-", found.display())])
-        // What is new goes into the first folder.
+        // libFuzzer adds new inputs to the first folder.
         .args([learnt, corpora().join(&target)])
         .env("FUZZ_TARGET", &target)
         .stdin(Stdio::null())
@@ -154,7 +157,7 @@ async fn fuzz(program: &PathBuf, target: String, seconds: u64) -> Result<Outcome
     })
 }
 
-/// What a target said when it panicked, and where its input is; all else that libFuzzer prints then helps nobody.
+/// The panic message of a target and the file of its input. The rest of libFuzzer's output does not help.
 fn the_fault(printed: &str) -> String {
     let lines: Vec<&str> = printed.lines().collect();
     let panicked = lines.iter().position(|line| line.contains("panicked at "));
@@ -190,7 +193,7 @@ mod tests {
     use super::{last_number, the_fault};
 
     #[test]
-    fn a_fault_is_what_was_said_and_where_its_input_is() {
+    fn a_fault_is_the_panic_message_and_the_input() {
         let printed = "INFO: Seed: 1\nthread '<unnamed>' panicked at fuzz/src/caller.rs:20:5:\nassertion failed\n  left: 1\n \
                        right: 2\nSUMMARY: libFuzzer: deadly signal\nartifact_prefix='x'; Test unit written to x/crash-1\n";
         let fault = the_fault(printed);

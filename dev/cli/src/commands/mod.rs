@@ -1,7 +1,7 @@
-//! What `cargo dev` can be asked for, one file for each command.
+//! The commands of `cargo dev`, one file for each.
 //!
-//! A command that needs a host or a tenant is only described here; the program that [`crate::handover`] builds carries it
-//! out.
+//! Of a command that needs a host or a tenant, only the arguments are here. The program that [`crate::handover`] builds
+//! runs it.
 
 pub mod bench;
 pub mod build;
@@ -28,14 +28,14 @@ pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
-    /// Show what the tools that are run (cargo, the component) print.
+    /// Show the output of the tools that are run, such as cargo.
     #[arg(long, short, global = true)]
     pub verbose: bool,
 }
 
 /// The commands.
 #[derive(Debug, Subcommand)]
-#[expect(missing_docs, reason = "the type of each says what it does, also to whoever asks for help")]
+#[expect(missing_docs, reason = "clap shows the documentation of each type in its help")]
 pub enum Command {
     Up(up::Up),
     Call(call::Call),
@@ -53,7 +53,7 @@ pub enum Command {
     ServeHost,
 }
 
-/// The exit code for `outcome`, whose error is printed.
+/// The exit code for `outcome`. Prints its error.
 pub fn exit_code(outcome: Result<ExitCode>) -> ExitCode {
     outcome.unwrap_or_else(|error| {
         eprintln!("{} {error:#}", style("error:").for_stderr().red().bold());

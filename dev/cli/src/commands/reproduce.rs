@@ -12,10 +12,10 @@ use crate::{progress::Progress, supply_chain};
 pub struct Reproduce {}
 
 impl Reproduce {
-    /// Prints the hash, and fails when there are two.
+    /// Prints the hash, and fails if the two builds differ.
     ///
     /// # Errors
-    /// When a build fails.
+    /// If a build fails.
     pub async fn run(self, progress: Progress) -> Result<ExitCode> {
         let reproduction = supply_chain::reproduce(progress).await?;
         match reproduction.problem() {

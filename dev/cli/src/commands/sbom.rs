@@ -10,7 +10,7 @@ use crate::supply_chain;
 /// Print the component's software bill of materials: CycloneDX, as JSON.
 #[derive(Args, Debug)]
 pub struct Sbom {
-    /// Where it goes; to standard output without this.
+    /// The file to write. Default: standard output.
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
@@ -19,7 +19,7 @@ impl Sbom {
     /// Prints or writes it.
     ///
     /// # Errors
-    /// When cargo cannot resolve the component's dependencies, or the file cannot be written.
+    /// If cargo cannot resolve the component's dependencies, or the file cannot be written.
     pub async fn run(self) -> Result<ExitCode> {
         let bill = format!("{:#}\n", supply_chain::bill_of_materials().await?);
         match self.output {

@@ -4,8 +4,8 @@ use clap::Args;
 
 /// Print an access token for the running application, and nothing else.
 ///
-/// Needs a `cargo dev up` in another terminal: each run has a tenant of its own, and a token is good for that tenant
-/// only. Example: curl -H "Authorization: Bearer $(cargo dev token --as ada)" http://127.0.0.1:3000/api/profile-get
+/// Needs a `cargo dev up` in another terminal: each run has a tenant of its own, and a token is valid only there.
+/// Example: curl -H "Authorization: Bearer $(cargo dev token --as ada)" http://127.0.0.1:3000/api/profile-get
 #[derive(Args, Debug)]
 pub struct Token {
     /// Whose token; `cargo dev up` lists the people and what each demonstrates.

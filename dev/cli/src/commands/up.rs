@@ -8,14 +8,13 @@ use clap::Args;
 /// fresh token, and serves until Ctrl-C. For development only.
 #[derive(Args, Debug)]
 pub struct Up {
-    /// The API's port; without it, 3000 or a free one where that is taken.
+    /// The API's port. Default: 3000, or a free one if that is taken.
     #[arg(long)]
     pub port: Option<u16>,
-    /// The sign-in app's port; without it, 3001 or a free one where that is taken.
+    /// The sign-in app's port. Default: 3001, or a free one if that is taken.
     #[arg(long)]
     pub app_port: Option<u16>,
-    /// Run the real `spin` (4.1 or newer; the one on PATH, or the program that SPIN names) instead of the embedded
-    /// host.
+    /// Run the real `spin` (4.1 or newer, on PATH or named by SPIN) instead of the embedded host.
     #[arg(long)]
     pub spin: bool,
 }

@@ -1,7 +1,7 @@
-//! The software bill of materials of the component: CycloneDX 1.6 as JSON, made from what cargo resolves for it.
+//! The component's software bill of materials: CycloneDX 1.6 as JSON, made from cargo's dependency resolution.
 //!
-//! <https://cyclonedx.org/docs/1.6/json/>. It holds no time and no serial number, so that it is the same for the same
-//! sources.
+//! <https://cyclonedx.org/docs/1.6/json/>. It contains no time and no serial number: the same sources give the
+//! same document.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,11 +18,11 @@ use crate::{
 /// The package of the component.
 const PACKAGE: &str = "profile-get";
 
-/// The bill of materials of the component as it is built for WebAssembly. Nothing is downloaded for it but crates that the
-/// component needs.
+/// The bill of materials of the component as it is built for WebAssembly. Only crates that the component needs are
+/// downloaded for it.
 ///
 /// # Errors
-/// When cargo cannot resolve the component's dependencies, or the lock file is not cargo's.
+/// If cargo cannot resolve the component's dependencies, or the lock file cannot be read.
 pub async fn bill_of_materials() -> Result<Value> {
     let mut cargo = Command::new(workspace::cargo());
     cargo.current_dir(workspace::root()).args(["tree", "--package", PACKAGE, "--target", TARGET, "--locked"]);
@@ -47,7 +47,7 @@ impl Package {
     }
 
     fn component(&self, checksum: Option<&String>, kind: &str) -> Value {
-        // Older crates write a slash for OR.
+        // Older crates write a slash instead of OR.
         let licenses = (!self.license.is_empty()).then(|| json!([{"expression": self.license.replace('/', " OR ")}]));
         let hashes = checksum.map(|checksum| json!([{"alg": "SHA-256", "content": checksum}]));
         let members = [
@@ -92,7 +92,7 @@ fn describe(tree: &str, lock: &str) -> Result<Value> {
     }))
 }
 
-/// `2|serde v1.0.0 (proc-macro)|MIT|`, or with ` (*)` behind it where the package's own dependencies came before.
+/// `2|serde v1.0.0 (proc-macro)|MIT|`, followed by ` (*)` if the package's dependencies were listed before.
 fn parse(line: &str) -> Option<(usize, Package)> {
     let mut fields = line.split('|');
     let depth = fields.next()?.parse().ok()?;
@@ -114,7 +114,7 @@ struct LockedPackage {
 }
 
 fn checksums(lock: &str) -> Result<BTreeMap<(String, String), String>> {
-    let lock: Lock = toml::from_str(lock).context("Cargo.lock is not cargo's")?;
+    let lock: Lock = toml::from_str(lock).context("Cargo.lock cannot be read")?;
     let locked = lock.package.into_iter();
     Ok(locked.filter_map(|package| Some(((package.name, package.version), package.checksum?))).collect())
 }
@@ -144,7 +144,7 @@ mod tests {
         let components = bill["components"].as_array().unwrap();
         let urls: BTreeSet<&str> = components.iter().map(|component| component["purl"].as_str().unwrap()).collect();
         assert!(urls.iter().any(|url| url.starts_with("pkg:cargo/spin-sdk@7.0.0")), "{urls:?}");
-        // Of the harness, and of tests alone.
+        // Dependencies of the harness and of tests.
         assert!(!urls.iter().any(|url| url.contains("wasmtime@") || url.contains("proptest@")), "{urls:?}");
         for component in components {
             let name = component["name"].as_str().unwrap();

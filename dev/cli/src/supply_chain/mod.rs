@@ -1,4 +1,4 @@
-//! What the component is made of, and that anybody who builds it gets the same bytes.
+//! The component's supply chain: its bill of materials, and that every build gives the same bytes.
 
 mod bill_of_materials;
 mod reproduction;

@@ -1,4 +1,4 @@
-//! Builds the component once more, elsewhere, and compares the bytes.
+//! Builds the component a second time in another folder and compares the bytes.
 
 use std::path::{Path, PathBuf};
 
@@ -14,14 +14,14 @@ use crate::{
     workspace::{self, TARGET},
 };
 
-/// Two builds of the component: in this folder, and in another with another target folder.
+/// Two builds of the component: in this folder, and in a copy with a target folder of its own.
 #[derive(Debug)]
 pub struct Reproduction {
     /// SHA-256 of the component built here, in hexadecimal.
     pub here: String,
     /// SHA-256 of the component built elsewhere.
     pub elsewhere: String,
-    /// Whether the component holds the name of this folder.
+    /// Whether the component contains this folder's name.
     pub names_this_folder: bool,
 }
 
@@ -37,10 +37,10 @@ impl Reproduction {
     }
 }
 
-/// Builds a copy of the sources in a folder of another name and length, which takes as long as a first build.
+/// Builds a copy of the sources in a folder whose name has another length. This takes as long as a first build.
 ///
 /// # Errors
-/// When git cannot list the sources, or one of the builds fails.
+/// If git cannot list the sources, or a build fails.
 pub async fn reproduce(progress: Progress) -> Result<Reproduction> {
     let here = fs::read(Component::Api.build(progress).await?).await?;
     let step = progress.step("Building the component once more, elsewhere");
@@ -60,7 +60,7 @@ pub async fn reproduce(progress: Progress) -> Result<Reproduction> {
     })
 }
 
-/// What git tracks, and what it would track, but for what was deleted.
+/// The files that git tracks or would track, without deleted ones.
 async fn copy_sources(to: &Path) -> Result<()> {
     let mut git = Command::new("git");
     git.current_dir(workspace::root()).args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);

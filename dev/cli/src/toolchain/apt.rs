@@ -1,4 +1,4 @@
-//! What Debian's archive offers, asked through apt's own programs, without root and without changing the system.
+//! Packages from Debian's archive, through apt's own programs, without root and without changing the system.
 
 use std::{
     collections::BTreeSet,
@@ -20,7 +20,7 @@ pub(super) struct Package {
     pub(super) version: String,
     /// The size of its file, in bytes.
     pub(super) size: u64,
-    /// Names it depends on; of alternatives, the first.
+    /// The names of its dependencies; of alternatives, the first.
     pub(super) depends: Vec<String>,
 }
 
@@ -31,7 +31,7 @@ pub(super) struct Apt {
 }
 
 impl Apt {
-    /// The package lists that the system has, however old.
+    /// With the system's package lists, however old.
     pub(super) fn with_system_lists() -> Self {
         Self { options: Vec::new() }
     }
@@ -51,7 +51,8 @@ impl Apt {
         Ok(apt)
     }
 
-    /// `roots`, and every shared library they need that is not installed, each in the version apt would install.
+    /// `roots` and every shared library that they need and that is not installed, each in the version that apt would
+    /// install.
     pub(super) async fn resolve(&self, roots: &[&str]) -> Result<Vec<Package>> {
         let installed = installed_packages().await?;
         let mut wanted: Vec<String> = roots.iter().map(|&name| name.to_owned()).collect();
@@ -74,7 +75,7 @@ impl Apt {
         Ok(resolved)
     }
 
-    /// Fetches the files of `packages` into `directory`; apt checks their signatures' hashes.
+    /// Downloads the files of `packages` into `directory`; apt verifies their hashes.
     pub(super) async fn download(&self, packages: &[Package], directory: &Path, step: &Step) -> Result<()> {
         step.expect_bytes(packages.iter().map(|package| package.size).sum());
         let exact = packages.iter().map(|package| format!("{}={}", package.name, package.version));
@@ -96,7 +97,7 @@ impl Apt {
 
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
-        // Root's apt hands downloads to an account that may not enter this folder.
+        // If root runs apt, it downloads with an account that may not enter this folder.
         for option in self.options.iter().map(String::as_str).chain(["APT::Sandbox::User=root"]) {
             command.args(["-o", option]);
         }
@@ -105,7 +106,7 @@ impl Apt {
     }
 }
 
-/// The packages that this system has installed, by name.
+/// The names of the packages that are installed on this system.
 async fn installed_packages() -> Result<BTreeSet<String>> {
     let mut query = Command::new("dpkg-query");
     query.args(["--show", "--showformat", "${db:Status-Status} ${Package}\n"]);
@@ -113,7 +114,7 @@ async fn installed_packages() -> Result<BTreeSet<String>> {
     Ok(listing.lines().filter_map(|line| line.strip_prefix("installed ")).map(str::to_owned).collect())
 }
 
-/// The compiler finds these beside itself only, so an installed copy does not help.
+/// The compiler finds these only in its own folder, so an installed copy does not help.
 fn is_compiler_library(name: &str) -> bool {
     name.starts_with("libstd-rust-")
 }

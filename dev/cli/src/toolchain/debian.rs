@@ -1,8 +1,8 @@
 //! A compiler from Debian's packages, unpacked into `target/wasm-toolchain`.
 //!
-//! Debian's `rustc-web` knows the target but comes without its standard library, so cargo builds that too
+//! Debian's `rustc-web` supports the target but has no standard library for it, so cargo builds that too
 //! (`-Zbuild-std`, from `rust-web-src`). The linker for components is not in Debian and comes from the machine's own
-//! Rust. The folder is made under another name and renamed when it is complete, so a half-made one is never used.
+//! Rust. The folder is renamed to its final name when it is complete, so an incomplete one is never used.
 
 use std::{
     env,
@@ -22,15 +22,15 @@ use crate::{
     workspace::{self, TARGET},
 };
 
-/// Raised when the folder's layout changes: a folder made by another recipe is made anew.
+/// Increased when the folder's layout changes. A folder with another number is replaced.
 const RECIPE: &str = "recipe 1";
-/// Written last: names the recipe and the packages.
+/// Written last; contains the recipe and the packages.
 const STAMP: &str = "toolchain.txt";
 
 const LINKER: &str = "wasm-component-ld";
 const POLL: Duration = Duration::from_millis(200);
 
-/// The unpacked compiler, and the folders that hold the machine's own linkers.
+/// The unpacked compiler, and the folders of the machine's own linkers.
 #[derive(Debug)]
 pub struct DebianToolchain {
     directory: PathBuf,
@@ -38,7 +38,7 @@ pub struct DebianToolchain {
 }
 
 impl DebianToolchain {
-    /// The compiler that an earlier run made, if it is complete.
+    /// The compiler that an earlier run unpacked, if it is complete.
     pub(super) async fn made_earlier() -> Result<Option<Self>> {
         let directory = workspace::target().join("wasm-toolchain");
         let stamp = fs::read_to_string(directory.join(STAMP)).await.unwrap_or_default();
@@ -48,15 +48,15 @@ impl DebianToolchain {
         Ok(Some(Self { directory, linkers: find_linkers().await? }))
     }
 
-    /// Downloads and unpacks the compiler. Of several processes that ask at once, one does it and the others wait.
+    /// Downloads and unpacks the compiler. If several processes need it at once, one does this and the others wait.
     pub(super) async fn make(progress: Progress) -> Result<Self> {
         find_linkers().await?;
-        let step = progress.step("Taking a WebAssembly compiler from Debian's packages");
+        let step = progress.step("Downloading a WebAssembly compiler from Debian's packages");
         let target = workspace::target();
         fs::create_dir_all(&target).await?;
         let _lock = exclusive(&target.join("wasm-toolchain.lock"), &step).await?;
         if let Some(toolchain) = Self::made_earlier().await? {
-            step.done("Another command has made the WebAssembly compiler");
+            step.done("Another command has downloaded the WebAssembly compiler");
             return Ok(toolchain);
         }
 
@@ -70,15 +70,15 @@ impl DebianToolchain {
         let finished = target.join("wasm-toolchain");
         remove_if_present(&finished).await?;
         fs::rename(&unfinished, &finished).await?;
-        step.done("Took a WebAssembly compiler from Debian's packages");
-        Self::made_earlier().await?.context("the folder just made is incomplete")
+        step.done("Downloaded a WebAssembly compiler from Debian's packages");
+        Self::made_earlier().await?.context("the unpacked compiler is incomplete")
     }
 
-    /// `cargo <subcommand>` with this compiler, its clippy included.
+    /// `cargo <subcommand>` with this compiler and its clippy.
     pub(super) fn cargo(&self, subcommand: &str) -> Result<Command> {
         let programs = self.directory.join("bin");
         let mut command = if subcommand == "clippy" {
-            // By itself, cargo would take the clippy of the machine's own compiler.
+            // By default, cargo would use the clippy of the machine's own compiler.
             let mut clippy = Command::new(programs.join("cargo-clippy"));
             clippy.env("CARGO", workspace::cargo());
             clippy
@@ -97,11 +97,11 @@ impl DebianToolchain {
     fn path_with_linkers(&self) -> Result<OsString> {
         let path = env::var_os("PATH").unwrap_or_default();
         let folders = self.linkers.iter().cloned().chain(env::split_paths(&path));
-        env::join_paths(folders).context("the folder of Rust's linkers cannot stand in PATH")
+        env::join_paths(folders).context("the folder of Rust's linkers cannot be added to PATH")
     }
 }
 
-/// The folders of `wasm-component-ld` and the `wasm-ld` that it runs, where they are not on `PATH` already.
+/// The folders of `wasm-component-ld` and of the `wasm-ld` that it runs, unless they are already on `PATH`.
 async fn find_linkers() -> Result<Vec<PathBuf>> {
     let mut rustc = Command::new(workspace::rustc());
     rustc.args(["--print", "sysroot", "--print", "host-tuple"]).current_dir(workspace::root());
@@ -121,14 +121,14 @@ async fn find_linkers() -> Result<Vec<PathBuf>> {
     Ok(Vec::new())
 }
 
-/// Takes the lock, waiting for whoever has it. Released when the file is dropped, also by a process that dies.
+/// Takes the lock, after waiting for its current holder. It is released when the file is dropped or the process ends.
 async fn exclusive(path: &Path, step: &Step) -> Result<File> {
     let file = File::create(path).with_context(|| path.display().to_string())?;
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
             Err(TryLockError::WouldBlock) => {
-                step.detail("waiting for another command that is doing it");
+                step.detail("waiting for another command to finish this");
                 sleep(POLL).await;
             }
             Err(TryLockError::Error(error)) => return Err(error).with_context(|| path.display().to_string()),

@@ -1,4 +1,4 @@
-//! The programs that cargo runs in place of the unpacked ones, which look for their libraries in `/usr/lib`.
+//! Scripts that cargo runs instead of the unpacked programs, which would look for their libraries in `/usr/lib`.
 
 use std::{fs::Permissions, os::unix::fs::PermissionsExt, path::Path};
 
@@ -18,13 +18,13 @@ pub(super) async fn write(directory: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Given here rather than in `RUSTFLAGS`, which would replace the flags that the project or a developer sets.
+/// Not in `RUSTFLAGS`, which would replace flags that the project or a developer sets.
 const C_LIBRARY: &str = r#"case " $* " in
 *" wasm32-wasip2 "*) set -- "$@" -Clink-self-contained=no -L "$here/usr/lib/wasm32-wasi" ;;
 esac
 "#;
 
-/// Finds everything from where it stands itself, so that the folder can be moved.
+/// Finds everything relative to itself, so that the folder can be moved.
 fn script(program: &str, preparation: &str, libraries: &[String]) -> String {
     let libraries: Vec<String> = libraries.iter().map(|folder| format!("$here/{folder}")).collect();
     let libraries = libraries.join(":");
@@ -61,7 +61,7 @@ mod tests {
     use crate::{programs::output_of, workspace::TARGET};
 
     #[tokio::test]
-    async fn programs_find_their_libraries_wherever_the_folder_stands() {
+    async fn programs_find_their_libraries_after_the_folder_has_moved() {
         let parent = tempfile::tempdir().unwrap();
         let first_place = parent.path().join("first place");
         for folder in ["usr/lib/x86_64-linux-gnu", "usr/lib/llvm-99/lib", "usr/lib/rustlib", "usr/bin"] {

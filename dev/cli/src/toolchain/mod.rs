@@ -1,8 +1,8 @@
-//! A way to compile Rust to WebAssembly on this machine, found or made.
+//! Finds or prepares a compiler for WebAssembly on this machine.
 //!
-//! In this order: the `wasm32-wasip2` target where it is installed; a compiler made here earlier; `rustup target add`;
-//! a compiler taken from Debian's packages into `target/`, for machines that reach a Debian mirror but not rustup's
-//! server. Nothing outside `target/` is changed but by rustup itself.
+//! It tries, in this order: the installed `wasm32-wasip2` target; a compiler that was downloaded here before;
+//! `rustup target add`; a compiler from Debian's packages, unpacked into `target/`, for machines that reach a Debian
+//! mirror but not rustup's server. Only rustup changes anything outside `target/`.
 
 mod apt;
 mod debian;
@@ -29,10 +29,10 @@ pub enum WasmToolchain {
 }
 
 impl WasmToolchain {
-    /// Finds a compiler, or makes one, which takes a minute and downloads some 140 MB at worst.
+    /// Finds a compiler or downloads one, which at worst takes a minute and 140 MB.
     ///
     /// # Errors
-    /// When no way works on this machine: the error tells each way that was tried, why it failed and what to install.
+    /// If nothing works on this machine. The error lists what was tried, why it failed, and what to install.
     pub async fn provide(progress: Progress) -> Result<Self> {
         if rustup::has_target().await? {
             return Ok(Self::Installed);
@@ -44,7 +44,7 @@ impl WasmToolchain {
             Ok(()) => return Ok(Self::Installed),
             Err(error) => error,
         };
-        progress.note(&format!("rustup could not add {TARGET}; taking a compiler from Debian's packages instead"));
+        progress.note(&format!("rustup could not add {TARGET}; trying Debian's packages instead"));
         match DebianToolchain::make(progress).await {
             Ok(toolchain) => Ok(Self::Debian(toolchain)),
             Err(debian_failure) => Err(no_way(&rustup_failure, &debian_failure)),
@@ -54,7 +54,7 @@ impl WasmToolchain {
     /// `cargo <subcommand> --target wasm32-wasip2`, ready for further arguments.
     ///
     /// # Errors
-    /// When `PATH` cannot be extended.
+    /// If `PATH` cannot be extended.
     pub fn cargo(&self, subcommand: &str) -> Result<Command> {
         match self {
             Self::Installed => {
@@ -69,7 +69,7 @@ impl WasmToolchain {
 
 fn no_way(rustup_failure: &Error, debian_failure: &Error) -> Error {
     anyhow!(
-        "this machine cannot compile Rust to {TARGET}, and it could not be taught to.\n\
+        "This machine cannot compile Rust for {TARGET}, and no compiler could be installed.\n\
          \n\
          Tried `rustup target add {TARGET}`:\n{}\n\
          \n\
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_resort_tells_each_attempt_and_what_to_install() {
+    fn the_error_lists_each_attempt_and_what_to_install() {
         let rustup = anyhow!("could not download file").context("`rustup` ended with exit status: 1");
         let debian = anyhow!("apt-get is not on this machine");
         let message = no_way(&rustup, &debian).to_string();

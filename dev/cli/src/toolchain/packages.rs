@@ -1,4 +1,4 @@
-//! Which of Debian's packages make a compiler, and getting them.
+//! The Debian packages that make up a compiler, and how they are downloaded.
 
 use std::{ffi::OsStr, path::Path};
 
@@ -8,12 +8,13 @@ use tokio::{fs, process::Command};
 use super::apt::{Apt, Package, package_files};
 use crate::{programs::output_of, progress::Step};
 
-/// The compiler, its library's source, clippy, and the C library that Rust's library for WASI stands on.
+/// The compiler, the source of its standard library, clippy, and the C library that the standard library for WASI
+/// needs.
 const PACKAGES: [&str; 4] = ["rustc-web", "rust-web-src", "rust-web-clippy", "wasi-libc"];
-/// The oldest compiler that can build this project: its packages' `rust-version`.
+/// The oldest compiler that can build this project: the `rust-version` of its packages.
 pub(super) const OLDEST: &str = env!("CARGO_PKG_RUST_VERSION");
 
-/// Fills `directory` with what the packages hold; installs nothing.
+/// Unpacks the packages into `directory`. Installs nothing.
 pub(super) async fn unpack_into(directory: &Path, step: &Step) -> Result<Vec<Package>> {
     let downloads = directory.join("downloads");
     fs::create_dir_all(&downloads).await?;
@@ -27,7 +28,7 @@ pub(super) async fn unpack_into(directory: &Path, step: &Step) -> Result<Vec<Pac
     Ok(packages)
 }
 
-/// Downloads by the system's package lists; where these lack the packages or are too old, by fresh ones.
+/// Downloads with the system's package lists or, if these lack the packages or are too old, with fresh ones.
 async fn download(downloads: &Path, step: &Step) -> Result<Vec<Package>> {
     step.detail("asking apt");
     let system = Apt::with_system_lists();
@@ -46,7 +47,7 @@ async fn resolve_and_download(apt: &Apt, downloads: &Path, step: &Step) -> Resul
     Ok(packages)
 }
 
-/// The parts of the compiler must be of one version, and of one that can build this project.
+/// All parts of the compiler must have the same version, and it must be able to build this project.
 fn check_versions(packages: &[Package]) -> Result<()> {
     let versions: Vec<&str> = packages
         .iter()

@@ -1,4 +1,4 @@
-//! The ordinary way: Rust's own build of the target's standard library.
+//! The usual way: the standard library that the Rust project builds for the target.
 
 use std::{path::Path, time::Duration};
 
@@ -11,7 +11,7 @@ use crate::{
     workspace::{self, TARGET},
 };
 
-/// Where rustup's server is filtered rather than refused, rustup waits and retries for many minutes.
+/// If a firewall drops packets to rustup's server, rustup waits and retries for many minutes.
 const TIME_LIMIT: Duration = Duration::from_secs(120);
 
 /// Whether the machine's compiler has the target's standard library.
@@ -29,7 +29,7 @@ pub(super) async fn add_target(progress: Progress) -> Result<()> {
     rustup.args(["target", "add", TARGET]).current_dir(workspace::root());
     timeout(TIME_LIMIT, output_of(&mut rustup))
         .await
-        .with_context(|| format!("`rustup` had not ended after {} s and was stopped", TIME_LIMIT.as_secs()))??;
+        .with_context(|| format!("`rustup` did not finish within {} s and was stopped", TIME_LIMIT.as_secs()))??;
     step.done(&format!("Installed the {TARGET} target"));
     Ok(())
 }

@@ -1,8 +1,8 @@
-//! Why a store gave no answer.
+//! Errors of stores.
 
 use std::fmt::Debug;
 
-/// Why a store gave no answer, in the words of `spin:key-value`.
+/// Why a store operation failed, in the terms of `spin:key-value`.
 #[derive(Debug)]
 pub(crate) enum StoreError {
     NoSuchStore,

@@ -1,4 +1,4 @@
-//! Key-value stores: SQLite and Redis, keyed and failing as Spin's are.
+//! Key-value stores: SQLite and Redis, with Spin's keys and errors.
 
 mod error;
 mod redis;
@@ -44,7 +44,7 @@ impl Stores {
         self.0.contains_key(label)
     }
 
-    /// Opens the store; a failure is the caller's alone, the next call tries again.
+    /// Opens the store. After a failure, the next call tries again.
     pub(super) async fn open(&self, label: &str) -> Result<Store, StoreError> {
         match self.0.get(label) {
             None => Err(StoreError::NoSuchStore),

@@ -1,11 +1,11 @@
-//! Stores in Redis. Keys are used as they are: two labels on one database share their entries.
+//! Stores in Redis. Keys are not changed, so two labels on one database share their entries.
 
 use ::redis::{AsyncCommands, Client, RedisResult, aio::ConnectionManager};
 use tokio::sync::OnceCell;
 
 use super::error::StoreError;
 
-/// One Redis database, connected when first used; the connection mends itself.
+/// One Redis database. It is connected when first used and reconnects by itself.
 pub(super) struct RedisDatabase {
     url: String,
     connection: OnceCell<ConnectionManager>,
@@ -27,7 +27,7 @@ impl RedisDatabase {
             .await
             .map_err(StoreError::other)?
             .clone();
-        // A failure here only starts the reconnection; the next command tells.
+        // A failure here only starts a reconnection; the next command reports errors.
         let _: RedisResult<()> = connection.ping().await;
         Ok(Store(connection))
     }

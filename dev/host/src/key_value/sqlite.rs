@@ -95,10 +95,10 @@ impl Store {
     }
 }
 
-/// Runs disk work on this thread after handing the thread's other tasks to another one.
+/// Runs blocking work on this thread and moves the thread's other tasks to another one.
 fn blocking<T>(work: impl FnOnce() -> T) -> T {
     match Handle::current().runtime_flavor() {
-        // A test's single thread has nobody to hand its tasks to.
+        // A test's single thread has no other thread for its tasks.
         RuntimeFlavor::CurrentThread => work(),
         _ => tokio::task::block_in_place(work),
     }

@@ -1,4 +1,4 @@
-//! Opening connections, with the errors that Spin gives for each way to fail.
+//! Opens connections, with Spin's error for each kind of failure.
 
 use std::{
     fmt,
@@ -20,15 +20,15 @@ use tower_service::Service;
 use wasmtime_wasi_http::Error;
 
 tokio::task_local! {
-    /// How the request being sent is to be connected: the pooling client has no parameters for it.
+    /// How to connect for the current request, since the pooling client has no parameters for this.
     pub(super) static CONNECT_OPTIONS: ConnectOptions;
 }
 
 #[derive(Clone)]
 pub(super) struct ConnectOptions {
-    /// How long opening the TCP connection may take.
+    /// The limit for opening the TCP connection.
     pub(super) timeout: Duration,
-    /// Whom to trust over `https`.
+    /// The trusted authorities for `https`.
     pub(super) tls: Arc<ClientConfig>,
 }
 
@@ -152,7 +152,7 @@ mod tests {
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let listener = socket.listen(1).unwrap();
         let address = listener.local_addr().unwrap();
-        // Nobody accepts: once the backlog is full, the kernel leaves further clients waiting.
+        // Nobody accepts. When the backlog is full, the kernel makes further clients wait.
         let mut waiting = Vec::new();
         while let Ok(stream) = timeout(Duration::from_millis(200), TcpStream::connect(address)).await {
             waiting.push(stream.unwrap());

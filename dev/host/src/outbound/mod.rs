@@ -1,7 +1,7 @@
 //! Outbound HTTP: what a component may call, and how the call is made.
 //!
-//! All instances share one pool of connections. Redirects are not followed and nothing is added to
-//! a request but what HTTP itself needs.
+//! All instances share one pool of connections. Redirects are not followed, and only what HTTP itself needs is added to
+//! a request.
 
 mod connect;
 mod timed_body;
@@ -25,7 +25,7 @@ use self::{
 };
 use super::{allowed_hosts::AllowedHosts, log::Log, template::Template, tls::ClientTls, variables::Variables};
 
-/// How long each phase of a call may take where the component sets no limit.
+/// The limit for each phase of a call if the component sets none.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// The pool of connections that the whole application shares.
@@ -46,7 +46,7 @@ pub(super) struct OutboundHttp {
     log: Log,
 }
 
-/// The allowed hosts of one instance, found on its first call and kept for its life, failure too.
+/// The allowed hosts of one instance. They are resolved at its first call and kept, even if that fails.
 type AllowedHostsLookup = Shared<BoxFuture<'static, Option<Arc<AllowedHosts>>>>;
 
 impl OutboundHttp {
@@ -61,7 +61,7 @@ impl OutboundHttp {
         let lookup_component = Arc::clone(&component);
         let lookup_log = log.clone();
         let allowed_hosts = async move {
-            // Every declared variable is resolved, used in an entry or not: so does Spin.
+            // As in Spin, every declared variable is resolved, even if no entry uses it.
             let resolved = match variables.resolve_all().await {
                 Ok(values) => AllowedHosts::resolve(&entries, &values),
                 Err(error) => Err(error),
@@ -87,7 +87,7 @@ impl OutboundHttp {
         if !self.allows(request.uri()).await {
             return Err(Error::HttpRequestDenied);
         }
-        // The client writes the header that belongs to the URI.
+        // The client adds the header for the URI.
         request.headers_mut().remove(HOST);
 
         let connect_options = ConnectOptions {
@@ -145,5 +145,5 @@ impl WasiHttpHooks for OutboundHttp {
     }
 }
 
-/// Tells when the request's own body is through; the client reports failures by the response.
+/// Completes when the request's body has been sent. The client reports failures with the response.
 type Transmission = Box<dyn Future<Output = Result<(), Error>> + Send>;

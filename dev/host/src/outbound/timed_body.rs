@@ -1,4 +1,4 @@
-//! A response body that must not pause for longer than the component allows.
+//! A response body with a limit to the pause between its chunks.
 
 use std::{
     future::Future,
@@ -13,9 +13,9 @@ use hyper::body::Incoming;
 use tokio::time::{Sleep, sleep};
 use wasmtime_wasi_http::Error;
 
-/// Wraps a body; the time between two of its pieces is limited.
+/// Wraps a body and limits the time between two of its chunks.
 pub(super) struct TimedBody<B = Incoming> {
-    /// Gone once the limit has passed, which closes the connection.
+    /// Dropped when the limit has passed, which closes the connection.
     body: Option<B>,
     limit: Duration,
     pause: Option<Pin<Box<Sleep>>>,

@@ -1,4 +1,4 @@
-//! Signing in to Entra for Key Vault, as the Azure SDK's environment credential does.
+//! Gets tokens for Key Vault from Entra, like the Azure SDK's environment credential.
 
 use std::{
     collections::BTreeMap,
@@ -15,7 +15,7 @@ use url::Url;
 
 use crate::http_client::HttpClient;
 
-/// An application that may read the vault.
+/// The identity that reads the vault.
 pub(crate) struct Principal {
     token_url: Url,
     client_id: String,
@@ -23,7 +23,7 @@ pub(crate) struct Principal {
 }
 
 impl Principal {
-    /// The application that the `AZURE_*` variables describe.
+    /// The identity that the `AZURE_*` variables describe.
     pub(crate) fn from_environment(environment: &BTreeMap<String, String>) -> Result<Self> {
         let variable = |name: &str| environment.get(name).with_context(|| format!("{name} is not set"));
         let authority =
@@ -70,14 +70,14 @@ struct AccessToken {
 }
 
 impl Credential {
-    /// A token is renewed this long before its end.
+    /// A token is renewed this long before it expires.
     const MARGIN: Duration = Duration::from_secs(20);
 
     pub(super) fn new(principal: Principal, scope: String) -> Self {
         Self { principal, scope, current: Mutex::new(None) }
     }
 
-    /// The current token, fetched first if there is none or it is about to end.
+    /// The current token. If there is none or it is about to expire, a new one is fetched first.
     pub(super) async fn token(&self, client: &HttpClient) -> Result<String> {
         let mut current = self.current.lock().await;
         if let Some(token) = &*current

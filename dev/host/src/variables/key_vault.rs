@@ -1,4 +1,4 @@
-//! The `azure_key_vault` provider: each look-up is a fresh request to the vault, nothing is kept.
+//! The `azure_key_vault` provider. Each lookup is a request to the vault; nothing is cached.
 //!
 //! Requests, retries and the token's scope are those of the Azure SDK that Spin is built with.
 
@@ -25,14 +25,14 @@ pub(crate) struct KeyVault {
 }
 
 impl KeyVault {
-    /// Prepares access to the vault at `vault_url`, signing in as `principal`.
+    /// Prepares access to the vault at `vault_url` as `principal`.
     pub(crate) fn new(vault_url: &str, principal: Principal, environment: &BTreeMap<String, String>) -> Result<Self> {
         let vault = Url::parse(vault_url).with_context(|| format!("vault_url `{vault_url}` must be a URL"))?;
         let client = HttpClient::new(environment)?;
         Ok(Self { credential: Credential::new(principal, scope(&vault)?), vault, client })
     }
 
-    /// The secret called `name`; that there is none is an error like any other.
+    /// The secret called `name`. A missing secret is an error like any other.
     pub(super) async fn get(&self, name: &str) -> Result<String> {
         self.get_with_retries(name).await.context("Failed to read variable from Azure Key Vault")
     }
@@ -86,7 +86,7 @@ fn secret_value(body: &[u8]) -> Result<String> {
     Ok(secret.value)
 }
 
-/// What the vault said when it gave no secret, with its error code where it sent one.
+/// The vault's error response, with its error code if it has one.
 fn refusal(response: &Response<Bytes>) -> anyhow::Error {
     #[derive(Deserialize)]
     struct Body {
@@ -116,7 +116,7 @@ fn is_retried(status: StatusCode) -> bool {
     )
 }
 
-/// How long the vault asks to wait; only a 429 or 503 is listened to.
+/// How long the vault asks to wait. Only for 429 and 503.
 fn retry_after(response: &Response<Bytes>) -> Option<Duration> {
     if !matches!(response.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
         return None;
@@ -128,7 +128,7 @@ fn retry_after(response: &Response<Bytes>) -> Option<Duration> {
         .or_else(|| number("retry-after").map(Duration::from_secs))
 }
 
-/// Eight retries within a minute, each pause twice the one before it.
+/// Eight retries within a minute, each pause twice as long as the one before.
 #[derive(Default)]
 struct Retries {
     count: u32,
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_throttled_answer_says_when_to_come_back() {
+    fn only_a_throttled_response_says_when_to_retry() {
         for (status, name, value, expected) in [
             (429, "retry-after", "3", Some(3000)),
             (503, "retry-after-ms", "250", Some(250)),

@@ -1,8 +1,7 @@
 //! Application variables: where their values come from, in Spin's order and with Spin's failures.
 //!
-//! The providers are asked one after the other; the first that knows the name answers. A provider
-//! that fails ends the look-up there and then: neither a later provider nor the manifest's default
-//! stands in for it. The default counts only after every provider has said that it knows nothing.
+//! The first provider that has a value for the name determines it. If a provider fails, the lookup fails: neither a
+//! later provider nor the manifest's default is used. The default is used only if no provider has a value.
 
 mod identity;
 mod key_vault;
@@ -17,7 +16,7 @@ use super::template::{Part, Template};
 
 /// One source of values.
 pub(super) enum Provider {
-    /// Values written down: `type = "static"`, and those given on the command line.
+    /// Fixed values: `type = "static"`, and those of the command line.
     Static(BTreeMap<String, String>),
     /// `<prefix>_<NAME>` in the environment.
     Environment { prefix: String, environment: Arc<BTreeMap<String, String>> },
@@ -28,11 +27,11 @@ pub(super) enum Provider {
 /// Why a variable has no value for the component that asked.
 #[derive(Debug)]
 pub(super) enum VariableError {
-    /// Not a name that Spin accepts.
+    /// Spin does not accept the name.
     InvalidName(String),
-    /// The component's table does not hold the name.
+    /// The name is not in the component's table.
     Undefined(String),
-    /// A provider failed, or none knew a required variable.
+    /// A provider failed, or none has a value for a required variable.
     Provider(anyhow::Error),
 }
 
@@ -43,10 +42,10 @@ pub(super) struct Variables {
 }
 
 impl Variables {
-    /// Takes the declared names with their defaults, and the providers in the order of asking.
+    /// Takes the declared names with their defaults, and the providers in their order.
     ///
     /// # Errors
-    /// When a required variable can come from none of them.
+    /// If none of them can have a value for a required variable.
     pub(super) fn new(declared: BTreeMap<String, Option<String>>, providers: Vec<Provider>) -> Result<Self> {
         let missing: Vec<&str> = declared
             .iter()
@@ -62,7 +61,7 @@ impl Variables {
         Ok(Self { declared, providers })
     }
 
-    /// What `spin:variables` answers to a component whose table is `component_variables`.
+    /// The value that `spin:variables` gives to a component whose table is `component_variables`.
     pub(super) async fn get(
         &self,
         component: &str,
@@ -85,7 +84,7 @@ impl Variables {
         Ok(value)
     }
 
-    /// The values of all declared variables, one after the other; the first failure ends it.
+    /// The values of all declared variables, resolved one after the other until one fails.
     pub(super) async fn resolve_all(&self) -> Result<BTreeMap<String, String>> {
         let mut values = BTreeMap::new();
         for name in self.declared.keys() {
@@ -108,7 +107,7 @@ impl Variables {
     }
 }
 
-/// The prefix of environment variables where no other is configured.
+/// The default prefix of environment variables.
 pub(super) const DEFAULT_PREFIX: &str = "SPIN_VARIABLE";
 
 fn environment_name(prefix: &str, name: &str) -> String {
@@ -124,7 +123,7 @@ impl Provider {
         }
     }
 
-    /// Whether asking is worth while; a vault is not asked at start, so it may know anything.
+    /// Whether it can have a value. A vault is not asked at start, so it can have any.
     fn may_know(&self, name: &str) -> bool {
         match self {
             Self::Static(values) => values.contains_key(name),
@@ -134,7 +133,7 @@ impl Provider {
     }
 }
 
-/// Checks a variable's name: `[a-z][a-z0-9]*`, with single underscores between.
+/// Checks a variable's name: lower-case letters and digits, starting with a letter, with single underscores between.
 pub(super) fn check_name(name: &str) -> Result<()> {
     if let Some(invalid) = name.chars().find(|c| !(c.is_ascii_lowercase() || c.is_ascii_digit() || *c == '_')) {
         bail!(
@@ -163,7 +162,7 @@ mod tests {
         Provider::Environment { prefix: DEFAULT_PREFIX.to_owned(), environment: Arc::new(map(entries)) }
     }
 
-    /// A vault whose sign-in finds nobody listening: every look-up fails.
+    /// A vault at whose sign-in address nobody listens, so every lookup fails.
     fn broken_vault() -> Provider {
         let nobody = "http://127.0.0.1:1/";
         let principal = Principal::from_environment(&map(&[
@@ -176,7 +175,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_first_provider_that_knows_the_name_answers() {
+    async fn the_first_provider_with_a_value_determines_it() {
         let variables = Variables::new(
             declared(&[("a", None), ("b", None), ("c", Some("default"))]),
             vec![
@@ -190,7 +189,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_failing_provider_ends_the_look_up() {
+    async fn a_failing_provider_ends_the_lookup() {
         let variables = Variables::new(
             declared(&[("known", None), ("defaulted", Some("default"))]),
             vec![

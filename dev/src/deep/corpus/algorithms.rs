@@ -1,4 +1,4 @@
-//! Tokens that name another algorithm than RS256, with every signature that such a name has been used for.
+//! Tokens with an algorithm other than RS256, with every signature known from attacks with that algorithm.
 
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ pub(super) fn add(cases: &mut Cases<'_>) {
     }
     cases.planned("no alg", |plan| _ = plan.header.remove("alg"));
     cases.planned("PS256 said to be RS256", |plan| plan.forger = Some(Box::new(|forgery| forgery.ps256())));
-    // The public key taken for a shared secret, in each form that it comes in.
+    // The public key as a shared secret, in each of its encodings.
     for bits in [256, 384, 512] {
         for form in 0..FORMS {
             for said in [format!("HS{bits}"), "RS256".to_owned()] {

@@ -1,4 +1,4 @@
-//! A hostile request, and the answer that it must get.
+//! A hostile request and the response that it must get.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
@@ -12,31 +12,31 @@ use crate::deep::caller::{Answer, PROFILE};
 /// One request of the corpus.
 #[derive(Clone)]
 pub(super) struct Case {
-    /// The row of the table that its expected answer comes from.
+    /// The row of the table with its expected response.
     pub(super) kind: &'static str,
-    /// What is special about it, among those of its kind.
+    /// What distinguishes it from others of its kind.
     pub(super) name: String,
     pub(super) request: Request<Full<Bytes>>,
     pub(super) expected: Expected,
-    /// The token that it carries, so that an upstream call made with it can be traced back.
+    /// Its token, to find upstream calls that were made with it.
     pub(super) token: String,
 }
 
-/// An answer, as far as it is the same for a kind.
+/// The part of a response that is the same for the whole kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Expected {
     status: u16,
-    /// One of these; `any` where the host itself answers, or where an answer has no body.
+    /// One of these; `any` if the host itself responds or there is no body.
     codes: &'static [&'static str],
     challenge: Challenge,
 }
 
-/// What `WWW-Authenticate` holds.
+/// The expected `WWW-Authenticate`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Challenge {
     /// There is none.
     None,
-    /// A Bearer challenge without `error`: RFC 6750, section 3.1, of requests that hold no token.
+    /// A Bearer challenge without `error`, for requests without a token (RFC 6750, section 3.1).
     Bearer,
     /// A Bearer challenge with this `error`.
     Error(&'static str),
@@ -58,11 +58,11 @@ impl Expected {
     pub(super) const METHOD_NOT_ALLOWED: Self =
         Self { status: 405, codes: &["method_not_allowed"], challenge: Challenge::None };
     pub(super) const NOT_FOUND: Self = Self { status: 404, codes: &["not_found", "any"], challenge: Challenge::None };
-    /// The same answers to HEAD, which has no body.
+    /// The same for HEAD, whose response has no body.
     pub(super) const INVALID_TOKEN_TO_HEAD: Self = Self { codes: &["any"], ..Self::INVALID_TOKEN };
     pub(super) const TOKEN_MISSING_TO_HEAD: Self = Self { codes: &["any"], ..Self::TOKEN_MISSING };
 
-    /// What is wrong with an answer.
+    /// What is wrong with a response.
     pub(super) fn compare(&self, answer: &Answer) -> Option<String> {
         let code = answer.code();
         let is_fitting = self.codes.contains(&code.as_str()) || (self.codes.contains(&"any") && answer.body.is_empty());
@@ -119,28 +119,28 @@ impl<'a> Cases<'a> {
         Self { tenant, person, list: Vec::new(), kind: "", expected: Expected::INVALID_TOKEN }
     }
 
-    /// Cases from here on are of `kind`, and are all answered by `expected`.
+    /// Starts a new `kind`, whose cases must all get `expected`.
     pub(super) fn kind(&mut self, kind: &'static str, expected: Expected) {
         (self.kind, self.expected) = (kind, expected);
     }
 
-    /// A token planned otherwise than Entra's.
+    /// A token with a changed plan.
     pub(super) fn planned(&mut self, name: impl Into<String>, change: impl FnOnce(&mut TokenPlan)) {
         let token = self.tenant.access_token(self.person, change);
         self.token(name, &token);
     }
 
-    /// A token with these parts, signed by the right key.
+    /// A token with these parts, signed with the right key.
     pub(super) fn signed(&mut self, name: impl Into<String>, header: &[u8], claims: &[u8]) {
         let token = self.sign(&format!("{}.{}", encoded(header), encoded(claims)));
         self.token(name, &token);
     }
 
-    /// A bearer token, as it is.
+    /// A bearer token, unchanged.
     pub(super) fn token(&mut self, name: impl Into<String>, token: &str) {
         match HeaderValue::from_bytes(format!("Bearer {token}").as_bytes()) {
             Ok(value) => self.headers(name, &[(AUTHORIZATION, value)], token),
-            // What no header can hold never reaches anybody.
+            // Text that is not valid in a header cannot be sent.
             Err(_) => debug_assert!(false, "a token that is no header value: {token:?}"),
         }
     }
@@ -155,7 +155,7 @@ impl<'a> Cases<'a> {
         self.request(name, request, token);
     }
 
-    /// A request of `method` for `target`, with `token` unless that is empty; left out if the target is no URI.
+    /// A request of `method` for `target`, with `token` unless that is empty. Omitted if the target is not a URI.
     pub(super) fn target(&mut self, name: impl Into<String>, method: Method, target: &str, token: &str) {
         let builder = Request::builder().method(method).uri(target);
         let builder = if token.is_empty() { builder } else { builder.header(AUTHORIZATION, format!("Bearer {token}")) };
@@ -169,7 +169,7 @@ impl<'a> Cases<'a> {
         self.list.push(Case { kind, name: name.into(), request, expected, token: token.to_owned() });
     }
 
-    /// What Entra would sign for the person: a v2 token or, if `version` is 1, a v1 token.
+    /// The parts of a valid token for the person: v2 or, if `version` is 1, v1.
     pub(super) fn parts(&self, version: u8) -> Parts {
         let mut parts = Parts { header: Object::new(), claims: Object::new() };
         let _ = self.tenant.access_token(self.person, |plan| {
@@ -190,7 +190,7 @@ impl<'a> Cases<'a> {
         format!("{message}.{}", token.rsplit('.').next().unwrap_or_default())
     }
 
-    /// A token that is right.
+    /// A valid token.
     pub(super) fn right_token(&self) -> String {
         self.tenant.access_token(self.person, |_| ())
     }

@@ -1,5 +1,5 @@
-//! Tokens with right signatures over claims that must not do: missing, of a wrong type, twice, look-alike, of another
-//! time, place or purpose, or bound to a key.
+//! Tokens with valid signatures and unacceptable claims: missing, of a wrong type, repeated, look-alike, of another
+//! time, directory or purpose, or bound to a key.
 
 use emulated_tenant::TokenPlan;
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ pub(super) fn add(cases: &mut Cases<'_>) {
     other_kinds_of_token(cases);
 }
 
-/// A token of these parts with one claim set.
+/// A token with these parts and one claim replaced.
 fn set(cases: &mut Cases<'_>, name: String, parts: &Parts, claim: &str, value: Value) {
     let mut claims = parts.claims.clone();
     claims.insert(claim.to_owned(), value);
@@ -33,9 +33,9 @@ fn sign(cases: &mut Cases<'_>, name: String, parts: &Parts, claims: Object) {
     cases.signed(name, parts.header_text().as_bytes(), Value::Object(claims).to_string().as_bytes());
 }
 
-/// Claims that each token must have.
+/// Claims that every token must have.
 const REQUIRED: [&str; 5] = ["ver", "iss", "aud", "exp", "tid"];
-/// Claims that are judged where they are there.
+/// Claims that are checked if they are present.
 const JUDGED: [&str; 12] = ["ver", "iss", "aud", "exp", "nbf", "tid", "oid", "scp", "roles", "idtyp", "azp", "appid"];
 
 fn types(cases: &mut Cases<'_>, version: u8, parts: &Parts) {
@@ -76,7 +76,7 @@ fn wrong_types(right: &Value) -> Vec<Value> {
     values
 }
 
-/// A claim twice: with the right value first or last, and once written with an escape.
+/// A repeated claim: with the right value first or last, and with one name written with an escape.
 fn twice(cases: &mut Cases<'_>, version: u8, parts: &Parts) {
     cases.kind("claims twice", Expected::INVALID_TOKEN);
     let text = parts.claims_text();
@@ -108,7 +108,7 @@ fn twice(cases: &mut Cases<'_>, version: u8, parts: &Parts) {
     }
 }
 
-/// A claim beside another whose name differs in its letters' case only.
+/// A claim and a second one whose name differs only in case.
 fn look_alikes(cases: &mut Cases<'_>, version: u8, parts: &Parts) {
     cases.kind("claims that look alike", Expected::INVALID_TOKEN);
     for claim in JUDGED {
@@ -123,7 +123,7 @@ fn look_alikes(cases: &mut Cases<'_>, version: u8, parts: &Parts) {
         }
         for name in [claim.to_ascii_uppercase(), capital, last] {
             let right = parts.claims.get(claim).cloned().unwrap_or_else(|| json!("x"));
-            set(cases, format!("v{version}: {name} beside {claim}"), parts, &name, right.clone());
+            set(cases, format!("v{version}: {name} next to {claim}"), parts, &name, right.clone());
             let mut claims = parts.claims.clone();
             claims.remove(claim);
             claims.insert(name.clone(), right);
@@ -132,7 +132,7 @@ fn look_alikes(cases: &mut Cases<'_>, version: u8, parts: &Parts) {
     }
 }
 
-/// Seconds by which a token has expired, or is too early: beyond the five minutes that clocks may differ.
+/// How long ago a token has expired, or until it becomes valid, in seconds: more than the tolerated five minutes.
 const PAST: [i64; 6] = [310, 600, 3600, 86_400, 31_536_000, 1_000_000_000];
 /// Entra's longest tokens live 28 hours.
 const TOO_LONG: [i64; 6] = [40 * 3600, 2 * 86_400, 30 * 86_400, 31_536_000, 1_000_000_000, 100_000_000_000];
@@ -239,7 +239,7 @@ fn directories(cases: &mut Cases<'_>, version: u8, parts: &Parts) {
     for directory in written_otherwise {
         set(cases, format!("v{version}: tid {directory}"), parts, "tid", json!(directory));
     }
-    // A right token of a directory that may not call.
+    // A valid token from a directory that is not allowed to call.
     let plan = move |plan: &mut TokenPlan| {
         if version == 1 {
             plan.version_1();
@@ -294,7 +294,7 @@ fn audiences(cases: &mut Cases<'_>, version: u8, parts: &Parts) {
     }
 }
 
-/// Proof of possession cannot be checked here, so a token that asks for it proves nothing (RFC 7800, section 3).
+/// The API does not check proof of possession, so it must refuse tokens that require it (RFC 7800, section 3).
 fn bound_to_keys(cases: &mut Cases<'_>, version: u8, parts: &Parts) {
     cases.kind("bound to a key", Expected::INVALID_TOKEN);
     let jwk = json!({"kty": "RSA", "n": "AQAB", "e": "AQAB", "kid": "x", "alg": "RS256"});

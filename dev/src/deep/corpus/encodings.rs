@@ -1,4 +1,4 @@
-//! Tokens in forms that a lenient parser would take: base64, JSON, parts, sizes.
+//! Tokens in forms that lenient parsers would accept: base64, JSON, parts, sizes.
 
 use serde_json::{Value, json};
 
@@ -17,12 +17,12 @@ fn base64(cases: &mut Cases<'_>, parts: &Parts) {
     let right = [encoded(parts.header_text().as_bytes()), encoded(parts.claims_text().as_bytes())];
     for (place, name) in ["header", "claims", "signature"].into_iter().enumerate() {
         for (form, change) in FORMS {
-            // Spaces at the end of a header's value do not belong to it (RFC 9110, section 5.5).
+            // Trailing spaces are not part of a header's value (RFC 9110, section 5.5).
             if (name, form) == ("signature", "a blank at the end") {
                 continue;
             }
             let token = match right.get(place) {
-                // Signed over what is sent, so that only the form is wrong.
+                // The signature is over what is sent, so that only the form is wrong.
                 Some(part) => {
                     let mut message = right.clone();
                     if let Some(part_of_message) = message.get_mut(place) {
@@ -43,7 +43,7 @@ fn base64(cases: &mut Cases<'_>, parts: &Parts) {
 
 type Form = fn(&str) -> String;
 
-/// Each gives a text that is no base64url without padding, or another number of bytes.
+/// Each returns a text that is not base64url without padding, or has another number of bytes.
 const FORMS: [(&str, Form); 12] = [
     ("padded with =", |part| format!("{part}=")),
     ("padded with ==", |part| format!("{part}==")),
@@ -64,7 +64,7 @@ fn within(part: &str, what: &str) -> String {
     format!("{first}{what}{second}")
 }
 
-/// Another last letter for the same bytes (RFC 4648, section 3.5), or a letter too many where none is left over.
+/// Another last letter for the same bytes (RFC 4648, section 3.5), or an extra letter if there is no rest.
 fn stray_bit(part: &str) -> String {
     const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let next = part.chars().last().and_then(|last| ALPHABET.chars().skip_while(|letter| *letter != last).nth(1));
@@ -153,7 +153,7 @@ const JSON_FORMS: [(&str, JsonForm); 33] = [
     ("3,000 lists within each other", |text| nested(text, 3000)),
 ];
 
-/// The object with one member more, written as it is.
+/// The object with one more member, inserted unchanged.
 fn member(text: &str, more: &[u8]) -> Vec<u8> {
     [text.trim_end_matches('}').as_bytes(), b",", more, b"}"].concat()
 }
@@ -162,7 +162,7 @@ fn nested(text: &str, depth: usize) -> Vec<u8> {
     member(text, format!("\"x\":{}{}", "[".repeat(depth), "]".repeat(depth)).as_bytes())
 }
 
-/// A token may have 16 KiB.
+/// The longest token is 16 KiB.
 fn sizes(cases: &mut Cases<'_>, parts: &Parts) {
     cases.kind("sizes", Expected::INVALID_TOKEN);
     for bytes in [16_400, 17_000, 20_000, 24_576, 32_768, 40_000, 50_000, 65_536, 100_000] {

@@ -1,4 +1,4 @@
-//! Tokens whose header changes what they mean, or brings a key of its own.
+//! Tokens whose header changes their meaning or contains a key of its own.
 
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ pub(super) fn add(cases: &mut Cases<'_>) {
     header.remove("kid");
     cases.signed("no kid", Value::Object(header).to_string().as_bytes(), parts.claims_text().as_bytes());
 
-    // A member twice: which one counts depends on the parser, and none may be asked.
+    // A repeated member: which one counts depends on the parser, so both are refused.
     for (name, other) in
         [("alg", json!("none")), ("alg", json!("RS256")), ("kid", json!("other")), ("kid", kid), ("typ", json!("JWT"))]
     {
@@ -32,7 +32,7 @@ pub(super) fn add(cases: &mut Cases<'_>) {
         cases.signed(format!("{name} twice, last {other}"), last.as_bytes(), parts.claims_text().as_bytes());
     }
 
-    // The forger's own key, offered in each way that a header can offer one.
+    // The forger's own key, in each way that a header can contain or name one.
     for (name, value) in offers() {
         for keeps_kid in [true, false] {
             let value = value.clone();
@@ -105,7 +105,8 @@ fn changes() -> Vec<(&'static str, Vec<Value>)> {
     ]
 }
 
-/// Ways to bring a key (RFC 7515, section 4.1). What they point to is never fetched, so that nothing needs to be there.
+/// Ways to name a key (RFC 7515, section 4.1). Nothing is fetched from their addresses, so nothing needs to listen
+/// there.
 fn offers() -> Vec<(&'static str, Value)> {
     let jwk = json!({"kty": "RSA", "n": encoded(&[0xff; 256]), "e": "AQAB", "kid": "x", "use": "sig"});
     vec![

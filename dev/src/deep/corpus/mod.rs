@@ -1,7 +1,8 @@
-//! Hostile requests and tokens, made by kinds. Each kind has one right answer; none of its requests may reach an upstream.
+//! Hostile requests and tokens, by kinds. Each kind has one right response, and none of its requests may reach an
+//! upstream.
 //!
-//! Tokens are signed by the emulated tenant, and answers are compared with the table of kinds: nothing here knows how the
-//! component verifies. The `controls`, which differ from what must be refused in nothing but the fault, must get in.
+//! The emulated tenant signs the tokens, and responses are compared with the table of kinds: nothing here knows how the
+//! component verifies. The `controls` are the same without the fault, and must be accepted.
 
 mod algorithms;
 mod case;
@@ -30,24 +31,24 @@ use super::{
 };
 use crate::run::{Api, ApiOptions, Runner};
 
-/// As many as one instance serves at the same time.
+/// As many as one instance serves concurrently.
 const CONNECTIONS: usize = 8;
-/// More than anything takes that calls nobody, on a busy machine.
+/// More than a request without upstream calls takes on a busy machine.
 const LIMIT: Duration = Duration::from_secs(10);
-/// Keys of unknown ids are looked for once a minute by all instances that share a store; instances that look at the same
-/// moment each count.
+/// All instances that share a store look up unknown key ids at most once a minute in total, except for instances that
+/// do so at the same moment.
 const MOST_KEY_LOOKUPS: usize = 2 * CONNECTIONS;
-/// Fewer would be a generator that has lost a kind.
+/// With fewer, the generator would have lost a kind.
 const FEWEST_CASES: usize = 1000;
 
-/// What the corpus showed.
+/// The results of the corpus.
 #[derive(Debug, Default)]
 pub(super) struct CorpusReport {
     /// Distinct requests by kind.
     pub(super) kinds: BTreeMap<&'static str, usize>,
     pub(super) controls: usize,
     pub(super) key_lookups: usize,
-    /// Other calls of upstreams, of which there must be none.
+    /// Other upstream calls. There must be none.
     pub(super) upstream_calls: usize,
     pub(super) wrong: Vec<String>,
 }
@@ -61,7 +62,7 @@ impl CorpusReport {
 /// Sends the whole corpus.
 ///
 /// # Errors
-/// When the tenant or the API does not start, or the corpus is smaller than it must be.
+/// If the tenant or the API does not start, or the corpus is too small.
 pub(super) async fn run(runner: Runner, evidence: &Evidence) -> Result<CorpusReport> {
     let tenant = Arc::new(Tenant::start(TenantOptions::default()).await?);
     let options = ApiOptions { runner, ..evidence.application_options() };
@@ -85,7 +86,7 @@ pub(super) async fn run(runner: Runner, evidence: &Evidence) -> Result<CorpusRep
     for request in &upstream {
         match (request.service, request.endpoint) {
             (_, Endpoint::OpenIdConfiguration | Endpoint::KeySet) => report.key_lookups += 1,
-            // How the host reads the credential from the vault.
+            // The host reads the credential from the vault with these.
             (Service::KeyVault, _) | (_, Endpoint::VaultToken) => {}
             (service, endpoint) => {
                 let case = request.field("assertion").and_then(|assertion| tokens.get(assertion));
@@ -98,14 +99,14 @@ pub(super) async fn run(runner: Runner, evidence: &Evidence) -> Result<CorpusRep
     if report.key_lookups > MOST_KEY_LOOKUPS {
         report.wrong.push(format!("{} key lookups, wanted {MOST_KEY_LOOKUPS} at most", report.key_lookups));
     }
-    // All is well after all that.
+    // Everything still works after that.
     control(&tenant, &person, api.url(), evidence, &mut report).await?;
     evidence.upstream(&tenant.take_requests());
     api.stop().await;
     Ok(report)
 }
 
-/// The cases, each of which differs from all others. Signing them takes a second or two.
+/// All cases without duplicates. Signing them takes a second or two.
 async fn generate(tenant: Arc<Tenant>, person: Person) -> Result<Vec<Case>> {
     tokio::task::spawn_blocking(move || {
         let mut cases = Cases::new(&tenant, &person);
@@ -124,7 +125,7 @@ async fn generate(tenant: Arc<Tenant>, person: Person) -> Result<Vec<Case>> {
     .await?
 }
 
-/// Sends every case once, and tells which answers are wrong.
+/// Sends every case once and reports wrong responses.
 async fn send(url: &str, cases: Vec<Case>, evidence: &Evidence) -> Result<Vec<String>> {
     let queue = Arc::new(Mutex::new(VecDeque::from(cases)));
     let mut clients = JoinSet::new();
@@ -155,11 +156,13 @@ async fn send(url: &str, cases: Vec<Case>, evidence: &Evidence) -> Result<Vec<St
 
 type Plan = fn(&mut TokenPlan);
 
-/// What must get in: each is what some kind of the corpus is, but for the fault.
+/// Requests that must be accepted: each is like some kind of the corpus, without the fault.
 const CONTROLS: [(&str, Plan); 5] = [
     ("a v2 token", |_| ()),
     ("a v1 token", TokenPlan::version_1),
-    ("signed by the forger's means, rightly", |plan| plan.forger = Some(Box::new(|forgery| forgery.right()))),
+    ("signed by the forger's means, with the right key", |plan| {
+        plan.forger = Some(Box::new(|forgery| forgery.right()))
+    }),
     ("the algorithm set again", |plan| _ = plan.header.insert("alg".into(), "RS256".into())),
     ("its texts given", |plan| {
         plan.header_text = Some(serde_json::Value::Object(plan.header.clone()).to_string());

@@ -1,6 +1,6 @@
 //! Requests that are wrong whatever their token is: headers, methods, paths, queries.
 //!
-//! Those of methods, paths and queries carry a right token, so that nothing but the request itself can be what is refused.
+//! Those with wrong methods, paths and queries have a valid token, so that only the request itself can be refused.
 
 use bytes::Bytes;
 use emulated_tenant::Signing;
@@ -10,7 +10,7 @@ use http_body_util::Full;
 use super::case::{Cases, Expected};
 use crate::deep::caller::PROFILE;
 
-/// The paths that `spin.toml` gives to the component.
+/// The component's routes in `spin.toml`.
 const PATHS: [&str; 3] = [PROFILE, "/api/profile", "/api/profile-get/photo"];
 
 pub(super) fn add(cases: &mut Cases<'_>) {
@@ -114,7 +114,7 @@ fn several(cases: &mut Cases<'_>, right: &str, forged: &str) {
     }
 }
 
-/// A right token where none is looked for.
+/// A valid token in the wrong place.
 fn elsewhere(cases: &mut Cases<'_>, right: &str) {
     cases.kind("a token elsewhere", Expected::TOKEN_MISSING);
     for name in [
@@ -321,7 +321,7 @@ fn queries(cases: &mut Cases<'_>, right: &str) {
     }
 }
 
-/// What other software has been known to trust, on requests whose token is forged.
+/// Headers that other software is known to trust, with a forged token.
 fn other_headers(cases: &mut Cases<'_>, forged: &str) {
     let pairs: [(&str, &str); 43] = [
         ("x-ms-client-principal", "eyJhdXRoX3R5cCI6ImFhZCJ9"),

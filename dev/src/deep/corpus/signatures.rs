@@ -1,10 +1,10 @@
-//! Tokens that say all the right things over a signature that is not theirs.
+//! Tokens with valid contents and wrong signatures.
 
 use emulated_tenant::{Forgery, Signing};
 
 use super::case::{Cases, Expected, encoded};
 
-/// Of RS256 with a key of 2,048 bits.
+/// The length of an RS256 signature with a key of 2,048 bits.
 const BYTES: usize = 256;
 
 pub(super) fn add(cases: &mut Cases<'_>) {
@@ -65,7 +65,7 @@ fn changed(cases: &mut Cases<'_>, name: String, change: impl FnOnce(&mut Vec<u8>
     });
 }
 
-/// A right signature, of something else.
+/// A valid signature of something else.
 fn of_other_messages(cases: &mut Cases<'_>) {
     for (name, part) in [("of the header alone", 0), ("of the claims alone", 1)] {
         cases.planned(name, move |plan| {
@@ -123,7 +123,7 @@ const PREFIX_LONG_FORM: &[u8] = &[
     0x81, 0x20,
 ];
 
-/// `00 01 <padding> 00 <content>` of EMSA-PKCS1-v1_5, filled up with zeros behind where it is short.
+/// `00 01 <padding> 00 <content>` of EMSA-PKCS1-v1_5, with zeros at the end if it is short.
 fn block(padding: u8, length: usize, content: &[u8]) -> Vec<u8> {
     let mut block = vec![0, 1];
     block.resize(2 + length, padding);
@@ -140,7 +140,7 @@ fn filled(content: &[u8]) -> Vec<u8> {
 
 type Block = fn(&Forgery<'_>) -> Vec<u8>;
 
-/// Blocks that a lenient check of the padding has been known to take, each signed by the right key.
+/// Blocks that lenient checks of the padding are known to accept, each signed with the right key.
 fn blocks() -> Vec<(&'static str, Block)> {
     vec![
         ("SHA-1 under RS256", |forgery| filled(&[PREFIX_SHA1, &forgery.digest(1)].concat())),

@@ -27,28 +27,28 @@ use crate::{
     run::{Api, ApiOptions, Redis, Runner},
 };
 
-/// `request_timeout` of the API in a cell: the smallest that tells a slow answer from a fault.
+/// `request_timeout` of the API in a cell: the smallest that distinguishes a slow response from a fault.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
-/// For what is not the API's own time: this machine, busy with other cells.
+/// A margin for this machine, which is busy with other cells.
 const MARGIN: Duration = Duration::from_millis(1500);
 const LIMIT: Duration = REQUEST_TIMEOUT.saturating_add(MARGIN);
-/// From the end of the fault to good answers for everybody.
+/// The limit from the end of the fault until all responses are right.
 pub(super) const RECOVERY_LIMIT: Duration = Duration::from_secs(5);
 const CLIENTS: usize = 8;
 /// Each client calls for this long, one request after the other.
 const LOOP: Duration = Duration::from_millis(2500);
 const BETWEEN_CALLS: Duration = Duration::from_millis(50);
 
-/// What a cell showed.
+/// The results of a cell.
 #[derive(Debug)]
 pub(in crate::deep) struct CellReport {
     pub(in crate::deep) upstream: Upstream,
     pub(in crate::deep) fault: FaultKind,
-    /// How often callers got each code while the fault was there.
+    /// How often callers got each code during the fault.
     pub(in crate::deep) codes: BTreeMap<String, usize>,
     pub(in crate::deep) slowest: Duration,
     pub(in crate::deep) unanswered: usize,
-    /// From the end of the fault; nothing where it took too long.
+    /// The time from the end of the fault; `None` if it took too long.
     pub(in crate::deep) recovery: Option<Duration>,
     wrong: BTreeSet<String>,
 }
@@ -58,7 +58,7 @@ impl CellReport {
         self.codes.values().sum()
     }
 
-    /// What is wrong, a line for each.
+    /// The problems, one line each.
     pub(in crate::deep) fn problems(&self) -> Vec<String> {
         self.wrong.iter().map(|wrong| format!("{}, {}: {wrong}", self.upstream, self.fault)).collect()
     }
@@ -137,7 +137,7 @@ struct Crowd<'a> {
 }
 
 impl Crowd<'_> {
-    /// Half of the clients sign in, the others forge.
+    /// Half of the clients have valid tokens, the others forged ones.
     fn tokens(&self) -> Vec<(Token, String)> {
         let forge = |plan: &mut emulated_tenant::TokenPlan| plan.signing = Signing::ForgedKey;
         let numbered = self.people.iter().enumerate();
@@ -191,7 +191,7 @@ impl Crowd<'_> {
         }
     }
 
-    /// Everybody calls until all get what they should.
+    /// Everybody calls until all responses are right.
     async fn recover(&self, report: &mut CellReport) {
         let started = Instant::now();
         let mut tokens = self.tokens();
@@ -223,7 +223,7 @@ impl Crowd<'_> {
     }
 }
 
-/// One request over a connection of its own: its code, and how long it took.
+/// Sends one request over a connection of its own. Returns its code and its duration.
 async fn call_of(url: &str, evidence: &Evidence, token: &str, limit: Duration) -> Result<(String, Duration), NoAnswer> {
     let mut caller = Caller::of(url).map_err(|error| NoAnswer::Broken(error.to_string()))?;
     let answer = caller.profile(token, limit).await?;

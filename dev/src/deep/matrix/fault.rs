@@ -29,7 +29,7 @@ pub(in crate::deep) enum FaultKind {
 /// Short enough that recovery within `cell::RECOVERY_LIMIT` respects it.
 const RETRY_AFTER_SECONDS: u64 = 2;
 const TEN_MEGABYTES: usize = 10 << 20;
-/// A whole answer takes minutes at this pace.
+/// A whole response takes minutes at this pace.
 const DRIP: (usize, Duration) = (1, Duration::from_millis(300));
 /// Nothing listens there.
 const NOWHERE: &str = "http://127.0.0.1:1/";
@@ -54,7 +54,7 @@ impl FaultKind {
         Self::Redirect,
     ];
 
-    /// Nothing where the service as a whole refuses connections.
+    /// `None` if the whole service refuses connections.
     pub(in crate::deep) fn of_http(self) -> Option<Fault> {
         Some(match self {
             Self::Refused => return None,
@@ -75,7 +75,7 @@ impl FaultKind {
         })
     }
 
-    /// The nearest that Redis can do.
+    /// The closest equivalent for Redis.
     pub(in crate::deep) const fn of_store(self) -> StoreFault {
         match self {
             Self::Refused => StoreFault::Refused,

@@ -1,4 +1,4 @@
-//! The table of fitting answers: what callers may be told while an upstream is broken.
+//! The table of acceptable responses while an upstream is broken.
 
 use super::{fault::FaultKind, upstream::Upstream};
 
@@ -6,28 +6,28 @@ use super::{fault::FaultKind, upstream::Upstream};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Token {
     Valid,
-    /// Under a published key's id, signed by another key.
+    /// With the id of a published key, but signed with another key.
     Forged,
 }
 
-/// Every answer has one of these as its code; `profile` is the profile itself.
+/// The codes that a response may have; `profile` is the profile itself.
 pub(super) fn codes(upstream: Upstream, fault: FaultKind, token: Token) -> &'static [&'static str] {
     match (upstream, token) {
-        // Without keys nobody can be told apart.
+        // Without keys, no token can be verified.
         (Upstream::Configuration | Upstream::Keys, _) | (Upstream::Token, Token::Valid) => of_entra(fault),
         (Upstream::Token | Upstream::Graph | Upstream::Store, Token::Forged) => &["invalid_token"],
         (Upstream::Graph, Token::Valid) => of_graph(fault),
         // The host denies every call while it cannot read the vault.
         (Upstream::Vault, Token::Valid) => &["server_unavailable", "request_timeout"],
         (Upstream::Vault, Token::Forged) => &["server_unavailable", "request_timeout", "invalid_token"],
-        // The store saves calls, and nobody depends on it.
+        // The store only saves calls.
         (Upstream::Store, Token::Valid) => &["profile"],
     }
 }
 
 fn of_entra(fault: FaultKind) -> &'static [&'static str] {
     match fault {
-        // The host signs in to the vault at the same service.
+        // The host gets its token for the vault from the same service.
         FaultKind::Refused => &["entra_unreachable", "server_unavailable"],
         FaultKind::ResetBeforeHead | FaultKind::ResetMidBody => &["entra_unreachable"],
         FaultKind::NotHttp => &["entra_unreachable", "entra_unusable_answer"],

@@ -1,6 +1,6 @@
-//! The fault matrix: every upstream broken in every way, and what callers get meanwhile and after.
+//! The fault matrix: every upstream broken in every way, and the responses during and after the fault.
 //!
-//! A `cell` is one `upstream` with one `fault`; `fitting` is the table of what callers may be told.
+//! A `cell` is one `upstream` with one `fault`; `fitting` is the table of acceptable responses.
 
 mod cell;
 mod fault;
@@ -18,19 +18,20 @@ pub(super) use self::{cell::CellReport, fault::FaultKind, upstream::Upstream};
 use super::{evidence::Evidence, plan::Scale};
 use crate::run::{Redis, Runner};
 
-/// Cells that run at the same time. They wait most of the time; more would make a machine with two processors late.
+/// How many cells run concurrently. They mostly wait, but with more, a machine with two processors would respond too
+/// late.
 const AT_ONCE: usize = 6;
 
-/// What the whole matrix showed.
+/// The results of the whole matrix.
 #[derive(Debug, Default)]
 pub(super) struct MatrixReport {
     pub(super) cells: Vec<CellReport>,
-    /// Why cells were left out.
+    /// Why cells were skipped.
     pub(super) skipped: Option<String>,
 }
 
 impl MatrixReport {
-    /// What is wrong, a line for each.
+    /// The problems, one line each.
     pub(super) fn problems(&self) -> Vec<String> {
         self.cells.iter().flat_map(CellReport::problems).collect()
     }
@@ -39,7 +40,7 @@ impl MatrixReport {
         self.cells.iter().map(CellReport::answered).sum()
     }
 
-    /// Cells in which anything is wrong.
+    /// How many cells have problems.
     pub(super) fn faulty_cells(&self) -> usize {
         self.cells.iter().filter(|cell| !cell.problems().is_empty()).count()
     }
@@ -52,13 +53,13 @@ impl MatrixReport {
         self.cells.iter().map(|cell| cell.unanswered).sum()
     }
 
-    /// The longest that recovery took.
+    /// The longest time of recovery.
     pub(super) fn slowest_recovery(&self) -> Duration {
         self.cells.iter().filter_map(|cell| cell.recovery).max().unwrap_or_default()
     }
 }
 
-/// The cells of a run: all of them, or for the sample one of each kind of fault and each upstream.
+/// The cells of a run: all of them or, for the sample, one for each kind of fault and each upstream.
 pub(super) fn cells(scale: Scale) -> Vec<(Upstream, FaultKind)> {
     match scale {
         Scale::Whole => {
@@ -79,7 +80,7 @@ pub(super) fn cells(scale: Scale) -> Vec<(Upstream, FaultKind)> {
     }
 }
 
-/// What any caller may be told while `upstream` has `fault`.
+/// The codes that any caller may get while `upstream` has `fault`.
 pub(super) fn fitting_codes(upstream: Upstream, fault: FaultKind) -> Vec<&'static str> {
     [Token::Valid, Token::Forged].iter().flat_map(|token| fitting::codes(upstream, fault, *token)).copied().collect()
 }
@@ -108,7 +109,7 @@ pub(super) async fn run(
     for _ in 0..AT_ONCE.min(queue.lock().await.len()) {
         let (queue, evidence) = (Arc::clone(&queue), evidence.clone());
         workers.spawn(async move {
-            // Making a tenant's keys costs more than a cell does, so each worker keeps one.
+            // Generating a tenant's keys costs more than a cell, so each worker keeps its tenant.
             let tenant = Arc::new(Tenant::start(TenantOptions::default()).await?);
             evidence.credentials(&tenant);
             let mut reports = Vec::new();

@@ -1,4 +1,4 @@
-//! What the API depends on, each of which can be broken by itself.
+//! The API's upstreams, each of which can be broken separately.
 
 use std::fmt;
 
@@ -22,12 +22,12 @@ impl Upstream {
     pub(in crate::deep) const ALL: [Self; 6] =
         [Self::Configuration, Self::Keys, Self::Token, Self::Graph, Self::Vault, Self::Store];
 
-    /// Whether requests go well before the fault begins: what is needed once only is broken from the start.
+    /// Whether requests succeed before the fault begins. An upstream that is needed only once is broken from the start.
     pub(super) const fn is_warmed(self) -> bool {
         matches!(self, Self::Token | Self::Graph | Self::Store)
     }
 
-    /// The fault begins.
+    /// Begins the fault.
     pub(in crate::deep) fn break_by(self, fault: FaultKind, tenant: &Tenant, store: Option<&StoreProxy>) {
         let (endpoint, service) = match self {
             Self::Configuration => (Endpoint::OpenIdConfiguration, Service::Entra),
@@ -44,7 +44,7 @@ impl Upstream {
         };
         match fault.of_http() {
             Some(fault) => tenant.faults().set(endpoint, fault),
-            // Keys are asked for right after the configuration, of the same service.
+            // Keys are requested right after the configuration, from the same service.
             None if self == Self::Keys => tenant.faults().set(Endpoint::OpenIdConfiguration, Fault::LastAnswer),
             None => tenant.faults().refuse(service),
         }

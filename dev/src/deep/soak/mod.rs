@@ -39,31 +39,31 @@ use crate::{
 
 /// `request_timeout` of the API in a soak.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
-/// For what is not the API's own time on a busy machine.
+/// Includes a margin for a busy machine.
 const LIMIT: Duration = REQUEST_TIMEOUT.saturating_add(Duration::from_secs(5));
-/// An instance that nobody calls ends after a second; requests under way take no longer than they may.
+/// An idle instance ends after a second, after its requests in progress.
 const END_LIMIT: Duration = Duration::from_secs(15);
-/// An instance serves 128 requests by default: more than this is a leak.
+/// An instance serves 128 requests by default. More memory than this is a leak.
 const LARGEST_INSTANCE: usize = 16 << 20;
 /// The real Spin with all its instances.
 const LARGEST_SPIN: u64 = 2 << 30;
 const BETWEEN_SAMPLES: Duration = Duration::from_secs(1);
-/// Clocks may differ by five minutes; beyond that, tokens are of another time.
+/// The API tolerates clocks that differ by five minutes.
 const TOLERATED_CLOCK: u64 = 290;
-/// How many of the answers that nothing explains are reported.
+/// How many unexplained responses are reported.
 const REPORTED: usize = 20;
 
-/// What a soak showed.
+/// The results of a soak.
 #[derive(Debug, Default)]
 pub(super) struct SoakReport {
-    /// Answers by code.
+    /// Responses by code.
     pub(super) codes: BTreeMap<String, usize>,
     /// Events by kind.
     pub(super) events: BTreeMap<&'static str, usize>,
     pub(super) explained: usize,
     pub(super) memory: String,
     pub(super) wrong: Vec<String>,
-    /// What could not be done here.
+    /// What could not be done on this machine.
     pub(super) skipped: Vec<String>,
 }
 
@@ -113,7 +113,7 @@ pub(super) async fn run(runner: Runner, plan: SoakPlan, evidence: &Evidence) -> 
     Ok(report)
 }
 
-/// What callers share with the events.
+/// What callers and events share.
 struct Shared {
     tenant: Arc<Tenant>,
     people: People,
@@ -238,7 +238,7 @@ impl World {
         Ok(())
     }
 
-    /// Notes the most that instances hold, or the real Spin, until it is stopped.
+    /// Records the peak memory of the instances or of the real Spin until it is stopped.
     fn sample_memory(&self) -> (Arc<AtomicBool>, JoinHandle<String>) {
         let stop = Arc::new(AtomicBool::new(false));
         let (stopped, meter, spin) = (Arc::clone(&stop), self.api.memory_meter(), self.api.spin_process());
@@ -265,7 +265,7 @@ impl World {
         (stop, sampler)
     }
 
-    /// Takes tokens and secrets out of what upstreams were sent, so that the journal does not grow.
+    /// Records the tokens and secrets of the requests to upstreams and clears the journal, so that it does not grow.
     fn drain_journal_until(&self, stop: &Arc<AtomicBool>) {
         let (shared, stop) = (Arc::clone(&self.shared), Arc::clone(stop));
         tokio::spawn(async move {
@@ -276,7 +276,7 @@ impl World {
         });
     }
 
-    /// Instances end when nobody calls them any more, and none has grown too large.
+    /// Checks that idle instances end, and that none was too large.
     async fn check_memory(&self, report: &mut SoakReport) -> Result<()> {
         if let Some(meter) = self.api.memory_meter() {
             let all_ended = async {

@@ -13,18 +13,18 @@ use super::random::Random;
 pub(super) struct People {
     people: Vec<Person>,
     tokens: Mutex<Vec<Option<(u64, String)>>>,
-    /// Which signing key is the newest: tokens of the one before the last are worthless.
+    /// The number of the newest signing key. Tokens signed with an older key than the previous one are invalid.
     generation: AtomicU64,
 }
 
 /// One call.
 pub(super) struct Call {
     pub(super) token: String,
-    /// Whose profile must come; nobody's where the token is forged.
+    /// The id of the expected profile; `None` for a forged token.
     pub(super) object_id: Option<String>,
 }
 
-/// One in this many calls is a forger's.
+/// One in this many calls has a forged token.
 const FORGED: u64 = 20;
 
 impl People {
@@ -33,7 +33,7 @@ impl People {
         Self { people, tokens, generation: AtomicU64::default() }
     }
 
-    /// Entra has a new signing key.
+    /// Notes that Entra has a new signing key.
     pub(super) fn keys_rotated(&self) {
         self.generation.fetch_add(1, Ordering::Relaxed);
     }
@@ -43,7 +43,7 @@ impl People {
         (0..count).filter_map(|_| self.people.get(self.pick(random))).collect()
     }
 
-    /// The next call of anybody.
+    /// The next call, by any of them.
     pub(super) fn call(&self, tenant: &Tenant, random: &mut Random) -> Option<Call> {
         let number = self.pick(random);
         let person = self.people.get(number)?;

@@ -1,6 +1,6 @@
-//! Numbers that one seed decides.
+//! Random numbers from a seed.
 
-/// SplitMix64: small, and the same everywhere.
+/// SplitMix64: small and reproducible.
 #[derive(Clone, Debug)]
 pub(super) struct Random(u64);
 
@@ -28,7 +28,7 @@ impl Random {
         least.saturating_add(self.next().checked_rem(span).unwrap_or_default())
     }
 
-    /// One of them; the first where there is none.
+    /// One of them.
     pub(super) fn choose<T: Copy>(&mut self, all: &[T]) -> Option<T> {
         let at = self.between(0, u64::try_from(all.len()).ok()?.checked_sub(1)?);
         all.get(usize::try_from(at).ok()?).copied()

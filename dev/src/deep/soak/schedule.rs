@@ -1,27 +1,27 @@
-//! What happens when: decided by the seed alone.
+//! The schedule of events, which depends only on the seed.
 
 use std::time::Duration;
 
 use super::random::Random;
 use crate::deep::matrix::{FaultKind, Upstream};
 
-/// Something that happens to the API's world.
+/// An event in a soak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Event {
     /// An upstream breaks for a while.
     Fault(Upstream, FaultKind, Duration),
-    /// The store's server is stopped, and started again without its entries.
+    /// The store's server is stopped and started again without its entries.
     StoreRestarted(Duration),
     SigningKeyRotated,
     ClientSecretRotated,
     /// The API's clock is this many seconds ahead for a while.
     ClockMoved(i64, Duration),
-    /// Graph refuses the tokens that some people have.
+    /// Graph refuses the current tokens of some people.
     GraphTokensRevoked,
 }
 
 impl Event {
-    /// The word that the figures count it by.
+    /// Its name in the figures.
     pub(super) const fn word(self) -> &'static str {
         match self {
             Self::Fault(Upstream::Store, ..) => "store faults",
@@ -35,17 +35,17 @@ impl Event {
     }
 }
 
-/// Time without any event, so that recovery is seen.
+/// The time without events, in which recovery is checked.
 const QUIET: (u64, u64) = (500, 4000);
 const LASTING: (u64, u64) = (800, 3000);
-/// Tokens of the key before the last are worthless, so that Entra itself does not rotate more often than they live.
+/// Only tokens of the last two keys are valid, so Entra does not rotate more often than tokens live.
 const BETWEEN_KEYS: Duration = Duration::from_secs(90);
-/// The component reads the vault again at most every half minute because of a secret that is refused.
+/// When a secret is refused, the component reads the vault again at most every half minute.
 const BETWEEN_SECRETS: Duration = Duration::from_secs(45);
 /// From a slow clock to a wrong day.
 const CLOCK: [i64; 8] = [30, -30, 240, -240, 3600, -3600, 86_400, -86_400];
 
-/// The first events, so that a short soak has met each kind.
+/// The first events, so that even a short soak has one of each kind.
 const FIRST: [fn(&mut Random) -> Event; 6] = [
     |random| fault(random, &Upstream::ALL[..]),
     |_| Event::SigningKeyRotated,

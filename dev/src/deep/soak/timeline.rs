@@ -1,10 +1,10 @@
-//! Which faults were active when, and whether they explain an answer.
+//! Which faults were active when, and whether they explain a response.
 
 use std::{sync::Mutex, time::Duration};
 
 use tokio::time::Instant;
 
-/// After its end a fault still explains failures for as long as recovery may take.
+/// A fault still explains failures after its end, for as long as recovery may take.
 const RECOVERY: Duration = Duration::from_secs(5);
 
 /// All faults of a soak so far.
@@ -20,19 +20,19 @@ struct Active {
 }
 
 impl Timeline {
-    /// A fault begins that may give callers these `codes`.
+    /// Begins a fault that may cause these `codes`.
     pub(super) fn begin(&self, name: String, codes: Vec<&'static str>, from: Instant) {
         self.faults().push(Active { name, codes, from, until: None });
     }
 
-    /// The faults that are active end.
+    /// Ends the active faults.
     pub(super) fn end(&self, at: Instant) {
         for active in self.faults().iter_mut().filter(|active| active.until.is_none()) {
             active.until = Some(at);
         }
     }
 
-    /// Whether a fault explains that a request from `begun` until now was answered by `code`.
+    /// Whether a fault explains that a request that was sent at `begun` got `code` now.
     pub(super) fn explains(&self, code: &str, begun: Instant) -> bool {
         self.faults().iter().any(|active| {
             let still = active.until.is_none_or(|until| until + RECOVERY >= begun);
@@ -40,7 +40,7 @@ impl Timeline {
         })
     }
 
-    /// The last faults, for the report of an answer that nothing explains.
+    /// The latest faults, to report with an unexplained response.
     pub(super) fn latest(&self, begun: Instant) -> String {
         let faults = self.faults();
         let latest = faults.iter().rev().take(2).map(|active| {
