@@ -1,17 +1,14 @@
 //! Everything that Entra can answer to an exchange.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
-use base64::{
-    Engine,
-    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
-};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use entra_obo::host::SendFault;
 use serde_json::{Value, json};
 
 use crate::{
     caller_tokens::{token, token_with},
-    scripted_host::{AUTHORITY, Answered, CLIENT, NOW, Reply, SECRET, TENANT, World, request_head},
+    scripted_host::{AUTHORITY, Answered, CLIENT, Reply, SECRET, TENANT, World, request_head},
 };
 
 const CLAIMS: &str = r#"{"access_token":{"acrs":{"essential":true,"value":"c1"}}}"#;
@@ -320,49 +317,6 @@ fn a_rotated_secret_is_read_again_when_entra_refuses_the_old_one() {
         assert!(line.contains("set clientsecret to the value, not the id"), "{line}");
     }
     assert_eq!(reads(), before + 1);
-}
-
-#[test]
-fn a_certificate_signs_an_assertion_as_entra_documents_it_and_signs_it_once() {
-    let key = rcgen::KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048).unwrap();
-    let certificate = rcgen::CertificateParams::default().self_signed(&key).unwrap().der().to_vec();
-    let block = |tag: &str, der: &[u8]| pem::encode(&pem::Pem::new(tag, der));
-    let bundle = block("PRIVATE KEY", &key.serialize_der()) + &block("CERTIFICATE", &certificate);
-    let world = World::new();
-    world.set("client_secret", &bundle);
-    assert_eq!(world.get(&token()).status, 200);
-
-    let form = world.form();
-    assert_eq!(form.get("client_secret"), None);
-    assert_eq!(form["client_assertion_type"], "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
-    let assertion = &form["client_assertion"];
-    let parts: Vec<Value> = assertion
-        .split('.')
-        .take(2)
-        .map(|part| serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap())
-        .collect();
-    let thumbprint = URL_SAFE_NO_PAD.encode(<sha2::Sha256 as sha2::Digest>::digest(certificate));
-    assert_eq!(parts[0], json!({"alg": "PS256", "typ": "JWT", "x5t#S256": thumbprint}));
-    let claims: BTreeMap<String, Value> = serde_json::from_value(parts[1].clone()).unwrap();
-    for (name, value) in [
-        ("aud", json!(format!("{AUTHORITY}/{TENANT}/oauth2/v2.0/token"))),
-        ("iss", json!(CLIENT)),
-        ("sub", json!(CLIENT)),
-        ("nbf", json!(NOW)),
-        ("iat", json!(NOW)),
-        ("exp", json!(NOW + 600)),
-    ] {
-        assert_eq!(claims[name], value, "{name}");
-    }
-    assert!(claims["jti"].as_str().is_some_and(|id| id.len() == 36));
-
-    let another = |name: &str| token_with(|plan| plan.claim("uti", name));
-    world.pass(400);
-    assert_eq!(world.get(&another("b")).status, 200);
-    assert_eq!(&world.form()["client_assertion"], assertion);
-    world.pass(100);
-    assert_eq!(world.get(&another("c")).status, 200);
-    assert_ne!(&world.form()["client_assertion"], assertion);
 }
 
 #[test]
