@@ -30,6 +30,8 @@ mod keys;
 
 mod exchange;
 
+mod response;
+
 mod refusal;
 
 mod protected_api;
@@ -50,5 +52,6 @@ pub use crate::{
     },
     policy::{GLOBAL_AUTHORITY, Policy, Tenancy},
     protected_api::ProtectedApi,
-    refusal::{problem::Problem, refusal::Refusal},
+    refusal::Refusal,
+    response::problem::Problem,
 };

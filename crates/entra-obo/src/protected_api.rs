@@ -21,7 +21,7 @@ use crate::{
     host::{Host, SendFault},
     keys::source::{KeySource, KeysFault},
     policy::Policy,
-    refusal::refusal::{Cause, Refusal},
+    refusal::{Cause, Refusal},
     store::shared_store::SharedStore,
     upstream::call::FaultKind,
 };

@@ -8,11 +8,11 @@ pub use crate::{
     exchange::refusal::ExchangeRefusal,
     locked::Locked,
     message::{Body, RequestHead},
-    refusal::{
+    refusal::claims_problem,
+    response::{
         bearer_challenge::BearerChallenge,
         problem::OUTAGE_WAIT,
         problem_type::{self, Challenge, PROBLEM_TYPES, ProblemType},
-        refusal::claims_problem,
     },
     store::sealed_entry,
     strict_json::Members,

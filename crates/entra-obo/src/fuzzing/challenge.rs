@@ -13,7 +13,7 @@ use super::input::headers;
 use crate::{
     claims_challenge::ClaimsChallenge,
     policy::{Policy, Tenancy},
-    refusal::bearer_challenge::BearerChallenge,
+    response::bearer_challenge::BearerChallenge,
     strict_json,
     www_authenticate::claims_challenge,
 };

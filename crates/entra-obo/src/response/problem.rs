@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use uuid::Uuid;
 
-use crate::refusal::{
+use crate::response::{
     bearer_challenge::BearerChallenge,
     problem_type::{Challenge, ProblemType},
 };

@@ -22,7 +22,7 @@ use crate::{
     host::SendFault,
     keys::source::KeysFault,
     policy::Policy,
-    refusal::{
+    response::{
         bearer_challenge::BearerChallenge,
         problem::{OUTAGE_WAIT, Problem},
         problem_type::{
