@@ -1,9 +1,9 @@
 //! The structure of the source code, in every crate of the workspace:
 //!
 //! - Modules do not import each other in circles. A module is a file; a parent and its child are two modules.
-//! - The `mod` lines of a `lib.rs` give the order of its layers, from the foundation up. Blank lines separate the layers,
-//!   since rustfmt sorts the lines between them. A module imports from its own layer and from those above it in the file, so
-//!   each step of the flow sees the types of the steps before it, and whatever drives the flow comes last.
+//! - The `mod` lines of a `lib.rs` give the order of its layers, from the foundation up. Blank lines separate the
+//!   layers, since rustfmt sorts the lines between them. A module imports from its own layer and from those above it in
+//!   the file, so each step of the flow sees the types of the steps before it, and what drives the flow comes last.
 //! - Only the files of [`NAMES_SPIN`] name Spin's SDK.
 //! - [`INDEPENDENT`] packages do not depend on those that they must not know.
 //!
@@ -17,18 +17,10 @@ use std::{
     path::Path,
 };
 
-/// Imports that break a rule today: the rule, from where, what, and why; a folder (with a `/`) is all that is in it.
-/// Whoever resolves one removes its entry.
-#[rustfmt::skip]
-const KNOWN: &[[&str; 4]] = &[
-    ["circle", "crates/client-secret/src/", "crates/client-secret/src/lib.rs", "what its children share belongs in a file of its own"],
-    ["circle", "crates/rsa-signature/src/limbs.rs", "crates/rsa-signature/src/rows.rs", "`BLOCK` belongs to `limbs`"],
-];
-
 /// The host on Spin, and the entry points of components.
 const NAMES_SPIN: [&str; 4] = ["crates/entra-obo-spin/", "src/component", "app/src/component", "bench/"];
 
-/// Folders of packages, and the folders of packages that they must not depend on, at whatever depth.
+/// Folders of packages, and the folders of packages that they must not depend on, at any depth.
 const INDEPENDENT: [(&str, &[&str]); 6] = [
     // The harness shares no code with what it tests.
     ("dev", &["", "app", "crates"]),
@@ -36,7 +28,7 @@ const INDEPENDENT: [(&str, &[&str]); 6] = [
     ("dev/cli", &["", "app", "crates"]),
     ("dev/host", &["", "app", "crates", "dev/tenant"]),
     ("dev/tenant", &["", "app", "crates"]),
-    // The app knows the API by its answers.
+    // The app knows the API by its responses.
     ("app", &["", "dev"]),
 ];
 
@@ -53,26 +45,14 @@ fn imports_follow_the_structure() {
     for folder in &folders {
         for file in ["lib.rs", "main.rs"] {
             let modules = Modules::load(&join(folder, &format!("src/{file}")), &read);
-            faults.extend(modules.iter().flat_map(|modules| {
-                modules.faults(|from, to| KNOWN.iter().any(|known| known[0] == "circle" && is_about(known, from, to)))
-            }));
+            faults.extend(modules.iter().flat_map(Modules::faults));
         }
     }
-    let is_of = |fault: &Fault, known: &[&str; 4]| fault.rule == known[0] && is_about(known, &fault.from, &fault.to);
-    let unknown = faults.iter().filter(|fault| !KNOWN.iter().any(|known| is_of(fault, known)));
-    let unknown: Vec<_> = unknown.map(ToString::to_string).collect();
-    assert!(unknown.is_empty(), "against the structure:\n{}", unknown.join("\n"));
-    let stale = KNOWN.iter().filter(|known| !faults.iter().any(|fault| is_of(fault, known)));
-    let stale: Vec<_> = stale.collect();
-    assert!(stale.is_empty(), "no longer true; remove from KNOWN: {stale:#?}");
+    let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
+    assert!(faults.is_empty(), "these imports break the structure:\n{}", faults.join("\n"));
 }
 
-fn is_about([_, known_from, known_to, _]: &[&str; 4], from: &str, to: &str) -> bool {
-    let is_in = |known: &str, path: &str| path == known || known.ends_with('/') && path.starts_with(known);
-    is_in(known_from, from) && is_in(known_to, to)
-}
-
-/// An import that is against a rule.
+/// An import that breaks a rule.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Fault {
     rule: &'static str,
@@ -108,7 +88,7 @@ fn members(manifest: &str, list: impl Fn(&str) -> Vec<String>) -> Vec<String> {
     folders
 }
 
-/// The lines of dependencies of [`INDEPENDENT`] packages, by which they know what they must not know.
+/// The dependencies by which [`INDEPENDENT`] packages know what they must not know.
 fn dependencies(folders: &[String], read: &impl Fn(&str) -> Option<String>) -> Vec<Fault> {
     let mut names = BTreeMap::new();
     for folder in folders {
@@ -180,8 +160,8 @@ impl Modules {
         Some(Self(modules))
     }
 
-    /// All imports against the rules. Circles that are known are left out of the search for further ones.
-    fn faults(&self, is_known: impl Fn(&str, &str) -> bool) -> BTreeSet<Fault> {
+    /// All imports that break a rule.
+    fn faults(&self) -> BTreeSet<Fault> {
         let imports = self.imports();
         let fault = |rule, (from, to): (usize, usize), line| {
             let [from, to] = [from, to].map(|module| self.0[module].path.clone());
@@ -195,12 +175,8 @@ impl Modules {
                 faults.insert(fault("order", *edge, *line));
             }
         }
-        let known = |(from, to): (usize, usize)| is_known(&self.0[from].path, &self.0[to].path);
-        let unknown: BTreeMap<_, _> =
-            imports.iter().filter(|(edge, _)| !known(**edge)).map(|(edge, line)| (*edge, *line)).collect();
         for (edge @ (from, to), line) in &imports {
-            let others = if known(*edge) { &imports } else { &unknown };
-            if reaches(others, *to, *from) {
+            if reaches(&imports, *to, *from) {
                 faults.insert(fault("circle", *edge, *line));
             }
         }
@@ -321,7 +297,7 @@ impl Module {
         paths
     }
 
-    /// Adds the paths of a tree, which goes on after a `::`, and returns where it ends.
+    /// Adds the paths of a tree, which continues after a `::`, and returns where it ends.
     fn tree(&self, mut at: usize, mut path: Vec<String>, paths: &mut Vec<(Vec<String>, usize)>) -> usize {
         let line = self.tokens.get(at).map_or(0, |token| token.line);
         if self.word(at) == "{" {
@@ -486,10 +462,10 @@ fn closing(tokens: &[Token], mut at: usize) -> usize {
 // Tests of the above.
 
 /// The faults of a crate at `lib.rs` with these files, as `rule from to line`.
-fn faults_of(files: &[(&str, &str)], known: &[(&str, &str)]) -> Vec<String> {
+fn faults_of(files: &[(&str, &str)]) -> Vec<String> {
     let read = |path: &str| files.iter().find(|(own, _)| *own == path).map(|(_, text)| (*text).to_owned());
     let modules = Modules::load("src/lib.rs", &read).unwrap();
-    let faults = modules.faults(|from, to| known.contains(&(from, to)));
+    let faults = modules.faults();
     let short = |path: &str| path.trim_start_matches("src/").trim_end_matches(".rs").to_owned();
     faults
         .iter()
@@ -522,7 +498,7 @@ fn circles_are_found_however_they_are_written() {
         ("use crate::b::B;", "#[cfg(test)] mod tests;\npub(in crate::a) fn f<'a>(x: &'a other::crate_::a::A) {}", &[]),
     ] {
         let files = [lib, ("src/a.rs", a), ("src/b.rs", b), ("src/c.rs", "")];
-        assert_eq!(faults_of(&files, &[]), expected, "{a} | {b}");
+        assert_eq!(faults_of(&files), expected, "{a} | {b}");
     }
 }
 
@@ -537,7 +513,7 @@ fn a_parent_and_its_child_can_be_a_circle() {
         ("mod b;\nfn f() { other::b::f(self.b) }", "use super::A;", &[]),
         ("mod b;\nuse b::B;", "use super::super::X;", &[]),
     ] {
-        let mut found = faults_of(&[lib, ("src/a/mod.rs", parent), ("src/a/b.rs", child)], &[]);
+        let mut found = faults_of(&[lib, ("src/a/mod.rs", parent), ("src/a/b.rs", child)]);
         found.sort_by_key(|fault| !fault.starts_with("circle a/mod"));
         assert_eq!(found, expected, "{parent} | {child}");
     }
@@ -547,24 +523,7 @@ fn a_parent_and_its_child_can_be_a_circle() {
         ("src/a/b.rs", "mod c; use c::C;"),
         ("src/a/b/c.rs", "use crate::a::A;"),
     ];
-    assert_eq!(faults_of(&files, &[]), ["circle a a/b 2", "circle a/b a/b/c 1", "circle a/b/c a 1"]);
-}
-
-#[test]
-fn a_known_circle_hides_no_other() {
-    let files = [
-        ("src/lib.rs", "mod a;\nmod b;\nmod c;"),
-        ("src/a.rs", "use crate::b;"),
-        ("src/b.rs", "use crate::{a, c};"),
-        ("src/c.rs", "use crate::b;"),
-    ];
-    let all = ["circle a b 1", "circle b a 1", "circle b c 1", "circle c b 1"];
-    assert_eq!(faults_of(&files, &[]), all);
-    assert_eq!(faults_of(&files, &[("src/b.rs", "src/a.rs")]), all[1..]);
-    assert_eq!(faults_of(&files, &[("src/b.rs", "src/a.rs"), ("src/c.rs", "src/b.rs")]), [all[1], all[3]]);
-    // What is known and no longer a circle is no fault, so that its entry is found to be stale.
-    let files = [files[0], files[1], ("src/b.rs", "use crate::c;"), ("src/c.rs", "")];
-    assert!(faults_of(&files, &[("src/b.rs", "src/a.rs"), ("src/b.rs", "src/c.rs")]).is_empty());
+    assert_eq!(faults_of(&files), ["circle a a/b 2", "circle a/b a/b/c 1", "circle a/b/c a 1"]);
 }
 
 #[test]
@@ -578,7 +537,7 @@ fn layers_import_from_those_declared_before_them() {
     ] {
         let files =
             [("src/lib.rs", lib), ("src/a.rs", a), ("src/b.rs", b), ("src/c.rs", c), ("src/a/d.rs", "use crate::b;")];
-        assert_eq!(faults_of(&files, &[]), expected, "{a} | {b} | {c}");
+        assert_eq!(faults_of(&files), expected, "{a} | {b} | {c}");
     }
 }
 
@@ -590,7 +549,7 @@ fn spin_is_named_where_components_begin() {
         ("src/a.rs", "//! spin_sdk\n#[spin_sdk::http] fn f() {}\nfn g() { spin_sdk::time::sleep() }"),
         ("src/b.rs", "#[cfg(test)] use spin_sdk::x;"),
     ];
-    assert_eq!(faults_of(&files, &[]), ["Spin a spin_sdk 3"]);
+    assert_eq!(faults_of(&files), ["Spin a spin_sdk 3"]);
 }
 
 #[test]

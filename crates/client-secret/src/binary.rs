@@ -1,9 +1,9 @@
-//! Binary forms of keys and certificates, told by the structure that each of them begins with.
+//! Binary forms of keys and certificates, recognised by the structure with which each of them begins.
 //!
-//! Lengths are not required to be right, so that a file which was cut off is recognised too. What is required is some
-//! thirty bits or more in fixed places, which a secret of random bytes does not have.
+//! Lengths need not be right, so that a truncated file is recognised too. Required are thirty bits or more in fixed
+//! places, which a random secret does not have.
 
-use crate::NotASecret;
+use crate::not_a_secret::NotASecret;
 
 const INTEGER: u8 = 0x02;
 const BIT_STRING: u8 = 0x03;
@@ -27,11 +27,11 @@ pub(crate) fn kind(bytes: &[u8]) -> Option<NotASecret> {
     if bytes.starts_with(b"openssh-key-v1\0") {
         return Some(NotASecret::SshKey);
     }
-    let outer = Element::read(bytes).filter(|outer| outer.tag == SEQUENCE)?;
-    let first = Element::read(outer.content)?;
-    let second = Element::read(first.rest);
-    let of_second = second.and_then(|second| Element::read(second.content));
-    let of_first = Element::read(first.content);
+    let outer = Element::parse(bytes).filter(|outer| outer.tag == SEQUENCE)?;
+    let first = Element::parse(outer.content)?;
+    let second = Element::parse(first.rest);
+    let of_second = second.and_then(|second| Element::parse(second.content));
+    let of_first = Element::parse(first.content);
     let has_algorithm = |inner: Option<Element<'_>>| inner.is_some_and(|inner| inner.tag == OBJECT_IDENTIFIER);
 
     match (first.tag, second.map(|second| second.tag)) {
@@ -78,12 +78,12 @@ struct Element<'a> {
 }
 
 impl<'a> Element<'a> {
-    fn read(bytes: &'a [u8]) -> Option<Self> {
+    fn parse(bytes: &'a [u8]) -> Option<Self> {
         let (&tag, bytes) = bytes.split_first()?;
         let (&length, bytes) = bytes.split_first()?;
         let (length, bytes) = match length {
             0..=0x7f => (usize::from(length), bytes),
-            // Up to an end mark (BER): everything that is there.
+            // Up to an end mark (BER): everything that is left.
             0x80 => (bytes.len(), bytes),
             0x81..=0x84 => {
                 let (length, bytes) = bytes.split_at_checked(usize::from(length & 0x7f))?;

@@ -1,5 +1,5 @@
-//! What a text is the encoding of, and what that is the encoding of: base64 or hex, with the line breaks, paddings,
-//! alphabets and quotation marks in which they turn up.
+//! Decodes a text that is base64 or hex, possibly several times: with the line breaks, paddings, alphabets and
+//! quotation marks in which they turn up.
 
 use base64::{
     Engine,
@@ -7,10 +7,10 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 
-/// As many encodings as are met on top of each other, and one more: a Kubernetes manifest puts base64 over a vault's.
+/// One more than the encodings that are found in each other: a Kubernetes manifest has base64 of a vault's base64.
 const MAX_LAYERS: usize = 3;
 
-/// Base64 that may lack its padding, or have been cut off in the middle of a character.
+/// Base64 that may lack its padding, or be cut off in the middle of a character.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new()
@@ -18,7 +18,7 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// The text itself, then what it decodes to, as often as that decodes again.
+/// The text itself, then what it decodes to, and so on.
 pub(crate) fn of(text: &str) -> Vec<Vec<u8>> {
     let mut layers = vec![text.as_bytes().to_vec()];
     while layers.len() <= MAX_LAYERS
@@ -29,7 +29,7 @@ pub(crate) fn of(text: &str) -> Vec<Vec<u8>> {
     layers
 }
 
-/// The text in the bytes of UTF-8, or of UTF-16 as far as it is ASCII.
+/// The text in bytes of UTF-8, or of UTF-16 if it is ASCII.
 pub(crate) fn as_text(bytes: &[u8]) -> Option<String> {
     let bytes = bytes.strip_prefix(&[0xff, 0xfe]).or_else(|| bytes.strip_prefix(&[0xfe, 0xff])).unwrap_or(bytes);
     String::from_utf8(bytes.iter().copied().filter(|byte| *byte != 0).collect()).ok()
@@ -44,7 +44,7 @@ fn decoded(text: &str) -> Option<Vec<u8>> {
     hex(&digits).or_else(|| base64(&digits))
 }
 
-/// Without what is put around a value by mistake.
+/// Without what surrounds a value by mistake.
 pub(crate) fn bare(text: &str) -> &str {
     text.trim_matches(|character: char| {
         character.is_whitespace() || matches!(character, '"' | '\'' | '`' | '\u{feff}' | '\u{200b}'..='\u{200f}' | '\0')

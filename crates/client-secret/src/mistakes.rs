@@ -1,8 +1,12 @@
 //! Texts that people, portals and pipelines set in the place of a secret.
 
-use crate::{JsonMember, NotASecret, layers};
+use crate::{
+    layers,
+    not_a_secret::{JsonMember, NotASecret},
+};
 
-/// Where secrets are referred to: Azure App Service, Azure Container Apps, mounted files. Anything with `://` is one too.
+/// How references to secrets begin: Azure App Service, Azure Container Apps, mounted files. Anything with `://` is one
+/// too.
 const REFERENCES: [&str; 8] = [
     "@Microsoft.KeyVault(",
     "keyvaultref:",
@@ -14,11 +18,11 @@ const REFERENCES: [&str; 8] = [
     "/etc/secrets",
 ];
 
-/// What stands around the name of a variable in a template: shells, Azure Pipelines, GitHub, Helm and Spin, Octopus.
+/// What surrounds the name of a variable in a template: shells, Azure Pipelines, GitHub, Helm and Spin, Octopus.
 const TEMPLATES: [(&str, &str); 7] =
     [("${", "}"), ("$(", ")"), ("{{", "}}"), ("#{", "}"), ("#{", "}#"), ("((", "))"), ("$env:", "")];
 
-/// Texts that no secret is.
+/// Texts that are never a secret.
 const NO_VALUES: [&str; 10] = [
     "clientsecret",
     "client_secret",
@@ -32,7 +36,7 @@ const NO_VALUES: [&str; 10] = [
     "system.security.securestring",
 ];
 
-/// Words that make a placeholder of those around them. None of them, nor of the next list, consists of others.
+/// Words that make a text a placeholder. No word of this list or the next consists of others.
 const TELLING_WORDS: [&str; 18] = [
     "your",
     "change",
@@ -54,7 +58,7 @@ const TELLING_WORDS: [&str; 18] = [
     "xx",
 ];
 
-/// Words that may stand with them.
+/// Words that may accompany them.
 const OTHER_WORDS: [&str; 26] = [
     "ad",
     "api",
@@ -168,7 +172,7 @@ fn is_ssh_key(text: &str) -> bool {
         || (text.starts_with("ssh-") || text.starts_with("ecdsa-")) && text.contains(" AAAA")
 }
 
-/// Three parts of base64url or five, the first of which begins an object: `{"`.
+/// Three or five parts of base64url, the first of which begins an object: `{"`.
 fn is_jwt(text: &str) -> bool {
     let text = text.strip_prefix("Bearer ").unwrap_or(text);
     text.starts_with("eyJ")
@@ -197,12 +201,15 @@ fn is_placeholder(text: &str) -> bool {
     NO_VALUES.contains(&text.as_str()) || is_spelled(&letters, false)
 }
 
-/// Whether the letters are words of the lists, with a telling one among them or `told` before them.
-fn is_spelled(letters: &str, told: bool) -> bool {
-    let goes_on = |words: &[&str], told| {
-        words.iter().any(|word| letters.strip_prefix(word).is_some_and(|rest| is_spelled(rest, told)))
+/// Whether the letters consist of words of both lists, at least one of them telling, here or before (`has_telling`).
+fn is_spelled(letters: &str, has_telling: bool) -> bool {
+    let continues_with = |words: &[&str], has_telling| {
+        words.iter().any(|word| letters.strip_prefix(word).is_some_and(|rest| is_spelled(rest, has_telling)))
     };
-    if letters.is_empty() { told } else { goes_on(&TELLING_WORDS, true) || goes_on(&OTHER_WORDS, told) }
+    if letters.is_empty() {
+        return has_telling;
+    }
+    continues_with(&TELLING_WORDS, true) || continues_with(&OTHER_WORDS, has_telling)
 }
 
 /// `CLIENT_SECRET=...`, `clientsecret: ...`, with or without `export` before it.

@@ -4,9 +4,9 @@ use crate::layers;
 
 const BEGIN: &str = "-----BEGIN ";
 
-/// The PEM text that `text` is or has within: as it is, in base64, as UTF-16; with line breaks written as `\n` or lost,
-/// with lines indented or set apart, with other text before, between and after its blocks. Its lines are trimmed and
-/// none is empty; blocks themselves are not looked at.
+/// The PEM text that `text` is or contains: as it is, in base64, as UTF-16; with line breaks written as `\n` or lost,
+/// with indented lines or empty lines, with other text before, between and after its blocks. The result's lines are
+/// trimmed, and none is empty; the blocks are not decoded.
 #[must_use]
 pub fn pem(text: &str) -> Option<String> {
     layers::of(text)

@@ -1,8 +1,8 @@
 //! RSA signatures of the kind `RS256`: RSASSA-PKCS1-v1_5 with SHA-256 (RFC 7518, section 3.3; RFC 8017, section 8.2).
 //!
-//! Only verifying, which handles public data alone: nothing here runs in constant time, and nothing should sign with
-//! it. It is here because each request costs one verification, and the crates that do it take ten to thirty times as
-//! long in WebAssembly.
+//! It only verifies, and handles public data only: nothing here runs in constant time, and nothing should sign with it.
+//! It exists because each request costs one verification, for which other crates take ten to thirty times as long in
+//! WebAssembly.
 //!
 //! From the outside in: this file knows what keys, signatures and encoded messages look like. `equation` decides whether
 //! a power of the signature is the encoded message, with the multiplication modulo the key from `montgomery`. `rows` is the
@@ -66,8 +66,8 @@ impl RsaPublicKey {
     /// RSASSA-PKCS1-V1_5-VERIFY (RFC 8017, section 8.2.2).
     ///
     /// The encoded message is not taken apart. It is built, and the whole of it is compared with the power of the
-    /// signature. So there is exactly one signature for each message: of exactly the modulus' length, below the
-    /// modulus, and with the one `DigestInfo` of section 9.2, whose `parameters` are an explicit NULL.
+    /// signature. So each message has exactly one signature: of exactly the modulus' length, below the modulus, and
+    /// with the one `DigestInfo` of section 9.2, whose `parameters` are an explicit NULL.
     #[must_use]
     pub fn verify_sha256_digest(&self, digest: &[u8; 32], signature: &[u8]) -> bool {
         // Step 1, and step 1 of RSAVP1 (section 5.2.2). Of two equally long big-endian integers the lesser comes first.

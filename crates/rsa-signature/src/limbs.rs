@@ -1,15 +1,15 @@
 //! Big integers as signed limbs of 23 bits, each held in an `f64`.
 //!
 //! An `f64` counts exactly up to 2^53, so sums and products of integers are exact as long as none passes that. Wasm's
-//! SIMD multiplies them fastest: a product of two 32-bit integers takes shuffles besides, and there is none of two 64-bit
-//! ones. Big-integer arithmetic in floating point is an old technique; see D. J. Bernstein, "Floating-point arithmetic and
-//! message authentication" (2004).
+//! SIMD multiplies them fastest: a product of two 32-bit integers also takes shuffles, and there is none of two 64-bit
+//! ones. Big-integer arithmetic in floating point is an old technique; see D. J. Bernstein, "Floating-point arithmetic
+//! and message authentication" (2004).
 //!
 //! A number is *carried* when every limb is at most 2^22 + 2^8 in magnitude. As limbs may be negative, there is no need
 //! for the one form in which none exceeds the radix: a carry is one independent step for all limbs at once, and one
 //! integer can have several carried forms. Only [`is_zero`] carries all the way.
 
-use super::{pair::Pair, rows::BLOCK};
+use super::pair::Pair;
 
 /// How many units of the limb below a limb counts.
 pub(super) const RADIX: f64 = 8_388_608.0;
@@ -20,7 +20,10 @@ const LIMB_BITS: u32 = 23;
 /// Pairs in a chunk. The innermost loop takes a chunk at a time, unrolled, so a number is made of whole chunks.
 pub(super) const CHUNK: usize = 12;
 
-/// `24 * CHUNKS` limbs, lowest first. The highest six are zero: the room that six rows take up beside each other.
+/// Pairs in a block: what a multiplication takes of one factor at a time.
+pub(super) const BLOCK: usize = 3;
+
+/// `24 * CHUNKS` limbs, lowest first. The highest six are zero: the room that six rows need next to each other.
 ///
 /// 90 limbs hold 2048 bits in 4 chunks, 138 limbs 3072 bits in 6, 186 limbs 4096 bits in 8, each with 22 bits to spare or
 /// more.

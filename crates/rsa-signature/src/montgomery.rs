@@ -32,11 +32,11 @@
 
 use super::{
     limbs::{
-        CHUNK, Entry, Number, RADIX, Staggered, are_carried, carry, carry_into, centred, divide_by_radix, one,
+        BLOCK, CHUNK, Entry, Number, RADIX, Staggered, are_carried, carry, carry_into, centred, divide_by_radix, one,
         set_block, stagger,
     },
     pair::Pair,
-    rows::{BLOCK, Rows},
+    rows::Rows,
 };
 
 /// An odd number, with what is needed to multiply modulo it.

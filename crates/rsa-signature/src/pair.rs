@@ -1,10 +1,10 @@
 //! Two `f64` side by side: one register of Wasm's SIMD, an array elsewhere.
 //!
 //! In Wasm the operations are safe functions of `core::arch` with the target feature `relaxed-simd`, which wasmtime and
-//! Spin have switched on as they come. The component is not built with it throughout: the functions of
-//! [`montgomery`](super::montgomery) and [`equation`](super::equation) have it switched on one by one. What they call is
-//! `inline(always)`, here and in the files between. Compiled on its own it would be without the feature, and so each
-//! operation would be a call.
+//! Spin enable by default. The component as a whole is not built with it: the functions of
+//! [`montgomery`](super::montgomery) and [`equation`](super::equation) enable it one by one. What they call is
+//! `inline(always)`, here and in the files between. Compiled separately, it would lack the feature, and each operation
+//! would be a call.
 
 #[cfg(not(target_arch = "wasm32"))]
 pub(super) use portable::Pair;

@@ -3,18 +3,15 @@
 use core::hint::black_box;
 
 use super::{
-    limbs::{CHUNK, Entry},
+    limbs::{BLOCK, CHUNK, Entry},
     pair::Pair,
 };
 
-/// Pairs in a block.
-pub(super) const BLOCK: usize = 3;
-
 /// The six limbs of a block, on their way up a number, an [`Entry`] at a time.
 ///
-/// Row `r` of the six stands `r` limbs further up. So the two columns that a pair of the number lines up with in row 0
-/// get row 2 of the pair before it, and row 4 of the pair before that; and rows 1, 3 and 5 of the pairs that begin one
-/// limb below these. That way each column is loaded and stored once for six products.
+/// Row `r` of the six is `r` limbs further up. So the two columns that a pair of the number lines up with in row 0 get
+/// row 2 of the pair before it, and row 4 of the pair before that; and rows 1, 3 and 5 of the pairs that begin one limb
+/// below these. That way each column is loaded and stored once for six products.
 pub(super) struct Rows {
     multipliers: [Pair; 2 * BLOCK],
     before: Entry,
@@ -40,7 +37,7 @@ impl Rows {
 
     /// Adds the products with the next `entries` to the columns that they line up with; there must be enough of these.
     ///
-    /// Two chunks in each turn of the loop: a host that meters time, as Spin does, stops at every turn to look.
+    /// Two chunks in each turn of the loop: a host that meters time, as Spin does, checks it at every turn.
     #[inline(always)]
     pub(super) fn add(&mut self, columns: &mut [Pair], entries: &[[Entry; CHUNK]]) {
         debug_assert!(columns.len() >= CHUNK * entries.len(), "columns are missing");
@@ -68,10 +65,10 @@ impl Rows {
         }
     }
 
-    /// Adds to the column what the next entry of the number brings to it.
+    /// Adds to the column what the next entry of the number contributes.
     ///
-    /// In two sums, so that half as many products wait for the one before them. Which factor stands first is the order
-    /// in which wasmtime moves the fewest registers: the first is overwritten, and `even4` and `odd4` are used no more.
+    /// In two sums, so that half as many products wait for the one before them. The order of the factors is the one in
+    /// which wasmtime moves the fewest registers: the first is overwritten, and `even4` and `odd4` are not used again.
     #[inline(always)]
     pub(super) fn next(&mut self, column: Pair, entry: Entry) -> Pair {
         let [m0, m1, m2, m3, m4, m5] = self.multipliers;
