@@ -1,4 +1,4 @@
-//! A request to its answer, whatever it holds: routes, methods, ids, and the one line in the log.
+//! From a request to its response: routes, methods, ids, and the one line in the log.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 
@@ -133,7 +133,7 @@ fn add_headers(
 ) {
     correlation.add_to_response(answer);
     if let Some(settings) = settings {
-        cors::add_to_answer(answer, &request.headers, settings);
+        cors::add_to_response(answer, &request.headers, settings);
         if settings.server_timing
             && let Ok(value) = HeaderValue::try_from(server_timing())
         {
@@ -146,7 +146,7 @@ fn add_headers(
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Route {
     Profile,
-    /// Where the sample that this API grew from has it.
+    /// The path of the sample from which this API grew.
     ProfileOfSample,
     Photo,
 }

@@ -6,13 +6,13 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::settings::ApiSettings;
 
-/// What scripts may read of an answer besides its body.
+/// What scripts may read of a response apart from its body.
 const EXPOSED: HeaderValue = HeaderValue::from_static(
     "WWW-Authenticate, Retry-After, ETag, Server-Timing, request-id, client-request-id, traceparent",
 );
-/// What scripts may send: anything, since this API ignores what it does not know, and libraries add headers that the page's
-/// author never sees. The wildcard does not stand for `Authorization` (the Fetch standard, "CORS-preflight fetch"). What
-/// Microsoft's libraries and telemetry send is named as well, for browsers that do not know the wildcard.
+/// What scripts may send: anything, since this API ignores what it does not know, and libraries add headers that the
+/// page's author never sees. The wildcard does not include `Authorization` (the Fetch standard, "CORS-preflight
+/// fetch"). What Microsoft's libraries and telemetry send is named as well, for browsers that do not know the wildcard.
 const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static(
     "Authorization, Accept, Accept-Language, Content-Type, Cache-Control, Pragma, If-None-Match, If-Modified-Since, \
      X-Requested-With, client-request-id, return-client-request-id, request-id, request-context, traceparent, tracestate, \
@@ -25,7 +25,7 @@ const PREFLIGHT_SECONDS: HeaderValue = HeaderValue::from_static("7200");
 
 const REQUEST_METHOD: HeaderName = header::ACCESS_CONTROL_REQUEST_METHOD;
 
-/// Whether an `OPTIONS` request is a browser's question before the real one.
+/// Whether an `OPTIONS` request is a browser's preflight request.
 #[must_use]
 pub(crate) fn is_preflight(headers: &HeaderMap) -> bool {
     headers.contains_key(header::ORIGIN) && headers.contains_key(REQUEST_METHOD)
@@ -39,21 +39,21 @@ pub(crate) fn allowed_origin<'a>(request: &'a HeaderMap, settings: &ApiSettings)
     (origins.next().is_none() && settings.allowed_origins.contains(origin)).then_some(origin)
 }
 
-/// Adds what a browser needs to let its page read an answer. Caches learn in any case that the origin matters.
-pub(crate) fn add_to_answer(answer: &mut HeaderMap, request: &HeaderMap, settings: &ApiSettings) {
+/// Adds what a browser needs to let its page read a response. Caches learn in any case that the origin matters.
+pub(crate) fn add_to_response(response: &mut HeaderMap, request: &HeaderMap, settings: &ApiSettings) {
     if settings.allowed_origins.is_empty() {
         return;
     }
-    answer.append(header::VARY, HeaderValue::from_static("Origin"));
+    response.append(header::VARY, HeaderValue::from_static("Origin"));
     if let Some(origin) = allowed_origin(request, settings) {
-        answer.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-        answer.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+        response.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+        response.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
     }
 }
 
-/// Adds what a browser's preflight question is answered with.
-pub(crate) fn add_to_preflight(answer: &mut HeaderMap) {
-    answer.insert(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);
-    answer.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, REQUEST_HEADERS);
-    answer.insert(header::ACCESS_CONTROL_MAX_AGE, PREFLIGHT_SECONDS);
+/// Adds what a preflight request is answered with.
+pub(crate) fn add_to_preflight(response: &mut HeaderMap) {
+    response.insert(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);
+    response.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, REQUEST_HEADERS);
+    response.insert(header::ACCESS_CONTROL_MAX_AGE, PREFLIGHT_SECONDS);
 }

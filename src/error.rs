@@ -1,4 +1,4 @@
-//! Everything that can keep a request from its profile.
+//! Everything that can keep a request from being answered with a profile.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ pub(crate) enum Error {
     NotFound,
     /// The path exists, but not with this method.
     MethodNotAllowed,
-    /// A browser asks for an origin that is not on the list.
+    /// A page of an origin that is not on the list asks to call.
     OriginNotAllowed,
     /// The query has something that is not passed through.
     Query(QueryFault),
@@ -40,7 +40,7 @@ pub(crate) enum Error {
     },
     /// The response would have to be streamed in addition to too many others.
     TooManyStreams(TooManyStreams),
-    /// Something that should be impossible, and yet must not be a panic.
+    /// Something that should be impossible, and must not be a panic.
     Internal(&'static str),
 }
 

@@ -57,8 +57,8 @@ pub(crate) async fn get<H: Host>(
             Answer::Refused(refusal) if refusal.is_of_token() => (token, of_graph(refusal)),
             Answer::Refused(refusal) => return Err(of_graph(refusal)),
         },
-        // Graph's claims challenge says more than an exchange that failed for want of the same: it goes on to the caller,
-        // who can satisfy it.
+        // Graph's claims challenge says more than an exchange that failed for the same reason: the caller gets the
+        // challenge, and can satisfy it.
         Err(Error::Refused(entras))
             if entras.wants_sign_in() && matches!(refusal.meaning, GraphMeaning::ClaimsChallenge(_)) =>
         {
@@ -66,7 +66,7 @@ pub(crate) async fn get<H: Host>(
         }
         Err(error) => (refused, error),
     };
-    // Else the next request would meet Graph with the same token, or cause the same exchanges.
+    // Otherwise the next request would send Graph the same token, or cause the same exchanges.
     app.api.forget(context, &caller, &app.settings.graph, &refused);
     if let Error::Graph { refusal, .. } = &error {
         app.held_back.note(*caller.digest(), refusal, context.host.elapsed());
@@ -106,11 +106,11 @@ async fn ask_graph<H: Host>(
     let UpstreamResponse { head, reading, rest } = outcome.map_err(Error::Upstream)?;
     notes.graph_answered(host.elapsed());
 
-    if resource::is_answer(&head, &reading, resource) {
+    if resource::is_requested(&head, &reading, resource) {
         let permit = || app.streams.permit(caller.person());
         let response = response::of_graph(head.status, &head.headers, reading, rest, permit);
         return response.map(Answer::Found).map_err(Error::TooManyStreams);
     }
     let (Reading::Whole(bytes) | Reading::Begun(bytes)) = reading;
-    Ok(Answer::Refused(GraphRefusal::read(resource, head.status, &head.headers, &bytes, host.now())))
+    Ok(Answer::Refused(GraphRefusal::parse(resource, head.status, &head.headers, &bytes, host.now())))
 }

@@ -1,4 +1,5 @@
-//! Everything of this API that reads what a stranger or Graph wrote, with properties that hold for any bytes.
+//! Fuzz targets for everything in this API that parses what strangers or Graph wrote, with properties that hold for any
+//! bytes.
 
 #![allow(
     clippy::unwrap_used,
@@ -44,7 +45,7 @@ fn graph_error(data: &[u8]) {
     all.extend(headers(&RETRY_AFTER, wait));
     add(&mut all, "request-id", id);
     for resource in [Resource::Profile(None), Resource::Photo(None)] {
-        refusal(&GraphRefusal::read(&resource, status, &all, body, UnixTime(NOW)), body);
+        refusal(&GraphRefusal::parse(&resource, status, &all, body, UnixTime(NOW)), body);
     }
 }
 

@@ -1,6 +1,6 @@
 //! What one instance of the component remembers between requests.
 //!
-//! All of it is bounded, and what belongs to a person is found by the digest of that person's own token alone.
+//! All of it is bounded, and what belongs to a person is found only by the digest of that person's own token.
 
 use std::{sync::Arc, time::Duration};
 
@@ -38,7 +38,7 @@ pub struct App {
 
 impl Instance {
     /// The API as it is now set, for a request that began at this moment of [`Host::elapsed`]. After a change of the
-    /// settings, requests in progress end with the API that they began with.
+    /// settings, requests in progress finish with the API that they began with.
     ///
     /// # Errors
     /// See [`Unsettled`].

@@ -36,7 +36,7 @@ struct Notes {
 }
 
 impl RequestNotes {
-    /// Notes of a request that came in at this moment of [`Host::elapsed`], as are those below.
+    /// Notes of a request that arrived at this moment of [`Host::elapsed`]; so are the moments below.
     #[must_use]
     pub(crate) fn begun(at: Duration) -> Self {
         Self(Locked::new(Notes { step_began: at, ..Notes::default() }))
@@ -53,7 +53,7 @@ impl RequestNotes {
 
     /// Notes where the Graph token came from, if there is one, and how long it took; several times add up.
     ///
-    /// The clock is read only if it took any time, since that takes time too.
+    /// The clock is read only if it took any time, because reading it takes time too.
     pub(crate) fn exchanged(&self, origin: Option<Origin>, at: impl FnOnce() -> Duration) {
         let mut notes = self.0.lock();
         notes.token_from = origin.map(Origin::as_str).or(notes.token_from);

@@ -44,7 +44,7 @@ problem_types! {
         "Microsoft Graph does not let this person read this.",
         "Graph's own refusal; `graph_error_code` says more";
     GRAPH_NOT_FOUND = NOT_FOUND "graph_not_found",
-        "Microsoft Graph does not find this person, or what was asked for.",
+        "Microsoft Graph does not find this person, or what was requested.",
         "Graph's own refusal: there may be no photo, for example; `graph_error_code` says more";
     NOT_FOUND = NOT_FOUND "not_found",
         "There is nothing here. The API is at /api/profile-get.",

@@ -10,13 +10,13 @@ use crate::graph::streams::{StreamPermit, TooManyStreams};
 /// A response's body. Of a streamed one, the permission to stream it is kept until its end.
 pub type Body<B> = entra_obo::toolkit::Body<B, StreamPermit>;
 
-/// Headers of Graph's that mean something to the caller.
+/// Graph's headers that mean something to the caller.
 const PASSED_ON: [HeaderName; 2] = [header::CONTENT_TYPE, header::ETAG];
 
-/// Longer values are not passed on: a host refuses an answer with headers of many kilobytes.
+/// Longer values are not passed on, because a host refuses a response with headers of many kilobytes.
 const MAX_PASSED_ON_BYTES: usize = 1024;
 
-/// Graph's answer, as it came. Nobody may keep it: it is one person's.
+/// Graph's response, unchanged. Nobody may store it: it is one person's.
 ///
 /// # Errors
 /// If it is to be streamed and `permit` does not allow that.
@@ -43,13 +43,13 @@ pub(crate) fn of_graph<B>(
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
     if let Some(length) = graph.get(header::CONTENT_LENGTH) {
-        // Of a streamed body; that of a whole one is counted.
+        // For a streamed body. A whole one has been counted.
         headers.entry(header::CONTENT_LENGTH).or_insert_with(|| length.clone());
     }
     Ok(response)
 }
 
-/// An answer without content.
+/// A response without content.
 #[must_use]
 pub(crate) fn empty<B>(status: StatusCode) -> Response<Body<B>> {
     new(status, Body::Whole(Bytes::new()))

@@ -1,6 +1,6 @@
-//! What the documents say of the code is made from it.
+//! What the documents say about the code is generated from it.
 //!
-//! `UPDATE_DOCUMENTS=1 cargo test --test documents` writes the generated parts anew.
+//! `UPDATE_DOCUMENTS=1 cargo test --test documents` rewrites the generated parts.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -49,6 +49,6 @@ fn is_in(document: &str, name: &str, generated: &str) {
     if env::var_os("UPDATE_DOCUMENTS").is_some() {
         fs::write(&path, format!("{before}{begin}{generated}{end}{after}")).unwrap();
     } else {
-        assert_eq!(now, generated, "UPDATE_DOCUMENTS=1 cargo test --test documents writes {document} anew");
+        assert_eq!(now, generated, "UPDATE_DOCUMENTS=1 cargo test --test documents rewrites {document}");
     }
 }

@@ -1,4 +1,4 @@
-//! A whole request to the API, on a machine that knows the keys of Entra and nothing else.
+//! A whole request to the API, on a host that serves Entra's keys and nothing else.
 
 use entra_obo::{
     fuzzing::{Host, headers, lines},

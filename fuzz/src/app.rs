@@ -38,7 +38,8 @@ pub(crate) fn request(data: &[u8]) {
     assert_eq!(host.token_calls(), 0, "nobody has signed in");
 }
 
-/// What the person brings back from Entra besides the state, the status of Entra's answer or the API's, and its body.
+/// What the person brings back from Entra in addition to the state, the status of Entra's or the API's response, and
+/// its body.
 ///
 /// Ids and times are the same each time, so a body can be the one that completes the sign-in.
 pub(crate) fn sign_in(data: &[u8]) {
@@ -90,7 +91,7 @@ struct Browser {
 }
 
 impl Browser {
-    /// Makes a request, and gives where it is redirected.
+    /// Makes a request, and returns where it is redirected.
     fn visit(&self, host: &Machine, method: Method, target: &str, mut headers: HeaderMap) -> Option<String> {
         headers.extend(self.cookies());
         let answer =
@@ -101,7 +102,7 @@ impl Browser {
             "{head:?}"
         );
         self.keep(&head.headers);
-        // Nobody writes into a page, or sends anybody elsewhere.
+        // Nothing in the input gets into a page as markup, or redirects anybody elsewhere.
         let text = String::from_utf8_lossy(&body).to_ascii_lowercase();
         if head.headers[header::CONTENT_TYPE] == "text/html; charset=utf-8" {
             for markup in ["<script", "<iframe", "<style", " onerror=", "href=\"javascript:"] {
@@ -138,12 +139,12 @@ impl Browser {
     }
 }
 
-/// Whether a quotation mark that ends an attribute, or a tag's begin, stands before some `markup`.
+/// Whether `markup` follows a quotation mark that ends an attribute, or the beginning of a tag.
 fn is_in_a_tag(text: &str, markup: &str) -> bool {
     text.match_indices(markup).any(|(at, _)| text[..at].rfind('<') > text[..at].rfind('>'))
 }
 
-/// A machine whose clock stands still, and whose Entra and API send the same reply.
+/// A host whose clock does not move, and whose Entra and API send the same reply.
 #[derive(Clone, Default)]
 struct Machine(Arc<State>);
 

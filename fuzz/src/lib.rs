@@ -1,4 +1,4 @@
-//! Everything that reads what a stranger or an upstream wrote, with properties that hold for any bytes.
+//! Fuzz targets for everything that parses what strangers or upstreams wrote, with properties that hold for any bytes.
 //!
 //! Each target is a function of bytes that panics where a property does not hold. libFuzzer looks for such bytes
 //! (`cargo dev fuzz`); the test in `tests/corpus.rs` only runs what is in `corpus/<target>`, so that every build does.

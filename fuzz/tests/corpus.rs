@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 
 use profile_get_fuzz::TARGETS;
 
-/// What all corpora may hold together: they are read by people and kept for ever.
+/// The most that all corpora may have together: people read them, and they are kept forever.
 const MOST_BYTES: u64 = 200_000;
 
 #[test]

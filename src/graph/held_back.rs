@@ -26,7 +26,7 @@ impl Default for HeldBack {
 }
 
 impl HeldBack {
-    /// Repeats `refusal` to the bearers of this token for a while, instead of another exchange: it would end alike.
+    /// Repeats `refusal` to the bearers of this token for a while, because another exchange would end in the same way.
     pub fn note(&self, digest: AssertionDigest, refusal: &GraphRefusal, now: Duration) {
         let mut callers = self.0.lock();
         callers.get_or_insert_mut(digest, BackOff::default).failed(refusal.clone(), now, Some(PAUSE));

@@ -1,4 +1,4 @@
-//! Microsoft Graph: the request for a profile or a photo, and what its answers mean.
+//! Microsoft Graph: the request for a profile or a photo, and what its responses mean.
 
 use std::time::Duration;
 
@@ -27,15 +27,15 @@ const MAX_PROFILE_BYTES: usize = 1024 * 1024;
 /// streamed.
 const MAX_WHOLE_PHOTO_BYTES: usize = 64 * 1024;
 
-/// What a throttled caller is told to wait if Graph does not say.
+/// The `Retry-After` of a throttled caller if Graph sends none.
 const DEFAULT_WAIT: Duration = Duration::from_secs(10);
 
-/// A longer entity tag is none of Graph's, and is not sent on.
+/// A longer entity tag is not one of Graph's, and is not sent on.
 const MAX_ENTITY_TAG_BYTES: usize = 256;
 
 const GRAPH_REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 
-/// What is asked of Graph.
+/// What is requested of Graph.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Resource {
     /// `/me`, all of its default properties or those selected.
@@ -45,7 +45,7 @@ pub enum Resource {
 }
 
 impl Resource {
-    /// The photo, for a caller who has it already if `If-None-Match` says so.
+    /// The photo, unless the caller already has it, as `If-None-Match` says.
     #[must_use]
     pub fn photo(headers: &HeaderMap) -> Self {
         let tag = headers.get(header::IF_NONE_MATCH).filter(|tag| tag.len() <= MAX_ENTITY_TAG_BYTES);
@@ -63,7 +63,7 @@ impl Resource {
     }
 }
 
-/// Graph's refusal, understood.
+/// Graph's refusal, parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GraphRefusal {
     /// What it means.
@@ -91,11 +91,11 @@ pub enum GraphMeaning {
     NotFound,
     /// The person has no photo.
     NoPhoto,
-    /// Too many requests; when to come back.
+    /// Too many requests; when to return.
     Throttled(Duration),
-    /// Unavailable for now; when to come back.
+    /// Unavailable for now; when to return.
     Unavailable(Duration),
-    /// Broken, or an answer that Graph does not document for what was asked.
+    /// Broken, or a response that Graph does not document for this request.
     Unusable,
 }
 
@@ -127,9 +127,9 @@ pub(crate) fn request(
     Some(request)
 }
 
-/// Whether an answer is what was asked for, and not a page of something in between.
+/// Whether a response is what was requested, and not a page of something in between.
 #[must_use]
-pub(crate) fn is_answer(head: &Parts, reading: &Reading, resource: &Resource) -> bool {
+pub(crate) fn is_requested(head: &Parts, reading: &Reading, resource: &Resource) -> bool {
     let media_type = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let is_expected = match resource {
@@ -175,11 +175,11 @@ impl GraphRefusal {
         matches!(self.meaning, GraphMeaning::TokenRefused | GraphMeaning::ClaimsChallenge(_))
     }
 
-    /// Reads an answer that is not what was asked for.
+    /// Parses a response that is not what was requested.
     ///
     /// <https://learn.microsoft.com/graph/errors>
     #[must_use]
-    pub fn read(resource: &Resource, status: StatusCode, headers: &HeaderMap, body: &[u8], now: UnixTime) -> Self {
+    pub fn parse(resource: &Resource, status: StatusCode, headers: &HeaderMap, body: &[u8], now: UnixTime) -> Self {
         let graph_code =
             serde_json::from_slice(body).ok().map(|body: Body| body.error.code).filter(|code| is_word(code));
         let request_id = headers.get(GRAPH_REQUEST_ID).and_then(|id| id.to_str().ok());
@@ -246,7 +246,7 @@ mod tests {
     use crate::graph::select::Select;
 
     #[test]
-    fn a_refusal_blames_what_was_asked_for() {
+    fn a_refusal_blames_what_was_requested() {
         let photo = || Resource::Photo(None);
         let profile = || Resource::Profile(None);
         let selected = || Resource::Profile(Select::parse(Some("$select=shoeSize")).unwrap());
@@ -269,7 +269,7 @@ mod tests {
             (photo(), 401, "InvalidAuthenticationToken", GraphMeaning::TokenRefused),
             (photo(), 401, "", GraphMeaning::TokenRefused),
             (photo(), 500, "UnknownError", GraphMeaning::Unusable),
-            // Nothing of a plain request is the caller's.
+            // Nothing in a plain request is chosen by the caller.
             (profile(), 400, "BadRequest", GraphMeaning::Unusable),
             (profile(), 400, "AuthenticationError", GraphMeaning::Unusable),
             (profile(), 404, "Request_ResourceNotFound", GraphMeaning::NotFound),
@@ -283,7 +283,7 @@ mod tests {
         for (resource, status, code, meaning) in cases {
             let body = if code.is_empty() { "<html>".to_owned() } else { json!({"error": {"code": code}}).to_string() };
             let status = StatusCode::from_u16(status).unwrap();
-            let refusal = GraphRefusal::read(&resource, status, &HeaderMap::new(), body.as_bytes(), UnixTime(0));
+            let refusal = GraphRefusal::parse(&resource, status, &HeaderMap::new(), body.as_bytes(), UnixTime(0));
             assert_eq!(refusal.meaning, meaning, "{resource:?} {status} {code}");
         }
     }

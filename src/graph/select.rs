@@ -15,7 +15,7 @@ pub struct Select(String);
 /// What is wrong with a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QueryFault {
-    /// A parameter that is not `$select`, or any for a photo.
+    /// A parameter other than `$select`, or any parameter for a photo.
     Unknown,
     /// `$select` twice.
     Repeated,
@@ -54,7 +54,7 @@ impl Select {
         Ok(select)
     }
 
-    /// The value as it may stand in a URL.
+    /// The value, in a form that a URL can contain.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

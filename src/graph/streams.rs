@@ -1,7 +1,7 @@
-//! How many answers an instance streams at the same time.
+//! How many responses an instance streams at the same time.
 //!
-//! A streamed answer holds buffers and an upstream connection for as long as its reader takes, so readers that stall must
-//! not add up: neither one person's nor everybody's.
+//! A streamed response holds buffers and an upstream connection for as long as its reader takes, so the number of
+//! stalled readers has to be limited, for one person and for an instance.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -13,18 +13,18 @@ const MAX_OF_PERSON: usize = 4;
 /// Of everybody: some 1.5 MiB each, in the 128 MiB that an instance has on an edge host.
 const MAX_OF_INSTANCE: usize = 32;
 
-/// The answers that an instance is streaming.
+/// The responses that an instance is streaming.
 #[derive(Debug, Default)]
 pub struct Streams(Locked<HashMap<Person, usize>>);
 
-/// Permission to stream one answer, until it is dropped.
+/// Permission to stream one response, until it is dropped.
 #[derive(Debug)]
 pub struct StreamPermit {
     streams: Arc<Streams>,
     person: Person,
 }
 
-/// Why an answer is not streamed.
+/// Why a response is not streamed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TooManyStreams {
     /// This person has not read those that were begun.
@@ -34,7 +34,7 @@ pub enum TooManyStreams {
 }
 
 impl Streams {
-    /// Permits one more answer to `person`.
+    /// Permits one more response to `person`.
     ///
     /// # Errors
     /// See [`TooManyStreams`].

@@ -258,7 +258,7 @@ fn each_bad_value_is_named_with_what_to_set() {
     }
     for (name, value, others, words) in [
         ("allowed_tenants", nil, &several[..1], "placeholder"),
-        ("allowed_tenants", "common", &several[..1], "stands for many directories"),
+        ("allowed_tenants", "common", &several[..1], "means many directories"),
         ("allowed_tenants", "contoso.example", &several[..1], "not a GUID"),
         ("allowed_tenants", &format!("{TENANT} {TENANT}"), &several[..1], "item 2 repeats"),
         ("graph_url", "https://graph.microsoft.com", &us[..], "with that, set https://graph.microsoft.us"),

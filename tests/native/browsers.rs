@@ -1,4 +1,4 @@
-//! Pages of other origins.
+//! Pages of other origins (CORS).
 
 use http::Method;
 
@@ -16,7 +16,7 @@ fn preflight(world: &World, origin: &str) -> crate::scripted_host::Answered {
 }
 
 #[test]
-fn a_listed_origin_is_let_in_without_a_token_for_the_question() {
+fn a_listed_origin_may_call_and_its_preflight_request_needs_no_token() {
     let world = World::new();
     world.set("allowed_origins", "https://app.example http://localhost:3000");
     let answer = preflight(&world, PAGE);
@@ -25,7 +25,7 @@ fn a_listed_origin_is_let_in_without_a_token_for_the_question() {
     assert_eq!(answer.header("access-control-allow-methods"), "GET, HEAD");
     let headers = answer.header("access-control-allow-headers").to_ascii_lowercase();
     let allowed: Vec<&str> = headers.split(", ").collect();
-    // The wildcard does not stand for the token.
+    // The wildcard does not include `Authorization`.
     for name in ["authorization", "content-type", "request-id", "request-context", "traceparent", "if-none-match", "*"]
     {
         assert!(allowed.contains(&name), "{name} in {headers}");
@@ -45,7 +45,7 @@ fn a_listed_origin_is_let_in_without_a_token_for_the_question() {
 }
 
 #[test]
-fn other_origins_are_not() {
+fn other_origins_may_not_call() {
     let world = World::new();
     world.set("allowed_origins", PAGE);
     for origin in ["https://app.example.evil", "http://app.example", "null", "https://app.example:444", "*"] {

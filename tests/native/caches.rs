@@ -1,4 +1,4 @@
-//! Graph tokens and keys that are kept: for whom, how long, and what a hand in the store can do.
+//! Graph tokens and keys that are kept: for whom, how long, and what somebody who can write to the store can do.
 
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ fn nobody_gets_another_callers_token() {
 }
 
 #[test]
-fn a_token_is_verified_each_time_however_often_it_was_good() {
+fn a_token_is_verified_on_every_request() {
     let world = World::new();
     let token = token();
     assert_eq!(world.get(&token).status, 200);
@@ -52,7 +52,7 @@ fn a_token_is_verified_each_time_however_often_it_was_good() {
 }
 
 #[test]
-fn tokens_end_before_their_time_and_are_renewed_when_entra_says() {
+fn tokens_are_used_until_shortly_before_they_expire_and_renewed_when_entra_says() {
     let world = World::new();
     let long = token_with(|plan| plan.claim("exp", crate::scripted_host::NOW + 100_000));
     let reply = json!({"token_type": "Bearer", "access_token": "one", "expires_in": 3600, "refresh_in": 1800});
@@ -62,12 +62,12 @@ fn tokens_end_before_their_time_and_are_renewed_when_entra_says() {
     assert_eq!(world.get(&long).status, 200);
     assert_eq!(world.calls("token"), 1);
 
-    // Due: renewed beside the request, which does not wait.
+    // Due: renewed in the background, so the request does not wait.
     world.pass(1);
     world.next("token", [Reply::json(500, &json!({})).after(Duration::from_secs(5))]);
     assert_eq!(world.get(&long).status, 200);
     assert_eq!(world.last("me").headers()["authorization"], "Bearer one");
-    // That failed; the old one serves, and the next request tries again.
+    // That failed; the old one is used, and the next request tries again.
     assert_eq!(world.get(&long).status, 200);
     assert_eq!(world.get(&long).status, 200);
     assert_ne!(world.last("me").headers()["authorization"], "Bearer one");
@@ -79,7 +79,7 @@ fn tokens_end_before_their_time_and_are_renewed_when_entra_says() {
 }
 
 #[test]
-fn a_renewal_that_fails_is_left_for_a_minute() {
+fn a_renewal_that_failed_is_tried_again_after_a_minute() {
     let failures = [
         (503, json!({}), 2),
         (400, json!({"error": "invalid_grant"}), 1),
@@ -95,7 +95,7 @@ fn a_renewal_that_fails_is_left_for_a_minute() {
         world.next("token", vec![Reply::json(status, &body); calls]);
         for _ in 0..10 {
             assert_eq!(world.get(&long).status, 200);
-            // Nor does another instance try.
+            // Neither does another instance.
             assert_eq!(world.another_instance().get(&long).status, 200);
             assert_eq!(world.last("me").headers()["authorization"], "Bearer one");
         }
@@ -107,13 +107,13 @@ fn a_renewal_that_fails_is_left_for_a_minute() {
 }
 
 #[test]
-fn who_waits_for_another_has_a_deadline_of_their_own() {
+fn each_waiting_request_has_its_own_deadline() {
     let world = World::new();
     world.set("request_timeout", "6");
     assert_eq!(world.get(&token_with(|plan| plan.claim("uti", "warm"))).status, 200);
     let slow = || Reply::json(503, &json!({})).after(Duration::from_secs(4));
     let right = json!({"token_type": "Bearer", "access_token": "late", "expires_in": 3600});
-    // The first comes to its end while it tries for a second time; the others go on from there.
+    // The first runs out of time in its second attempt; the others continue from there.
     world.next("token", [slow(), slow(), Reply::json(200, &right).after(Duration::from_secs(1))]);
     let request = || {
         let authorization = format!("Bearer {}", token());
@@ -129,7 +129,7 @@ fn who_waits_for_another_has_a_deadline_of_their_own() {
 }
 
 #[test]
-fn entries_are_sealed_and_a_hand_in_the_store_does_no_more_than_empty_it() {
+fn entries_are_sealed_and_whoever_writes_to_the_store_can_only_empty_it() {
     let world = World::new();
     let token = token();
     assert_eq!(world.get(&token).status, 200);
@@ -169,7 +169,7 @@ fn an_entry_of_another_tenancy_or_application_does_not_open() {
 }
 
 #[test]
-fn what_was_learned_under_other_settings_is_not_used() {
+fn what_was_fetched_under_other_settings_is_not_used() {
     let of_both = || {
         let world = World::new();
         world.set("tenant_id", "organizations").set("allowed_tenants", &format!("{TENANT} {OTHER_TENANT}"));
@@ -187,7 +187,7 @@ fn what_was_learned_under_other_settings_is_not_used() {
         assert_eq!(world.get(&long).status, 200);
         world.set(name, value);
         world.pass(300);
-        // The first request has the variables read again.
+        // The first request starts another reading of the variables.
         for _ in 0..2 {
             world.get(&long);
         }
@@ -226,7 +226,7 @@ fn the_store_never_grows_beyond_its_slots() {
 }
 
 #[test]
-fn callers_of_one_slot_make_room_for_each_other() {
+fn callers_who_share_a_slot_displace_expired_tokens_first() {
     let of = |number: u64| {
         token_with(|plan| {
             plan.claim("uti", number);
@@ -243,7 +243,7 @@ fn callers_of_one_slot_make_room_for_each_other() {
     let call = |world: &World, number| assert_eq!(world.get(&of(number)).status, 200);
     let (lower, both) = (["entra-obo.token.0"], ["entra-obo.token.0", "entra-obo.token.1"]);
 
-    // Two who take the same slot while it is free, and of whom one has another to fall back on.
+    // Two callers who take the same slot if it is free, one of whom has another slot.
     let first = (0..99).find(|number| slots_after(&|world| call(world, *number)).1 == lower).unwrap();
     let second = (100..199)
         .find(|number| {
@@ -263,19 +263,19 @@ fn callers_of_one_slot_make_room_for_each_other() {
     }
     assert_eq!(world.calls("token"), 2);
 
-    // Who stands in the second slot is found there, whatever has become of the first.
+    // A token in the second slot is found there, whatever is in the first.
     world.script.store.borrow_mut().remove(lower[0]);
     call(&world.another_instance(), second);
     assert_eq!(world.calls("token"), 2);
 
-    // A token that is over makes room, and so does one of which a hand in the store says that it never ends.
+    // A token that has expired is displaced, and so is one whose entry was changed to never end.
     let ended = |world: &World| {
         call(world, first);
         world.pass(3600);
         call(world, second);
     };
     assert_eq!(slots_after(&ended).1, lower);
-    // One that lives on makes room as well, when nobody can call with the token that opens it.
+    // One that has not expired is displaced as well, once the token that opens it has expired.
     let outlived = |world: &World| {
         let reply = json!({"token_type": "Bearer", "access_token": "one", "expires_in": 100_000});
         world.next("token", [Reply::json(200, &reply)]);

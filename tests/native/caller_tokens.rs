@@ -1,6 +1,6 @@
 //! Callers' tokens: valid by default, one thing broken.
 //!
-//! Signed by jwt-simple, which is also the second opinion about every signature that the component accepts.
+//! jwt-simple makes the keys, the crate `rsa` signs.
 
 use std::sync::LazyLock;
 
@@ -23,7 +23,7 @@ static KEY: LazyLock<RS256KeyPair> = LazyLock::new(|| RS256KeyPair::generate(204
 /// A key that the tenant does not publish.
 static FOREIGN_KEY: LazyLock<RS256KeyPair> = LazyLock::new(|| RS256KeyPair::generate(2048).unwrap());
 
-/// A token that is about to be made.
+/// A token before it is signed.
 pub(crate) struct Plan {
     pub(crate) header: Map<String, Value>,
     pub(crate) claims: Map<String, Value>,
@@ -45,7 +45,7 @@ impl Plan {
         self.claims.remove(name);
     }
 
-    /// What client credentials bring: no person, and neither roles nor the optional claim `idtyp`.
+    /// An application's own token: no person, and neither roles nor the optional claim `idtyp`.
     pub(crate) fn app_only(&mut self) {
         for name in ["scp", "name"] {
             self.without(name);
@@ -53,7 +53,7 @@ impl Plan {
         self.claim("sub", PERSON);
     }
 
-    /// What tells a client who signed in; its audience is the API where both are one registration.
+    /// An ID token. Its audience is the API where client and API share a registration.
     pub(crate) fn id_token(&mut self) {
         for name in ["azp", "scp"] {
             self.without(name);
@@ -97,7 +97,7 @@ pub(crate) fn key_set() -> Value {
     json!({ "keys": [jwk(KEY_ID, &KEY)] })
 }
 
-/// The published keys after a rotation: the foreign key has become one of them.
+/// The published keys after a rotation: the foreign key is one of them.
 pub(crate) fn rotated_key_set(key_id: &str) -> Value {
     json!({ "keys": [jwk(KEY_ID, &KEY), jwk(key_id, &FOREIGN_KEY)] })
 }

@@ -46,7 +46,7 @@ fn a_claims_challenge_goes_to_the_caller_as_msal_reads_it() {
 }
 
 #[test]
-fn what_the_caller_can_act_on_reaches_it() {
+fn callers_learn_what_they_can_act_on() {
     let cases = [
         (json!({"error": "interaction_required", "error_codes": [50076]}), 401, "interaction_required"),
         (json!({"error": "invalid_grant", "error_codes": [500133]}), 401, "token_refused"),
@@ -79,7 +79,7 @@ fn what_the_caller_can_act_on_reaches_it() {
 }
 
 #[test]
-fn missing_consent_comes_with_where_to_give_it() {
+fn missing_consent_comes_with_the_addresses_where_to_give_it() {
     let (_, answer) =
         refused(&json!({"error": "invalid_grant", "suberror": "consent_required", "error_codes": [65001]}));
     let body = answer.json();
@@ -96,7 +96,7 @@ fn missing_consent_comes_with_where_to_give_it() {
 }
 
 #[test]
-fn what_it_cannot_act_on_is_the_operators() {
+fn the_rest_is_for_the_operator() {
     for body in [
         json!({"error": "unauthorized_client", "error_codes": [700016]}),
         json!({"error": "invalid_scope", "error_codes": [70011]}),
@@ -130,11 +130,12 @@ fn a_directory_without_this_api_learns_how_to_add_it() {
 }
 
 #[test]
-fn throttling_holds_back_those_whom_it_is_about_and_nobody_else() {
+fn throttling_affects_those_whom_it_is_about_and_nobody_else() {
     let throttled = || json!({"error": "temporarily_unavailable"});
     let of_directory = || json!({"error": "invalid_request", "error_codes": [90055]});
     let of_token = || json!({"error": "invalid_grant", "error_codes": [50196]});
-    // The answer; then who is held back: another token of the same person, another person of the directory.
+    // The response; then whether others are affected: another token of the same person, another person of the
+    // directory.
     for (status, body, same_person, same_directory) in [
         (429, throttled(), true, false),
         (400, of_directory(), true, true),
@@ -162,10 +163,10 @@ fn throttling_holds_back_those_whom_it_is_about_and_nobody_else() {
 }
 
 #[test]
-fn a_refusal_that_a_repetition_cannot_change_is_not_asked_for_again_for_a_while() {
+fn an_exchange_that_would_be_refused_again_is_not_repeated_for_a_while() {
     let graph_refuses =
         || Reply::json(401, &json!({"error": {"code": "x"}})).header("www-authenticate", "Bearer realm=\"\"");
-    // Entra's answer and the longest time for which it is repeated.
+    // Entra's response, and the longest time for which it is repeated.
     for (status, body, seconds) in [
         (400, json!({"error": "invalid_grant", "suberror": "consent_required", "error_codes": [65001]}), 5),
         (400, json!({"error": "interaction_required", "claims": CLAIMS}), 60),
@@ -203,7 +204,7 @@ fn a_refusal_that_a_repetition_cannot_change_is_not_asked_for_again_for_a_while(
     world.get(&token()).is(502, "graph_refused_token");
     world.pass(15);
     assert_eq!(world.get(&token()).status, 200);
-    // A credential that Entra does not accept is everybody's.
+    // A credential that Entra does not accept concerns everybody.
     let world = World::new();
     world.next("token", [Reply::json(401, &json!({"error": "invalid_client", "error_codes": [7_000_215]}))]);
     for person in 0..50 {
@@ -217,7 +218,7 @@ fn a_refusal_that_a_repetition_cannot_change_is_not_asked_for_again_for_a_while(
 }
 
 #[test]
-fn an_outage_of_exchanges_is_probed_every_few_seconds_by_those_who_met_it() {
+fn during_an_outage_each_caller_causes_an_exchange_every_few_seconds() {
     let world = World::new();
     world.next("token", (0..1000).map(|_| Reply::new(500, "")));
     let bearer = token();
@@ -230,7 +231,7 @@ fn an_outage_of_exchanges_is_probed_every_few_seconds_by_those_who_met_it() {
 }
 
 #[test]
-fn a_loop_is_throttling_of_one_token_alone() {
+fn a_loop_throttles_only_one_token() {
     let world = World::new();
     world.next("token", [Reply::json(400, &json!({"error": "invalid_grant", "error_codes": [50196]}))]);
     let first = token();
@@ -264,7 +265,7 @@ fn outages_have_their_own_answers() {
         assert_eq!(world.calls("me"), 0, "{what}");
         assert!(world.elapsed() <= Duration::from_secs(20), "{what}");
         world.pass(if what.contains("retry-after") { 30 } else { 0 });
-        assert_eq!(world.get(&token()).status, 200, "{what}, then well");
+        assert_eq!(world.get(&token()).status, 200, "{what}, afterwards");
     }
 }
 
@@ -277,13 +278,13 @@ fn an_outage_of_entra_has_the_same_answer_at_each_endpoint() {
             let answer = world.get(&token());
             answer.is(503, "entra_unavailable");
             assert_eq!(answer.header("retry-after"), "5", "{endpoint} {status}");
-            assert_eq!(world.get(&token()).status, 200, "{endpoint} {status}, then well");
+            assert_eq!(world.get(&token()).status, 200, "{endpoint} {status}, afterwards");
         }
     }
 }
 
 #[test]
-fn one_failure_that_passes_is_not_noticed() {
+fn callers_do_not_notice_a_single_failure() {
     for reply in [Reply::fault(SendFault::Broken("reset".into())), Reply::new(502, ""), Reply::new(503, "")] {
         let world = World::new();
         world.next("token", [reply]);
@@ -304,7 +305,7 @@ fn a_rotated_secret_is_read_again_when_entra_refuses_the_old_one() {
     assert_eq!(world.get(&another("b")).status, 200);
     assert_eq!(world.form()["client_secret"], "rotated-secret");
 
-    // Still wrong: one answer for the caller, one line for the operator, and no flood of readings.
+    // Still wrong: one response for the caller, one line for the operator, and no flood of readings.
     let reads = || world.script.variable_reads.borrow().iter().filter(|name| *name == "client_secret").count();
     world.pass(31);
     let before = reads();
@@ -320,7 +321,7 @@ fn a_rotated_secret_is_read_again_when_entra_refuses_the_old_one() {
 }
 
 #[test]
-fn a_secret_serves_on_when_it_cannot_be_read_again() {
+fn a_secret_that_cannot_be_read_again_is_still_used() {
     let world = World::new();
     assert_eq!(world.get(&token_with(|plan| plan.claim("uti", "one"))).status, 200);
     let unreadable = || Err("the vault is down".to_owned());

@@ -1,4 +1,4 @@
-//! The sunny day: what is sent, in which order, and what comes back.
+//! When everything works: what is sent, in which order, and what is returned.
 
 use http::Method;
 use serde_json::{Value, json};
@@ -91,7 +91,7 @@ fn version_1_tokens_are_checked_by_the_version_2_keys_where_there_is_no_version_
 }
 
 #[test]
-fn head_is_get_as_far_as_anyone_can_tell() {
+fn head_is_answered_like_get() {
     let world = World::new();
     let answer = world.request(Method::HEAD, "/api/profile-get", &[("authorization", &format!("Bearer {}", token()))]);
     assert_eq!(answer.status, 200);
@@ -137,7 +137,7 @@ fn ids_are_taken_from_the_caller_sent_on_returned_and_logged() {
     assert_eq!(line["trace_id"], "0af7651916cd43dd8448eb211c80319c");
     assert_eq!(line["request_id"], answer.header("request-id"));
 
-    // Ill-formed ids are replaced, and never repeated.
+    // Malformed ids are replaced, and never repeated.
     let evil = [("authorization", bearer.as_str()), ("client-request-id", "x\",\"y"), ("traceparent", "00-x")];
     let answer = world.ask("/api/profile-get", &evil);
     assert_eq!(answer.header("client-request-id"), answer.header("request-id"));

@@ -1,4 +1,4 @@
-//! Everything that Graph can answer.
+//! Everything that Graph can respond.
 
 use std::time::Duration;
 
@@ -110,7 +110,7 @@ fn people_without_a_mailbox_have_no_photo() {
             let answer = world.ask("/api/profile-get/photo", &[("authorization", &authorization)]);
             assert_eq!((answer.status, answer.code().as_str()), (404, "graph_not_found"), "{status} {code}");
         }
-        // The token is good, and nothing more was asked of anybody.
+        // The token is good, and nothing else was called.
         assert_eq!((world.calls("token"), world.calls("photo")), (1, 2), "{status} {code}");
         assert_eq!(world.get(&token()).status, 200);
     }
@@ -144,7 +144,7 @@ fn a_revoked_token_is_exchanged_once_more() {
 }
 
 #[test]
-fn a_claims_challenge_is_met_by_an_exchange_with_its_claims() {
+fn a_claims_challenge_is_satisfied_by_an_exchange_with_its_claims() {
     let world = World::new();
     world.next("me", [challenge()]);
     assert_eq!(world.get(&token()).status, 200);
@@ -152,13 +152,13 @@ fn a_claims_challenge_is_met_by_an_exchange_with_its_claims() {
         world.form()["claims"],
         r#"{"access_token":{"nbf":{"essential":true,"value":"1752041837"},"xms_cc":{"values":["cp1"]}}}"#
     );
-    // The new token is the caller's from now on.
+    // From now on the new token is the caller's.
     assert_eq!(world.get(&token()).status, 200);
     assert_eq!(world.calls("token"), 2);
 }
 
 #[test]
-fn a_claims_challenge_that_cannot_be_met_here_goes_to_the_caller() {
+fn a_claims_challenge_that_cannot_be_satisfied_here_goes_to_the_caller() {
     let with_interaction = [
         vec![],
         vec![Reply::json(400, &json!({"error": "interaction_required"}))],
@@ -178,7 +178,7 @@ fn a_claims_challenge_that_cannot_be_met_here_goes_to_the_caller() {
         assert!(answer.header("www-authenticate").contains(&STANDARD.encode(CLAIMS)));
         assert_eq!(world.calls("token"), 2);
     }
-    // Entra's own, newer claims win over Graph's.
+    // Entra's own, newer claims take precedence over Graph's.
     let newer = r#"{"access_token":{"acrs":{"essential":true,"value":"c1"}}}"#;
     let world = World::new();
     assert_eq!(world.get(&token()).status, 200);
@@ -266,7 +266,7 @@ fn a_profile_is_one_json_object() {
 }
 
 #[test]
-fn one_person_does_not_hold_all_the_streams() {
+fn one_person_cannot_take_all_the_streams() {
     let photo = |person: &str| {
         let bearer = format!("Bearer {}", token_with(|plan| plan.claim("oid", person)));
         request_head(Method::GET, "/api/profile-get/photo", &[("authorization", &bearer)])
@@ -283,7 +283,7 @@ fn one_person_does_not_hold_all_the_streams() {
     assert_eq!(statuses, [200, 200, 200, 200, 429, 429, 200, 200]);
     answers[4].is(429, "too_many_downloads");
     assert_eq!(answers[4].header("retry-after"), "5");
-    // Streams that have ended make room.
+    // A stream that has ended makes room for another.
     world.next("photo", [large()]);
     assert_eq!(world.all(vec![photo(one)])[0].status, 200);
 }
@@ -315,7 +315,7 @@ fn only_what_graph_documents_is_passed_on() {
 }
 
 #[test]
-fn headers_of_any_size_are_met() {
+fn headers_of_any_size_are_handled() {
     let world = World::new();
     let long = "x".repeat(100_000);
     let photo = Reply::new(200, "jpeg bytes").header("content-type", "image/jpeg").header("etag", &long);
@@ -336,7 +336,7 @@ fn a_refused_token_is_not_used_again_even_if_there_is_no_other() {
         world.next("me", [refused()]);
         world.next("token", [second_exchange]);
         assert_ne!(world.get(&token()).status, 200);
-        // Neither from the memory nor from the store.
+        // Neither from memory nor from the store.
         for instance in [world.another_instance(), world] {
             assert_eq!(instance.get(&token()).status, 200);
             assert_ne!(instance.last("me").headers()["authorization"], "Bearer graph-token-1");
@@ -345,7 +345,7 @@ fn a_refused_token_is_not_used_again_even_if_there_is_no_other() {
 }
 
 #[test]
-fn a_body_that_drips_has_no_more_time_than_one_that_does_not() {
+fn a_slow_body_has_no_more_time_than_others() {
     for (endpoint, code) in [("keys", "entra_timeout"), ("token", "entra_timeout"), ("me", "graph_timeout")] {
         let world = World::new();
         let body = match endpoint {
@@ -360,7 +360,7 @@ fn a_body_that_drips_has_no_more_time_than_one_that_does_not() {
 }
 
 #[test]
-fn a_piece_that_the_host_stops_waiting_for_has_no_more_time_either() {
+fn a_late_piece_of_a_body_has_no_more_time_either() {
     let world = World::new();
     assert_eq!(world.get(&token()).status, 200);
     let before = world.elapsed();
@@ -370,7 +370,7 @@ fn a_piece_that_the_host_stops_waiting_for_has_no_more_time_either() {
 }
 
 #[test]
-fn a_body_that_goes_on_in_empty_pieces_has_no_more_time_either() {
+fn a_body_of_empty_pieces_has_no_more_time_either() {
     for (endpoint, code) in [("keys", "entra_timeout"), ("token", "entra_timeout"), ("me", "graph_timeout")] {
         for begun in ["", "{\"displayName\":"] {
             let world = World::new();
@@ -382,7 +382,7 @@ fn a_body_that_goes_on_in_empty_pieces_has_no_more_time_either() {
 }
 
 #[test]
-fn a_cut_body_is_asked_for_again_if_it_was_to_be_a_profile() {
+fn a_profile_whose_body_is_cut_is_requested_again() {
     let world = World::new();
     let profile = Reply::json(200, &json!({"displayName": "Ada"}));
     world.next("me", [profile.clone().cut(), profile.clone()]);
@@ -394,7 +394,7 @@ fn a_cut_body_is_asked_for_again_if_it_was_to_be_a_profile() {
 }
 
 #[test]
-fn a_cut_refusal_says_what_its_status_says() {
+fn a_refusal_whose_body_is_cut_is_judged_by_its_status() {
     for (status, code) in [(429, "graph_throttled"), (404, "graph_not_found"), (503, "graph_unavailable")] {
         let world = World::new();
         let reply = Reply::new(status, r#"{"error":{"code":"#).header("retry-after", "7").cut();
@@ -421,7 +421,7 @@ fn an_instance_whose_host_denies_its_calls_takes_no_more_requests() {
 }
 
 #[test]
-fn a_host_that_does_not_begin_to_send_has_a_deadline_too() {
+fn the_deadline_includes_a_host_that_does_not_begin_to_send() {
     let world = World::new();
     world.script.before_sending.set(Duration::from_secs(90));
     assert_eq!(world.get(&token()).status, 504);

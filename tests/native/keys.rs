@@ -51,7 +51,7 @@ fn invented_key_ids_cause_one_refresh_in_a_minute() {
     }
     assert_eq!(world.calls("keys"), 2);
     world.pass(61);
-    // A refresh that fails counts too, and good keys are not lost by it.
+    // A refresh that fails counts too, and does not lose good keys.
     world.next("metadata", [Reply::new(404, "")]);
     for number in 0..50 {
         world.get(&of_key(&format!("invented-{number}"))).is(502, "entra_unusable_answer");
@@ -83,7 +83,7 @@ fn bearers_of_a_new_key_wait_for_the_same_refresh() {
 }
 
 #[test]
-fn instances_that_share_a_store_share_the_limit_of_looks() {
+fn instances_that_share_a_store_share_the_limit_of_lookups() {
     let world = World::new();
     assert_eq!(world.get(&token()).status, 200);
     world.get(&of_key("invented")).is(401, "invalid_token");
@@ -92,7 +92,7 @@ fn instances_that_share_a_store_share_the_limit_of_looks() {
         world.another_instance().get(&of_key("invented")).is(401, "invalid_token");
     }
     assert_eq!(world.calls("keys"), 2);
-    // Nor does the first instance look when another has.
+    // The first instance does not look either, because another one has.
     world.pass(61);
     world.another_instance().get(&of_key("invented")).is(401, "invalid_token");
     world.get(&of_key("invented")).is(401, "invalid_token");
@@ -111,10 +111,10 @@ fn a_key_that_another_instance_has_found_is_taken_from_the_store() {
 }
 
 #[test]
-fn a_key_that_cannot_be_looked_for_is_not_the_callers_fault() {
+fn a_key_that_cannot_be_looked_up_is_not_the_callers_fault() {
     let broken = || Reply::fault(SendFault::Broken("refused".into()));
     let cases: [(Vec<Reply>, u16, &str); 3] = [
-        // Twice where it is tried twice.
+        // Twice if it is tried twice.
         (vec![broken(), broken()], 502, "entra_unreachable"),
         (vec![Reply::new(503, ""), Reply::new(503, "")], 503, "entra_unavailable"),
         (vec![Reply::fault(SendFault::TimedOut)], 504, "entra_timeout"),
@@ -135,7 +135,7 @@ fn a_key_that_cannot_be_looked_for_is_not_the_callers_fault() {
 }
 
 #[test]
-fn entra_is_left_alone_for_as_long_as_it_asks_but_for_no_more_than_a_minute() {
+fn entras_retry_after_is_respected_for_up_to_a_minute() {
     for endpoint in ["metadata", "keys"] {
         for known in [false, true] {
             for asked_for in [30, 60, 3600, 1_000_000] {
@@ -153,7 +153,7 @@ fn entra_is_left_alone_for_as_long_as_it_asks_but_for_no_more_than_a_minute() {
                     world.pass(passed - world.elapsed().as_secs());
                     let answer = asked();
                     answer.is(503, "entra_unavailable");
-                    // The caller is given Entra's own value, up to an hour.
+                    // The caller gets Entra's own value, up to an hour.
                     let left = asked_for.min(3600) - passed;
                     assert_eq!(answer.header("retry-after"), left.to_string(), "{endpoint}");
                 }
@@ -166,10 +166,10 @@ fn entra_is_left_alone_for_as_long_as_it_asks_but_for_no_more_than_a_minute() {
 }
 
 #[test]
-fn a_wall_clock_that_is_wrong_for_a_while_changes_nothing_afterwards() {
+fn a_wall_clock_that_was_wrong_has_no_effect_afterwards() {
     let ahead = 30 * 24 * 3600;
     let now = || crate::scripted_host::NOW;
-    // Keys and tokens of a clock that is far ahead, and a pause that begins then.
+    // Keys and tokens from a time when the clock was far ahead, and a pause that began then.
     for with_store in ["0", "64"] {
         let world = World::new();
         world.set("token_store_slots", with_store);
@@ -189,12 +189,12 @@ fn a_wall_clock_that_is_wrong_for_a_while_changes_nothing_afterwards() {
             plan.claim("exp", now() + 100_000);
             plan.claim("uti", "throttled");
         });
-        // The person is throttled for ten minutes and not for thirty days, and is asked for after one.
+        // The person is throttled for ten minutes and not for thirty days, and the next attempt is after one minute.
         let wait: u64 = world.get(&later).header("retry-after").parse().unwrap();
         assert!((1..=600).contains(&wait), "{wait}");
         world.pass(61);
         assert_eq!(world.get(&later).status, 200);
-        // Keys are renewed after an hour as ever, here and by an instance that finds them in the store.
+        // Keys are renewed after an hour as usual, here and by an instance that finds them in the store.
         let keys = world.calls("keys");
         world.pass(3600);
         for _ in 0..2 {
@@ -222,7 +222,7 @@ fn no_call_is_made_before_the_secret_could_be_read() {
                 world.get(&token).is(503, "server_unavailable");
             }
             assert_eq!(world.script.requests.borrow().len(), 0);
-            // Nor is the vault asked each time.
+            // The vault is not asked each time either.
             let reads = world.script.variable_reads.borrow().iter().filter(|name| *name == "client_secret").count();
             assert_eq!(reads, 2);
             world.set("client_secret", "secret");
@@ -233,7 +233,7 @@ fn no_call_is_made_before_the_secret_could_be_read() {
 }
 
 #[test]
-fn a_request_without_time_is_no_outage() {
+fn a_request_that_runs_out_of_time_is_not_an_outage() {
     let world = World::new();
     world.set("request_timeout", "2");
     let silent = || Reply::new(200, "").after(Duration::from_secs(600));
@@ -260,7 +260,7 @@ fn keys_that_cannot_verify_do_not_displace_good_ones() {
 }
 
 #[test]
-fn answers_are_asked_for_without_a_content_coding() {
+fn responses_are_requested_without_a_content_coding() {
     let world = World::new();
     assert_eq!(world.get(&token()).status, 200);
     for endpoint in ["metadata", "keys"] {
@@ -279,7 +279,7 @@ fn a_bad_signature_causes_no_refresh() {
 }
 
 #[test]
-fn stale_keys_are_renewed_beside_the_request() {
+fn stale_keys_are_renewed_in_the_background() {
     let world = World::new();
     assert_eq!(world.get(&token()).status, 200);
     world.pass(3601);
@@ -287,14 +287,14 @@ fn stale_keys_are_renewed_beside_the_request() {
     let before = world.elapsed();
     assert_eq!(world.get(&token()).status, 200);
     assert_eq!(world.calls("metadata"), 2);
-    // Virtual time went on only for the renewal.
+    // Virtual time passed only for the renewal.
     assert!(world.elapsed() - before >= Duration::from_secs(4));
     let line: serde_json::Value = serde_json::from_str(&world.script.log.borrow()[1]).unwrap();
     assert_eq!(line["total_ms"], 0.0);
 }
 
 #[test]
-fn last_known_good_keys_serve_for_a_day() {
+fn last_known_good_keys_are_used_for_a_day() {
     let world = World::new();
     world.set("token_store_slots", "0");
     let current = || token_with(|plan| plan.valid_from(world.script.now.get()));
@@ -328,7 +328,7 @@ fn max_age_is_honoured_within_bounds() {
 }
 
 #[test]
-fn an_outage_from_the_start_is_an_answer_and_is_over_at_once() {
+fn an_outage_from_the_start_is_reported_and_recovery_is_immediate() {
     let cases: [(&'static str, Reply, u16, &str); 9] = [
         ("metadata", Reply::new(404, ""), 502, "entra_unusable_answer"),
         ("metadata", Reply::new(200, "<html>"), 502, "entra_unusable_answer"),
@@ -352,12 +352,12 @@ fn an_outage_from_the_start_is_an_answer_and_is_over_at_once() {
         let answer = world.get(&token());
         assert_eq!((answer.status, answer.code().as_str()), (status, code), "{what}");
         assert_eq!(world.calls("token"), 0, "{what}");
-        assert_eq!(world.get(&token()).status, 200, "{what}, then mended");
+        assert_eq!(world.get(&token()).status, 200, "{what}, afterwards");
     }
 }
 
 #[test]
-fn a_down_entra_is_asked_every_few_seconds() {
+fn during_an_outage_entra_is_asked_every_few_seconds() {
     let world = World::new();
     let outage = || Reply::new(404, "");
     world.next("metadata", (0..1000).map(|_| outage()));
@@ -370,7 +370,7 @@ fn a_down_entra_is_asked_every_few_seconds() {
 }
 
 #[test]
-fn everybody_waits_for_the_same_keys_also_when_they_never_come() {
+fn everybody_waits_for_the_same_keys_even_if_they_never_arrive() {
     let many = (0..10).map(|_| asking(&token()));
     let world = World::new();
     world.next("metadata", [Reply::new(200, "").after(Duration::from_secs(600))]);
@@ -431,13 +431,13 @@ fn v1_keys_have_the_issuers_of_the_v2_keys_where_there_are_several_directories()
         world.next("keys-v1", (0..3).map(|_| Reply::json(200, &without_issuers(key_set()))));
         world.next("keys", (0..3).map(|_| Reply::json(200, &v2_keys)));
         assert_eq!(world.get(&v1()).status, status, "{v2_keys}");
-        // An instance that finds the record in the store judges alike.
+        // An instance that finds the record in the store judges in the same way.
         let calls = world.calls("keys-v1");
         let other = world.another_instance();
         assert_eq!(other.get(&v1()).status, status, "{v2_keys}");
         assert_eq!(other.calls("keys-v1"), calls, "{v2_keys}");
     }
-    // No v2 set, no v1 keys; one directory needs none.
+    // Without a v2 set there are no v1 keys; a single directory needs no v2 set.
     let world = several_directories();
     world.next("keys-v1", [Reply::json(200, &without_issuers(key_set()))]);
     world.next("keys", [Reply::new(404, "")]);

@@ -1,4 +1,4 @@
-//! Whatever comes, there is an answer.
+//! Any input is answered.
 
 use proptest::prelude::*;
 

@@ -1,6 +1,6 @@
-//! What the component makes of each recorded answer of the real services, in `dev/tenant/recordings`.
+//! How the component responds to each recorded response of the real services, in `dev/tenant/recordings`.
 //!
-//! The answers are a snapshot: whoever adds a recording sees in review what its form means to callers.
+//! The responses are a snapshot, so a review of a new recording shows what it means to callers.
 
 use std::{fs, path::Path};
 
@@ -26,7 +26,7 @@ fn each_recorded_answer_has_a_meaning() {
     insta::assert_snapshot!("recorded_answers", meanings.join("\n"));
 }
 
-/// What callers are answered if an upstream answers as recorded under this name.
+/// What callers get if an upstream responds as recorded under this name.
 fn meanings(name: &str) -> Vec<String> {
     let recording = recording(name);
     let world = World::new();
@@ -106,7 +106,7 @@ fn signed_by(name: &str, keys: &[Value], index: usize) -> String {
     line(&format!("{name}, signed by the key of {}", of.join(", ")), &answer)
 }
 
-/// The API takes tokens of every directory that it is told of.
+/// The API accepts tokens of several directories.
 fn for_everybody(world: &World) -> fn(&mut Plan) {
     world.set("tenant_id", "common").set("allowed_tenants", &format!("{TENANT},{MICROSOFT_ACCOUNTS}"));
     |_| ()

@@ -1,4 +1,4 @@
-//! Everything that is refused before anybody is called, or right after the signature was checked.
+//! Everything that is refused before any call, or right after the signature was checked.
 
 use http::Method;
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ type Break = fn(&mut Plan);
 
 #[test]
 fn a_token_with_one_thing_wrong_is_refused_and_nothing_is_called_in_its_name() {
-    // (what, how, whether keys are asked for)
+    // (what, how, whether keys are requested)
     let cases: [(&str, Break, bool); 31] = [
         ("another audience", |plan| plan.claim("aud", PERSON), false),
         ("two audiences", |plan| plan.claim("aud", json!([CLIENT])), false),
@@ -39,7 +39,7 @@ fn a_token_with_one_thing_wrong_is_refused_and_nothing_is_called_in_its_name() {
         ("a proof of DPoP", |plan| _ = plan.header.insert("typ".into(), "dpop+jwt".into()), false),
         ("valid for ten years", |plan| plan.claim("exp", NOW + 315_360_000), false),
         ("valid for a day and more", |plan| plan.claim("exp", NOW + 28 * 3600 + 301), false),
-        ("valid since ever", |plan| plan.claim("nbf", 0), false),
+        ("valid since 1970", |plan| plan.claim("nbf", 0), false),
         ("an ID token", Plan::id_token, false),
         ("another issuer", |plan| plan.claim("iss", format!("{AUTHORITY}.evil/{TENANT}/v2.0")), true),
         ("the other form's issuer", |plan| plan.claim("iss", format!("https://sts.windows.net/{TENANT}/")), true),
@@ -60,7 +60,7 @@ fn a_token_with_one_thing_wrong_is_refused_and_nothing_is_called_in_its_name() {
 }
 
 #[test]
-fn what_is_wrong_is_named_to_the_caller_and_the_operator() {
+fn caller_and_operator_learn_what_is_wrong() {
     let cases: [(Break, &str); 6] = [
         (|plan| plan.claim("cnf", json!({"jkt": "thumbprint"})), "bound to a key"),
         (|plan| _ = plan.header.insert("typ".into(), "pop".into()), "bound to a key"),
@@ -85,7 +85,7 @@ fn what_is_wrong_is_named_to_the_caller_and_the_operator() {
         assert!(log[0].contains(words), "{words} in {log:?}");
         assert!(words != "its aud is not this API" || log[0].contains(PERSON), "{log:?}");
     }
-    // A token for something that is not a GUID: the log does not repeat what it says.
+    // An audience that is not a GUID: the log does not repeat it.
     let world = World::new();
     world.get(&token_with(|plan| plan.claim("aud", "chosen-by-the-caller"))).is(401, "invalid_token");
     assert!(!world.script.log.borrow()[0].contains("chosen"));
@@ -126,7 +126,7 @@ fn any_change_of_a_single_character_is_refused() {
 }
 
 #[test]
-fn who_may_not_is_told_so_after_the_signature_has_proven_who_it_is() {
+fn permissions_are_checked_after_the_signature_has_proven_who_calls() {
     let cases: [(&str, Break, &str); 8] = [
         ("no scope", |plan| plan.without("scp"), "insufficient_scope"),
         ("another scope", |plan| plan.claim("scp", "User.Read openid"), "insufficient_scope"),
@@ -179,9 +179,9 @@ fn any_of_the_required_scopes_is_enough() {
     assert_eq!(world.get(&token_with(|plan| plan.claim("scp", "openid Profile.Read"))).status, 200);
     let answer = world.get(&token_with(|plan| plan.claim("scp", "openid")));
     answer.is(403, "insufficient_scope");
-    let asked = format!("api://{CLIENT}/Profile.Read api://{CLIENT}/user_impersonation");
-    assert!(answer.header("www-authenticate").contains(&format!("scope=\"{asked}\"")));
-    assert_eq!(answer.json()["scopes"], asked);
+    let scopes = format!("api://{CLIENT}/Profile.Read api://{CLIENT}/user_impersonation");
+    assert!(answer.header("www-authenticate").contains(&format!("scope=\"{scopes}\"")));
+    assert_eq!(answer.json()["scopes"], scopes);
 }
 
 #[test]
@@ -205,7 +205,7 @@ fn an_application_id_uri_is_an_audience_of_version_1_and_the_prefix_of_scopes() 
 }
 
 #[test]
-fn only_listed_applications_call_when_there_is_a_list() {
+fn only_listed_applications_may_call_if_there_is_a_list() {
     let world = World::new();
     world.set("allowed_clients", APPLICATION);
     assert_eq!(world.get(&token()).status, 200);
@@ -287,7 +287,7 @@ fn wrong_variables_are_named_in_the_log_and_nowhere_else() {
         assert!(line.contains(name), "{name} in {line}");
         assert!(!body.contains(name.trim_end_matches(": ")), "{name} in {body}");
     }
-    // Mended, it works at once.
+    // Once they are fixed, it works at once.
     world.set("client_id", CLIENT).set("graph_url", "https://graph.example").set("tenant_id", TENANT);
     world.set("client_secret", SECRET);
     assert_eq!(world.get(&token()).status, 200);

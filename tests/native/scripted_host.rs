@@ -1,6 +1,6 @@
-//! A [`Host`] whose clock, network, store and log are the test's.
+//! A [`Host`] whose clock, network, store and log belong to the test.
 //!
-//! Time is virtual: it stands still while anything can go on, and then leaps to the next moment that somebody waits for.
+//! Time is virtual: it does not pass while any task can continue, and then leaps to the end of the shortest wait.
 
 use std::{
     cell::{Cell, RefCell},
@@ -34,7 +34,7 @@ pub(crate) const GRAPH: &str = "https://graph.example";
 pub(crate) const SECRET: &str = "client-secret-value";
 pub(crate) const NOW: u64 = 1_800_000_000;
 
-/// An answer of an upstream.
+/// A response of an upstream.
 #[derive(Clone, Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
@@ -46,7 +46,8 @@ pub(crate) struct Reply {
     pub(crate) pause: Duration,
     /// Whether the body ends in a fault.
     pub(crate) is_cut: bool,
-    /// Whether the body goes on for ever in empty pieces, which the host waits for anew each time and does not pass on.
+    /// Whether the body continues forever in empty pieces, each of which restarts the host's limit and is not passed
+    /// on.
     pub(crate) is_endless: bool,
 }
 
@@ -99,7 +100,7 @@ impl Reply {
 
 type Upstream = Box<dyn FnMut(&Request<Bytes>) -> Reply>;
 
-/// What a test sets and looks at.
+/// What a test sets and inspects.
 pub(crate) struct Script {
     pub(crate) now: Cell<u64>,
     elapsed: Cell<Duration>,
@@ -112,7 +113,7 @@ pub(crate) struct Script {
     upstream: RefCell<Upstream>,
     pub(crate) store: RefCell<BTreeMap<String, Vec<u8>>>,
     pub(crate) store_fault: Cell<Option<Duration>>,
-    /// What the host itself takes before it begins to send, which no limit given to it covers.
+    /// How long the host takes before it begins to send; no limit given to it covers that.
     pub(crate) before_sending: Cell<Duration>,
     pub(crate) retired: Cell<bool>,
     pub(crate) log: RefCell<Vec<String>>,
@@ -124,7 +125,7 @@ pub(crate) struct Script {
 #[derive(Clone)]
 pub(crate) struct ScriptedHost(SendWrapper<Rc<Script>>);
 
-/// A world in which everything is right: keys, an exchange, a profile. Tests break one thing.
+/// A world in which everything works: keys, an exchange, a profile. Tests break one thing.
 pub(crate) struct World {
     pub(crate) script: Rc<Script>,
     pub(crate) instance: Rc<Instance>,
@@ -157,7 +158,7 @@ impl World {
             variable_delay: Cell::default(),
             requests: RefCell::default(),
             scripted: RefCell::default(),
-            upstream: RefCell::new(Box::new(all_is_right())),
+            upstream: RefCell::new(Box::new(working_upstreams())),
             store: RefCell::default(),
             store_fault: Cell::default(),
             before_sending: Cell::default(),
@@ -169,12 +170,12 @@ impl World {
         Self { script: Rc::new(script), instance: Rc::default() }
     }
 
-    /// The same machine, another instance: its memory is empty.
+    /// Another instance on the same host. Its memory is empty.
     pub(crate) fn another_instance(&self) -> Self {
         Self { script: Rc::clone(&self.script), instance: Rc::default() }
     }
 
-    /// A provider of variables that is out of order for this one.
+    /// Makes the provider of this variable fail.
     pub(crate) fn unset(&self, name: &'static str) -> &Self {
         self.script.variables.borrow_mut().insert(name, Err("no provider has it".to_owned()));
         self
@@ -185,7 +186,7 @@ impl World {
         self
     }
 
-    /// The next answers of an endpoint, before it is right again: `metadata`, `metadata-v1`, `keys`, `keys-v1`, `token`,
+    /// The next responses of an endpoint, before it works again: `metadata`, `metadata-v1`, `keys`, `keys-v1`, `token`,
     /// `me` or `photo`.
     pub(crate) fn next(&self, endpoint: &'static str, replies: impl IntoIterator<Item = Reply>) -> &Self {
         self.script.scripted.borrow_mut().entry(endpoint).or_default().extend(replies);
@@ -228,12 +229,12 @@ impl World {
         self.all(vec![request_head(method, target, headers)]).remove(0)
     }
 
-    /// All of them at the same time.
+    /// The responses to all of them, at the same time.
     pub(crate) fn all(&self, requests: Vec<RequestHead>) -> Vec<Answered> {
         self.all_apart(requests, Duration::ZERO)
     }
 
-    /// All of them, each so much later than the one before.
+    /// The responses to all of them, each sent so much later than the one before.
     pub(crate) fn all_apart(&self, requests: Vec<RequestHead>, pause: Duration) -> Vec<Answered> {
         let mut pool = LocalPool::new();
         let answers: Rc<RefCell<Vec<Option<Answered>>>> = Rc::default();
@@ -273,11 +274,11 @@ pub(crate) fn request_head(method: Method, target: &str, headers: &[(&'static st
     for (name, value) in headers {
         map.append(*name, HeaderValue::from_str(value).unwrap());
     }
-    RequestHead { method, target: target.to_owned(), headers: looked_at(map, &profile_get::HEADERS_READ) }
+    RequestHead { method, target: target.to_owned(), headers: passed_on(map, &profile_get::HEADERS_READ) }
 }
 
-/// What Spin gives of a message's headers.
-fn looked_at(headers: HeaderMap, names: &[HeaderName]) -> HeaderMap {
+/// The headers of a message that Spin passes on.
+fn passed_on(headers: HeaderMap, names: &[HeaderName]) -> HeaderMap {
     let mut given = HeaderMap::new();
     for (name, value) in &headers {
         if names.contains(name) {
@@ -287,7 +288,7 @@ fn looked_at(headers: HeaderMap, names: &[HeaderName]) -> HeaderMap {
     given
 }
 
-/// An answer, read whole.
+/// A response, read to its end.
 #[derive(Debug)]
 pub(crate) struct Answered {
     pub(crate) status: u16,
@@ -344,12 +345,12 @@ pub(crate) fn endpoint_of(request: &Request<Bytes>) -> &'static str {
         "oauth2/v2.0/token" => "token",
         "me" => "me",
         "me/photo/$value" => "photo",
-        other => panic!("nobody should call {uri} ({other})"),
+        other => panic!("unexpected call of {uri} ({other})"),
     }
 }
 
-/// Upstreams that answer as they should, with a new Graph token for each exchange.
-fn all_is_right() -> impl FnMut(&Request<Bytes>) -> Reply {
+/// Upstreams that respond as they should, with a new Graph token for each exchange.
+fn working_upstreams() -> impl FnMut(&Request<Bytes>) -> Reply {
     let mut exchanges = 0;
     move |request| {
         let tenant = request.uri().path().split('/').nth(1).unwrap().to_owned();
@@ -382,7 +383,7 @@ fn all_is_right() -> impl FnMut(&Request<Bytes>) -> Reply {
 }
 
 impl Script {
-    /// Time leaps to the next moment that somebody waits for; `false` if nobody does.
+    /// Lets time leap to the end of the shortest wait; `false` if there is none.
     fn leap(&self) -> bool {
         self.timers.borrow_mut().retain(|(_, alive, _)| alive.strong_count() > 0);
         let Some(next) = self.timers.borrow().iter().map(|(at, _, _)| *at).min() else { return false };
@@ -435,7 +436,7 @@ impl Host for ScriptedHost {
 
     async fn variable(&self, name: &str) -> Result<String, VariableUnavailable> {
         self.0.variable_reads.borrow_mut().push(name.to_owned());
-        // No provider is asked for what `spin.toml` says itself.
+        // No provider is asked for what `spin.toml` contains itself.
         if !["request_timeout", "token_store_slots", "server_timing"].contains(&name) {
             self.sleep(self.0.variable_delay.get()).await;
         }
@@ -466,7 +467,7 @@ impl Host for ScriptedHost {
             host: self.clone(),
         };
         let mut response = Response::builder().status(reply.status).body(body).unwrap();
-        *response.headers_mut() = looked_at(reply.headers, &toolkit::HEADERS_READ);
+        *response.headers_mut() = passed_on(reply.headers, &toolkit::HEADERS_READ);
         Ok(response)
     }
 

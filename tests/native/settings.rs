@@ -1,4 +1,4 @@
-//! Variables whose provider is slow, silent or out of order.
+//! Variables whose provider is slow, silent or failing.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ fn variables_are_read_at_the_same_time_and_once_for_everybody() {
 }
 
 #[test]
-fn a_silent_provider_is_not_waited_for_for_ever() {
+fn waiting_for_a_silent_provider_ends() {
     let world = World::new();
     world.script.variable_delay.set(FOR_EVER);
     let before = world.elapsed();
@@ -73,7 +73,7 @@ fn the_time_of_a_request_includes_the_reading_of_its_settings_and_its_credential
 }
 
 #[test]
-fn a_provider_out_of_order_is_an_outage_and_a_wrong_value_is_not() {
+fn a_failing_provider_is_an_outage_and_a_wrong_value_is_not() {
     let world = World::new();
     world.unset("tenant_id").unset("graph_url");
     world.get(&token()).is(503, "server_unavailable");
@@ -84,7 +84,7 @@ fn a_provider_out_of_order_is_an_outage_and_a_wrong_value_is_not() {
 }
 
 #[test]
-fn settings_serve_on_for_an_hour_while_they_cannot_be_read() {
+fn settings_are_used_for_an_hour_while_they_cannot_be_read() {
     let world = World::new();
     assert_eq!(world.get(&token()).status, 200);
     world.unset("allowed_clients");
@@ -94,7 +94,7 @@ fn settings_serve_on_for_an_hour_while_they_cannot_be_read() {
             assert_eq!(world.get(&token()).status, 200);
         }
     }
-    // Once at first, and twice each time after that: the first failure costs no pause.
+    // Once at first, and twice each time after that, because the first failure costs no pause.
     assert_eq!(reads(&world, "client_id"), 1 + 11 + 1);
     assert!(world.script.log.borrow().iter().any(|line| line.contains("\"event\":\"settings\"")));
     world.pass(300);
@@ -114,17 +114,17 @@ fn nobody_waits_while_variables_are_read_again() {
 }
 
 #[test]
-fn what_the_operator_changes_counts_after_five_minutes() {
+fn a_change_of_the_settings_takes_effect_after_five_minutes() {
     let world = World::new();
     assert_eq!(world.get(&token()).status, 200);
     world.set("allowed_clients", CLIENT);
     world.pass(299);
     assert_eq!(world.get(&token()).status, 200);
-    // The first request after that has them read again.
+    // The first request after that starts another reading.
     world.pass(1);
     assert_eq!(world.get(&token()).status, 200);
     world.get(&token()).is(403, "client_not_allowed");
-    // A wrong value is not outlived by an older one.
+    // An older value does not replace a wrong one.
     world.set("allowed_clients", "x");
     world.pass(300);
     world.get(&token()).is(403, "client_not_allowed");

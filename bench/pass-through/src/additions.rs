@@ -1,6 +1,6 @@
-//! What no component can leave out that lets callers in by their token: to verify one signature, to log one line, and,
-//! where it does not live long enough to remember its callers, to read one entry of the store. What these cost, and
-//! nothing else: the key is made up and the entry is zeros, since a wrong signature takes as long as a right one.
+//! What no component that checks a token can omit: verifying one signature, logging one line, and, if it does not live
+//! long enough to remember its callers, reading one entry of the store. Only their cost counts: the key is made up and
+//! the entry is zeros, because a wrong signature takes as long as a right one.
 
 use std::{cell::RefCell, rc::Rc};
 
@@ -8,12 +8,12 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use rsa_signature::RsaPublicKey;
 use spin_sdk::key_value::Store;
 
-/// As many bytes as a stored Graph token has, about.
+/// About as many bytes as a stored Graph token has.
 const ENTRY: [u8; 2048] = [0; 2048];
 const ENTRY_KEY: &str = "entry";
 
-/// Does what `adds` names, `verification` and `store`, and gives the line to log after it, as long as one of
-/// `profile-get`; none where nothing is verified.
+/// Does what `adds` names, `verification` and `store`, and returns the line to log afterwards, as long as one of
+/// `profile-get`; none if nothing is verified.
 pub(crate) async fn line(adds: &str, authorization: &[u8]) -> Option<String> {
     let has = |name| adds.split(' ').any(|word| word == name);
     if !has("verification") {

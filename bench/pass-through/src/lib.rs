@@ -1,9 +1,9 @@
 //! The floor for measurements: forwards a request to Microsoft Graph with the caller's own `Authorization`, which must
-//! already be for Graph, and does no more than it is told to.
+//! already be for Graph, and does nothing else unless `adds` says so.
 //!
-//! What a request costs in the least that one would write with Spin's SDK: one call, its answer read whole and sent on
-//! with a length, and the body's write begun before the answer is returned. The variable `adds` names what it does besides;
-//! see `additions`.
+//! This is the least that a request costs with Spin's SDK: one call, its response read whole and sent on with a length,
+//! and the body's write begun before the response is returned. The variable `adds` names what it does in addition; see
+//! `additions`.
 
 #![cfg(target_family = "wasm")]
 
@@ -32,8 +32,8 @@ use spin_sdk::{
     wit_bindgen,
 };
 
-/// How often the host is let go on before the answer. The body's writing has begun then, and Spin sends it in one packet
-/// with the head; otherwise it follows alone, and waits 40 ms for the caller to acknowledge the head.
+/// How often it yields before it responds. The body's first piece has then been written, and Spin sends it in one
+/// packet with the head; otherwise it follows alone, and waits 40 ms for the caller to acknowledge the head.
 const YIELDS_BEFORE_ANSWER: usize = 2;
 
 spin_sdk::wasip3::http::service::export!(Component);
@@ -49,7 +49,7 @@ impl Guest for Component {
         let line = additions::line(&settings.adds, &authorization).await;
         let answer = forward(&settings.graph_url, authorization).await?.map(Full::new).into_response()?;
         if let Some(line) = line {
-            // There is nobody to tell.
+            // There is nobody to report a failure to.
             let _ = io::stderr().write_all(line.as_bytes());
         }
         for _ in 0..YIELDS_BEFORE_ANSWER {
@@ -84,7 +84,7 @@ struct Settings {
     adds: String,
 }
 
-/// Asked for once in an instance's life, as `profile-get` does with its settings.
+/// Read once in an instance's life, as `profile-get` reads its settings.
 async fn settings() -> Result<Rc<Settings>, ErrorCode> {
     thread_local! {
         static SETTINGS: RefCell<Option<Rc<Settings>>> = const { RefCell::new(None) };

@@ -1,5 +1,5 @@
-//! RS256 verification in WebAssembly, by `profile-get`'s own module and by jwt-simple: `POST /rs256` with a token, the key
-//! that signed it and whose work to do verifies over and over, and answers how often.
+//! RS256 verification in WebAssembly, by `profile-get`'s own module and by jwt-simple: `POST /rs256` with a token, the
+//! key that signed it and the verifier to use verifies over and over, and responds how often.
 
 #![cfg(target_family = "wasm")]
 
@@ -25,9 +25,9 @@ use spin_sdk::{
     wit_bindgen,
 };
 
-/// How long one question keeps it busy.
+/// How long one request keeps it busy.
 const MEASURED: Duration = Duration::from_secs(1);
-/// Between two looks at the clock.
+/// How many verifications between two readings of the clock.
 const BATCH: u32 = 16;
 
 spin_sdk::wasip3::http::service::export!(Component);

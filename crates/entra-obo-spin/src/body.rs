@@ -18,17 +18,17 @@ use spin_sdk::{
 
 use crate::fault::fault_of;
 
-/// How often the host is let go on before a message is handed to it. The body's first piece is then written already, and
+/// How often a task yields before it hands a message to the host. The body's first piece has then been written, and
 /// Spin sends it in one packet with the head; otherwise it follows alone, and waits 40 ms for the other side to
 /// acknowledge the head.
 const YIELDS_BEFORE_SENDING: usize = 2;
 
-/// A streamed answer ends after this time and this many bytes, whatever is still to come: its upstream connection is
-/// held all the while. Graph's largest photos have 4 MB.
+/// A streamed response ends after this time and this many bytes, because it holds an upstream connection all the while.
+/// Graph's largest photos have 4 MB.
 const STREAM_TIMEOUT: Duration = Duration::from_secs(120);
 const MAX_STREAM_BYTES: usize = 64 * 1024 * 1024;
 
-/// A reader that takes nothing for this long has stalled. What it holds is needed by others.
+/// A reader that takes nothing for this long has stalled. Others need what it holds.
 const STALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How much of a body is read at once.
@@ -59,7 +59,7 @@ pub(crate) fn is_cut() -> BodyEnd {
 }
 
 impl OutgoingBody {
-    /// A body, and the ends that the host reads. `unless_said` is how it ends if nobody says it.
+    /// A body, and the ends that the host reads. `unless_said` gives its end if none is written.
     pub(crate) fn new(
         is_empty: bool,
         unless_said: fn() -> BodyEnd,
@@ -69,10 +69,11 @@ impl OutgoingBody {
         (Self { contents, end }, contents_reader, end_reader)
     }
 
-    /// Writes `bytes`; nobody minds if they are no longer wanted.
+    /// Writes `bytes`. A reader that no longer wants them is not an error.
     pub(crate) async fn write(self, bytes: Bytes) {
         let Self { contents: Some(mut contents), .. } = self else { return };
-        // What fits into the host's own buffers is taken at once, and a timer costs as much as verifying a signature.
+        // What fits into the host's own buffers is taken at once, so it needs no timer, which costs as much as
+        // verifying a signature.
         if bytes.len() <= READ_BYTES {
             contents.write_all(bytes.into()).await;
         } else {
@@ -80,8 +81,8 @@ impl OutgoingBody {
         }
     }
 
-    /// Writes `begun` and what follows. It ends in an error, so that what was sent is known to be cut, where it goes on
-    /// for too long.
+    /// Writes `begun` and what follows. If that takes too long, the body ends in an error, so that its reader knows
+    /// that it is cut.
     pub(crate) async fn stream(self, begun: Bytes, mut rest: IncomingBody) {
         let Self { contents: Some(mut contents), end } = self else { return };
         let copying = async {

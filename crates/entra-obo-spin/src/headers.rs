@@ -1,9 +1,9 @@
-//! Headers, as the host has them and as Rust programs do.
+//! Headers, between the host's type and `http`'s.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use spin_sdk::wasip3::http::types::{Fields, HeaderError};
 
-/// Those headers of a message that are read, and that a Rust program can hold.
+/// The headers of a message that are in `read` and that `http` can represent.
 pub(crate) fn copy(fields: &Fields, read: &[HeaderName]) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in fields.copy_all() {

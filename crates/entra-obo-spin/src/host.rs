@@ -33,16 +33,16 @@ use crate::{
     headers::{copy, fields_of},
 };
 
-/// How often the host is let go on before an instance stops taking requests.
+/// How often a task yields before its instance stops taking requests.
 ///
-/// A host starts no request in an instance with backpressure, and drops the instance when the last one has ended. A request
-/// that it has accepted before and not started yet would wait for ever. A task that has yielded goes on only when the host
-/// has nothing else to do, so by then each accepted request has started. A yield in vain, because another event of the
-/// same task was ready, happens less often than this: a task waits for fewer things.
+/// A host starts no request in an instance with backpressure, and drops the instance when the last one has ended. A
+/// request that it has accepted but not started would then wait forever. A task that has yielded resumes only when the
+/// host has nothing else to do, so by then each accepted request has started. A yield returns early if another event of
+/// the same task is ready; that happens less often than this, because a task waits for fewer things.
 const YIELDS_BEFORE_RETIRING: usize = 32;
 
-/// How many random bytes are asked of the host at once: enough for some requests, since each call of the host costs more
-/// than the bytes.
+/// How many random bytes are fetched at once: enough for several requests, because a call of the host costs more than
+/// the bytes.
 const RANDOM_BYTES: u64 = 512;
 
 thread_local! {
@@ -71,7 +71,7 @@ impl Host for Spin {
             static UNUSED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
         }
         UNUSED.with_borrow_mut(|unused| {
-            // A host may give fewer bytes than were asked for, but not none.
+            // A host may return fewer bytes than requested, but not none.
             while unused.len() < 16 {
                 unused.extend(get_random_bytes(RANDOM_BYTES));
             }
@@ -96,8 +96,8 @@ impl Host for Spin {
         let (options, is_limited) = options(limit);
         let request = outgoing(request, options).await.map_err(SendFault::Broken)?;
         let response = client::send(request).await.map_err(fault_of)?;
-        // Spin's limits begin when it connects. Before it does so for the first time in an instance it resolves the
-        // application's variables, which may take a vault's time.
+        // Spin's limits begin when it connects. Before an instance's first connection it resolves the application's
+        // variables, which may take as long as a vault takes.
         KEEPS_LIMITS.set(is_limited);
         incoming(response)
     }
@@ -144,15 +144,15 @@ impl Host for Spin {
     }
 }
 
-/// Options that hold `limit`, and whether the host heeds them. Most calls have the same limit, and a copy is one call of
-/// the host where new options are four.
+/// Options with `limit`, and whether the host applies them. Most calls have the same limit, and copying options is one
+/// call of the host where making them is four.
 fn options(limit: Duration) -> (RequestOptions, bool) {
     LAST_OPTIONS.with_borrow_mut(|last| match last {
         Some((options, last_limit, is_limited)) if *last_limit == limit => (options.clone(), *is_limited),
         last => {
             let options = RequestOptions::new();
             let nanoseconds = limit.as_nanos().try_into().ok();
-            // Spin counts connecting within the wait for the head too.
+            // Spin counts connecting as part of the wait for the head too.
             let heeded = options
                 .set_connect_timeout(nanoseconds)
                 .and_then(|()| options.set_first_byte_timeout(nanoseconds))
@@ -163,16 +163,16 @@ fn options(limit: Duration) -> (RequestOptions, bool) {
     })
 }
 
-/// A request of ours.
+/// A request of this component.
 ///
 /// # Errors
-/// In words for the log, where it is none that WASI allows.
+/// In words for the log, if WASI does not allow it.
 async fn outgoing(request: &Request<Bytes>, options: RequestOptions) -> Result<types::Request, String> {
     let (uri, body) = (request.uri(), request.body().clone());
     let fields = fields_of(request.headers()).map_err(|error| error.to_string())?;
     let (outgoing_body, contents, end) = OutgoingBody::new(body.is_empty(), is_whole);
     let (wasi, _sent) = types::Request::new(fields, contents, end, Some(options));
-    // It is GET to begin with.
+    // GET is the default.
     let method = match *request.method() {
         http::Method::GET => None,
         http::Method::POST => Some(Method::Post),
@@ -196,7 +196,7 @@ async fn outgoing(request: &Request<Bytes>, options: RequestOptions) -> Result<t
     Ok(wasi)
 }
 
-/// An upstream's answer.
+/// An upstream's response.
 fn incoming(response: types::Response) -> Result<Response<IncomingBody>, SendFault> {
     let status =
         StatusCode::from_u16(response.get_status_code()).map_err(|error| SendFault::Broken(error.to_string()))?;
@@ -207,7 +207,7 @@ fn incoming(response: types::Response) -> Result<Response<IncomingBody>, SendFau
     Ok(answer)
 }
 
-/// The open store: opening it costs as much as a reading.
+/// The open store: opening it costs as much as reading an entry.
 async fn store() -> Result<Rc<Store>, StoreFault> {
     if let Some(store) = STORE.with_borrow(Option::clone) {
         return Ok(store);

@@ -9,10 +9,10 @@
 //! }
 //! ```
 //!
-//! Everything here uses WASI's own types. The SDK's conversions call the host twice as often, and `#[http_service]` answers a
-//! request that it cannot convert (two `Content-Length` headers, say) by an empty 500.
+//! Everything here uses WASI's own types. The SDK's conversions call the host twice as often, and `#[http_service]`
+//! answers a request that it cannot convert (two `Content-Length` headers, for example) with an empty 500.
 //!
-//! The crate is empty but under WebAssembly.
+//! The crate is empty unless it is compiled to WebAssembly.
 
 #![cfg(target_family = "wasm")]
 

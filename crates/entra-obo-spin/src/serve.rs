@@ -16,8 +16,8 @@ use crate::{
     host::Spin,
 };
 
-/// Answers a request by `answer`, which receives its head with those of its headers that it reads. The guard of a streamed
-/// body is held until the body has been sent.
+/// Answers a request with `answer`, which receives the request's head with the headers in `headers_read`. The guard of
+/// a streamed body is held until the body has been sent.
 ///
 /// # Errors
 /// None that can happen: a response that the host refuses is replaced by an empty one, and the log says so.
@@ -53,7 +53,7 @@ fn head_of(request: &types::Request, headers_read: &[HeaderName]) -> RequestHead
         Method::Options => http::Method::OPTIONS,
         Method::Trace => http::Method::TRACE,
         Method::Patch => http::Method::PATCH,
-        // One that no Rust program can hold is none that any serves.
+        // A method that `http` cannot represent is not served by anybody.
         Method::Other(name) => name.parse().unwrap_or(http::Method::TRACE),
     };
     let target = request.get_path_with_query().unwrap_or_default();
@@ -77,7 +77,7 @@ fn into_wasi<G: 'static>(
     };
     let (outgoing, contents, end) = OutgoingBody::new(body.is_none(), unless_said);
     let (answer, _sent) = types::Response::new(fields, contents, end);
-    // It is 200 to begin with, and no other answer is as frequent.
+    // 200 is the default, and the most frequent status.
     if head.status != StatusCode::OK {
         let _ = answer.set_status_code(head.status.as_u16());
     }

@@ -25,7 +25,7 @@ impl ClaimsChallenge {
             return None;
         }
         let members = strict_json::object(text.as_bytes()).ok()?;
-        // Written anew, a number can be longer: 1e15 becomes 1000000000000000.0.
+        // Serialised again, a number can be longer: 1e15 becomes 1000000000000000.0.
         let text = Value::Object(members.clone()).to_string();
         (text.len() <= MAX_CLAIMS_BYTES).then_some(Self { text, members })
     }

@@ -41,7 +41,7 @@ impl<H: Host> Context<H> {
         Self { deadline: Deadline::after(self.elapsed, limit), limit, ..self }
     }
 
-    /// The same for work that goes on in the background, with as much time as the request had.
+    /// The same for background work, with as much time as the request had.
     #[must_use]
     pub(crate) fn in_background(&self) -> Self {
         let elapsed = self.host.elapsed();

@@ -20,9 +20,9 @@ const VERSION_00_LENGTH: usize = 55;
 pub struct Correlation {
     /// New for each request.
     pub request_id: Uuid,
-    /// The caller's where it is a GUID, else the same as `request_id`.
+    /// The caller's if it is a GUID, else the same as `request_id`.
     pub client_request_id: Uuid,
-    /// The caller's where it is well-formed, else a new one.
+    /// The caller's if it is well-formed, else a new one.
     pub traceparent: String,
 }
 
@@ -34,7 +34,8 @@ impl Correlation {
             .filter(|text| text.len() == 36)
             .and_then(|text| Uuid::try_parse(text).ok())
             .unwrap_or(request_id);
-        let traceparent = one(headers, &TRACEPARENT).and_then(understood).unwrap_or_else(|| new_traceparent(host));
+        let traceparent =
+            one(headers, &TRACEPARENT).and_then(parse_traceparent).unwrap_or_else(|| new_traceparent(host));
         Self { request_id, client_request_id, traceparent }
     }
 
@@ -64,8 +65,8 @@ fn uuid_value(id: Uuid) -> HeaderValue {
     HeaderValue::from_str(id.hyphenated().encode_lower(&mut buffer)).unwrap_or(HeaderValue::from_static(""))
 }
 
-/// W3C Trace Context, section 3.2. A later version begins as this one does, and goes on as version 00 (section 4.2).
-fn understood(text: &str) -> Option<String> {
+/// W3C Trace Context section 3.2. A later version begins in the same way, and is sent on as version 00 (section 4.2).
+fn parse_traceparent(text: &str) -> Option<String> {
     let (fields, rest) = text.split_at_checked(VERSION_00_LENGTH)?;
     let parts: Vec<&str> = fields.split('-').collect();
     let [version, trace_id, parent_id, flags] = parts.as_slice() else { return None };
@@ -87,17 +88,17 @@ fn new_traceparent<H: Host>(host: &H) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::understood;
+    use super::parse_traceparent;
 
     #[test]
-    fn a_traceparent_is_understood_or_not() {
+    fn a_traceparent_of_any_version_is_sent_on_as_version_00() {
         let well_formed = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
         for text in [
             well_formed,
             "01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
             "cc-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-what-comes-later",
         ] {
-            assert_eq!(understood(text).as_deref(), Some(well_formed), "{text}");
+            assert_eq!(parse_traceparent(text).as_deref(), Some(well_formed), "{text}");
         }
         for text in [
             "",
@@ -110,7 +111,7 @@ mod tests {
             "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-x",
             "00-0af7651916cd43dd8448eb211c80319c-b7ad6b716920333é-01",
         ] {
-            assert_eq!(understood(text), None, "{text}");
+            assert_eq!(parse_traceparent(text), None, "{text}");
         }
     }
 }

@@ -17,7 +17,7 @@ pub fn write<H: Host>(host: &H, line: &impl Serialize) {
     }
 }
 
-/// Writes a line about something that may pass.
+/// Writes a line about something that may resolve itself.
 pub fn warn<H: Host>(host: &H, event: &'static str, cause: String) {
     write(host, &Event { level: "warn", event, cause });
 }

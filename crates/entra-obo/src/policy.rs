@@ -68,7 +68,7 @@ pub enum Tenancy {
     Single(Uuid),
     /// Those of a list of directories, whose people sign in through `organizations` or `common`.
     Several {
-        /// The word that stands for the directory in Entra's addresses.
+        /// The word that Entra's addresses have in place of a directory: `organizations` or `common`.
         authority: &'static str,
         /// The directories.
         allowed: Vec<Uuid>,

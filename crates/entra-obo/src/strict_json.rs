@@ -1,7 +1,7 @@
-//! JSON objects read without mercy.
+//! Strict parsing of JSON objects.
 //!
-//! RFC 7519 section 4 lets a parser keep the last of several members of one name. Two parsers that differ there are an
-//! attack, so a repeated member, at any depth, makes the whole object unreadable.
+//! RFC 7519 section 4 lets a parser keep the last of several members of one name. Two parsers that differ in this can
+//! be played off against each other, so a repeated member, at any depth, is an error.
 
 use std::{borrow::Cow, fmt};
 
@@ -11,7 +11,7 @@ use serde::{
 };
 use serde_json::{Map, Value};
 
-/// The members of one JSON object, as far as claims are judged: texts and whole numbers.
+/// The members of one JSON object, in the detail that claims need: strings and whole numbers.
 #[derive(Debug)]
 pub struct Members<'a>(Vec<(Cow<'a, str>, Member<'a>)>);
 
@@ -27,10 +27,10 @@ pub enum Member<'a> {
 }
 
 impl<'a> Members<'a> {
-    /// Reads `bytes` as one JSON object: UTF-8, no member twice, nothing behind it. Next to nothing of it is copied.
+    /// Parses `bytes` as one JSON object: UTF-8, no repeated member, nothing after it. Almost nothing is copied.
     ///
     /// # Errors
-    /// The parser's own words; they hold member names at most, never values.
+    /// The parser's own words, which may contain member names but no values.
     pub fn of(bytes: &'a [u8]) -> Result<Self, serde_json::Error> {
         let mut parser = serde_json::Deserializer::from_slice(bytes);
         let members = (&mut parser).deserialize_map(MembersVisitor)?;
@@ -51,7 +51,7 @@ impl<'a> Members<'a> {
     }
 }
 
-/// Reads `bytes` as [`Members::of`] does, and keeps all of it, for objects that are sent on.
+/// Parses `bytes` as [`Members::of`] does, and keeps all values, for objects that are sent on.
 ///
 /// # Errors
 /// See [`Members::of`].
@@ -76,7 +76,7 @@ impl<'de> Visitor<'de> for MembersVisitor {
         }
         members.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         if members.windows(2).any(|pair| matches!(pair, [(one, _), (other, _)] if one == other)) {
-            return Err(Error::custom("a member stands twice"));
+            return Err(Error::custom("a repeated member"));
         }
         Ok(Members(members))
     }

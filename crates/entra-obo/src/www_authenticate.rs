@@ -9,7 +9,7 @@ use http::{HeaderMap, header::WWW_AUTHENTICATE};
 
 use crate::claims_challenge::ClaimsChallenge;
 
-/// Base64 with or without padding: both are seen.
+/// Base64 with or without padding: both occur.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &ALPHABET,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
@@ -18,8 +18,8 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 /// The claims that a response of a downstream API asks for: those of a Bearer challenge, among however many challenges on
 /// however many lines.
 ///
-/// Its `error` does not count. Microsoft documents `insufficient_claims`, and other services send `invalid_token` with the
-/// same claims; whichever it is, a token with these claims is what is wanted.
+/// Its `error` does not count. Microsoft documents `insufficient_claims`, and other services send `invalid_token` with
+/// the same claims; either way, a token with these claims is needed.
 #[must_use]
 pub fn claims_challenge(headers: &HeaderMap) -> Option<ClaimsChallenge> {
     headers
@@ -53,8 +53,8 @@ struct Challenge {
     parameters: Vec<(String, String)>,
 }
 
-/// The challenges of one header line. Graph's are not always well-formed: what cannot be read is skipped as far as the next
-/// comma.
+/// The challenges of one header line. Graph's are not always well-formed: what cannot be parsed is skipped up to the
+/// next comma.
 fn challenges(line: &str) -> Vec<Challenge> {
     let mut challenges: Vec<Challenge> = Vec::new();
     let mut rest = line;
@@ -79,7 +79,7 @@ fn challenges(line: &str) -> Vec<Challenge> {
                 challenges.push(Challenge { scheme: word.to_owned(), parameters: Vec::new() });
                 next
             }
-            // A scheme without parameters, or nothing that can be read.
+            // A scheme without parameters, or something that cannot be parsed.
             _ => after.find(',').and_then(|comma| after.get(comma..)).unwrap_or_default(),
         };
     }
@@ -93,8 +93,8 @@ fn token(text: &str) -> (&str, &str) {
     text.split_at_checked(end).unwrap_or((text, ""))
 }
 
-/// A quoted string (section 5.6.4), or what stands in place of a token: Graph sends addresses without quotes, so it goes to
-/// the next comma or space. With it, what follows. A quoted string that does not end is whatever is left.
+/// A quoted string (section 5.6.4), or everything up to the next comma or space, since Graph sends addresses without
+/// quotes; and what follows it. A quoted string without an end is the rest of the line.
 fn parameter_value(text: &str) -> (String, &str) {
     let Some(quoted) = text.strip_prefix('"') else {
         let end = text.find([' ', '\t', ',']).unwrap_or(text.len());
@@ -141,7 +141,7 @@ mod tests {
         let claims = STANDARD.encode(CLAIMS);
         let nonce = "n".repeat(450);
         let lines = [
-            // Graph 2025 (Azure/azure-cli#31777), with a second challenge behind it.
+            // Graph 2025 (Azure/azure-cli#31777), followed by a second challenge.
             format!(
                 r#"Bearer realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize", client_id="00000003-0000-0000-c000-000000000000", error_description="Continuous access evaluation resulted in challenge with result: InteractionRequired and code: LocationConditionEvaluationSatisfied", error="insufficient_claims", claims="{claims}", PoP realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize", client_id="00000003-0000-0000-c000-000000000000", nonce="{nonce}""#
             ),
@@ -161,14 +161,14 @@ mod tests {
                 r#"Bearer realm="", error="invalid_token", error_description="User session has been revoked", claims="{claims}""#
             ),
             format!(r#"Bearer claims="{claims}""#),
-            // Written by other people.
+            // From other services.
             format!(r#"BEARER claims="{claims}" , ERROR = "insufficient_claims""#),
             format!(r#"Bearer realm="" error="insufficient_claims" claims="{claims}""#),
             format!(r#"Negotiate, Bearer error="insufficient_claims", claims="{claims}""#),
             format!(r#"Negotiate YIIabc+/=, Bearer error="insufficient_claims", claims="{claims}""#),
             format!(r#"Bearer error="insufficient_claims", NTLM, claims="{claims}""#),
             format!(r#"Bearer error_description="one, two=three \"four\"", claims="{claims}""#),
-            // Nothing of it can be read but the last.
+            // Only the last parameter can be parsed.
             format!(r#"Bearer {{odd}}; =, "x", ==, error_description="naïve", realm=", claims=", claims="{claims}""#),
             format!(r#"Bearer claims="?", claims="{claims}""#),
             format!(r#"Bearer claims="", Bearer claims="{claims}""#),
@@ -215,17 +215,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_line_is_read(line in ".{0,200}") {
+        fn any_line_is_parsed(line in ".{0,200}") {
             challenges(&line);
         }
 
         #[test]
-        fn lines_of_its_own_signs_are_read(line in r#"[a-bA-B=", \t\\:/é]{0,40}"#) {
+        fn any_line_of_delimiters_is_parsed(line in r#"[a-bA-B=", \t\\:/é]{0,40}"#) {
             challenges(&line);
         }
 
         #[test]
-        fn whatever_stands_before_it_a_challenge_on_its_own_line_is_found(junk in "[ -~]{0,100}") {
+        fn a_challenge_on_its_own_line_is_found_whatever_precedes_it(junk in "[ -~]{0,100}") {
             let challenge = format!("Bearer claims={}", STANDARD.encode(CLAIMS));
             prop_assert!(read(&[junk, challenge]).is_some());
         }

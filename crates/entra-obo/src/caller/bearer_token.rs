@@ -4,11 +4,11 @@ use std::fmt;
 
 use http::{HeaderMap, header::AUTHORIZATION};
 
-/// The longest token that is looked at. Entra cuts group claims at 200 so that a token fits the headers that servers
+/// The longest token that is accepted. Entra cuts group claims at 200 so that a token fits the headers that servers
 /// accept, commonly 8 to 16 KiB.
 pub(crate) const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
-/// A bearer token as it came: well-formed in its characters and length, nothing more is known of it.
+/// A bearer token as it was received. Its characters and length are valid; nothing else is known about it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct BearerToken(String);
 
@@ -53,7 +53,7 @@ pub enum BearerFault {
     Missing,
     /// More than one `Authorization` header.
     Several,
-    /// The text behind the scheme is not a token of RFC 6750.
+    /// The text after the scheme is not a token of RFC 6750.
     Malformed,
     /// Longer than [`MAX_TOKEN_BYTES`].
     TooLong,
@@ -84,7 +84,7 @@ fn is_b64token(text: &str) -> bool {
     !body.is_empty() && body.bytes().all(|byte| IN_B64TOKEN.get(usize::from(byte)) == Some(&true))
 }
 
-/// Which bytes may stand in it. Looked up rather than compared, since a token has thousands.
+/// The bytes that it may contain, as a table: comparisons take longer, and a token has thousands of bytes.
 #[expect(clippy::indexing_slicing, clippy::as_conversions, reason = "done by the compiler")]
 const IN_B64TOKEN: [bool; 128] = {
     let mut table = [false; 128];
@@ -111,14 +111,14 @@ mod tests {
     }
 
     #[test]
-    fn the_scheme_counts_in_any_case() {
+    fn the_scheme_is_case_insensitive() {
         for value in ["Bearer a.b.c", "bearer a.b.c", "BEARER a.b.c", "Bearer   a.b.c"] {
             assert_eq!(parse(&[value.as_bytes()]), Ok("a.b.c".into()), "{value}");
         }
     }
 
     #[test]
-    fn everything_else_is_named() {
+    fn everything_else_is_refused_by_name() {
         let long = format!("Bearer {}", "a".repeat(MAX_TOKEN_BYTES + 1));
         let cases: [(&[&[u8]], BearerFault); 13] = [
             (&[], BearerFault::Missing),

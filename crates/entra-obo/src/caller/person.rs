@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-/// SHA-256 of the part of a token that is signed, for which there is but one signature of a key.
+/// SHA-256 of the signed part of a token, for which a key has exactly one signature.
 pub type AssertionDigest = [u8; 32];
 
 /// Whose requests are counted together.

@@ -2,8 +2,8 @@
 
 use uuid::Uuid;
 
-/// Why a token is refused. The caller learns which: none of it is a secret, and whoever wrote the client needs it. Ids
-/// are for the log.
+/// Why a token is refused. Callers are told which, because it is no secret and the client's developers need it. Ids are
+/// for the log only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TokenFault {
     /// Not three base64url parts with JSON objects in the first two.
@@ -20,7 +20,7 @@ pub(crate) enum TokenFault {
     KeyBound,
     /// A token that Entra issued for Microsoft Graph.
     MeantForGraph,
-    /// An ID token, which tells a client who signed in and opens no API.
+    /// An ID token, which is for the client and not for an API.
     IdToken,
     /// A claim is missing or not of its type.
     Claim(&'static str),
@@ -83,7 +83,7 @@ impl TokenFault {
 pub(crate) enum CallerRefusal {
     /// The token proves nothing.
     Token(TokenFault),
-    /// An application calls for itself, and nobody's profile can be meant.
+    /// An application calls for itself, not for a person.
     AppOnly,
     /// The token holds none of the required scopes.
     ScopeMissing,

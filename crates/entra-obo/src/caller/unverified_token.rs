@@ -1,4 +1,4 @@
-//! A bearer token to a JWT in compact form (RFC 7515 section 7.1, RFC 7519): decoded, nothing proven.
+//! From a bearer token to a decoded JWT in compact form (RFC 7515 section 7.1, RFC 7519). Nothing is proven yet.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
@@ -13,7 +13,7 @@ use crate::{
 /// Entra's key ids have 27 to 43 characters; the id is only ever compared.
 const MAX_KEY_ID_BYTES: usize = 256;
 
-/// A decoded token. Whatever is read from it is the sender's word alone, hence the name.
+/// A decoded token. Its content is only the sender's claim, hence the name.
 #[derive(Debug)]
 pub(crate) struct UnverifiedToken {
     bearer: BearerToken,
@@ -69,13 +69,14 @@ pub(crate) enum Subject {
 }
 
 impl UnverifiedToken {
-    /// Decodes a token and refuses what no token of Entra for this API can look like.
+    /// Decodes a token, and refuses one that cannot be an access token that Entra issued for an API.
     ///
     /// # Errors
-    /// A [`TokenFault`] for anything but a three-part JWT, signed by RS256, with the claims that Entra always gives.
+    /// A [`TokenFault`] for anything but a three-part JWT, signed with RS256, with the claims that Entra always
+    /// includes.
     pub(crate) fn decode(bearer: BearerToken) -> Result<Self, TokenFault> {
         let text = bearer.as_str();
-        // No more parts than tell one form from the others, so that a token of dots costs nothing.
+        // At most six parts, which is enough to recognise each form: a token of dots costs nothing.
         let parts: Vec<&str> = text.splitn(6, '.').collect();
         let [header, payload, signature] = *parts.as_slice() else {
             return Err(if parts.len() == 5 { TokenFault::Encrypted } else { TokenFault::NotAJwt });
@@ -83,7 +84,7 @@ impl UnverifiedToken {
         let signed_bytes = text.len().saturating_sub(signature.len()).saturating_sub(1);
 
         let key_id = key_id(&members(&decoded(header)?)?)?;
-        let claims = UnverifiedClaims::read(&members(&decoded(payload)?)?)?;
+        let claims = UnverifiedClaims::parse(&members(&decoded(payload)?)?)?;
         let signature = decoded(signature)?;
         Ok(Self { signed_bytes, signature, key_id, claims, bearer })
     }
@@ -118,7 +119,7 @@ impl UnverifiedToken {
     }
 }
 
-/// Base64url as RFC 7515 section 2 wants it: no padding, no foreign character, no stray bit at the end.
+/// Base64url as RFC 7515 section 2 requires it: no padding, no other characters, no stray bits at the end.
 fn decoded(part: &str) -> Result<Vec<u8>, TokenFault> {
     URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenFault::NotAJwt)
 }
@@ -140,8 +141,8 @@ fn is_media_type(typ: &str, expected: &str) -> bool {
     short.eq_ignore_ascii_case(expected)
 }
 
-/// Judges the header and gives the key's id. Nothing that a header can point to (`jku`, `x5u`, `jwk`, `x5c`) is looked
-/// at: keys come from Entra alone.
+/// Checks the header and returns the key's id. Members that bring or point to a key (`jku`, `x5u`, `jwk`, `x5c`) are
+/// ignored: keys come from Entra only.
 fn key_id(header: &Members<'_>) -> Result<String, TokenFault> {
     // The algorithm is ours, not the token's (RFC 8725 section 3.1): Entra signs access tokens by RS256.
     if !matches!(header.get("alg"), Some(Member::Text(alg)) if alg == "RS256") {
@@ -157,7 +158,7 @@ fn key_id(header: &Members<'_>) -> Result<String, TokenFault> {
     if header.get("nonce").is_some() {
         return Err(TokenFault::MeantForGraph);
     }
-    // RFC 7515 section 4.1.11: what is critical and not understood must be refused; nothing is understood here.
+    // RFC 7515 section 4.1.11: a critical member that is not understood must be refused, and none is understood here.
     if ["crit", "b64", "zip", "cty", "enc"].iter().any(|name| header.get(name).is_some()) {
         return Err(TokenFault::Header);
     }
@@ -173,7 +174,7 @@ fn key_id(header: &Members<'_>) -> Result<String, TokenFault> {
 }
 
 impl UnverifiedClaims {
-    fn read(claims: &Members<'_>) -> Result<Self, TokenFault> {
+    fn parse(claims: &Members<'_>) -> Result<Self, TokenFault> {
         refuse_look_alikes(claims)?;
         // RFC 7800: only the holder of this key may present the token, and the proof of that cannot be checked here.
         if claims.get("cnf").is_some() {
@@ -214,8 +215,8 @@ impl UnverifiedClaims {
 /// |---|---|---|---|
 /// | the calling client: `azp` and `azpacr`, or `appid` and `appidacr` | yes | yes | no |
 /// | the sign-in it belongs to: `nonce`, `at_hash`, `c_hash` | no | no | some of them |
-/// | `roles` | at times | at times | at times |
-/// | a person's names | as the client asked for | no | as the client asked for |
+/// | `roles` | sometimes | sometimes | sometimes |
+/// | a person's names | if the client requests them | no | if the client requests them |
 ///
 /// <https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference#payload-claims>,
 /// <https://learn.microsoft.com/entra/identity-platform/id-token-claims-reference#payload-claims>,
@@ -243,8 +244,8 @@ fn subject(claims: &Members<'_>, scopes: &str) -> Result<Subject, TokenFault> {
 const NAMES_OF_PEOPLE: [&str; 7] =
     ["name", "preferred_username", "unique_name", "upn", "email", "given_name", "family_name"];
 
-/// The claims that are judged. A member that differs from one of them only in its letters' case is an attack on
-/// parsers that do not mind the case, so it is refused.
+/// The claims that are judged. A member that differs from one of them only in case is an attack on case-insensitive
+/// parsers, so it is refused.
 const JUDGED: [&str; 13] =
     ["ver", "iss", "aud", "exp", "nbf", "tid", "oid", "scp", "roles", "idtyp", "azp", "appid", "cnf"];
 
@@ -271,7 +272,7 @@ fn owned(claims: &Members<'_>, name: &'static str) -> Result<Option<String>, Tok
     Ok(text(claims, name)?.map(str::to_owned))
 }
 
-/// Whole seconds only: RFC 7519 allows fractions, Entra never sends them, and a float is where parsers differ.
+/// Whole seconds only: RFC 7519 allows fractions, Entra never sends them, and parsers differ in how they read floats.
 fn time(claims: &Members<'_>, name: &'static str) -> Result<Option<UnixTime>, TokenFault> {
     match claims.get(name) {
         None => Ok(None),
@@ -424,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_is_bound_to_a_key_is_refused_in_whatever_form() {
+    fn a_token_that_is_bound_to_a_key_is_refused_in_any_form() {
         for confirmation in [
             json!({"kid": "k", "xms_ksl": "sw"}),
             json!({"jwk": {"kty": "RSA"}}),
@@ -447,7 +448,7 @@ mod tests {
     #[test]
     fn each_kind_of_token_is_recognised() {
         use Subject::{Application, Person};
-        // What differs from a v2 access token of a person; null takes a claim out.
+        // What differs from a person's v2 access token; null removes a claim.
         let cases = [
             (json!({}), Ok(Person)),
             (json!({"roles": ["Reader"]}), Ok(Person)),

@@ -1,6 +1,6 @@
-//! A decoded token to a verified caller.
+//! From a decoded token to a verified caller.
 //!
-//! A [`VerifiedCaller`] can be made here alone, and an exchange can be made from nothing else.
+//! A [`VerifiedCaller`] can only be made here, and an exchange only from a [`VerifiedCaller`].
 
 use uuid::Uuid;
 
@@ -30,7 +30,7 @@ const BACKDATED_SECONDS: u64 = 300;
 /// The audiences of Microsoft Graph itself: its application id and its address.
 const GRAPH_AUDIENCES: [&str; 2] = ["00000003-0000-0000-c000-000000000000", "https://graph.microsoft.com"];
 
-/// A token whose claims would do, if only its signature were known to be good.
+/// A token whose claims are acceptable and whose signature has not been verified yet.
 #[derive(Debug)]
 pub(crate) struct UnverifiedCaller {
     token: UnverifiedToken,
@@ -49,7 +49,7 @@ pub struct VerifiedCaller {
 }
 
 impl UnverifiedCaller {
-    /// Judges everything about a token that can be judged without keys, so that a token which would be refused anyhow
+    /// Judges everything about a token that can be judged without keys, so that a token which would be refused anyway
     /// costs no call to Entra.
     ///
     /// # Errors
@@ -94,7 +94,7 @@ impl UnverifiedCaller {
     /// Proves the token by the tenant's keys, then asks whether this caller may call.
     ///
     /// # Errors
-    /// See [`CallerRefusal`]; what the caller may do is asked only after the signature has proven who it is.
+    /// See [`CallerRefusal`]. Permissions are checked only after the signature has proven who calls.
     pub(crate) fn verify(self, keys: &SigningKeys, policy: &Policy) -> Result<VerifiedCaller, CallerRefusal> {
         let Self { token, tenant_id } = self;
         let digest = token.signed_digest();
@@ -124,7 +124,7 @@ impl VerifiedCaller {
         &self.assertion
     }
 
-    /// What tells this token from every other.
+    /// What identifies the token: SHA-256 of its signed part.
     #[must_use]
     pub const fn digest(&self) -> &AssertionDigest {
         &self.digest
@@ -187,7 +187,7 @@ fn lives_too_long(expires: UnixTime, not_before: Option<UnixTime>, now: UnixTime
 }
 
 /// v2 tokens name the client id; v1 tokens that, or an Application ID URI as registered, with or without a slash at its
-/// end. ADAL's clients asked for `spn:` and the client id.
+/// end. ADAL's clients requested `spn:` and the client id.
 /// <https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference#payload-claims>
 fn is_audience(audience: &str, version: TokenVersion, policy: &Policy) -> bool {
     let bare = |uri: &str| uri.strip_suffix('/').unwrap_or(uri).to_owned();

@@ -21,9 +21,9 @@ const ASSERTIONS: std::num::NonZeroUsize = std::num::NonZeroUsize::new(64).unwra
 const ENCRYPTED: &str =
     "has a private key that is encrypted with a password; set the key without one (openssl pkey -in key.pem)";
 
-/// Entra verifies client assertions by RSA alone.
-const NOT_RSA: &str = "has a private key that is not RSA, and Entra takes RSA alone for certificates of applications; make a certificate with \
-     an RSA key";
+/// Entra accepts only RSA for client assertions.
+const NOT_RSA: &str = "has a private key that is not RSA, and Entra accepts only RSA for certificates of applications; make a certificate \
+     with an RSA key";
 
 /// Object identifiers in DER of the kinds of key that PKCS#8 may hold besides RSA: EC, the Edwards and Montgomery curves,
 /// DSA, RSA that is restricted to PSS.
@@ -39,13 +39,13 @@ pub(super) struct Certificate {
     key: PS256KeyPair,
     not_before: UnixTime,
     not_after: UnixTime,
-    /// By audience and application, with the time at which they expire.
+    /// By audience and application, with the times at which they expire.
     assertions: Locked<LruCache<(String, Uuid), (String, UnixTime)>>,
 }
 
 impl Certificate {
     /// Finds a private key and its own certificate in a PEM text that `client_secret::pem` has tidied. Their order does
-    /// not matter, nor what else is among the blocks: the certificates that vouch for it, other keys.
+    /// not matter, nor what else is among the blocks: certificates of its issuers, other keys.
     ///
     /// # Errors
     /// What is wrong, in words for the log, without the value.
@@ -103,7 +103,8 @@ impl Certificate {
         }
     }
 
-    /// A signed assertion, of the form that Entra documents, used again until near its end: signing takes 20 ms in Wasm.
+    /// A signed assertion in the form that Entra documents. It is reused until shortly before it expires, because
+    /// signing takes 20 ms in Wasm.
     ///
     /// <https://learn.microsoft.com/entra/identity-platform/certificate-credentials>
     pub(super) fn assertion(
@@ -134,7 +135,7 @@ impl Certificate {
     }
 }
 
-/// What a PEM text is that has no private key.
+/// What a PEM text without a private key is.
 fn without_key(blocks: &[Pem]) -> &'static str {
     let has = |part: &str| blocks.iter().any(|block| block.tag().contains(part));
     if has("CERTIFICATE REQUEST") {

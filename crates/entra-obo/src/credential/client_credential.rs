@@ -7,10 +7,10 @@ use uuid::Uuid;
 
 use crate::{credential::certificate::Certificate, host::UnixTime};
 
-/// The longest text that is looked at. Key Vault holds 25 KB; a Kubernetes secret's base64 adds a third.
+/// The longest text that is accepted. Key Vault holds 25 KB; a Kubernetes secret's base64 adds a third.
 const MAX_BYTES: usize = 64 * 1024;
 
-/// The value of `client_secret`, understood.
+/// The value of `client_secret`, parsed.
 pub struct ClientCredential {
     text: String,
     kind: Kind,
@@ -22,11 +22,11 @@ enum Kind {
 }
 
 impl ClientCredential {
-    /// Understands the value of `client_secret`: a client secret, or a PEM bundle of a private key and its certificate
-    /// as Key Vault serves a certificate whose content type is `application/x-pem-file`.
+    /// Parses the value of `client_secret`: a client secret, or a PEM bundle of a private key and its certificate as
+    /// Key Vault serves a certificate whose content type is `application/x-pem-file`.
     ///
     /// # Errors
-    /// What is wrong, in words for the log, without the value. Whatever is neither is never sent anywhere.
+    /// What is wrong, in words for the log, without the value. A text that is neither is never sent anywhere.
     pub fn parse(text: String) -> Result<Self, &'static str> {
         if text.len() > MAX_BYTES {
             return Err(NotASecret::TooLong.words());
@@ -64,8 +64,8 @@ impl ClientCredential {
         Ok(())
     }
 
-    /// What to do when Entra has refused it, in words for the log. An expired certificate is sent all the same: Entra's clock
-    /// decides, and its refusal has the credential read again.
+    /// What to do when Entra has refused it, in words for the log. An expired certificate is sent all the same: Entra's
+    /// clock decides, and after its refusal the credential is read again.
     #[must_use]
     pub fn remedy(&self, now: UnixTime) -> &'static str {
         match &self.kind {
@@ -83,7 +83,7 @@ impl ClientCredential {
         self.text == other.text
     }
 
-    /// The value, as material for keys that only holders of it can derive.
+    /// The value, as material for keys that only its holders can derive.
     #[must_use]
     pub const fn key_material(&self) -> &[u8] {
         self.text.as_bytes()

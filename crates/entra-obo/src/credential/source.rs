@@ -17,18 +17,19 @@ use crate::{
 /// The component variable that holds it. Operators know it as `clientsecret`, which `spin.toml` maps to it.
 const VARIABLE: &str = "client_secret";
 
-/// The longest wait for it. Spin's own retries would go on for a minute.
+/// The longest wait for it. Spin itself would retry for a minute.
 const READ_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// How long a value is used before it is read again. Spin asks Key Vault anew at each reading and keeps nothing, and a
-/// rotated secret is picked up earlier than this: as soon as Entra refuses the old one.
+/// How long a value is used before it is read again. Spin asks Key Vault each time and caches nothing. A rotated secret
+/// is picked up earlier: as soon as Entra refuses the old one.
 const FRESH: Duration = Duration::from_secs(600);
 
-/// How long a credential is used when it cannot be read again. It is most likely still right, and Entra says if it is not.
+/// How long a credential is used if it cannot be read again. Most likely it is still right, and Entra says so if it is
+/// not.
 const USABLE: Duration = Duration::from_secs(24 * 3600);
 
-/// At most one reading in this time because Entra refused the credential, so that a wrong secret does not turn each
-/// request into a call to Key Vault.
+/// After Entra has refused the credential, it is read at most once in this time, so that a wrong secret does not turn
+/// each request into a call to Key Vault.
 const REREAD_COOLDOWN: Duration = Duration::from_secs(5);
 
 /// Why there is no credential.
@@ -100,8 +101,8 @@ impl CredentialSource {
         self.kept.lock().back_off.failure().cloned()
     }
 
-    /// Another credential than `refused`, which Entra did not accept: it may have been rotated. `None` if there is none,
-    /// or if it was read a moment ago.
+    /// Another credential than `refused`, which Entra did not accept: it may have been rotated. `None` if there is
+    /// none, or if the credential was just read.
     pub(crate) async fn instead_of<H: Host>(
         &self,
         host: &H,
@@ -129,7 +130,7 @@ impl CredentialSource {
         }
         let (source, own) = (Arc::clone(self), host.clone());
         host.spawn(async move {
-            // A failure is remembered, and the credential at hand is used meanwhile.
+            // A failure is remembered, and the current credential is used meanwhile.
             let _ = source.fetch(&own, Deadline::after(own.elapsed(), READ_TIMEOUT)).await;
         });
     }

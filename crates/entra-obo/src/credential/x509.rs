@@ -1,4 +1,4 @@
-//! The few fields of an X.509 certificate (RFC 5280) that matter to whoever signs with its key.
+//! The few fields of an X.509 certificate (RFC 5280) that matter for signing with its key.
 
 use der::{
     Decode, Reader, Result, SliceReader, Tag, Tagged,
@@ -7,7 +7,7 @@ use der::{
 
 use crate::host::UnixTime;
 
-/// Of one certificate. Its signature is Entra's business.
+/// Those of one certificate. Its signature is for Entra to check.
 pub(super) struct X509<'a> {
     /// The public key, a `SubjectPublicKeyInfo` in DER.
     pub(super) public_key: &'a [u8],

@@ -6,9 +6,9 @@ use std::ops::RangeInclusive;
 
 /// Whose requests Entra throttles.
 ///
-/// Microsoft documents a loop of one person's requests (AADSTS50196), blocked directories (AADSTS90055), and status 429 for
-/// applications that ask for tokens of their own. For a person's request 429 is documented by no page, so it is taken to be
-/// about that person: one caller must not block the others.
+/// Microsoft documents a loop of one person's requests (AADSTS50196), blocked directories (AADSTS90055), and status 429
+/// for applications that ask for tokens of their own. No page documents 429 for a person's request, so it is taken to
+/// be about that person: one caller must not block the others.
 /// <https://learn.microsoft.com/entra/msal/dotnet/advanced/client-and-server-throttling>
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Throttle {
@@ -51,8 +51,8 @@ pub(crate) enum Code {
 /// The codes that an exchange can end in and that say more than `error` does, each with the reason in a word, for the log.
 /// Where an answer has several codes, the earlier row decides.
 ///
-/// Not here, as no exchange ends in them: codes of the sign-in pages, SAML, WS-Federation, device codes, redirect URIs,
-/// passwords and the registration of devices. Nor those about the credential, which come as `invalid_client`.
+/// Left out because no exchange ends in them: codes of the sign-in pages, SAML, WS-Federation, device codes, redirect
+/// URIs, passwords and the registration of devices. So are those about the credential, which come as `invalid_client`.
 pub(crate) const CODES: [(RangeInclusive<u32>, Code, &str); 133] = [
     (50196..=50196, Code::Throttled(Throttle::Token), "loop"),
     (90055..=90055, Code::Throttled(Throttle::Directory), "throttled"),

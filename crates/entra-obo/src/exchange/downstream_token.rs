@@ -1,4 +1,4 @@
-//! The On-Behalf-Of exchange: a verified caller to a token for a downstream API.
+//! The On-Behalf-Of exchange: from a verified caller to a token for a downstream API.
 //!
 //! <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-on-behalf-of-flow>
 
@@ -25,17 +25,17 @@ use crate::{
 /// A token is not used when it has less than this left: a request takes time, and clocks differ.
 const MARGIN_SECONDS: u64 = 120;
 
-/// The longest life that is believed. Entra's longest-lived tokens, for clients that understand claims challenges, last
-/// up to 28 hours.
+/// The longest lifetime that is believed. Entra's longest-lived tokens, for clients that understand claims challenges,
+/// last up to 28 hours.
 pub(crate) const MAX_LIFE_SECONDS: u64 = 28 * 3600;
 
 /// The longest token that is kept.
 const MAX_TOKEN_BYTES: usize = 32 * 1024;
 
-/// A token for a downstream API on behalf of one user. Its moments are of [`crate::host::Host::elapsed`].
+/// A token for a downstream API on behalf of one user. Its times are those of [`crate::host::Host::elapsed`].
 #[derive(Clone, PartialEq, Eq)]
 pub struct DownstreamToken {
-    /// As requests carry it.
+    /// The header's value, with the scheme.
     authorization: HeaderValue,
     usable_until: Duration,
     refresh_at: Duration,
@@ -50,7 +50,7 @@ struct Record<'a> {
     refresh_at: u64,
 }
 
-/// Before the token in an `Authorization` header (RFC 6750 section 2.1).
+/// What precedes the token in an `Authorization` header (RFC 6750 section 2.1).
 const SCHEME: &str = "Bearer ";
 
 impl DownstreamToken {
@@ -66,7 +66,7 @@ impl DownstreamToken {
         &self.authorization
     }
 
-    /// Whether it has enough of its life left.
+    /// Whether enough of its lifetime is left.
     #[must_use]
     pub fn is_usable(&self, now: Duration) -> bool {
         now < self.usable_until
@@ -108,8 +108,8 @@ impl DownstreamToken {
         serde_json::to_vec(&record).unwrap_or_default()
     }
 
-    /// The token of an opened entry. One that was saved in the future, or for longer than a token lives, was saved by a
-    /// clock that was wrong.
+    /// The token of an opened entry. If it was saved in the future, or for longer than a token lives, the clock was
+    /// wrong.
     pub(crate) fn from_content(content: &[u8], now: UnixTime, elapsed: Duration) -> Option<Self> {
         let Record { text, saved, usable_until, refresh_at } = serde_json::from_slice(content).ok()?;
         if saved > now.0 || usable_until > saved.saturating_add(MAX_LIFE_SECONDS) {
@@ -169,7 +169,7 @@ pub(crate) fn request<H: Host>(
     Ok(request)
 }
 
-/// What Entra answered.
+/// Parses Entra's response.
 ///
 /// # Errors
 /// An [`ExchangeRefusal`] for everything that is not a token.
@@ -204,7 +204,7 @@ struct Granted {
     access_token: String,
     #[serde(deserialize_with = "seconds")]
     expires_in: u64,
-    /// Advice, so that nothing is lost with one that cannot be read.
+    /// Only advice, so it is ignored if it cannot be read.
     #[serde(default)]
     refresh_in: Value,
 }

@@ -1,4 +1,4 @@
-//! The On-Behalf-Of exchange: a verified caller to a token for a downstream API.
+//! The On-Behalf-Of exchange: from a verified caller to a token for a downstream API.
 
 pub(crate) mod aadsts;
 pub(crate) mod downstream;

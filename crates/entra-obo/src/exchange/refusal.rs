@@ -1,11 +1,11 @@
 //! What Entra's refusals of an exchange mean for the caller.
 //!
-//! Entra asks clients to decide by `error`, and says that its AADSTS codes may change at any time. But one `error` stands
-//! for things that need different help: an `invalid_grant` may be an expired token, missing consent, a blocked account or
-//! a busy server. So the answer is judged in this order, and the first that says something decides:
+//! Entra asks clients to decide by `error`, and says that its AADSTS codes may change at any time. But one `error`
+//! covers causes that need different remedies: an `invalid_grant` may be an expired token, missing consent, a blocked
+//! account or a busy server. So a response is judged in this order, and the first item that says something decides:
 //!
 //! 1. the status, and the codes of `aadsts` by which Entra asks to come back later, since they come under any `error`;
-//! 2. `suberror` `message_only`, which says that nothing the person does will help, even where `claims` go with it;
+//! 2. `suberror` `message_only`, which says that nothing the person does will help, even if `claims` come with it;
 //! 3. `claims`, which say exactly what will help;
 //! 4. any other `suberror`;
 //! 5. the codes of `aadsts`;
@@ -28,14 +28,14 @@ use crate::{
     upstream::call,
 };
 
-/// How long the caller should wait where Entra throttles and does not say: MSAL's own figure.
+/// How long a caller should wait if Entra throttles without saying how long: MSAL's own figure.
 const DEFAULT_THROTTLE: Duration = Duration::from_secs(60);
 
 /// The directory of personal Microsoft accounts.
 /// <https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference#payload-claims>
 const PERSONAL_ACCOUNTS: Uuid = uuid!("9188040d-6c67-4c5b-b112-36a304b66dad");
 
-/// Entra's refusal, understood.
+/// Entra's refusal of an exchange, parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExchangeRefusal {
     /// What it means.
@@ -57,11 +57,11 @@ pub enum Meaning {
     InteractionRequired,
     /// The caller's token has expired or was revoked; a new one is needed.
     AssertionRefused,
-    /// The caller's token is one of an application, although it did not look like one here.
+    /// The caller's token is an application's own, although it did not look like one here.
     AppOnly,
-    /// Nobody has agreed that this API may call Graph for this person.
+    /// Nobody has consented to this API calling the downstream API for this person.
     ConsentRequired,
-    /// This person may not, whatever they do.
+    /// This person may not do this, and nothing that they do changes it.
     AccessDenied,
     /// This API's own credential was refused.
     CredentialRefused,
@@ -69,29 +69,29 @@ pub enum Meaning {
     OperatorFault,
     /// Entra asks to come back later.
     Throttled {
-        /// When.
+        /// After this time.
         retry_after: Duration,
-        /// Who is asked.
+        /// Whose requests are throttled.
         throttle: Throttle,
     },
     /// Entra is unavailable.
     Unavailable(Option<Duration>),
-    /// Not an answer that Entra documents.
+    /// Not a response that Entra documents.
     Unusable,
 }
 
 impl Meaning {
-    /// How long a repeated exchange of the same token would bring the same refusal: as long as Entra says, or as long as
-    /// it takes somebody to change what the refusal is about. `None` for what may pass at any moment.
+    /// For how long another exchange of the same token would be refused in the same way: as long as Entra says, or
+    /// until somebody can have removed the cause. `None` if the cause may pass at any moment.
     #[must_use]
     pub fn pause(&self) -> Option<Duration> {
         let seconds = match self {
             Self::Throttled { retry_after, .. } => return Some((*retry_after).max(Duration::from_secs(1))),
             Self::Unavailable(wait) => return *wait,
             Self::Unusable => return None,
-            // Another token is needed, and another is another caller here.
+            // The caller needs another token, and that counts as another caller here.
             Self::ClaimsChallenge(_) | Self::AssertionRefused | Self::AppOnly => 60,
-            // Done with the token at hand, at Entra's pages or by an administrator.
+            // Resolved without another token, on Entra's pages or by an administrator.
             Self::InteractionRequired | Self::AccessDenied => 15,
             Self::ConsentRequired => 5,
             // By the operator.
@@ -101,8 +101,7 @@ impl Meaning {
     }
 }
 
-/// The members that are looked at. One that is absent or of another type than documented is empty, so that it takes
-/// nothing from what the others say.
+/// The members that count. One that is absent or not of its documented type is empty, so that the others still count.
 #[derive(Default)]
 struct Body {
     error: String,
@@ -148,17 +147,17 @@ fn error_codes(value: Value) -> Vec<u32> {
     values.iter().filter_map(code).collect()
 }
 
-/// At which directory the exchange was asked for, and of how many whose people may call.
+/// At which directory an exchange was requested, and whose tokens are accepted.
 #[derive(Debug, Clone, Copy)]
 pub struct Asked<'a> {
     /// The caller's directory.
     pub tenant_id: Uuid,
-    /// The directories.
+    /// Whose tokens are accepted.
     pub tenancy: &'a Tenancy,
 }
 
 impl ExchangeRefusal {
-    /// Reads an answer of the token endpoint that is not a token.
+    /// Parses a response of the token endpoint that is not a token.
     #[must_use]
     pub fn read(status: StatusCode, headers: &HeaderMap, body: &[u8], now: UnixTime, asked: Asked<'_>) -> Self {
         let wait = call::retry_after(headers, now);
@@ -200,7 +199,7 @@ fn meaning(status: StatusCode, wait: Option<Duration>, body: Option<&Body>, aske
         "client_mismatch" | "protection_policy_required" => return Meaning::AccessDenied,
         _ => {}
     }
-    // With one directory, the one that has no such API is the operator's own.
+    // With a single tenant, the directory that lacks this API is the operator's own.
     let of_several = |meaning| match asked.tenancy {
         Tenancy::Several { .. } => meaning,
         Tenancy::Single(_) => Meaning::OperatorFault,
@@ -247,7 +246,7 @@ fn summary(status: StatusCode, body: &Body) -> String {
     summary
 }
 
-/// An id of Entra's, if it can stand in a header and a log.
+/// One of Entra's ids, if it is fit for a header and a log.
 fn printable_id(id: String) -> Option<String> {
     let printable = (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     printable.then_some(id)

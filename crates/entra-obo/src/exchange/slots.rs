@@ -1,9 +1,9 @@
 //! Downstream tokens in the shared store: the slots that a caller's token may take, and which of them it takes.
 //!
-//! The store has no expiry, so there is a fixed number of slots, and it does not grow. Each caller's token may take two of
-//! them, chosen by the digest of the caller's own token. It takes one that is free, or whose token has expired; so two
-//! callers of one slot seldom displace each other. For others to see whether a token has expired, its end precedes the
-//! sealed entry in clear; it decides who makes room for whom, and nothing else.
+//! The store has no expiry, so there is a fixed number of slots, and it does not grow. Each caller's token may take two
+//! of them, chosen by the digest of the caller's own token. It takes one that is free, or whose token has expired; so
+//! callers who share a slot seldom displace each other. So that others can see whether a token has expired, its end is
+//! stored in clear before the sealed entry. It decides which token is displaced, and nothing else.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ use crate::{
     },
 };
 
-/// Before the sealed entry: until when its token counts, in seconds as [`UnixTime`], big-endian.
+/// Before the sealed entry: when its token ends, in seconds as [`UnixTime`], big-endian.
 const END_BYTES: usize = size_of::<u64>();
 
 /// The slots of one API.
@@ -74,8 +74,8 @@ impl TokenSlots {
         self.put(context, caller, downstream, Some(token));
     }
 
-    /// Removes the caller's token from the store, in the background. One that is being saved meanwhile may stay; then the
-    /// downstream API refuses it once more, and so it is removed again.
+    /// Removes the caller's token from the store, in the background. One that is being saved at the same time may
+    /// remain; then the downstream API refuses it once more, and it is removed again.
     pub(crate) fn clear<H: Host>(&self, context: &Context<H>, caller: &VerifiedCaller, downstream: &Downstream) {
         self.put(context, caller, downstream, None);
     }
@@ -92,10 +92,11 @@ impl TokenSlots {
             return;
         }
         let (own, store, assertion) = (context.in_background(), Arc::clone(&self.store), caller.assertion().clone());
-        // Nobody can open the entry any more when the caller's own token has expired, which the other may outlive by a day.
+        // Once the caller's own token has expired, nobody can open the entry; the downstream token may outlive it by a
+        // day.
         let callers_end = caller.expires().plus(CLOCK_SKEW_SECONDS);
         let end = token.map_or(UnixTime(0), |token| token.usable_until(own.now, own.elapsed).min(callers_end));
-        // What is no token's content is a miss to those who read it.
+        // Content that is not a token's is a miss for its readers.
         let (takes_room, content) =
             (token.is_some(), token.map(|token| token.to_content(own.now, own.elapsed)).unwrap_or_default());
         context.host.spawn(async move {
@@ -131,7 +132,7 @@ impl TokenSlots {
     }
 }
 
-/// Those slots in which this caller's token stands already; else, if it is to be put somewhere, the best for it.
+/// The slots that already hold this caller's token; if there are none and it `takes_room`, the best slot for it.
 fn chosen<'a>(slots: &'a [Slot], occupants: &[Occupant], takes_room: bool) -> Vec<&'a Slot> {
     let both = || slots.iter().zip(occupants);
     let own: Vec<_> = both().filter(|(_, occupant)| **occupant == Occupant::Own).map(|(slot, _)| slot).collect();
@@ -141,14 +142,14 @@ fn chosen<'a>(slots: &'a [Slot], occupants: &[Occupant], takes_room: bool) -> Ve
     own
 }
 
-/// Who stands in a slot, in the order in which they make room.
+/// What is in a slot; the smallest is displaced first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Occupant {
-    /// Nobody, or nobody whose token counts any more.
+    /// Nothing, or a token that has expired.
     None,
-    /// Another caller, whose token ends then.
+    /// Another caller's token, which ends then.
     Other(UnixTime),
-    /// This caller.
+    /// This caller's token.
     Own,
 }
 
@@ -158,7 +159,7 @@ impl Occupant {
         if slot.open(assertion, entry).is_some() {
             return Self::Own;
         }
-        // No token lives longer, so this is no entry, or somebody wants to keep the slot for good.
+        // No token lives longer, so this is not an entry, or somebody tries to keep the slot forever.
         let longest = now.plus(MAX_LIFE_SECONDS);
         if now < end && end <= longest { Self::Other(end) } else { Self::None }
     }
@@ -183,7 +184,7 @@ impl Slot {
     }
 }
 
-/// Parts of the digest that have nothing to do with each other, each modulo the number of slots.
+/// Independent parts of the digest, each modulo the number of slots.
 fn numbers(digest: &AssertionDigest, slots: u32) -> Vec<u64> {
     let (parts, _) = digest.as_chunks::<8>();
     parts.iter().take(2).filter_map(|part| u64::from_be_bytes(*part).checked_rem(u64::from(slots))).collect()

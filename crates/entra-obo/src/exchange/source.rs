@@ -49,7 +49,7 @@ const RENEWAL_PAUSE: Duration = LONGEST_SILENCE;
 /// How many failures are remembered. Each is of a caller whose token was verified.
 const MAX_FAILURES: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
 
-/// For how long a credential that Entra has refused is not sent again: it counts for every caller alike.
+/// For how long a credential that Entra has refused is not sent again, for any caller.
 const REFUSED_CREDENTIAL_PAUSE: Duration = Duration::from_secs(10);
 
 /// Why there is no token.
@@ -88,7 +88,7 @@ impl fmt::Display for ExchangeFault {
 }
 
 impl ExchangeFault {
-    /// When Entra wants to be asked again, if it says so.
+    /// The `Retry-After` that Entra sent, if it sent one.
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Upstream(fault) => fault.retry_after(),
@@ -101,7 +101,7 @@ impl ExchangeFault {
         }
     }
 
-    /// The same with what is left of the time after which Entra wants to be asked again.
+    /// The same with what is left of that time.
     fn with_retry_after(mut self, left: Option<Duration>) -> Self {
         match &mut self {
             Self::Upstream(fault) => *fault = fault.clone().with_retry_after(left),
@@ -183,7 +183,7 @@ pub(crate) struct TokenSource {
 /// What a token is remembered by: the caller's own token, and what it is for.
 type TokenKey = (AssertionDigest, Downstream);
 
-/// Whose exchanges a failure is about: it is repeated to them, without a call, while it is too early for another attempt.
+/// Whose exchanges a failure is about. They get the same failure, without a call, until it is time for another attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Whose {
     /// Those of one token for one downstream API.
@@ -317,7 +317,7 @@ impl TokenSource {
         *self.refused_credential.lock() = None;
     }
 
-    /// Notes a refusal, for those whose next exchange would end alike.
+    /// Notes a refusal, for those whose next exchange would end in the same way.
     fn note_refusal(
         &self,
         caller: &VerifiedCaller,
@@ -334,7 +334,7 @@ impl TokenSource {
         self.note(whose, fault, now, refusal.meaning.pause());
     }
 
-    /// Replaces a token before it expires (`refresh_in`), without letting anyone wait for it.
+    /// Replaces a token before it expires (`refresh_in`). No request waits for it.
     fn renew_in_background<H: Host>(
         self: &Arc<Self>,
         context: &Context<H>,
@@ -361,8 +361,7 @@ impl TokenSource {
         });
     }
 
-    /// The token at hand is used until it expires; other requests, also of other instances, leave its renewal alone for a
-    /// while.
+    /// The current token is used until it expires; other requests, in other instances too, do not renew it for a while.
     fn postpone<H: Host>(
         &self,
         context: &Context<H>,
@@ -397,7 +396,7 @@ impl TokenSource {
             }
             Ok(Err(refusal)) => {
                 let fault = refused(caller, downstream, &refusal);
-                // Everybody's, and noted as such.
+                // It concerns everybody, and is noted in `refused_credential`.
                 if refusal.meaning != Meaning::CredentialRefused {
                     self.note_refusal(caller, downstream, &refusal, &fault, host.elapsed());
                 }
@@ -415,7 +414,7 @@ impl TokenSource {
         }
     }
 
-    /// Exchanges by the credential at hand, and by another if Entra refuses that and the operator has rotated it.
+    /// Exchanges with the current credential, and with another one if Entra refuses it and the operator has rotated it.
     async fn exchange_by_current_credential<H: Host>(
         &self,
         context: &Context<H>,
@@ -494,7 +493,7 @@ impl Memory {
 
     fn put(&mut self, key: TokenKey, token: Arc<DownstreamToken>) {
         self.bytes = self.bytes.saturating_add(token.bytes());
-        // `push` also gives back what it displaced: the older token of this caller, or the least recently used.
+        // `push` also returns what it displaced: this caller's older token, or the least recently used one.
         if let Some((_, displaced)) = self.tokens.push(key, token) {
             self.bytes = self.bytes.saturating_sub(displaced.bytes());
         }
@@ -510,7 +509,7 @@ fn refused(caller: &VerifiedCaller, downstream: &Downstream, refusal: &ExchangeR
     ExchangeFault::Refused { tenant_id: caller.tenant_id(), downstream: downstream.clone(), refusal: refusal.clone() }
 }
 
-/// Whether a failed call says something of Entra, and not of the host or of the request's own time.
+/// Whether a failed call says something about Entra, and not about the host or the request's own time.
 const fn is_entras(fault: &UpstreamFault) -> bool {
     !matches!(fault.kind, FaultKind::Send(SendFault::Denied | SendFault::DeadlinePassed))
 }

@@ -1,4 +1,4 @@
-//! A machine that knows the keys of Entra and nothing else.
+//! A host that serves Entra's keys and nothing else.
 
 use std::{future::pending, time::Duration};
 
@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::input::{AUTHORITY, CLIENT, NOW, TENANT};
 use crate::host::{self, MaybeSend, SendFault, UnixTime, UpstreamBody, VariableUnavailable};
 
-/// A machine whose clock stands still.
+/// A host whose clock does not move.
 #[derive(Clone, Debug)]
 pub struct Host;
 
@@ -52,7 +52,7 @@ impl host::Host for Host {
             Some("openid-configuration") => format!(
                 r#"{{"issuer":"{AUTHORITY}/{TENANT}/v2.0","jwks_uri":"{AUTHORITY}/{TENANT}/discovery/v2.0/keys"}}"#
             ),
-            // Nobody can sign by a key that is all ones.
+            // Nobody can sign with a modulus of ones.
             Some("keys") => {
                 let modulus = URL_SAFE_NO_PAD.encode([0xff; 256]);
                 format!(r#"{{"keys":[{{"kty":"RSA","kid":"k","e":"AQAB","n":"{modulus}"}}]}}"#)

@@ -1,4 +1,4 @@
-//! What targets make of their bytes, and what is the same for all of them.
+//! How targets split their bytes, and constants that they share.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -17,8 +17,8 @@ pub fn lines<const COUNT: usize>(data: &[u8]) -> [&[u8]; COUNT] {
     std::array::from_fn(|_| lines.next().unwrap_or_default())
 }
 
-/// JSON read whole. A parser that looks for some members checks neither UTF-8 nor nesting in the others, so what it takes
-/// can still be none for this one.
+/// JSON, parsed completely. A parser that extracts some members checks neither UTF-8 nor nesting in the others, so it
+/// accepts more than this.
 pub fn json(data: &[u8]) -> Option<serde_json::Value> {
     serde_json::from_slice(data).ok()
 }

@@ -1,4 +1,5 @@
-//! Everything of this crate that reads what a stranger or an upstream wrote, with properties that hold for any bytes.
+//! Fuzz targets for everything in this crate that parses what strangers or upstreams wrote, with properties that hold
+//! for any bytes.
 //!
 //! Each target is a function of bytes that panics where a property does not hold. The package `profile-get-fuzz` drives
 //! them.

@@ -30,7 +30,7 @@ impl<T: ?Sized> MaybeSync for T {}
 
 /// Clock, randomness, settings, network, store and log.
 ///
-/// Methods with a default body are for hosts that have more: a store, time limits of their own, instances that can be
+/// Methods with a default body are for hosts that offer more: a store, time limits of their own, instances that can be
 /// replaced.
 pub trait Host: Clone + MaybeSend + MaybeSync + 'static {
     /// The body of an upstream's response, read piece by piece.
@@ -49,8 +49,8 @@ pub trait Host: Clone + MaybeSend + MaybeSync + 'static {
     /// refused the last value.
     fn variable(&self, name: &str) -> impl Future<Output = Result<String, VariableUnavailable>> + MaybeSend;
 
-    /// Sends a request and waits for the head of the response, of which it gives at least the headers that the core reads
-    /// ([`crate::upstream::HEADERS_READ`]). It follows no redirection.
+    /// Sends a request and waits for the head of the response, with at least the headers that the core reads
+    /// ([`crate::toolkit::HEADERS_READ`]). It follows no redirection.
     ///
     /// If the host keeps limits, neither that wait nor one for a piece of the body is longer than `limit`.
     fn send(
@@ -122,7 +122,7 @@ pub enum SendFault {
     TimedOut,
     /// The request that needs it has no time left.
     DeadlinePassed,
-    /// No connection, or one that broke: the host's own word for it.
+    /// The connection failed or broke: the host's own words.
     Broken(String),
 }
 

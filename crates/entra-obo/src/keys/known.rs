@@ -15,10 +15,10 @@ const USABLE_SECONDS: u64 = 24 * 3600;
 /// At most one lookup in this time for keys that tokens name and Entra has not published, so that tokens with invented key
 /// ids cause no more calls than this.
 ///
-/// A lookup counts from its end, and a fetch for another reason is no lookup, so that a key published right after one is
-/// found at once. When the last lookup was is kept with the keys in the shared store: the limit holds for all instances of
-/// one store together, except for those that look before the first has written down what it found. Without a store, or
-/// while it fails, it holds for each instance, and so does the pause after a lookup that failed.
+/// A lookup counts from its end, and a fetch for another reason is no lookup, so that a key published right after one
+/// is found at once. When the last lookup was is kept with the keys in the shared store: the limit holds for all
+/// instances of one store together, except for instances that look before the first has stored its result. Without a
+/// store, or while it fails, it holds for each instance, and so does the pause after a lookup that failed.
 const UNKNOWN_KEY_COOLDOWN_SECONDS: u64 = 60;
 
 /// The shortest pause after a lookup that failed: shorter than the cooldown, since bearers of a new key wait for it.
@@ -76,7 +76,7 @@ impl State {
         self.kept.value(elapsed).cloned()
     }
 
-    /// Why a token that names `key_id` makes it worth asking Entra, if it does.
+    /// Why a token that names `key_id` is a reason to ask Entra, if it is one.
     pub(crate) fn reason_to_refresh(&self, key_id: &str, elapsed: Duration) -> Option<Reason> {
         let Some(keys) = self.kept.value(elapsed) else { return Some(Reason::NoKeys) };
         if keys.contains(key_id) {
@@ -85,14 +85,14 @@ impl State {
         self.lookup.is_none_or(|lookup| elapsed >= lookup.next).then_some(Reason::UnknownKey)
     }
 
-    /// The last failure, while it is too early to try again; a time to come back at that it names counts down.
+    /// The last failure, while it is too early to try again. Its `Retry-After` counts down.
     pub(crate) fn pausing(&self, reason: Reason, elapsed: Duration) -> Option<UpstreamFault> {
         let least = if reason == Reason::UnknownKey { MIN_PAUSE_OF_LOOKUPS } else { Duration::ZERO };
         let pause = self.kept.back_off.pausing(elapsed, least)?;
         Some(pause.error.with_retry_after(pause.retry_after))
     }
 
-    /// Whether the store may be asked now, which is then noted.
+    /// Whether the store may be asked now. Notes that it is.
     pub(crate) fn may_ask_store(&mut self, elapsed: Duration) -> bool {
         let may = self.store_asked.is_none_or(|asked| elapsed.saturating_sub(asked) >= STORE_INTERVAL);
         if may {
@@ -101,8 +101,8 @@ impl State {
         may
     }
 
-    /// Takes keys of the store that are younger than those at hand, or as young and hold `key_id`, and the time of the
-    /// last lookup that it reports. What the future is said to have brought is not believed.
+    /// Takes the store's keys if they are newer than the current ones, or as new and include `key_id`, and the time of
+    /// the last lookup that the store reports. Times in the future are not believed.
     pub(crate) fn offer(&mut self, offered: KnownKeys, lookup: Option<UnixTime>, key_id: &str, at: Moment) {
         if let Some(made) = lookup.filter(|made| *made <= at.now) {
             self.looked_up(made, at);
@@ -118,8 +118,8 @@ impl State {
         }
     }
 
-    /// Takes keys that were fetched for a token that names `key_id`; gives the time of the last lookup, which this was if
-    /// it was made for an unknown key or has not found the key.
+    /// Takes keys that were fetched for a token that names `key_id`. Returns the time of the last lookup: this one, if
+    /// it was made for an unknown key or did not find the key.
     pub(crate) fn fetched(&mut self, known: KnownKeys, key_id: &str, reason: Reason, at: Moment) -> Option<UnixTime> {
         if reason == Reason::UnknownKey || !known.keys.contains(key_id) {
             self.looked_up(known.fetched, at);

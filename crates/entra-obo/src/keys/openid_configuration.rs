@@ -19,7 +19,7 @@ pub(crate) fn address(authority: &str, tenant: &str, version: TokenVersion) -> S
 /// The members that matter here.
 #[derive(Debug)]
 pub(crate) struct OpenIdConfiguration {
-    /// What tokens must name as their issuer.
+    /// The issuer that tokens must name.
     pub issuer: IssuerTemplate,
     /// Where the signing keys are.
     pub keys_address: String,
@@ -31,8 +31,8 @@ impl OpenIdConfiguration {
     /// Reads a metadata document.
     ///
     /// # Errors
-    /// What is wrong, in words for the log. Keys that the document wants fetched from another host than the one it came
-    /// from are refused: whoever could write that member would be the issuer.
+    /// What is wrong, in words for the log. A document whose keys are on another host than its own is refused: anyone
+    /// who could write that member would be the issuer.
     pub(crate) fn parse(body: &[u8], authority: &str) -> Result<Self, &'static str> {
         let document: Document =
             serde_json::from_slice(body).map_err(|_| "the OpenID configuration has no issuer and jwks_uri")?;
@@ -61,10 +61,10 @@ struct Document {
     cloud_instance_name: Option<String>,
 }
 
-/// What stands for the tenant's id: Entra writes the first, some of Microsoft's pages the second.
+/// Placeholders for the tenant's id: Entra writes the first, some of Microsoft's pages the second.
 const PLACEHOLDERS: [&str; 2] = ["{tenantid}", "{tenantId}"];
 
-/// An issuer, in which `{tenantid}` stands for the tenant where the document serves several.
+/// An issuer. In a document for several tenants it has `{tenantid}` in place of the tenant's id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct IssuerTemplate(String);
 
@@ -88,7 +88,7 @@ impl IssuerTemplate {
         &self.0
     }
 
-    /// Whether it stands for the issuers of several tenants.
+    /// Whether it is a template for the issuers of several tenants.
     #[must_use]
     pub(crate) fn is_of_several(&self) -> bool {
         PLACEHOLDERS.iter().any(|placeholder| self.0.contains(placeholder))

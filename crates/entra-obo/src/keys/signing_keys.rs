@@ -1,4 +1,4 @@
-//! A JSON Web Key Set (RFC 7517) to the keys that a tenant signs its tokens with.
+//! From a JSON Web Key Set (RFC 7517) to the keys that a tenant signs its tokens with.
 
 use std::sync::OnceLock;
 
@@ -88,13 +88,13 @@ impl SigningKeys {
         self.with_id(key_id).next().is_some()
     }
 
-    /// The keys of an id: one, unless the set repeats it. A key of which nobody says for which of several tenants it signs
-    /// is none, so that it is looked for again.
+    /// The keys with this id: one, unless the set repeats it. In a set for several tenants, a key that names no issuer
+    /// does not count, so that it is looked up again.
     pub(crate) fn with_id<'a>(&'a self, key_id: &'a str) -> impl Iterator<Item = &'a SigningKey> {
         self.keys.iter().filter(move |key| key.id == key_id && self.has_issuer(key))
     }
 
-    /// What one tenant publishes is for that tenant, with or without an issuer.
+    /// What a single tenant publishes is for that tenant, with or without an issuer.
     fn has_issuer(&self, key: &SigningKey) -> bool {
         key.issuer.is_some() || !self.issuer.is_of_several()
     }
@@ -120,7 +120,7 @@ impl SigningKeys {
 }
 
 impl SigningKey {
-    /// A key that can sign by RS256, `None` for any other entry of a set.
+    /// A key that can sign with RS256, `None` for any other entry of a set.
     fn from_jwk(jwk: Jwk) -> Option<Self> {
         let signs = jwk.key_type == "RSA"
             && jwk.public_key_use.is_none_or(|purpose| purpose == "sig")
@@ -139,7 +139,7 @@ impl SigningKey {
         Some(Self { id: jwk.key_id?, issuer, cloud, modulus, exponent, prepared: OnceLock::new() })
     }
 
-    /// Whether `signature` was made by this key over what has this SHA-256.
+    /// Whether `signature` is this key's signature of the message with this SHA-256.
     #[must_use]
     pub(crate) fn verifies(&self, digest: &[u8; 32], signature: &[u8]) -> bool {
         self.prepared
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_usable_key_counts_however_many_others_stand_before_it() {
+    fn a_usable_key_counts_however_many_others_precede_it() {
         let other = json!({"kty": "EC", "kid": "a"});
         let mut good = key();
         good["kid"] = json!("b");
@@ -354,7 +354,7 @@ mod tests {
             key["cloud_instance_name"] = of_key.clone();
             let keys = parse(json!([key])).unwrap().of_cloud(of_document.map(str::to_owned));
             assert_eq!(may_sign(&keys, &iss), may, "{of_key} {of_document:?}");
-            // It is known, so that nobody looks for it again and again.
+            // It is known, so that it is not looked up again and again.
             assert!(keys.contains("a"));
         }
     }

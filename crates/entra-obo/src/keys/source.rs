@@ -111,14 +111,14 @@ impl KeySource {
                     self.refresh_in_background(context, version, key_id);
                     return Ok(keys);
                 }
-                // With no reason of its own the request joins a refresh that is under way and may bring its key.
+                // With no reason of its own, the request joins a refresh that is in progress and may bring its key.
                 (reason, _) => self.refresh(context, version, key_id, reason.unwrap_or(Reason::UnknownKey)).await?,
             }
             elapsed = context.host.elapsed();
         }
     }
 
-    /// Renews keys that are no longer fresh, without letting anyone wait for it.
+    /// Renews keys that are no longer fresh. No request waits for it.
     fn refresh_in_background<H: Host>(self: &Arc<Self>, context: &Context<H>, version: TokenVersion, key_id: &str) {
         if self.flights.is_running(&version) {
             return;
@@ -130,7 +130,7 @@ impl KeySource {
         });
     }
 
-    /// Leads a refresh or waits for the one under way.
+    /// Leads a refresh, or waits for the one in progress.
     async fn refresh<H: Host>(
         &self,
         context: &Context<H>,
@@ -180,7 +180,7 @@ impl KeySource {
         }
     }
 
-    /// Takes what another instance may have fetched meanwhile.
+    /// Takes what another instance may have fetched in the meantime.
     async fn catch_up<H: Host>(
         &self,
         context: &Context<H>,

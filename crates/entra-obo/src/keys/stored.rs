@@ -24,10 +24,10 @@ use crate::{
 /// key withdrawn in an emergency is not trusted for long.
 pub(crate) const MAX_FRESH_SECONDS: u64 = 3600;
 
-/// How much of a digest names a place: two of a store's applications do not share one by chance.
+/// How much of a digest names a place: enough that two applications of a store do not share one by chance.
 const PLACE_BYTES: usize = 12;
 
-/// What the store keeps: the documents as they came.
+/// What the store keeps: the documents as they were received.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Record {
     issuer: String,
@@ -83,7 +83,7 @@ impl Record {
 
 /// The copies of one API's key sets.
 ///
-/// They are sealed by the client credential: whoever could write keys here unsealed could sign tokens.
+/// They are sealed under the client credential: anyone who could write unsealed keys here could sign tokens.
 #[derive(Debug)]
 pub(crate) struct StoredKeys {
     policy: Arc<Policy>,

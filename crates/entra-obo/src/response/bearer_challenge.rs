@@ -70,7 +70,7 @@ mod tests {
     use crate::{claims_challenge::ClaimsChallenge, www_authenticate};
 
     #[test]
-    fn a_challenge_can_be_read_by_its_own_reader_and_split_by_nobody() {
+    fn a_challenge_is_read_back_as_written_and_no_value_can_split_it() {
         let claims = ClaimsChallenge::parse(r#"{"access_token":{"nbf":{"essential":true,"value":"1752041837"}}}"#);
         let challenge = BearerChallenge::new("tenant", "https://login.example/authorize");
         let value = challenge.with("claims", &STANDARD.encode(claims.as_ref().unwrap().as_str())).into_value().unwrap();

@@ -12,7 +12,7 @@ use crate::response::{
     problem_type::{Challenge, ProblemType},
 };
 
-/// When to come back from an outage of which nobody knows the length.
+/// The `Retry-After` of an outage whose length is unknown.
 pub const OUTAGE_WAIT: Duration = Duration::from_secs(5);
 
 /// What a caller receives in place of what was requested.
@@ -91,7 +91,7 @@ impl Problem {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         if let Some(wait) = self.retry_after {
-            // Rounded up, so that nobody comes back too early.
+            // Rounded up, so that no caller returns too early.
             let begun = u64::from(wait.subsec_nanos() > 0);
             headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().saturating_add(begun)));
         }

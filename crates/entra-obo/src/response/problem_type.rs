@@ -83,8 +83,8 @@ problem_types! {
         "The token has none of the scopes that this API needs; ask Entra for one of them.",
         "Ask Entra for one of the `scopes`, which are in the challenge too";
     APP_ONLY_TOKEN = FORBIDDEN "app_only_token", Challenge::Error("insufficient_scope"),
-        "The token is one of an application. This API acts for a signed-in person: use a delegated access token.",
-        "Use a token of a signed-in person, not one of an application";
+        "The token is an application's own. This API acts for a signed-in person: use a delegated access token.",
+        "Use a token of a signed-in person, not an application's own";
     CLIENT_NOT_ALLOWED = FORBIDDEN "client_not_allowed", Challenge::None,
         "The calling application is not one of those that are allowed to call this API.",
         "The application is not in `allowed_clients`";

@@ -34,7 +34,7 @@ const GRAPH_HOSTS: [(&str, Cloud); 4] = [
 /// Azure AD Graph, which Microsoft has retired.
 const RETIRED_GRAPH: &str = "graph.windows.net";
 
-/// Domains that stand for the reader's own in Microsoft's pages and in ours.
+/// Domains that Microsoft's pages and ours use in examples.
 const DOMAINS_OF_EXAMPLES: [&str; 5] = ["example.com", "example.net", "example.org", "contoso.com", "fabrikam.com"];
 
 /// Entra's address.
@@ -122,7 +122,7 @@ pub fn browser_origin(text: &str) -> Result<HeaderValue, String> {
     HeaderValue::from_str(text).map_err(|_| "is not an origin".to_owned())
 }
 
-/// The address of a server: `https`, or `http` on this machine alone, where no one listens in.
+/// The address of a server: `https`, or `http` on this machine alone, where nobody listens in.
 ///
 /// # Errors
 /// What to set.
@@ -180,7 +180,7 @@ fn origin(text: &str) -> Result<String, String> {
     }
 }
 
-/// Whether a host is one that examples have in the place of the reader's own.
+/// Whether a host is an example's, which the reader has to replace.
 pub(crate) fn is_of_an_example(host: &str) -> bool {
     let is_below = |domain: &str| host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
     host.split('.').any(|label| label == "your" || label.starts_with("your-"))

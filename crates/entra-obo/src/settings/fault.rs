@@ -16,7 +16,7 @@ pub enum SettingFault {
 }
 
 impl SettingsFaults {
-    /// Whether no value is known to be wrong: another attempt to read them may succeed.
+    /// Whether no value is known to be wrong, so that another attempt to read them may succeed.
     #[must_use]
     pub fn may_pass(&self) -> bool {
         self.0.values().all(|fault| matches!(fault, SettingFault::Unreadable(_)))
@@ -36,8 +36,8 @@ impl fmt::Display for SettingsFaults {
 /// The host's reason for a variable that was not answered in time.
 pub const NO_ANSWER: &str = "no answer in time";
 
-/// What to do about a variable that could not be read. Of a vault the host says only that it failed, and a vault ends the
-/// search for a variable whether it holds the name or not.
+/// What to do about a variable that could not be read. The host only says that a vault failed, and a vault ends the
+/// search for a variable whether it has the name or not.
 #[must_use]
 pub fn unreadable(name: &str, reason: &str) -> String {
     let remedy = if reason.contains(NO_ANSWER) {

@@ -10,18 +10,18 @@ pub const GRAPH: &str = "00000003-0000-0000-c000-000000000000";
 /// The directory of all personal Microsoft accounts.
 const PERSONAL_ACCOUNTS: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
 
-/// Applications of Microsoft's that our own documents and Microsoft's name beside yours.
+/// Microsoft's own applications, whose ids documents mention next to yours.
 const MICROSOFTS: [(&str, &str); 2] =
     [(GRAPH, "Microsoft Graph"), ("04b07795-8ddb-461a-bbee-02f9e1bf7b46", "the Azure CLI")];
 
-/// A directory, or a word for all of them. `allowed` is missing where that list has a fault of its own.
+/// A directory, or a word for many of them. `allowed` is missing where that list has a fault of its own.
 pub(crate) fn tenancy(text: &str, allowed: Option<&Vec<Uuid>>) -> Result<Tenancy, String> {
     let authority = match text.to_ascii_lowercase().as_str() {
         "organizations" => "organizations",
         "common" => "common",
         "consumers" | PERSONAL_ACCOUNTS => {
             return Err(format!(
-                "stands for personal Microsoft accounts; set common, and {PERSONAL_ACCOUNTS} in allowed_tenants"
+                "means personal Microsoft accounts; set common, and {PERSONAL_ACCOUNTS} in allowed_tenants"
             ));
         }
         _ => return own(text, "Directory (tenant) ID").map(Tenancy::Single),
@@ -48,7 +48,7 @@ pub(crate) fn client(text: &str, tenancy: Option<&Tenancy>) -> Result<Uuid, Stri
 pub(crate) fn tenants(text: &str) -> Result<Vec<Uuid>, String> {
     list(text, |item| match item {
         "common" | "organizations" | "consumers" => {
-            Err(format!("is {item}, which stands for many directories; list the ids of those that may call"))
+            Err(format!("is {item}, which means many directories; list the ids of those that may call"))
         }
         _ => listed(item),
     })
@@ -83,7 +83,7 @@ pub fn own(text: &str, label: &str) -> Result<Uuid, String> {
         Some("is a URI")
     } else if text.contains('.') {
         Some("is a domain name")
-    } else if is_drawn(text) {
+    } else if is_placeholder(text) {
         Some("is still a placeholder")
     } else {
         None
@@ -100,9 +100,9 @@ pub(crate) fn guid(text: &str) -> Result<Uuid, String> {
     id.ok_or_else(|| "is not a GUID, 32 hexadecimal digits with hyphens as 8-4-4-4-12".to_owned())
 }
 
-/// Whether all groups of four digits repeat one digit, as in the placeholders of our files and of Microsoft's pages, or
-/// digits are letters that are none.
-fn is_drawn(text: &str) -> bool {
+/// Whether each group of four characters repeats one of them, as in the placeholders of our files and Microsoft's
+/// pages.
+fn is_placeholder(text: &str) -> bool {
     let digits: Vec<u8> = text.bytes().filter(|byte| *byte != b'-').collect();
     let groups: Vec<&[u8]> = digits.chunks(4).collect();
     text.len() == 36 && groups.iter().all(|group| group.iter().all(|digit| group.first() == Some(digit)))
@@ -110,10 +110,10 @@ fn is_drawn(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_drawn;
+    use super::is_placeholder;
 
     #[test]
-    fn placeholders_are_told_from_ids() {
+    fn placeholders_are_recognised() {
         for text in [
             "00000000-0000-0000-0000-000000000000",
             "ffffffff-ffff-ffff-ffff-ffffffffffff",
@@ -121,10 +121,10 @@ mod tests {
             "aaaabbbb-0000-cccc-1111-dddd2222eeee",
             "00001111-aaaa-2222-bbbb-3333cccc4444",
         ] {
-            assert!(is_drawn(text), "{text}");
+            assert!(is_placeholder(text), "{text}");
         }
         for text in ["00000000-0000-0000-0000-000000000001", "11111111-1111-4111-8111-111111111111", "0000"] {
-            assert!(!is_drawn(text), "{text}");
+            assert!(!is_placeholder(text), "{text}");
         }
     }
 }

@@ -19,7 +19,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Reads variables of the host at the same time, and waits for none beyond `by`.
+    /// Reads variables of the host concurrently, and waits for none beyond `by`.
     pub async fn load<H: Host>(&mut self, host: &H, names: &[&'static str], by: Deadline) {
         let loaded = names.iter().map(|name| async {
             let value = within(host, by.remaining(host), host.variable(name)).await;
@@ -28,7 +28,7 @@ impl Reader {
         self.values.extend(join_all(loaded).await);
     }
 
-    /// Takes a value that was read otherwise.
+    /// Takes a value that was read elsewhere.
     pub fn insert(&mut self, name: &'static str, value: Result<String, VariableUnavailable>) {
         self.values.insert(name, value);
     }
@@ -55,7 +55,7 @@ impl Reader {
         parsed.map_err(|fault| self.faults.insert(name, fault)).ok()
     }
 
-    /// Adds a fault that shows only in connection with other settings.
+    /// Adds a fault that only shows in combination with other settings.
     pub fn blame(&mut self, name: &'static str, words: &str) {
         self.faults.insert(name, SettingFault::Wrong(words.to_owned()));
     }
@@ -117,7 +117,7 @@ fn flaw(text: &str) -> Option<&'static str> {
         "has a line break or a tab in it; separate values by spaces or commas"
     } else if text.bytes().any(|byte| !matches!(byte, b' '..=b'~')) {
         "has a character that is not printable ASCII, perhaps an invisible one such as a byte order mark or a zero-width \
-         space; type it anew"
+         space; retype it"
     } else if is_quoted {
         "is in quotation marks; remove them"
     } else if is_placeholder {

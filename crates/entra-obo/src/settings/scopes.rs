@@ -1,4 +1,4 @@
-//! Scopes that callers need, and scopes that are asked for Graph.
+//! Scopes that callers need, and scopes that are requested for Graph.
 
 use uuid::Uuid;
 
@@ -17,9 +17,9 @@ pub(crate) struct Prefixes<'a> {
     pub(crate) application_id_uris: &'a [String],
 }
 
-/// Scopes as tokens have them in `scp`: bare, with the prefix taken off by which clients ask for them.
+/// Scopes as tokens have them in `scp`, without the prefix with which clients request them.
 ///
-/// `prefixes` are missing where they have faults of their own. `graph_scopes` are those that are asked for Graph.
+/// `prefixes` are missing where they have faults of their own. `graph_scopes` are those that are requested for Graph.
 pub(crate) fn required(text: &str, prefixes: Option<&Prefixes<'_>>, graph_scopes: &str) -> Result<Vec<String>, String> {
     let scopes = list(text, |item| {
         let own = prefixes.and_then(|prefixes| prefixes.strip_from(item));
@@ -66,7 +66,7 @@ fn check_is_bare(scope: &str, prefixes_are_known: bool) -> Result<(), String> {
 fn check_name(name: &str) -> Result<(), String> {
     if name.eq_ignore_ascii_case(".default") || name.ends_with("/.default") {
         return Err(
-            "is .default, which clients ask for and no token has; set the name of a scope that this API exposes"
+            "is .default, which clients request and no token has; set the name of a scope that this API exposes"
                 .to_owned(),
         );
     }
@@ -79,7 +79,8 @@ fn check_name(name: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// A token for this API has its own scopes alone. One that is called like Graph's is told by its prefix.
+/// A token for this API has only this API's scopes. One that has the name of a permission of Graph is recognised by its
+/// prefix.
 fn check_is_not_graphs(name: &str, graph_scopes: &str) -> Result<(), String> {
     if OPENID.contains(&name) {
         return Err(
@@ -113,7 +114,7 @@ pub fn of_graph(text: &str, graph_url: Option<&str>) -> Result<String, String> {
         return Err("is empty; remove it to use the default".to_owned());
     }
     let has = |name: &str| scopes.iter().any(|scope| scope == name);
-    // A refresh token would outlive the caller's own sign-in, so none is ever asked for.
+    // A refresh token would outlive the caller's own sign-in, so none is ever requested.
     if has("offline_access") {
         return Err("holds offline_access; remove it, this API keeps no refresh tokens".to_owned());
     }

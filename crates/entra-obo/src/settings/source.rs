@@ -14,15 +14,15 @@ use crate::{
     },
 };
 
-/// The longest wait for the variables, which are read at the same time. Any of them may be in Key Vault, which Spin asks
-/// anew at each reading, and Spin's own retries would go on for a minute.
+/// The longest wait for the variables, which are read at the same time. Any of them may be in Key Vault, which Spin
+/// asks each time, and Spin itself would retry for a minute.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// How long settings are used before the variables are read again. Reading them costs a call to the host for each.
 const FRESH: Duration = Duration::from_secs(300);
 
-/// The longest that settings are used after they were read: most outages of a variable provider are shorter, and what the
-/// operator took back is not granted for longer.
+/// The longest that settings are used after they were read: most outages of a variable provider are shorter, and a
+/// permission that the operator has withdrawn lasts no longer.
 const USABLE: Duration = Duration::from_secs(3600);
 
 /// Settings that a host's variables hold.
@@ -100,7 +100,7 @@ impl<S: Settings> SettingsSource<S> {
             match &outcome {
                 Ok(settings) => kept.hold(Arc::clone(settings), now, FRESH, USABLE),
                 Err(faults) => {
-                    // Settings that the operator has changed to wrong ones are not served by the former ones.
+                    // If the operator has made the settings invalid, the former ones are no longer used.
                     if !faults.may_pass() {
                         kept.forget();
                     }

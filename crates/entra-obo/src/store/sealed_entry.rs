@@ -1,8 +1,8 @@
 //! Entries of the shared store, sealed.
 //!
-//! The store may be read and written by others, so an entry is encrypted and authenticated (ChaCha20-Poly1305, RFC 8439)
-//! under a key derived (HKDF-SHA256, RFC 5869) from something that the others do not have, and bound to what it is for.
-//! Whatever does not open is as if it were not there.
+//! The store may be read and written by others, so an entry is encrypted and authenticated (ChaCha20-Poly1305, RFC
+//! 8439) under a key derived (HKDF-SHA256, RFC 5869) from something that others do not have, and bound to its purpose.
+//! An entry that does not open counts as missing.
 
 use chacha20poly1305::{
     AeadInPlace, ChaCha20Poly1305, KeyInit, Nonce, Tag,

@@ -9,7 +9,7 @@ use crate::{
     locked::Locked,
 };
 
-/// The longest wait for one answer of the store. It exists to save time.
+/// The longest wait for one response of the store, which exists to save time.
 const TIMEOUT: Duration = Duration::from_millis(250);
 
 /// How long a store that failed is left alone, so that a slow one does not cost each request the timeout.
@@ -23,7 +23,7 @@ pub(crate) struct SharedStore {
 }
 
 impl SharedStore {
-    /// A store that is left alone unless it may hold tokens in this many slots.
+    /// The store with this many slots for tokens; with none it is not used.
     #[must_use]
     pub(crate) fn new(slots: u32) -> Self {
         Self { slots, rests_until: Locked::default() }
@@ -65,7 +65,7 @@ impl SharedStore {
         outcome
             .map_err(|StoreFault(reason)| {
                 *self.rests_until.lock() = host.elapsed().saturating_add(REST);
-                event_log::warn(host, "store", format!("{what} failed: {reason}; going on without"));
+                event_log::warn(host, "store", format!("{what} failed: {reason}; continuing without it"));
             })
             .ok()
     }

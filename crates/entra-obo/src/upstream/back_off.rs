@@ -9,11 +9,11 @@ use std::time::Duration;
 /// The first failure costs no pause, since each attempt has tried twice already. The second costs this long.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Each further failure doubles the pause up to this, so that a service that has recovered is found within seconds.
+/// Each further failure doubles the pause up to this, so that a recovery is noticed within seconds.
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 
-/// No service is left alone for longer without one attempt, whatever it asks for: a wrong `Retry-After` would otherwise
-/// outlast its outage by hours.
+/// The longest time without an attempt, whatever the service asks for: a wrong `Retry-After` could otherwise outlast
+/// its outage by hours.
 pub const LONGEST_SILENCE: Duration = Duration::from_secs(60);
 
 /// The attempts that failed since the last one that did not.
@@ -30,12 +30,12 @@ struct Failure<E> {
     asked_for: Option<Duration>,
 }
 
-/// What the last attempt brought, while it is too early for another.
+/// The last failure, while it is too early for another attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pause<E> {
     /// The failure.
     pub error: E,
-    /// What is left of the time that the service asked for, if it did. It can be longer than the pause.
+    /// What is left of the service's `Retry-After`, if it sent one. It can be longer than the pause.
     pub retry_after: Option<Duration>,
 }
 
@@ -46,7 +46,7 @@ impl<E> Default for BackOff<E> {
 }
 
 impl<E: Clone> BackOff<E> {
-    /// Notes a failure, and how long the service asked to be left alone.
+    /// Notes a failure, and the service's `Retry-After`.
     pub fn failed(&mut self, error: E, now: Duration, asked_for: Option<Duration>) {
         let count = self.failure.as_ref().map_or(0, |failure| failure.count).saturating_add(1);
         self.failure = Some(Failure { count, error, at: now, asked_for });
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_waits_longer_with_each_failure_and_never_longer_than_a_minute() {
+    fn the_pause_grows_with_each_failure_up_to_a_minute() {
         // Failures, what the service asked for, the least pause; then the pause, in seconds.
         let cases = [
             (1, None, 0, 0),
@@ -197,7 +197,7 @@ mod tests {
             }
             assert_eq!(back_off.pausing(s(100 + pause), s(least)), None, "{what}");
             back_off.succeeded();
-            assert_eq!((back_off.pausing(s(100), s(least)), back_off.failure()), (None, None), "{what}, then well");
+            assert_eq!((back_off.pausing(s(100), s(least)), back_off.failure()), (None, None), "{what}, then success");
         }
     }
 

@@ -14,7 +14,7 @@ use crate::{
     host::{Host, SendFault, UnixTime, UpstreamBody},
 };
 
-/// The longest wait before the one retry. Longer than this the caller is told to come back itself.
+/// The longest wait before the one retry. If the upstream asks for longer, the caller gets its `Retry-After`.
 const MAX_RETRY_WAIT: Duration = Duration::from_secs(2);
 
 /// The wait before a retry for which the upstream names none; up to as much again is added at random, so that
@@ -47,13 +47,13 @@ pub struct Step {
     pub service: &'static str,
     /// What for, in words for the log.
     pub name: &'static str,
-    /// The longest that one attempt may take, until the answer has been read as far as `max_body`.
+    /// The longest that one attempt may take, until the response has been read as far as `max_body`.
     pub timeout: Duration,
-    /// The largest answer that is read whole.
+    /// The largest body that is read whole.
     pub max_body: usize,
 }
 
-/// A call that brought no usable answer.
+/// A call without a usable response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UpstreamFault {
     /// Which call.
@@ -65,11 +65,11 @@ pub struct UpstreamFault {
 /// What happened to a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FaultKind {
-    /// It was not sent, or its answer broke off.
+    /// It was not sent, or its response broke off.
     Send(SendFault),
-    /// The answer is not what the service documents: words for the log.
+    /// The response is not one that the service documents: words for the log.
     Unusable(String),
-    /// The service says that it cannot answer now, and when to come back if it says so.
+    /// The service is unavailable, and its `Retry-After` if it sent one.
     Unavailable(StatusCode, Option<Duration>),
 }
 
@@ -91,18 +91,18 @@ impl fmt::Display for FaultKind {
             ),
             Self::Send(SendFault::TimedOut) => formatter.write_str("no answer in time"),
             Self::Send(SendFault::DeadlinePassed) => formatter.write_str("the request ran out of time first"),
-            Self::Send(SendFault::Broken(reason)) => write!(formatter, "no connection, or one that broke ({reason})"),
+            Self::Send(SendFault::Broken(reason)) => write!(formatter, "the connection failed or broke ({reason})"),
             Self::Unusable(words) => formatter.write_str(words),
             Self::Unavailable(status, None) => write!(formatter, "status {}", status.as_u16()),
             Self::Unavailable(status, Some(wait)) => {
-                write!(formatter, "status {}, to be asked again in {} s", status.as_u16(), wait.as_secs())
+                write!(formatter, "status {}, Retry-After {} s", status.as_u16(), wait.as_secs())
             }
         }
     }
 }
 
 impl UpstreamFault {
-    /// When the service wants to be asked again, if it says so.
+    /// The service's `Retry-After`, if it sent one.
     #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {
         match self.kind {
@@ -120,7 +120,7 @@ impl UpstreamFault {
         self
     }
 
-    /// Whether it says nothing of the service: the request that needed the call had no time left.
+    /// Whether it says nothing about the service, because the request that needed the call had no time left.
     #[must_use]
     pub const fn is_out_of_time(&self) -> bool {
         matches!(self.kind, FaultKind::Send(SendFault::DeadlinePassed))
@@ -134,7 +134,7 @@ impl Step {
         UpstreamFault { step: self, kind }
     }
 
-    /// An answer that is not what the service documents.
+    /// The fault that the response is not one that the service documents.
     #[must_use]
     pub fn unusable(self, words: impl Into<String>) -> UpstreamFault {
         self.fault(FaultKind::Unusable(words.into()))
@@ -164,14 +164,14 @@ pub enum Reading {
 /// Sends a request that may be sent twice, and once more if the first attempt broke or the service was unavailable.
 ///
 /// # Errors
-/// The [`UpstreamFault`] of the last attempt; an error status is an answer, not an error.
+/// The [`UpstreamFault`] of the last attempt; an error status is a response, not an error.
 pub async fn call<H: Host>(
     host: &H,
     deadline: Deadline,
     step: Step,
     mut request: Request<Bytes>,
 ) -> Result<UpstreamResponse<H::Body>, UpstreamFault> {
-    // No content coding is undone here, and a request that does not say so allows any (RFC 9110 section 12.5.3).
+    // No content coding is decoded here, and a request that does not say so allows any (RFC 9110 section 12.5.3).
     request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     let of_step = |fault| step.fault(FaultKind::Send(fault));
     let first = attempt(host, deadline, step, &request).await;
@@ -192,10 +192,10 @@ pub async fn call<H: Host>(
     attempt(host, deadline, step, &request).await.map_err(of_step)
 }
 
-/// Makes a call whose answer must be whole.
+/// Makes a call whose response must be complete.
 ///
 /// # Errors
-/// An [`UpstreamFault`] if there is no answer, or one larger than the step's limit.
+/// An [`UpstreamFault`] if there is no response, or one larger than the step's limit.
 pub async fn fetch<H: Host>(
     host: &H,
     deadline: Deadline,
@@ -205,7 +205,7 @@ pub async fn fetch<H: Host>(
     whole(step, call(host, deadline, step, request).await?)
 }
 
-/// Makes a call that must not be repeated, and whose answer must be whole.
+/// Makes a call that must not be repeated, and whose response must be complete.
 ///
 /// # Errors
 /// As [`fetch`].
@@ -222,7 +222,7 @@ pub async fn fetch_once<H: Host>(
 fn whole<B>(step: Step, response: UpstreamResponse<B>) -> Result<Response<Bytes>, UpstreamFault> {
     match response.reading {
         Reading::Whole(bytes) => Ok(Response::from_parts(response.head, bytes)),
-        Reading::Begun(_) => Err(step.unusable(format!("the answer is larger than {} bytes", step.max_body))),
+        Reading::Begun(_) => Err(step.unusable(format!("the response is larger than {} bytes", step.max_body))),
     }
 }
 
@@ -266,7 +266,7 @@ async fn attempt<H: Host>(
     match send_and_read(&time, step.max_body, request).await {
         Err(SendFault::TimedOut) if remaining < step.timeout => Err(SendFault::DeadlinePassed),
         Err(SendFault::Denied) => {
-            // Where a variable could not be resolved, an instance that starts later may be luckier; this one will not.
+            // If a variable could not be resolved, a later instance may succeed where this one cannot.
             host.retire();
             Err(SendFault::Denied)
         }
@@ -284,7 +284,7 @@ async fn send_and_read<H: Host>(
     while let Some(piece) = time.wait(rest.next()).await.unwrap_or_else(|fault| Some(Err(fault))) {
         let piece = match piece {
             Ok(piece) => piece,
-            // What an answer says by its status is told by its head.
+            // The status and headers of an error say enough.
             Err(_) if !head.status.is_success() => break,
             Err(fault) => return Err(fault),
         };
@@ -309,18 +309,18 @@ struct AttemptTime<'a, H> {
 }
 
 impl<H: Host> AttemptTime<'_, H> {
-    /// Sends the request and waits for the head of the answer.
+    /// Sends the request and waits for the head of the response.
     ///
-    /// A timer costs as much as verifying a signature, so the host's own limit has to do where it keeps one.
+    /// A timer costs as much as verifying a signature, so the host's own limit has to do if it keeps one.
     async fn send(&self, request: &Request<Bytes>) -> Result<Response<H::Body>, SendFault> {
         let sending = self.host.send(request, self.limit);
         if self.host.keeps_limits() { sending.await } else { self.wait(sending).await? }
     }
 
-    /// Waits for a part of the attempt, without a timer if it is there already.
+    /// Waits for a part of the attempt, without a timer if the part is ready.
     ///
-    /// For a body the host's own limit would not do. It holds for each piece, and an empty one of HTTP/2, which the host
-    /// does not pass on, begins it anew.
+    /// For a body the host's own limit would not do: it applies to each piece, and restarts with each empty frame of
+    /// HTTP/2, which the host does not pass on.
     async fn wait<T>(&self, part: impl Future<Output = T>) -> Result<T, SendFault> {
         let left = self.limit.saturating_sub(self.host.elapsed().saturating_sub(self.begun));
         within(self.host, left, part).await.map_err(|Elapsed| SendFault::TimedOut)

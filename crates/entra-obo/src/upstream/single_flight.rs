@@ -12,21 +12,21 @@ use std::{
 
 use crate::{deadline::Deadline, host::Host, locked::Locked};
 
-/// How often those who wait check, at first and at the longest. Each request is a task of its own to the host; waking one
-/// from another costs more than it gains (see "Waiting for the same thing" in ARCHITECTURE.md).
+/// How often those who wait check, at first and at the longest. Each request is a task of its own to the host; waking
+/// one from another costs more than it gains (`docs/design.md`, "Why poll for single flight?").
 const FIRST_CHECK: Duration = Duration::from_millis(1);
 const LAST_CHECK: Duration = Duration::from_millis(16);
 
-/// An outcome that says whether it is only about the time of the request that worked.
+/// An outcome that says whether it is only about the time of the request that did the work.
 pub trait Outcome: Clone {
     /// The outcome of a request whose time ran out while it waited.
     fn out_of_time() -> Self;
 
-    /// Whether the request that worked ran out of time. One that waits for it may have more.
+    /// Whether the request that did the work ran out of time. One that waits for it may have more.
     fn is_out_of_time(&self) -> bool;
 }
 
-/// Work under way, by what it is for.
+/// Work in progress, by what it is for.
 #[derive(Debug)]
 pub struct SingleFlight<K, T>(Locked<HashMap<K, Arc<Flight<T>>>>);
 
@@ -43,15 +43,15 @@ impl<K, T> Default for SingleFlight<K, T> {
 }
 
 impl<K: Hash + Eq + Clone, T: Outcome> SingleFlight<K, T> {
-    /// Does `work`, or waits for whoever is doing it for the same `key` and takes the same outcome, good or bad.
+    /// Does `work`, or waits for the request that is doing it for the same `key` and takes its outcome, good or bad.
     ///
-    /// After an outcome that is only about the worker's own time, or if the worker is dropped, one of those who wait takes
-    /// over.
+    /// If the outcome is only about that request's own time, or if that request is dropped, one of those that wait
+    /// takes over.
     pub async fn run<H: Host>(&self, host: &H, deadline: Deadline, key: K, work: impl Future<Output = T>) -> T {
         while let Some(flight) = self.join(&key) {
             let mut pause = FIRST_CHECK;
             loop {
-                // In this order: the outcome is there before the end is.
+                // In this order, because the outcome is set before the end.
                 let has_ended = flight.has_ended.load(Ordering::Acquire);
                 if let Some(outcome) = flight.outcome.lock().as_ref().filter(|outcome| !outcome.is_out_of_time()) {
                     return outcome.clone();
@@ -72,7 +72,7 @@ impl<K: Hash + Eq + Clone, T: Outcome> SingleFlight<K, T> {
         outcome
     }
 
-    /// Whether somebody is working for `key`.
+    /// Whether work for `key` is in progress.
     #[must_use]
     pub fn is_running(&self, key: &K) -> bool {
         self.0.lock().contains_key(key)
@@ -90,7 +90,7 @@ impl<K: Hash + Eq + Clone, T: Outcome> SingleFlight<K, T> {
     }
 }
 
-/// The one who works. Dropped without having landed, it leaves the place to the next.
+/// The request that does the work. If it is dropped before it is done, the next one takes over.
 struct Lead<'a, K: Hash + Eq, T> {
     flights: &'a SingleFlight<K, T>,
     key: K,
