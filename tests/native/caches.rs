@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use http::Method;
 use serde_json::json;
 
 use crate::{
     caller_tokens::{token, token_with},
-    scripted_host::{AUTHORITY, CLIENT, OTHER_TENANT, Reply, TENANT, World},
+    scripted_host::{AUTHORITY, CLIENT, OTHER_TENANT, Reply, TENANT, World, request_head},
 };
 
 #[test]
@@ -304,4 +305,43 @@ fn a_broken_or_hanging_store_is_a_miss_and_a_line_in_the_log() {
         let line: serde_json::Value = serde_json::from_str(served).unwrap();
         assert!(line["total_ms"].as_f64().unwrap() < 1000.0, "{served}");
     }
+}
+
+#[test]
+fn instances_of_one_store_exchange_once_for_a_burst() {
+    let burst = |world: &World, pause| {
+        let request =
+            || request_head(Method::GET, "/api/profile-get", &[("authorization", &format!("Bearer {}", token()))]);
+        let answers = world.in_instances_of_their_own((0..16).map(|_| request()).collect(), pause);
+        answers.iter().map(|answer| answer.status).collect::<Vec<_>>()
+    };
+    let slow = || {
+        let token = json!({"token_type": "Bearer", "access_token": "slow", "expires_in": 3600});
+        Reply::json(200, &token).after(Duration::from_millis(300))
+    };
+    for pause in [0, 1, 20].map(Duration::from_millis) {
+        let world = World::new();
+        world.next("token", [slow()]);
+        assert_eq!(burst(&world, pause), [200; 16]);
+        assert_eq!(world.calls("token"), 1, "{pause:?}");
+    }
+
+    // An instance that disappears is replaced within two seconds.
+    let world = World::new();
+    world.next("token", [slow().after(Duration::from_secs(9)), slow()]);
+    let before = world.elapsed();
+    assert_eq!(burst(&world, Duration::from_millis(1)), [200; 16]);
+    assert_eq!(world.calls("token"), 2);
+    assert!(world.elapsed() - before < Duration::from_secs(10));
+
+    // A refusal ends the wait at once; the others learn of it by an exchange of their own.
+    let world = World::new();
+    world.next("token", (0..16).map(|_| Reply::json(400, &json!({"error": "invalid_grant"}))));
+    assert_eq!(burst(&world, Duration::ZERO), [401; 16]);
+
+    // Without a store there is nobody to wait for.
+    let world = World::new();
+    world.set("token_store_slots", "0");
+    assert_eq!(burst(&world, Duration::ZERO), [200; 16]);
+    assert_eq!(world.calls("token"), 16);
 }

@@ -236,11 +236,21 @@ impl World {
 
     /// The responses to all of them, each sent so much later than the one before.
     pub(crate) fn all_apart(&self, requests: Vec<RequestHead>, pause: Duration) -> Vec<Answered> {
+        let of_this = requests.into_iter().map(|request| (Rc::clone(&self.instance), request)).collect();
+        self.all_of(of_this, pause)
+    }
+
+    /// One after the other, each in an instance of its own.
+    pub(crate) fn in_instances_of_their_own(&self, requests: Vec<RequestHead>, pause: Duration) -> Vec<Answered> {
+        self.all_of(requests.into_iter().map(|request| (Rc::default(), request)).collect(), pause)
+    }
+
+    fn all_of(&self, requests: Vec<(Rc<Instance>, RequestHead)>, pause: Duration) -> Vec<Answered> {
         let mut pool = LocalPool::new();
         let answers: Rc<RefCell<Vec<Option<Answered>>>> = Rc::default();
         answers.borrow_mut().resize_with(requests.len(), || None);
-        for (index, request) in requests.into_iter().enumerate() {
-            let (host, instance) = (ScriptedHost(SendWrapper::new(Rc::clone(&self.script))), Rc::clone(&self.instance));
+        for (index, (instance, request)) in requests.into_iter().enumerate() {
+            let host = ScriptedHost(SendWrapper::new(Rc::clone(&self.script)));
             let answers = Rc::clone(&answers);
             let pause = pause * u32::try_from(index).unwrap();
             pool.spawner()

@@ -171,7 +171,7 @@ fn prove(token: &UnverifiedToken, digest: &AssertionDigest, keys: &SigningKeys) 
     for key in keys.with_id(token.unverified_key_id()) {
         if !keys.may_sign(key, &claims.issuer, &claims.tenant_id) {
             fault = TokenFault::KeyIssuer;
-        } else if key.verifies(digest, token.signature()) {
+        } else if keys.verify(key, digest, token.signature()) {
             return Ok(());
         } else {
             fault = TokenFault::Signature;

@@ -2,11 +2,11 @@
 //!
 //! <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-on-behalf-of-flow>
 
-use std::{borrow::Cow, fmt, time::Duration};
+use std::{fmt, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
-use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::Value;
 
 use crate::{
@@ -41,14 +41,9 @@ pub struct DownstreamToken {
     refresh_at: Duration,
 }
 
-/// What the store keeps of a token, sealed, by the wall clock.
-#[derive(Serialize, Deserialize)]
-struct Record<'a> {
-    text: Cow<'a, str>,
-    saved: u64,
-    usable_until: u64,
-    refresh_at: u64,
-}
+/// What the store keeps of a token, sealed: three times by the wall clock, in seconds as [`UnixTime`], big-endian (when it
+/// was saved, until when it is usable, when it is due), and its text.
+const TIME_BYTES: usize = size_of::<u64>();
 
 /// What precedes the token in an `Authorization` header (RFC 6750 section 2.1).
 const SCHEME: &str = "Bearer ";
@@ -95,28 +90,26 @@ impl DownstreamToken {
         self.authorization.len()
     }
 
-    /// The content of its sealed entry, which is saved at this moment.
-    pub(crate) fn to_content(&self, now: UnixTime, elapsed: Duration) -> Vec<u8> {
-        let text = self.authorization.to_str().ok().and_then(|value| value.strip_prefix(SCHEME)).unwrap_or_default();
-        let by_wall_clock = |moment: Duration| now.plus(moment.saturating_sub(elapsed).as_secs()).0;
-        let record = Record {
-            text: text.into(),
-            saved: now.0,
-            usable_until: by_wall_clock(self.usable_until),
-            refresh_at: by_wall_clock(self.refresh_at),
-        };
-        serde_json::to_vec(&record).unwrap_or_default()
+    /// The record of its sealed entry, which is saved at this moment.
+    pub(crate) fn to_record(&self, now: UnixTime, elapsed: Duration) -> Vec<u8> {
+        let text = self.authorization.as_bytes().strip_prefix(SCHEME.as_bytes()).unwrap_or_default();
+        let by_wall_clock = |moment: Duration| now.plus(moment.saturating_sub(elapsed).as_secs()).0.to_be_bytes();
+        let (usable_until, refresh_at) = (by_wall_clock(self.usable_until), by_wall_clock(self.refresh_at));
+        [&now.0.to_be_bytes(), &usable_until, &refresh_at, text].concat()
     }
 
-    /// The token of an opened entry. If it was saved in the future, or for longer than a token lives, the clock was
-    /// wrong.
-    pub(crate) fn from_content(content: &[u8], now: UnixTime, elapsed: Duration) -> Option<Self> {
-        let Record { text, saved, usable_until, refresh_at } = serde_json::from_slice(content).ok()?;
+    /// The token of an opened entry. One that was saved in the future, or for longer than a token lives, was saved by a
+    /// clock that was wrong.
+    pub(crate) fn from_record(record: &[u8], now: UnixTime, elapsed: Duration) -> Option<Self> {
+        let (saved, rest) = record.split_first_chunk::<TIME_BYTES>()?;
+        let (usable_until, rest) = rest.split_first_chunk::<TIME_BYTES>()?;
+        let (refresh_at, text) = rest.split_first_chunk::<TIME_BYTES>()?;
+        let [saved, usable_until, refresh_at] = [saved, usable_until, refresh_at].map(|time| u64::from_be_bytes(*time));
         if saved > now.0 || usable_until > saved.saturating_add(MAX_LIFE_SECONDS) {
             return None;
         }
         let moment = |at: u64| elapsed.saturating_add(Duration::from_secs(UnixTime(at).since(now)));
-        Self::new(&text, moment(usable_until), moment(refresh_at))
+        Self::new(std::str::from_utf8(text).ok()?, moment(usable_until), moment(refresh_at))
     }
 }
 
@@ -264,15 +257,18 @@ mod tests {
     #[test]
     fn a_stored_token_is_as_old_for_another_instance_and_one_from_the_future_is_not_believed() {
         let body = r#"{"token_type":"Bearer","access_token":"t","expires_in":3600,"refresh_in":1800}"#;
-        let content = parse(&answer(200, body), NOW, ELAPSED, ASKED).unwrap().to_content(NOW, ELAPSED);
-        let load = |now: u64| DownstreamToken::from_content(&content, UnixTime(now), Duration::from_secs(5));
+        let content = parse(&answer(200, body), NOW, ELAPSED, ASKED).unwrap().to_record(NOW, ELAPSED);
+        let load = |now: u64| DownstreamToken::from_record(&content, UnixTime(now), Duration::from_secs(5));
         let moments = |token: DownstreamToken| (token.usable_until.as_secs(), token.refresh_at.as_secs());
         assert_eq!(load(NOW.0).map(moments), Some((5 + 3480, 5 + 1800)));
         assert_eq!(load(NOW.0 + 2000).map(moments), Some((5 + 1480, 5)));
         assert_eq!(load(NOW.0 + 4000).map(moments), Some((5, 5)));
         assert_eq!(load(NOW.0 - 1), None);
-        let endless = format!(r#"{{"text":"t","saved":{0},"usable_until":{1},"refresh_at":{1}}}"#, NOW.0, u64::MAX);
-        assert_eq!(DownstreamToken::from_content(endless.as_bytes(), NOW, ELAPSED), None);
+        let endless = [NOW.0, u64::MAX, u64::MAX].map(u64::to_be_bytes).concat();
+        assert_eq!(DownstreamToken::from_record(&[&*endless, b"t"].concat(), NOW, ELAPSED), None);
+        for length in 0..content.len() {
+            DownstreamToken::from_record(&content[..length], NOW, ELAPSED);
+        }
     }
 
     #[test]

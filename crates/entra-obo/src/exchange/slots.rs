@@ -1,11 +1,16 @@
 //! Downstream tokens in the shared store: the slots that a caller's token may take, and which of them it takes.
 //!
-//! The store has no expiry, so there is a fixed number of slots, and it does not grow. Each caller's token may take two
-//! of them, chosen by the digest of the caller's own token. It takes one that is free, or whose token has expired; so
-//! callers who share a slot seldom displace each other. So that others can see whether a token has expired, its end is
-//! stored in clear before the sealed entry. It decides which token is displaced, and nothing else.
+//! The store has no expiry, so there is a fixed number of slots, and it does not grow. Each caller's token may take two of
+//! them, chosen by the digest of the caller's own token. It takes one that is free, or whose token has expired; so two
+//! callers of one slot seldom displace each other. For others to see whether a token has expired, its end precedes the
+//! sealed entry in clear; it decides who makes room for whom, and nothing else.
+//!
+//! Instances that need the same token at the same moment agree on who exchanges: before its exchange an instance writes a
+//! lease into the slot and reads it back. Whoever finds another's lease waits for the token. The store's interface has no
+//! operation that would make this exact without blocking the instance, so that two may exchange; it is about a burst not
+//! looking like a loop to Entra (AADSTS50196), and nothing depends on it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use sha2::{Digest, Sha256};
 
@@ -31,6 +36,14 @@ use crate::{
 /// Before the sealed entry: when its token ends, in seconds as [`UnixTime`], big-endian.
 const END_BYTES: usize = size_of::<u64>();
 
+/// For how long a lease is respected: as long as most exchanges take, and short enough for those who wait for an instance
+/// that has disappeared.
+const LEASE: Duration = Duration::from_secs(2);
+
+/// How often those who wait for a lease look, at first and at the longest.
+const FIRST_CHECK: Duration = Duration::from_millis(10);
+const LAST_CHECK: Duration = Duration::from_millis(80);
+
 /// The slots of one API.
 #[derive(Debug)]
 pub(crate) struct TokenSlots {
@@ -43,24 +56,128 @@ impl TokenSlots {
         Self { policy, store }
     }
 
-    /// The caller's token, if the store has one that is usable.
-    pub(crate) async fn load<H: Host>(
+    /// The caller's token, if the store has one that is usable, or soon will; else the lease of a slot for it, if there is a
+    /// slot and `may_exchange` says that it will be used.
+    pub(crate) async fn token_or_lease<H: Host>(
         &self,
         context: &Context<H>,
         caller: &VerifiedCaller,
         downstream: &Downstream,
-    ) -> Option<DownstreamToken> {
+        may_exchange: bool,
+    ) -> TokenOrLease {
         let Context { host, deadline, .. } = context;
-        for slot in self.slots(caller, downstream) {
-            let Some(entry) = self.store.read(host, *deadline, &slot.key).await else { continue };
-            let content = slot.open(caller.assertion(), entry);
-            let (now, elapsed) = (host.now(), host.elapsed());
-            let token = content.and_then(|content| DownstreamToken::from_content(&content, now, elapsed));
-            if let Some(token) = token.filter(|token| token.is_usable(elapsed)) {
-                return Some(token);
+        let slots: Vec<Slot> = self.slots(caller, downstream).collect();
+        let mut occupants = Vec::with_capacity(slots.len());
+        let mut leased = None;
+        for (index, slot) in slots.iter().enumerate() {
+            match self.look(context, caller, slot).await {
+                Content::Token(token) => return TokenOrLease::Token(token),
+                Content::Lease(number) => {
+                    leased = leased.or(Some((index, number)));
+                    occupants.push(Occupant::Own);
+                }
+                Content::Occupant(occupant) => occupants.push(occupant),
             }
         }
-        None
+        if !may_exchange {
+            return TokenOrLease::Lease(None);
+        }
+        let mut number = leased.map(|(_, number)| number);
+        let chosen = leased.map(|(index, _)| index).or_else(|| best(&occupants));
+        let Some(slot) = chosen.and_then(|index| slots.into_iter().nth(index)) else {
+            return TokenOrLease::Lease(None);
+        };
+        loop {
+            if let Some(others) = number {
+                match self.wait(context, caller, &slot, others).await {
+                    Waited::Token(token) => return TokenOrLease::Token(token),
+                    Waited::OutOfTime => return TokenOrLease::Lease(None),
+                    Waited::Ended => {}
+                    // One of those who waited was faster.
+                    Waited::Lease(next) => {
+                        number = Some(next);
+                        continue;
+                    }
+                }
+            }
+            let own = host.random();
+            let end = context.now.plus(LEASE.as_secs().saturating_add(1));
+            if let Some(entry) = slot.seal(caller.assertion(), end, host.random(), &[&[LEASE_TAG], &own[..]].concat()) {
+                self.store.write(host, &slot.key, &entry).await;
+            }
+            match self.look(context, caller, &slot).await {
+                Content::Token(token) => return TokenOrLease::Token(token),
+                Content::Lease(others) if others != own => number = Some(others),
+                // Its own, or the store does not keep it.
+                Content::Lease(_) | Content::Occupant(_) => return TokenOrLease::Lease(Some(Lease { slot })),
+            }
+        }
+    }
+
+    /// Waits for the token that the holder of another lease exchanges.
+    async fn wait<H: Host>(
+        &self,
+        context: &Context<H>,
+        caller: &VerifiedCaller,
+        slot: &Slot,
+        number: LeaseNumber,
+    ) -> Waited {
+        let Context { host, deadline, .. } = context;
+        let (began, mut pause) = (host.elapsed(), FIRST_CHECK);
+        loop {
+            if deadline.remaining(host).is_zero() {
+                return Waited::OutOfTime;
+            }
+            host.sleep(pause).await;
+            pause = LAST_CHECK.min(pause.saturating_mul(2));
+            match self.look(context, caller, slot).await {
+                Content::Token(token) => return Waited::Token(token),
+                Content::Lease(still) if still == number => {
+                    if host.elapsed().saturating_sub(began) >= LEASE {
+                        return Waited::Ended;
+                    }
+                }
+                Content::Lease(next) => return Waited::Lease(next),
+                Content::Occupant(_) => return Waited::Ended,
+            }
+        }
+    }
+
+    async fn look<H: Host>(&self, context: &Context<H>, caller: &VerifiedCaller, slot: &Slot) -> Content {
+        let Context { host, deadline, .. } = context;
+        let Some(entry) = self.store.read(host, *deadline, &slot.key).await else {
+            return Content::Occupant(Occupant::None);
+        };
+        let occupant = Occupant::by_end(&entry, host.now());
+        let Some(content) = slot.open(caller.assertion(), entry) else { return Content::Occupant(occupant) };
+        match content.split_first() {
+            Some((&TOKEN_TAG, record)) => {
+                let (now, elapsed) = (host.now(), host.elapsed());
+                DownstreamToken::from_record(record, now, elapsed)
+                    .filter(|token| token.is_usable(elapsed))
+                    .map_or(Content::Occupant(Occupant::Own), Content::Token)
+            }
+            Some((&LEASE_TAG, number)) => number.try_into().map_or(Content::Occupant(Occupant::Own), Content::Lease),
+            _ => Content::Occupant(Occupant::Own),
+        }
+    }
+
+    /// Ends a lease by the token that was obtained under it, or without one, in the background.
+    pub(crate) fn settle<H: Host>(
+        &self,
+        context: &Context<H>,
+        caller: &VerifiedCaller,
+        lease: Lease,
+        token: Option<&DownstreamToken>,
+    ) {
+        let own = context.in_background();
+        let (store, assertion) = (Arc::clone(&self.store), caller.assertion().clone());
+        let (end, content) = content(caller, token, own.now, own.elapsed);
+        context.host.spawn(async move {
+            if let Some(entry) = lease.slot.seal(&assertion, end, own.host.random(), &content) {
+                store.write(&own.host, &lease.slot.key, &entry).await;
+            }
+        });
     }
 
     /// Saves the caller's token, in the background.
@@ -92,13 +209,7 @@ impl TokenSlots {
             return;
         }
         let (own, store, assertion) = (context.in_background(), Arc::clone(&self.store), caller.assertion().clone());
-        // Once the caller's own token has expired, nobody can open the entry; the downstream token may outlive it by a
-        // day.
-        let callers_end = caller.expires().plus(CLOCK_SKEW_SECONDS);
-        let end = token.map_or(UnixTime(0), |token| token.usable_until(own.now, own.elapsed).min(callers_end));
-        // Content that is not a token's is a miss for its readers.
-        let (takes_room, content) =
-            (token.is_some(), token.map(|token| token.to_content(own.now, own.elapsed)).unwrap_or_default());
+        let (takes_room, (end, content)) = (token.is_some(), content(caller, token, own.now, own.elapsed));
         context.host.spawn(async move {
             let Context { host, deadline, now, .. } = &own;
             let mut occupants = Vec::with_capacity(slots.len());
@@ -132,7 +243,65 @@ impl TokenSlots {
     }
 }
 
-/// The slots that already hold this caller's token; if there are none and it `takes_room`, the best slot for it.
+/// What an instance found, or may do now.
+pub(crate) enum TokenOrLease {
+    /// The token.
+    Token(DownstreamToken),
+    /// Exchange, and settle the lease if there is one.
+    Lease(Option<Lease>),
+}
+
+/// How a wait for another's lease ended.
+enum Waited {
+    /// With the token.
+    Token(DownstreamToken),
+    /// Its holder has given up, or has disappeared.
+    Ended,
+    /// Somebody else holds one now.
+    Lease(LeaseNumber),
+    /// The request ran out of time.
+    OutOfTime,
+}
+
+/// The right to exchange for the token of one slot.
+pub(crate) struct Lease {
+    slot: Slot,
+}
+
+/// What tells a lease from others.
+type LeaseNumber = [u8; 16];
+
+/// What is in a slot, for one caller.
+enum Content {
+    Token(DownstreamToken),
+    Lease(LeaseNumber),
+    Occupant(Occupant),
+}
+
+/// The first byte of an opened entry.
+const TOKEN_TAG: u8 = b'T';
+const LEASE_TAG: u8 = b'L';
+
+/// The end and the content of an entry; one without a token is a miss to those who read it.
+fn content(
+    caller: &VerifiedCaller,
+    token: Option<&DownstreamToken>,
+    now: UnixTime,
+    elapsed: Duration,
+) -> (UnixTime, Vec<u8>) {
+    let Some(token) = token else { return (UnixTime(0), Vec::new()) };
+    // Nobody can open the entry any more when the caller's own token has expired, which the other may outlive by a day.
+    let end = token.usable_until(now, elapsed).min(caller.expires().plus(CLOCK_SKEW_SECONDS));
+    (end, [&[TOKEN_TAG], &*token.to_record(now, elapsed)].concat())
+}
+
+/// The slot that costs least: the caller's own, a free one, or that of the token which ends first.
+fn best(occupants: &[Occupant]) -> Option<usize> {
+    let own = occupants.iter().position(|occupant| *occupant == Occupant::Own);
+    own.or_else(|| (0..occupants.len()).min_by_key(|index| occupants.get(*index)))
+}
+
+/// Those slots in which this caller's token is already; else, if it is to be put somewhere, the best for it.
 fn chosen<'a>(slots: &'a [Slot], occupants: &[Occupant], takes_room: bool) -> Vec<&'a Slot> {
     let both = || slots.iter().zip(occupants);
     let own: Vec<_> = both().filter(|(_, occupant)| **occupant == Occupant::Own).map(|(slot, _)| slot).collect();
@@ -142,10 +311,10 @@ fn chosen<'a>(slots: &'a [Slot], occupants: &[Occupant], takes_room: bool) -> Ve
     own
 }
 
-/// What is in a slot; the smallest is displaced first.
+/// Whose a slot is, in the order in which they make room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Occupant {
-    /// Nothing, or a token that has expired.
+    /// Nobody, or a caller whose token has expired.
     None,
     /// Another caller's token, which ends then.
     Other(UnixTime),
@@ -155,11 +324,14 @@ enum Occupant {
 
 impl Occupant {
     fn of(entry: Vec<u8>, slot: &Slot, assertion: &BearerToken, now: UnixTime) -> Self {
+        let other = Self::by_end(&entry, now);
+        if slot.open(assertion, entry).is_some() { Self::Own } else { other }
+    }
+
+    /// The occupant of an entry that does not open.
+    fn by_end(entry: &[u8], now: UnixTime) -> Self {
         let end = entry.first_chunk().map_or(UnixTime(0), |end| UnixTime(u64::from_be_bytes(*end)));
-        if slot.open(assertion, entry).is_some() {
-            return Self::Own;
-        }
-        // No token lives longer, so this is not an entry, or somebody tries to keep the slot forever.
+        // No token lives longer, so this is no entry, or somebody wants to keep the slot for good.
         let longest = now.plus(MAX_LIFE_SECONDS);
         if now < end && end <= longest { Self::Other(end) } else { Self::None }
     }
@@ -192,7 +364,7 @@ fn numbers(digest: &AssertionDigest, slots: u32) -> Vec<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Occupant, Slot, chosen, numbers};
+    use super::{Occupant, Slot, best, chosen, numbers};
     use crate::host::UnixTime;
 
     #[test]
@@ -213,6 +385,22 @@ mod tests {
             let keys = |takes_room| chosen(&slots, &occupants, takes_room).iter().map(|slot| &*slot.key).collect();
             let (put, emptied): (String, String) = (keys(true), keys(false));
             assert_eq!((&*put, &*emptied), (saved, cleared), "{occupants:?}");
+        }
+    }
+
+    #[test]
+    fn a_lease_takes_the_slot_that_costs_least() {
+        let (none, own) = (Occupant::None, Occupant::Own);
+        let other = |end| Occupant::Other(UnixTime(end));
+        for (occupants, chosen) in [
+            (vec![], None),
+            (vec![other(9)], Some(0)),
+            (vec![none, none], Some(0)),
+            (vec![other(9), none], Some(1)),
+            (vec![other(9), other(8)], Some(1)),
+            (vec![none, own], Some(1)),
+        ] {
+            assert_eq!(best(&occupants), chosen, "{occupants:?}");
         }
     }
 

@@ -23,7 +23,7 @@ use crate::{
         downstream::Downstream,
         downstream_token::{self, DownstreamToken},
         refusal::{Asked, ExchangeRefusal, Meaning},
-        slots::TokenSlots,
+        slots::{TokenOrLease, TokenSlots},
     },
     host::{Host, SendFault},
     locked::Locked,
@@ -245,12 +245,23 @@ impl TokenSource {
             Need::WithClaims(claims) => (Purpose::WithClaims(claims.clone()), Some(claims)),
         };
         let work = async {
-            if matches!(need, Need::Any)
-                && let Some(token) = self.slots.load(context, caller, downstream).await
-            {
-                return Ok((self.remember(key.clone(), token), Origin::Store));
+            let lease = if matches!(need, Need::Any) {
+                let may_exchange = self.pausing(caller, downstream, context.host.elapsed()).is_none();
+                match self.slots.token_or_lease(context, caller, downstream, may_exchange).await {
+                    TokenOrLease::Token(token) => return Ok((self.remember(key.clone(), token), Origin::Store)),
+                    TokenOrLease::Lease(lease) => lease,
+                }
+            } else {
+                None
+            };
+            let exchanged = self.exchange(context, caller, downstream, claims).await;
+            let token = exchanged.as_deref().ok();
+            match (lease, token) {
+                (Some(lease), token) => self.slots.settle(context, caller, lease, token),
+                (None, Some(token)) => self.slots.save(context, caller, downstream, token),
+                (None, None) => {}
             }
-            self.exchange(context, caller, downstream, claims).await.map(|token| (token, Origin::Exchange))
+            exchanged.map(|token| (token, Origin::Exchange))
         };
         let obtained = self.flights.run(&context.host, context.deadline, (key.clone(), purpose), work).await;
         if let Ok((token, Origin::Store)) = &obtained
@@ -349,7 +360,9 @@ impl TokenSource {
         let (caller, downstream) = (Arc::clone(caller), downstream.clone());
         context.host.spawn(async move {
             let work = async {
-                source.exchange(&own, &caller, &downstream, None).await.map(|token| (token, Origin::Exchange))
+                let token = source.exchange(&own, &caller, &downstream, None).await?;
+                source.slots.save(&own, &caller, &downstream, &token);
+                Ok((token, Origin::Exchange))
             };
             match source.flights.run(&own.host, own.deadline, flight, work).await {
                 Ok(_) | Err(ExchangeFault::OutOfTime) => {}
@@ -391,7 +404,6 @@ impl TokenSource {
         match self.exchange_by_current_credential(context, caller, downstream, claims).await {
             Ok(Ok(token)) => {
                 self.note_success(caller, downstream);
-                self.slots.save(context, caller, downstream, &token);
                 Ok(self.remember((*caller.digest(), downstream.clone()), token))
             }
             Ok(Err(refusal)) => {

@@ -1,16 +1,21 @@
 //! From a JSON Web Key Set (RFC 7517) to the keys that a tenant signs its tokens with.
 
-use std::sync::OnceLock;
+use std::{ptr, sync::OnceLock};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use lru::LruCache;
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 
 use rsa_signature::RsaPublicKey;
 
-use crate::{caller::unverified_token::TokenVersion, keys::openid_configuration::IssuerTemplate};
+use crate::{caller::unverified_token::TokenVersion, keys::openid_configuration::IssuerTemplate, locked::Locked};
 
 /// Entra publishes fewer than ten; no more usable ones than this are taken from a longer list.
 const MAX_KEYS: usize = 100;
+
+/// How many verified tokens are remembered, each by 32 bytes and its place in a list.
+const MAX_VERIFIED: usize = 16_384;
 
 /// The keys of one tenant, and the issuer that they vouch for.
 #[derive(Debug)]
@@ -19,6 +24,8 @@ pub(crate) struct SigningKeys {
     cloud: Option<String>,
     version: TokenVersion,
     keys: Vec<SigningKey>,
+    /// The SHA-256 of tokens whose signatures were verified, and the number of the key that verified them.
+    verified: Locked<LruCache<[u8; 32], usize>>,
 }
 
 /// One key.
@@ -43,7 +50,8 @@ impl SigningKeys {
         if keys.is_empty() {
             return Err("the key set has no usable RSA signing key");
         }
-        Ok(Self { issuer, cloud: None, version, keys })
+        let verified = Locked::new(LruCache::unbounded());
+        Ok(Self { issuer, cloud: None, version, keys, verified })
     }
 
     /// The same keys, of which those that name another cloud than `cloud` sign for nobody: the set for several tenants
@@ -97,6 +105,30 @@ impl SigningKeys {
     /// What a single tenant publishes is for that tenant, with or without an issuer.
     fn has_issuer(&self, key: &SigningKey) -> bool {
         key.issuer.is_some() || !self.issuer.is_of_several()
+    }
+
+    /// Whether `signature` was made by `key`, one of this set, over what has this SHA-256.
+    ///
+    /// A verified token is remembered with this set: a page that sends the same token many times has it verified once.
+    /// What is remembered is a digest of every byte of the token, bound to the key, and is forgotten with the set, so a
+    /// withdrawn key verifies nothing. Whatever else is judged of a token is judged each time.
+    #[must_use]
+    pub(crate) fn verify(&self, key: &SigningKey, digest: &[u8; 32], signature: &[u8]) -> bool {
+        let Some(number) = self.keys.iter().position(|own| ptr::eq(own, key)) else { return false };
+        // The digest commits to what is signed, and this one to the signature as well.
+        let token: [u8; 32] = Sha256::new().chain_update(digest).chain_update(signature).finalize().into();
+        if self.verified.lock().get(&token) == Some(&number) {
+            return true;
+        }
+        let is_verified = key.verifies(digest, signature);
+        if is_verified {
+            let mut verified = self.verified.lock();
+            verified.put(token, number);
+            if verified.len() > MAX_VERIFIED {
+                verified.pop_lru();
+            }
+        }
+        is_verified
     }
 
     /// Whether `key` may sign for `token_issuer` of `tenant_id`.
@@ -216,6 +248,46 @@ mod tests {
         let mut bytes = vec![0; length];
         (bytes[0], bytes[length - 1]) = (first, last);
         URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    #[test]
+    fn a_verdict_is_about_every_byte_of_a_token_and_about_one_key() {
+        use rsa::{
+            RsaPrivateKey,
+            pkcs1v15::SigningKey,
+            signature::{SignatureEncoding, hazmat::PrehashSigner},
+            traits::PublicKeyParts,
+        };
+
+        let private = RsaPrivateKey::new(&mut rsa::rand_core::OsRng, 2048).unwrap();
+        let digest = [7; 32];
+        let signature = SigningKey::<sha2::Sha256>::new(private.clone()).sign_prehash(&digest).unwrap().to_vec();
+        let modulus = URL_SAFE_NO_PAD.encode(private.n().to_bytes_be());
+        let own = json!({"kty": "RSA", "kid": "a", "n": modulus, "e": "AQAB"});
+        let other = json!({"kty": "RSA", "kid": "b", "n": self::modulus(256, 0x80, 1), "e": "AQAB"});
+        let keys = parse_of_one(json!([own, other])).unwrap();
+        let verify = |id: &str, digest: &[u8; 32], signature: &[u8]| {
+            keys.verify(keys.with_id(id).next().unwrap(), digest, signature)
+        };
+        for _ in 0..2 {
+            assert!(verify("a", &digest, &signature));
+            assert!(!verify("b", &digest, &signature), "another key");
+            for at in 0..signature.len() {
+                let mut changed = signature.clone();
+                changed[at] ^= 1;
+                assert!(!verify("a", &digest, &changed), "byte {at} of the signature");
+                if let Some(byte) = changed.get(at).filter(|_| at < digest.len()) {
+                    let mut changed = digest;
+                    changed[at] ^= byte | 1;
+                    assert!(!verify("a", &changed, &signature), "byte {at} of the digest");
+                }
+            }
+        }
+        assert_eq!(keys.verified.lock().len(), 1);
+        // Another set with the same key begins anew, and one with another key of that id verifies nothing.
+        let renamed = json!({"kty": "RSA", "kid": "a", "n": self::modulus(256, 0x80, 1), "e": "AQAB"});
+        let withdrawn = parse_of_one(json!([renamed])).unwrap();
+        assert!(!withdrawn.verify(withdrawn.with_id("a").next().unwrap(), &digest, &signature));
     }
 
     #[test]
