@@ -1,6 +1,6 @@
 //! The bodies of messages, in both directions.
 
-use std::time::Duration;
+use std::{cell::Cell, time::Duration};
 
 use bytes::Bytes;
 use entra_obo::{
@@ -23,6 +23,18 @@ use crate::fault::fault_of;
 /// acknowledge the head.
 const YIELDS_BEFORE_SENDING: usize = 2;
 
+/// How often the host is let go on before a call of the store, while bodies that were handed to it are not written yet.
+///
+/// The host attaches a body's reader after the handler has returned. If another task of the instance calls the store in
+/// between, which blocks the thread on SQLite, the head leaves alone. A yield costs some microseconds, and a body that its
+/// reader takes slowly must not hold up the store.
+const YIELDS_BEFORE_STORE: usize = 16;
+
+thread_local! {
+    /// Bodies that were handed to the host and not written yet.
+    static UNWRITTEN: Cell<usize> = const { Cell::new(0) };
+}
+
 /// A streamed response ends after this time and this many bytes, because it holds an upstream connection all the while.
 /// Graph's largest photos have 4 MB.
 const STREAM_TIMEOUT: Duration = Duration::from_secs(120);
@@ -41,10 +53,37 @@ pub(crate) async fn let_body_begin() {
     }
 }
 
+/// See [`YIELDS_BEFORE_STORE`].
+pub(crate) async fn let_bodies_be_written() {
+    for _ in 0..YIELDS_BEFORE_STORE {
+        if UNWRITTEN.get() == 0 {
+            return;
+        }
+        wit_bindgen::yield_async().await;
+    }
+}
+
 /// The writing end of a message's body.
 pub(crate) struct OutgoingBody {
     contents: Option<StreamWriter<u8>>,
     end: FutureWriter<BodyEnd>,
+    unwritten: Option<Unwritten>,
+}
+
+/// Counts a body until its first piece is written, or until it is dropped.
+struct Unwritten;
+
+impl Unwritten {
+    fn new() -> Self {
+        UNWRITTEN.set(UNWRITTEN.get().saturating_add(1));
+        Self
+    }
+}
+
+impl Drop for Unwritten {
+    fn drop(&mut self) {
+        UNWRITTEN.set(UNWRITTEN.get().saturating_sub(1));
+    }
 }
 
 /// Trailers, of which there are none here, or why a body broke off.
@@ -66,14 +105,14 @@ impl OutgoingBody {
     ) -> (Self, Option<StreamReader<u8>>, FutureReader<BodyEnd>) {
         let (end, end_reader) = wit_future::new(unless_said);
         let (contents, contents_reader) = (!is_empty).then(wit_stream::new).unzip();
-        (Self { contents, end }, contents_reader, end_reader)
+        let unwritten = (!is_empty).then(Unwritten::new);
+        (Self { contents, end, unwritten }, contents_reader, end_reader)
     }
 
     /// Writes `bytes`. A reader that no longer wants them is not an error.
     pub(crate) async fn write(self, bytes: Bytes) {
-        let Self { contents: Some(mut contents), .. } = self else { return };
-        // What fits into the host's own buffers is taken at once, so it needs no timer, which costs as much as
-        // verifying a signature.
+        let Self { contents: Some(mut contents), unwritten: _unwritten, .. } = self else { return };
+        // What fits into the host's own buffers is taken at once, and a timer costs as much as verifying a signature.
         if bytes.len() <= READ_BYTES {
             contents.write_all(bytes.into()).await;
         } else {
@@ -84,7 +123,7 @@ impl OutgoingBody {
     /// Writes `begun` and what follows. If that takes too long, the body ends in an error, so that its reader knows
     /// that it is cut.
     pub(crate) async fn stream(self, begun: Bytes, mut rest: IncomingBody) {
-        let Self { contents: Some(mut contents), end } = self else { return };
+        let Self { contents: Some(mut contents), end, mut unwritten } = self else { return };
         let copying = async {
             let mut allowance = MAX_STREAM_BYTES;
             let mut next = Some(Ok(begun));
@@ -92,6 +131,7 @@ impl OutgoingBody {
                 let piece = piece?;
                 allowance = allowance.checked_sub(piece.len()).ok_or(ErrorCode::HttpResponseBodySize(None))?;
                 let written = race(time::sleep(STALL_TIMEOUT), contents.write_all(piece.into())).await;
+                unwritten = None;
                 if !written.map_err(|_| ErrorCode::HttpResponseTimeout)?.is_empty() {
                     break;
                 }

@@ -28,7 +28,7 @@ use spin_sdk::{
 };
 
 use crate::{
-    body::{IncomingBody, OutgoingBody, is_whole, let_body_begin},
+    body::{IncomingBody, OutgoingBody, is_whole, let_bodies_be_written, let_body_begin},
     fault::fault_of,
     headers::{copy, fields_of},
 };
@@ -111,10 +111,12 @@ impl Host for Spin {
     }
 
     async fn read_store(&self, key: &str) -> Result<Option<Vec<u8>>, StoreFault> {
+        let_bodies_be_written().await;
         store().await?.get(key).await.map_err(store_fault)
     }
 
     async fn write_store(&self, key: &str, value: &[u8]) -> Result<(), StoreFault> {
+        let_bodies_be_written().await;
         store().await?.set(key, value).await.map_err(store_fault)
     }
 

@@ -65,7 +65,7 @@ impl TokenSlots {
         downstream: &Downstream,
         may_exchange: bool,
     ) -> TokenOrLease {
-        let Context { host, deadline, .. } = context;
+        let host = &context.host;
         let slots: Vec<Slot> = self.slots(caller, downstream).collect();
         let mut occupants = Vec::with_capacity(slots.len());
         let mut leased = None;
