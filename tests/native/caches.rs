@@ -118,11 +118,7 @@ fn each_waiting_request_has_its_own_deadline() {
     world.next("token", [slow(), slow(), Reply::json(200, &right).after(Duration::from_secs(1))]);
     let request = || {
         let authorization = format!("Bearer {}", token());
-        crate::scripted_host::request_head(
-            http::Method::GET,
-            "/api/profile-get",
-            &[("authorization", authorization.as_str())],
-        )
+        request_head(Method::GET, "/api/profile-get", &[("authorization", authorization.as_str())])
     };
     let answers = world.all_apart(vec![request(), request()], Duration::from_secs(3));
     assert_eq!(answers[0].code(), "request_timeout");

@@ -47,6 +47,20 @@ async fn many_at_once_share_exchanges() {
     }
 }
 
+/// Entra takes many exchanges of one token in a row for a loop (AADSTS50196).
+#[tokio::test(flavor = "multi_thread")]
+async fn a_burst_of_new_callers_costs_two_exchanges_each_at_most() {
+    let harness = Harness::start().await;
+    assert_eq!(harness.get_as("ada").await.status, 200);
+    for person in harness.api.tenant.add_members(5) {
+        let token = harness.api.tenant.access_token(&person, |_| {});
+        harness.forget();
+        let answers = futures::future::join_all((0..16).map(|_| harness.get(&token))).await;
+        assert!(answers.iter().all(|answer| answer.status == 200), "{answers:?}");
+        assert!((1..=2).contains(&harness.count(Endpoint::Token)), "{} exchanges", harness.count(Endpoint::Token));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn everybody_gets_their_own_profile() {
     let harness = Harness::start().await;
