@@ -1,11 +1,16 @@
-//! What an API needs besides validation and exchange, as it is used within: for hosts, and for components built on this
-//! crate.
+//! Parts that validation and exchange are made of, for hosts, and for APIs that call a downstream API with the same care:
+//! deadlines, calls with a retry, pauses after failures, problem documents, request ids.
+//!
+//! They change more often than the names at the root of this crate.
 
 pub use crate::{
     caller::person::{AssertionDigest, Person},
     correlation::{CLIENT_REQUEST_ID, Correlation, REQUEST_ID, TRACEPARENT},
     deadline::{Deadline, Elapsed, race, within},
-    exchange::refusal::ExchangeRefusal,
+    exchange::{
+        aadsts::Throttle,
+        refusal::{ExchangeRefusal, Meaning},
+    },
     locked::Locked,
     message::{Body, RequestHead},
     refusal::claims_problem,
@@ -15,7 +20,7 @@ pub use crate::{
         problem_type::{self, Challenge, PROBLEM_TYPES, ProblemType},
     },
     store::sealed_entry,
-    strict_json::Members,
+    strict_json::{Member, Members},
     upstream::{
         back_off,
         call::{self, FaultKind, HEADERS_READ, Reading, Step, UpstreamFault, UpstreamResponse},

@@ -9,6 +9,8 @@ use http::{HeaderMap, header::AUTHORIZATION};
 pub(crate) const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
 /// A bearer token as it was received. Its characters and length are valid; nothing else is known about it.
+///
+/// It has no `Display`, and its `Debug` shows no part of it. [`crate::ProtectedApi::bearer`] makes one.
 #[derive(Clone, PartialEq, Eq)]
 pub struct BearerToken(String);
 
@@ -17,7 +19,7 @@ impl BearerToken {
     ///
     /// # Errors
     /// See [`BearerFault`].
-    pub fn from_headers(headers: &HeaderMap) -> Result<Self, BearerFault> {
+    pub(crate) fn from_headers(headers: &HeaderMap) -> Result<Self, BearerFault> {
         let mut values = headers.get_all(AUTHORIZATION).iter();
         let value = values.next().ok_or(BearerFault::Missing)?;
         if values.next().is_some() {
@@ -48,7 +50,7 @@ impl BearerToken {
 
 /// Why the request holds no usable bearer token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BearerFault {
+pub(crate) enum BearerFault {
     /// No `Authorization` header, or one of another scheme.
     Missing,
     /// More than one `Authorization` header.
@@ -62,7 +64,7 @@ pub enum BearerFault {
 impl BearerFault {
     /// What is wrong, for the caller.
     #[must_use]
-    pub const fn words(self) -> &'static str {
+    pub(crate) const fn words(self) -> &'static str {
         match self {
             Self::Missing => "Send an access token for this API in the header Authorization: Bearer <token>.",
             Self::Several => "Send one Authorization header, not several.",

@@ -11,7 +11,7 @@ use crate::{credential::certificate::Certificate, host::UnixTime};
 const MAX_BYTES: usize = 64 * 1024;
 
 /// The value of `client_secret`, parsed.
-pub struct ClientCredential {
+pub(crate) struct ClientCredential {
     text: String,
     kind: Kind,
 }
@@ -27,7 +27,7 @@ impl ClientCredential {
     ///
     /// # Errors
     /// What is wrong, in words for the log, without the value. A text that is neither is never sent anywhere.
-    pub fn parse(text: String) -> Result<Self, &'static str> {
+    pub(crate) fn parse(text: String) -> Result<Self, &'static str> {
         if text.len() > MAX_BYTES {
             return Err(NotASecret::TooLong.words());
         }
@@ -42,7 +42,7 @@ impl ClientCredential {
     ///
     /// # Errors
     /// The signer's own words.
-    pub fn authenticate(
+    pub(crate) fn authenticate(
         &self,
         form: &mut form_urlencoded::Serializer<'_, String>,
         token_endpoint: &str,
@@ -67,7 +67,7 @@ impl ClientCredential {
     /// What to do when Entra has refused it, in words for the log. An expired certificate is sent all the same: Entra's
     /// clock decides, and after its refusal the credential is read again.
     #[must_use]
-    pub fn remedy(&self, now: UnixTime) -> &'static str {
+    pub(crate) fn remedy(&self, now: UnixTime) -> &'static str {
         match &self.kind {
             Kind::Secret => {
                 "set clientsecret to the value, not the id, of a client secret that this application has and that has not \
@@ -79,13 +79,13 @@ impl ClientCredential {
 
     /// Whether both are the same value.
     #[must_use]
-    pub fn is_same(&self, other: &Self) -> bool {
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.text == other.text
     }
 
     /// The value, as material for keys that only its holders can derive.
     #[must_use]
-    pub const fn key_material(&self) -> &[u8] {
+    pub(crate) const fn key_material(&self) -> &[u8] {
         self.text.as_bytes()
     }
 }

@@ -34,7 +34,7 @@ const REREAD_COOLDOWN: Duration = Duration::from_secs(5);
 
 /// Why there is no credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CredentialFault {
+pub(crate) enum CredentialFault {
     /// The value is wrong: in which way, without the value.
     Wrong(&'static str),
     /// It could not be read: the host's own words.

@@ -11,6 +11,7 @@ use std::ops::RangeInclusive;
 /// be about that person: one caller must not block the others.
 /// <https://learn.microsoft.com/entra/msal/dotnet/advanced/client-and-server-throttling>
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Throttle {
     /// Those with this token.
     Token,

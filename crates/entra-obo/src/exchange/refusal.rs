@@ -37,6 +37,7 @@ const PERSONAL_ACCOUNTS: Uuid = uuid!("9188040d-6c67-4c5b-b112-36a304b66dad");
 
 /// Entra's refusal of an exchange, parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ExchangeRefusal {
     /// What it means.
     pub meaning: Meaning,
@@ -50,6 +51,7 @@ pub struct ExchangeRefusal {
 
 /// What a refusal means.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Meaning {
     /// The person must sign in again in a way that satisfies these claims: multi-factor, a managed device, and so on.
     ClaimsChallenge(ClaimsChallenge),
@@ -84,7 +86,7 @@ impl Meaning {
     /// For how long another exchange of the same token would be refused in the same way: as long as Entra says, or
     /// until somebody can have removed the cause. `None` if the cause may pass at any moment.
     #[must_use]
-    pub fn pause(&self) -> Option<Duration> {
+    pub(crate) fn pause(&self) -> Option<Duration> {
         let seconds = match self {
             Self::Throttled { retry_after, .. } => return Some((*retry_after).max(Duration::from_secs(1))),
             Self::Unavailable(wait) => return *wait,
@@ -149,17 +151,17 @@ fn error_codes(value: Value) -> Vec<u32> {
 
 /// At which directory an exchange was requested, and whose tokens are accepted.
 #[derive(Debug, Clone, Copy)]
-pub struct Asked<'a> {
+pub(crate) struct Asked<'a> {
     /// The caller's directory.
-    pub tenant_id: Uuid,
+    pub(crate) tenant_id: Uuid,
     /// Whose tokens are accepted.
-    pub tenancy: &'a Tenancy,
+    pub(crate) tenancy: &'a Tenancy,
 }
 
 impl ExchangeRefusal {
     /// Parses a response of the token endpoint that is not a token.
     #[must_use]
-    pub fn read(status: StatusCode, headers: &HeaderMap, body: &[u8], now: UnixTime, asked: Asked<'_>) -> Self {
+    pub(crate) fn read(status: StatusCode, headers: &HeaderMap, body: &[u8], now: UnixTime, asked: Asked<'_>) -> Self {
         let wait = call::retry_after(headers, now);
         let body = Body::read(body);
         let meaning = meaning(status, wait, body.as_ref(), asked);

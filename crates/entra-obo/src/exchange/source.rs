@@ -54,7 +54,7 @@ const REFUSED_CREDENTIAL_PAUSE: Duration = Duration::from_secs(10);
 
 /// Why there is no token.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ExchangeFault {
+pub(crate) enum ExchangeFault {
     /// Entra refused the exchange.
     Refused {
         /// The directory at which it was tried.

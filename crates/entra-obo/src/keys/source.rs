@@ -29,7 +29,7 @@ use crate::{
 
 /// Why there are no keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum KeysFault {
+pub(crate) enum KeysFault {
     /// Entra gave no usable response.
     Upstream(UpstreamFault),
     /// The client credential could not be read, without which no call is made.
