@@ -1,4 +1,4 @@
-//! The profile API as a native server: `GET /api/profile-get` with a user's access token for this API.
+//! The profile API as a native server: `GET /api/profile-get` with a person's access token for this API.
 //!
 //! ```sh
 //! TENANT_ID=... CLIENT_ID=... CLIENT_SECRET=... cargo run --example axum --features rustls
@@ -7,64 +7,69 @@
 use std::{env, error::Error, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body, extract::State, routing::get};
-use entra_obo::{Context, Downstream, Need, Policy, ProtectedApi, Refusal, Tenancy, host::NativeHost};
-use http::{HeaderMap, Response, StatusCode, header};
+use bytes::Bytes;
+use entra_obo::{
+    Context, Downstream, GLOBAL_AUTHORITY, Need, Policy, Problem, ProtectedApi, Refusal, Tenancy,
+    host::NativeHost,
+    toolkit::{ProblemType, Step, call},
+};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+
+const ME: Step = Step { service: "Graph", name: "me", timeout: Duration::from_secs(10), max_body: 1024 * 1024 };
+const GRAPH_FAILED: ProblemType =
+    ProblemType::new(StatusCode::BAD_GATEWAY, "graph_failed", "Microsoft Graph has no profile to return.", "Try again");
 
 struct App {
     host: NativeHost,
     api: ProtectedApi,
     graph: Downstream,
-    client: reqwest::Client,
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let set = |name: &str, default: &str| env::var(name).unwrap_or_else(|_| default.to_owned());
-    let tenancy = Tenancy::Single(env::var("TENANT_ID")?.parse()?);
-    let mut policy = Policy::new(tenancy, env::var("CLIENT_ID")?.parse()?, vec!["user_impersonation".to_owned()]);
-    policy.authority_host = set("AUTHORITY_HOST", &policy.authority_host);
+    let (tenant, client) = (env::var("TENANT_ID")?.parse()?, env::var("CLIENT_ID")?.parse()?);
+    let mut policy = Policy::new(Tenancy::Single(tenant), client, vec!["user_impersonation".to_owned()]);
+    policy.authority_host = set("AUTHORITY_HOST", GLOBAL_AUTHORITY);
+    let graph_url = set("GRAPH_URL", "https://graph.microsoft.com");
     let app = App {
         host: NativeHost::new(reqwest::Client::builder(), |name| env::var(name.to_uppercase()).ok())?,
         api: ProtectedApi::new(policy),
-        graph: Downstream::new(
-            &set("GRAPH_URL", "https://graph.microsoft.com"),
-            "https://graph.microsoft.com/User.Read",
-        ),
-        client: reqwest::Client::new(),
+        graph: Downstream::new(&graph_url, "https://graph.microsoft.com/User.Read"),
     };
-    let router = Router::new().route("/api/profile-get", get(profile)).with_state(Arc::new(app));
+    let router = Router::new().route("/api/profile-get", get(answer)).with_state(Arc::new(app));
     let listener = tokio::net::TcpListener::bind(set("ADDRESS", "127.0.0.1:3000")).await?;
     println!("listening on http://{}", listener.local_addr()?);
     Ok(axum::serve(listener, router).await?)
 }
 
-async fn profile(State(app): State<Arc<App>>, headers: HeaderMap) -> Response<Body> {
+async fn answer(State(app): State<Arc<App>>, headers: HeaderMap) -> Response<Body> {
     let context = Context::new(app.host.clone(), &headers, Duration::from_secs(20));
-    let mut response = match call_graph(&app, &context, &headers).await {
-        Ok(response) => response,
-        Err(refusal) => {
-            eprintln!("{}: {refusal}", context.correlation.request_id);
-            refusal.into_response(context.correlation.request_id).map(Body::from)
-        }
-    };
+    let id = context.correlation.request_id;
+    let mut response = profile(&app, &context, &headers).await.unwrap_or_else(|refusal| {
+        eprintln!("{id}: {refusal}");
+        refusal.into_response(id)
+    });
     context.correlation.add_to_response(response.headers_mut());
-    response
+    response.map(Body::from)
 }
 
-async fn call_graph(app: &App, context: &Context<NativeHost>, headers: &HeaderMap) -> Result<Response<Body>, Refusal> {
+async fn profile(app: &App, context: &Context<NativeHost>, headers: &HeaderMap) -> Result<Response<Bytes>, Refusal> {
     let caller = app.api.validate(context, app.api.bearer(headers)?).await?;
     let (token, _) = app.api.token(context, &caller, &app.graph, &Need::Any).await?;
-    let request = app.client.get(format!("{}/v1.0/me", app.graph.base_url()));
-    let mut response = Response::default();
-    match request.header(header::AUTHORIZATION, token.authorization()).send().await {
-        Ok(graph) => {
-            *response.status_mut() = graph.status();
+    let request = Request::get(format!("{}/v1.0/me", app.graph.base_url()));
+    let request = request.header(header::AUTHORIZATION, token.authorization()).body(Bytes::new());
+    let graph = async { call::fetch(&context.host, context.deadline, ME, request.ok()?).await.ok() };
+    Ok(match graph.await {
+        Some(graph) if graph.status() == StatusCode::OK => {
+            let mut response = Response::new(graph.into_body());
+            response.headers_mut().extend([
+                (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
+                (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+                (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+            ]);
             response
-                .headers_mut()
-                .extend(graph.headers().get(header::CONTENT_TYPE).map(|kind| (header::CONTENT_TYPE, kind.clone())));
-            *response.body_mut() = Body::from_stream(graph.bytes_stream());
         }
-        Err(_) => *response.status_mut() = StatusCode::BAD_GATEWAY,
-    }
-    Ok(response)
+        _ => Problem::new(&GRAPH_FAILED).into_response(context.correlation.request_id),
+    })
 }

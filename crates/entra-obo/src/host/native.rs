@@ -24,8 +24,10 @@ pub struct NativeHost(Arc<Inner>);
 struct Inner {
     client: Client,
     started: Instant,
-    variables: Box<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    variables: Box<Variables>,
 }
+
+type Variables = dyn Fn(&str) -> Option<String> + Send + Sync;
 
 impl NativeHost {
     /// A host that sends requests by this client and takes settings from `variables`, by name. It is asked for

@@ -31,12 +31,13 @@ pub struct Check {
 ///
 /// Components and harness are checked apart: in one command, cargo would unify what they ask of their dependencies, and
 /// so compile wasmtime once more than `cargo dev` has already.
-const STEPS: [Step; 12] = [
+const STEPS: [Step; 13] = [
     Step::new("format", "fmt --all --check"),
     Step::new("dependencies", "deny --workspace check bans licenses sources").needing("cargo-deny", "deny --version"),
     // Also needs the advisory database, which is downloaded from its repository.
     Step::new("dependencies, advisories", "deny --workspace check advisories").needing("cargo-deny", "deny fetch db"),
     Step::new("components, lints", "clippy {components} --all-targets -- --deny=warnings"),
+    Step::new("native host, lints", "clippy --package=entra-obo --features=rustls --all-targets -- --deny=warnings"),
     // In the release profile, this reuses what the components' build has compiled.
     Step::new("components, lints of the Wasm", "clippy {components} --release -- --deny=warnings").for_wasm(),
     Step::new("harness, lints", "clippy {harness} --all-targets -- --deny=warnings"),
