@@ -1,10 +1,4 @@
-//! Whether a text can be a client secret of Microsoft Entra ID, or is something else that was set in its place.
-//!
-//! A client secret goes over the network to Entra. A certificate's private key, a vault's whole response or an
-//! unresolved reference must not, so this crate recognises each form in which these turn up, and has words that name
-//! the mistake. Whatever Entra could have accepted as a secret passes: 16 to 64 characters where Entra made it
-//! (<https://learn.microsoft.com/graph/api/resources/passwordcredential>), any printable ASCII where a person once
-//! chose it.
+#![doc = include_str!("../README.md")]
 
 mod layers;
 mod not_a_secret;

@@ -10,7 +10,21 @@ use crate::strict_json;
 /// page. One that lists a hundred policies fits.
 const MAX_CLAIMS_BYTES: usize = 4096;
 
-/// A `claims` parameter (OpenID Connect Core 1.0 section 5.5): a JSON object of a size that a header can carry.
+/// A `claims` parameter (OpenID Connect Core 1.0 section 5.5): a JSON object of at most 4,096 bytes, so that a header can
+/// carry it.
+///
+/// Entra refuses an exchange with one, and a downstream API refuses a request with one, when the caller must sign in in a way
+/// that satisfies these claims. <https://learn.microsoft.com/entra/identity-platform/claims-challenge>
+///
+/// ```
+/// use entra_obo::ClaimsChallenge;
+///
+/// let challenge = ClaimsChallenge::parse(r#"{ "access_token": { "acrs": { "essential": true, "value": "c1" } } }"#);
+/// assert_eq!(challenge.unwrap().as_str(), r#"{"access_token":{"acrs":{"essential":true,"value":"c1"}}}"#);
+///
+/// // With a repeated member, two parsers could read different claims.
+/// assert_eq!(ClaimsChallenge::parse(r#"{"access_token":{},"access_token":{"acrs":null}}"#), None);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ClaimsChallenge {
     text: String,

@@ -10,7 +10,7 @@ use crate::{
     host::{Host, UnixTime},
 };
 
-/// What the steps of one request need.
+/// What the steps of one request need. Make one when the request arrives.
 #[derive(Debug, Clone)]
 pub struct Context<H> {
     /// The machine that serves it.
@@ -27,7 +27,8 @@ pub struct Context<H> {
 }
 
 impl<H: Host> Context<H> {
-    /// A request that arrives now with these headers, and must be answered within `limit`.
+    /// A request that arrives now with these headers, and must be answered within `limit`. Every wait for Entra, the store or
+    /// another request ends by then.
     #[must_use]
     pub fn new(host: H, headers: &HeaderMap, limit: Duration) -> Self {
         let (now, elapsed) = (host.now(), host.elapsed());

@@ -1,4 +1,16 @@
-//! Validates Microsoft Entra ID access tokens and exchanges them by the OAuth 2.0 On-Behalf-Of flow, on any host.
+#![doc = include_str!("../README.md")]
+//!
+//! ## Where to find what
+//!
+//! - [`Policy`] and [`Tenancy`] say who may call, [`Downstream`] what is called for them. [`settings`] reads them from text.
+//! - [`ProtectedApi`] is the API under a policy: [`bearer`](ProtectedApi::bearer), [`validate`](ProtectedApi::validate),
+//!   [`token`](ProtectedApi::token). It holds the caches; make one and share it.
+//! - [`Context`] is one request: its host, ids, time of arrival and deadline.
+//! - [`BearerToken`], [`VerifiedCaller`] and [`DownstreamToken`] are the levels of trust, each made from the one before.
+//! - [`Refusal`] and its [`Problem`] say why there is no token, [`ClaimsChallenge`] which token is needed instead.
+//! - [`host`] is the machine, [`event_log`] the operator's log, [`toolkit`] further parts for APIs.
+
+#![warn(unnameable_types)]
 
 pub mod host;
 

@@ -7,6 +7,8 @@ pub const GLOBAL_AUTHORITY: &str = "https://login.microsoftonline.com";
 
 /// Who may call a protected web API, and how Entra knows that API.
 ///
+/// [`Policy::new`] has the required values; set further fields afterwards.
+///
 /// All values come from the API's app registration and are expected to be well-formed; [`crate::settings`] reads them from
 /// text and checks them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +32,8 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Admits the bearers of tokens that `tenancy` issues for the application `client_id` with one of `required_scopes`.
+    /// Admits the bearers of tokens that `tenancy` issues for the application `client_id` with one of `required_scopes`, through
+    /// any client, in Microsoft's global cloud.
     #[must_use]
     pub fn new(tenancy: Tenancy, client_id: Uuid, required_scopes: Vec<String>) -> Self {
         Self {
@@ -63,6 +66,7 @@ impl Policy {
 
 /// Whose tokens are accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Tenancy {
     /// One directory's.
     Single(Uuid),

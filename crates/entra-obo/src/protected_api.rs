@@ -83,15 +83,45 @@ impl ProtectedApi {
     /// The token of a request, from its `Authorization` header (RFC 6750 section 2.1).
     ///
     /// # Errors
-    /// A [`Refusal`] if there is none, or more than one.
+    /// A [`Refusal`] if there is no bearer token, more than one `Authorization` header, or a token that is malformed or
+    /// longer than 16 KiB.
+    ///
+    /// ```
+    /// use entra_obo::{Policy, ProtectedApi, Tenancy};
+    /// use http::{HeaderMap, HeaderValue, StatusCode, header::AUTHORIZATION};
+    /// use uuid::Uuid;
+    ///
+    /// let policy = Policy::new(Tenancy::Single(Uuid::from_u128(1)), Uuid::from_u128(2), vec!["read".to_owned()]);
+    /// let api = ProtectedApi::new(policy);
+    /// let headers = |value| HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static(value))]);
+    ///
+    /// let bearer = api.bearer(&headers("Bearer eyJhbGciOiJSUzI1NiJ9.e30.AAAA"))?;
+    /// assert_eq!(format!("{bearer:?}"), "BearerToken([redacted])");
+    ///
+    /// let refusal = api.bearer(&headers("Bearer not a token")).unwrap_err();
+    /// let response = refusal.into_response(Uuid::from_u128(3));
+    /// assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    /// assert_eq!(response.headers()["content-type"], "application/problem+json");
+    /// assert_eq!(
+    ///     response.body(),
+    ///     "{\"type\":\"about:blank\",\"title\":\"Unauthorized\",\"status\":401,\"code\":\"invalid_token\",\
+    ///      \"detail\":\"The text after Bearer is not a token.\",\
+    ///      \"request_id\":\"00000000-0000-0000-0000-000000000003\"}"
+    /// );
+    /// # Ok::<(), entra_obo::Refusal>(())
+    /// ```
     pub fn bearer(&self, headers: &HeaderMap) -> Result<BearerToken, Refusal> {
         BearerToken::from_headers(headers).map_err(|fault| self.refusal(Cause::Bearer(fault)))
     }
 
     /// The caller that a token proves, if the policy admits it.
     ///
+    /// The token is checked as Microsoft documents it: audience, tenant, times, issuer, the signing key and its issuer,
+    /// signature, then scope and client.
+    /// <https://learn.microsoft.com/entra/identity-platform/access-tokens#validate-tokens>
+    ///
     /// # Errors
-    /// A [`Refusal`] if the token is not valid, if its bearer may not call, or if there are no keys to check it by.
+    /// A [`Refusal`] if the token is not valid, if its bearer may not call, or if there are no keys to check it with.
     pub async fn validate<H: Host>(
         &self,
         context: &Context<H>,
@@ -106,7 +136,11 @@ impl ProtectedApi {
         Ok(Arc::new(caller))
     }
 
-    /// A token for `downstream` in the name of `caller`, and where it came from.
+    /// A token for `downstream` in the name of `caller`, and where it came from: memory, the host's store, or an exchange.
+    ///
+    /// Concurrent requests that need the same token share one exchange. Refusals of Entra are repeated to those whom they
+    /// are about, without a call, for as long as they are likely to last.
+    /// <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-on-behalf-of-flow>
     ///
     /// # Errors
     /// A [`Refusal`] if Entra refuses the exchange, or if it could not be made.

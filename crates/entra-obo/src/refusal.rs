@@ -96,7 +96,7 @@ impl Refusal {
         }
     }
 
-    /// The response to the request of this id: a problem document (RFC 9457), with `WWW-Authenticate` (RFC 6750 section 3)
+    /// The response to the request with this id: a problem document (RFC 9457), with `WWW-Authenticate` (RFC 6750 section 3)
     /// and `Retry-After` where they help.
     #[must_use]
     pub fn into_response(self, request_id: Uuid) -> Response<Bytes> {

@@ -1,10 +1,8 @@
-//! RSA signatures of the kind `RS256`: RSASSA-PKCS1-v1_5 with SHA-256 (RFC 7518, section 3.3; RFC 8017, section 8.2).
+#![doc = include_str!("../README.md")]
 //!
-//! It only verifies, and handles public data only: nothing here runs in constant time, and nothing should sign with it.
-//! It exists because each request costs one verification, for which other crates take ten to thirty times as long in
-//! WebAssembly.
+//! ## Inside
 //!
-//! From the outside in: this file knows what keys, signatures and encoded messages look like. `equation` decides whether
+//! From the outside in: `lib.rs` knows what keys, signatures and encoded messages look like. `equation` decides whether
 //! a power of the signature is the encoded message, with the multiplication modulo the key from `montgomery`. `rows` is the
 //! loop in which the time goes; `limbs` and `pair` are how big integers are held.
 

@@ -3,6 +3,14 @@
 use std::sync::Arc;
 
 /// A downstream API: where it is, and what is requested of Entra for it. Tokens are remembered for both.
+///
+/// ```
+/// use entra_obo::Downstream;
+///
+/// let scopes = "https://graph.microsoft.com/User.Read https://graph.microsoft.com/Mail.Read";
+/// let graph = Downstream::new("https://graph.microsoft.com", scopes);
+/// assert_eq!(graph.scopes().split(' ').count(), 2);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Downstream {
     base_url: Arc<str>,
@@ -11,7 +19,8 @@ pub struct Downstream {
 
 impl Downstream {
     /// The API at `base_url`, for which these scopes are requested: separated by spaces, each with the API's identifier
-    /// before it (`https://graph.microsoft.com/User.Read`, `api://<client id>/.default`).
+    /// before it (`https://graph.microsoft.com/User.Read`, `api://<client id>/.default`). Entra takes a scope without one for
+    /// a permission of Graph. <https://learn.microsoft.com/entra/identity-platform/scopes-oidc>
     #[must_use]
     pub fn new(base_url: &str, scopes: &str) -> Self {
         Self { base_url: base_url.into(), scopes: scopes.into() }

@@ -1,4 +1,7 @@
 //! The keys that Entra signs tokens with.
+//!
+//! `source` decides where they come from: `known` is what an instance remembers, `stored` the copy in the shared store,
+//! `published` what Entra publishes, which `openid_configuration` and `signing_keys` parse.
 
 pub(crate) mod openid_configuration;
 

@@ -1,11 +1,14 @@
 //! Settings from text, checked: a value that cannot mean what its author intended is rejected by name.
+//!
+//! [`reader`] loads values and collects faults (see [`fault`]). [`address`], `application_id_uri`, [`ids`] and [`scopes`]
+//! check one kind of value each, and [`policy`] makes a [`crate::Policy`] of them. [`source`] keeps settings and renews them.
 
 pub mod fault;
 
 pub mod reader;
 
 pub mod address;
-pub mod application_id_uri;
+pub(crate) mod application_id_uri;
 pub mod ids;
 pub mod scopes;
 

@@ -1,4 +1,7 @@
-//! Calls to other services: with time limits and size limits, made once for many, and left alone while they fail.
+//! Calls to other services: with time limits and size limits, made once for many, and not repeated too soon after a failure.
+//!
+//! `call` makes one call, `single_flight` lets one request make it for many, `back_off` decides when something is fetched
+//! again.
 
 pub mod back_off;
 pub mod call;
