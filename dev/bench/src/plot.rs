@@ -35,8 +35,20 @@ pub(super) fn draw(measurements: &[Measurement], connections: usize, file: &Path
     if let Some(folder) = file.parent() {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
-    draw_chart(&points, fewest_users..most_users, least_cost..most_cost * 2.0, connections, file)
-        .map_err(|error| anyhow!("the plot cannot be written to {}: {error}", file.display()))
+    let mut svg = String::new();
+    draw_chart(&points, fewest_users..most_users, least_cost..most_cost * 2.0, connections, &mut svg)
+        .map_err(|error| anyhow!("the plot cannot be drawn: {error}"))?;
+    std::fs::write(file, for_dark_pages(&svg)).with_context(|| format!("cannot write {}", file.display()))
+}
+
+/// The plot with a style that inverts its colours, but not their hues, on a dark page.
+fn for_dark_pages(svg: &str) -> String {
+    const STYLE: &str =
+        "<style>@media (prefers-color-scheme: dark) { svg { filter: invert(1) hue-rotate(180deg) } }</style>";
+    match svg.split_once("<svg").and_then(|(before, rest)| Some((before, rest.split_once('>')?))) {
+        Some((before, (attributes, content))) => format!("{before}<svg{attributes}>\n{STYLE}{content}"),
+        None => svg.to_owned(),
+    }
 }
 
 fn draw_chart(
@@ -44,9 +56,9 @@ fn draw_chart(
     users: Range<f64>,
     cost: Range<f64>,
     connections: usize,
-    file: &Path,
+    svg: &mut String,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    let area = SVGBackend::new(file, SIZE).into_drawing_area();
+    let area = SVGBackend::with_string(svg, SIZE).into_drawing_area();
     area.fill(&WHITE)?;
     let mut chart = ChartBuilder::on(&area)
         .caption(format!("CPU per request against users, {connections} connections"), ("sans-serif", 20))
@@ -57,8 +69,8 @@ fn draw_chart(
     chart
         .configure_mesh()
         .light_line_style(TRANSPARENT)
-        .x_desc("users")
-        .y_desc("microseconds of CPU")
+        .x_desc("users (logarithmic)")
+        .y_desc("microseconds of CPU (logarithmic)")
         .x_label_formatter(&|users| format!("{users:.0}"))
         .y_label_formatter(&|cost| format!("{cost:.0}"))
         .draw()?;

@@ -39,7 +39,10 @@ async fn a_tiny_run_measures_every_server() {
 
     assert!(tables.contains("| goal ") && tables.contains("| profile-get, long-lived instances, SQLite "), "{tables}");
     let plot = fs::read_to_string(plot).unwrap();
-    assert!(plot.starts_with("<svg") && plot.contains("microseconds of CPU"), "{plot}");
+    assert!(
+        plot.starts_with("<svg") && plot.contains("microseconds of CPU") && plot.contains("prefers-color-scheme"),
+        "{plot}"
+    );
 }
 
 #[tokio::test]
