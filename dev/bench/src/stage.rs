@@ -3,11 +3,11 @@
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use anyhow::{Context, Result};
-use cargo_dev::{component::Component, progress::Progress, workspace};
+use cargo_dev::{component::Component, progress::Progress, spin_program::SpinProgram, workspace};
 use embedded_host::{HostOptions, InstanceReuse, LogSink, WallClock};
 use emulated_tenant::{Tenant, TenantOptions};
 use profile_get_dev::{
-    real_spin::{RealSpin, SpinProgram},
+    real_spin::RealSpin,
     run::{
         AvailableRunner, Redis, RunDirectory, Runner, manifest,
         runtime_config::{self, Endpoints},

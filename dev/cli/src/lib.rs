@@ -6,6 +6,7 @@
 //! - [`commands`]: one file for each command, with its arguments;
 //! - [`component`]: builds the Wasm components with the compiler that [`toolchain`] finds or prepares;
 //! - [`supply_chain`]: reproducible builds and the bill of materials;
+//! - [`spin_program`]: the `spin` that is installed on this machine;
 //! - [`programs`], [`progress`], [`workspace`]: running other programs, showing progress, paths.
 
 pub mod workspace;
@@ -14,6 +15,7 @@ pub mod programs;
 pub mod progress;
 
 mod cargo_build;
+pub mod spin_program;
 pub mod toolchain;
 
 pub mod component;

@@ -1,11 +1,11 @@
 //! Runs the real `spin` instead of the embedded host, with the same options.
 
 mod process;
-mod program;
 
 use std::{env, ffi::OsString, time::Duration};
 
 use anyhow::{Error, Result, anyhow};
+use cargo_dev::spin_program::SpinProgram;
 use embedded_host::HostOptions;
 use tokio::{
     fs,
@@ -14,8 +14,7 @@ use tokio::{
 };
 
 use self::process::SpinProcess;
-pub use self::program::SpinProgram;
-use crate::loopback;
+use crate::{bound_command::bound_command, loopback};
 
 /// Spin compiles a component of this size in a second or two; a busy machine takes longer.
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -79,7 +78,7 @@ fn with_log(error: Error, log: &[String]) -> Error {
 
 /// `spin up` with the same options as the embedded host.
 fn command(program: &SpinProgram, options: &HostOptions) -> Command {
-    let mut command = Command::new(program.path());
+    let mut command = bound_command(program.path());
     // The developer's own settings would change the run, for example another tenant's credentials.
     for (name, _) in env::vars_os() {
         if name.to_string_lossy().starts_with("AZURE_") || name.to_string_lossy().starts_with("SPIN_") {

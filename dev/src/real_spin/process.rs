@@ -19,15 +19,18 @@ use tokio::{
     time::timeout,
 };
 
+use crate::bound_command::{self, Lifeline};
+
 /// Spin waits for requests in progress, and none takes longer.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 /// The limit for reading the remaining output of an ended process.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// `spin up` starts a second process, so both are kept in one group and ended together.
+/// `spin up` starts a second process. Both are in one process group, which ends with this value and with this process.
 #[derive(Debug)]
 pub(super) struct SpinProcess {
     child: Child,
+    _lifeline: Lifeline,
     group: Pid,
     url: watch::Receiver<Option<String>>,
     log: Log,
@@ -37,12 +40,7 @@ pub(super) struct SpinProcess {
 impl SpinProcess {
     pub(super) fn spawn(command: &mut Command, sink: &LogSink) -> Result<Self> {
         let log = Log::open(sink)?;
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .spawn()
+        let (mut child, lifeline) = bound_command::spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped()))
             .context("`spin up` could not be started")?;
         let group = child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)).context("`spin up` ended at once")?;
         let (announce, url) = watch::channel(None);
@@ -53,7 +51,7 @@ impl SpinProcess {
         if let Some(stderr) = child.stderr.take() {
             readers.spawn(read_lines(stderr, log.clone(), None));
         }
-        Ok(Self { child, group, url, log, readers })
+        Ok(Self { child, _lifeline: lifeline, group, url, log, readers })
     }
 
     /// The address that `spin` prints; `None` if its output ends before that.
@@ -160,6 +158,7 @@ impl Log {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bound_command::bound_command;
 
     #[test]
     fn the_address_is_read_from_what_spin_prints() {
@@ -169,7 +168,7 @@ mod tests {
     }
 
     fn shell(script: &str) -> SpinProcess {
-        SpinProcess::spawn(Command::new("sh").args(["-c", script]), &LogSink::Collect).unwrap()
+        SpinProcess::spawn(bound_command("sh").args(["-c", script]), &LogSink::Collect).unwrap()
     }
 
     #[tokio::test]

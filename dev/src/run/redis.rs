@@ -15,6 +15,8 @@ use tokio::{
     time::sleep,
 };
 
+use crate::bound_command::{self, Lifeline, bound_command};
+
 const PROGRAM: &str = "redis-server";
 const ATTEMPTS: usize = 100;
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(50);
@@ -24,6 +26,7 @@ const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(50);
 pub struct Redis {
     address: SocketAddr,
     _child: Child,
+    _lifeline: Lifeline,
 }
 
 impl Redis {
@@ -39,19 +42,18 @@ impl Redis {
     pub async fn start(directory: &Path) -> Result<Self> {
         // Redis cannot choose a free port itself. This one was free a moment ago.
         let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
-        let child = Command::new(PROGRAM)
+        let mut command = bound_command(PROGRAM);
+        command
             .args(["--bind", "127.0.0.1", "--port", &address.port().to_string()])
             .args(["--save", "", "--appendonly", "no"])
             .current_dir(directory)
-            .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .context("redis-server could not be started")?;
+            .kill_on_drop(true);
+        let (child, lifeline) = bound_command::spawn(&mut command).context("redis-server could not be started")?;
         for _ in 0..ATTEMPTS {
             if TcpStream::connect(address).await.is_ok() {
-                return Ok(Self { address, _child: child });
+                return Ok(Self { address, _child: child, _lifeline: lifeline });
             }
             sleep(BETWEEN_ATTEMPTS).await;
         }

@@ -3,9 +3,10 @@
 use std::future;
 
 use anyhow::{Error, Result, bail};
+use cargo_dev::spin_program::SpinProgram;
 use embedded_host::{HostOptions, MemoryMeter, RunningHost};
 
-use crate::real_spin::{RealSpin, SpinProgram};
+use crate::real_spin::RealSpin;
 
 /// What runs the components.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

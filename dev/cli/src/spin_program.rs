@@ -6,8 +6,9 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use cargo_dev::programs::output_of;
 use tokio::process::Command;
+
+use crate::programs::output_of;
 
 /// The first Spin with WASI 0.3.0, which spin-sdk 7 needs. Spin 4.0 has only a release candidate of it.
 const OLDEST: (u32, u32) = (4, 1);
@@ -34,7 +35,8 @@ impl SpinProgram {
         Ok(Self(program))
     }
 
-    pub(super) fn path(&self) -> &OsStr {
+    /// Its path or name.
+    pub fn path(&self) -> &OsStr {
         &self.0
     }
 }
