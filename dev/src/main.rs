@@ -8,7 +8,7 @@ use cargo_dev::{
     progress::Progress,
 };
 use clap::Parser;
-use profile_get_dev::commands::{call, deep, record, token, up};
+use profile_get_dev::commands::{call, deep, env, record, token, up};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -21,6 +21,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Up(arguments) => up::run(arguments, progress).await,
         Command::Call(arguments) => call::run(arguments, progress).await,
         Command::Token(arguments) => token::run(arguments).await,
+        Command::Env(_) => env::run().await,
         Command::Record(arguments) => record::run(arguments).await,
         Command::Deep(arguments) => deep::run(arguments, progress).await,
         _ => bail!("this program is the harness: use `cargo dev`"),

@@ -8,6 +8,7 @@ use cargo_dev::{
     component::Component,
     handover::{BENCH, HARNESS, hand_over},
     progress::Progress,
+    spin_program::SpinProgram,
 };
 use clap::Parser;
 
@@ -24,9 +25,28 @@ async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Fuzz(fuzz) => fuzz.run(progress).await,
         Command::Reproduce(reproduce) => reproduce.run(progress).await,
         Command::Sbom(sbom) => sbom.run().await,
-        Command::Up(_) => hand_over(HARNESS, &[Component::Api, Component::SignInApp], progress).await,
-        Command::Call(_) | Command::Deep(_) => hand_over(HARNESS, &[Component::Api], progress).await,
-        Command::Token(_) | Command::Record(_) => hand_over(HARNESS, &[], progress).await,
-        Command::Bench(_) | Command::ServeHost => hand_over(BENCH, &[], progress).await,
+        Command::Up(up) => {
+            find_spin(up.spin).await?;
+            hand_over(HARNESS, &[Component::Api, Component::SignInApp], progress).await
+        }
+        Command::Call(_) => hand_over(HARNESS, &[Component::Api], progress).await,
+        Command::Deep(deep) => {
+            find_spin(deep.spin).await?;
+            hand_over(HARNESS, &[Component::Api], progress).await
+        }
+        Command::Token(_) | Command::Env(_) | Command::Record(_) => hand_over(HARNESS, &[], progress).await,
+        Command::Bench(bench) => {
+            find_spin(bench.spin).await?;
+            hand_over(BENCH, &[Component::Api, Component::PassThrough], progress).await
+        }
+        Command::ServeHost => hand_over(BENCH, &[], progress).await,
     }
+}
+
+/// Fails if the real Spin is requested and missing or too old, before minutes are spent on building.
+async fn find_spin(is_requested: bool) -> Result<()> {
+    if is_requested {
+        SpinProgram::find().await?;
+    }
+    Ok(())
 }

@@ -3,6 +3,7 @@
 
 pub mod call;
 pub mod deep;
+pub mod env;
 pub mod record;
 pub mod token;
 pub mod up;

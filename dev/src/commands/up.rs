@@ -20,6 +20,8 @@ const API_PORT: u16 = 3000;
 const APP_PORT: u16 = 3001;
 /// The person in the printed examples.
 const ORDINARY_MEMBER: &str = "ada";
+/// Listed last, because for two seconds after a call as this person others are throttled, too.
+const THROTTLING_MEMBER: &str = "tess";
 /// The exit code that shells use for a program ended by Ctrl-C.
 const INTERRUPTED: u8 = 130;
 
@@ -41,6 +43,7 @@ pub async fn run(arguments: Up, progress: Progress) -> Result<ExitCode> {
         api_url: api.url().to_owned(),
         authority_url: api.tenant.authority_url().to_owned(),
         tenant_id: api.tenant.tenant_id().to_owned(),
+        spin_environment: api.spin_environment.clone(),
     })
     .await?;
     println!("{}", Introduction { api: &api, app_url: app.url() });
@@ -72,6 +75,11 @@ async fn start(arguments: &Up, progress: Progress) -> Result<(Api, SignInApp)> {
         component.build(progress).await?;
     }
     let (api_port, app_port) = ports()?;
+    for (port, usual, what) in [(api_port, API_PORT, "API"), (app_port, APP_PORT, "sign-in app")] {
+        if port == 0 {
+            progress.note(&format!("port {usual} is taken, so the {what} uses another one"));
+        }
+    }
     let api = Api::start(ApiOptions {
         runner,
         listen: (Ipv4Addr::LOCALHOST, api_port).into(),
@@ -156,16 +164,26 @@ impl fmt::Display for Introduction<'_> {
         writeln!(formatter, "  Key Vault  {}\n", tenant.vault_url())?;
         writeln!(formatter, "{}, and what each demonstrates", style("Its people").bold())?;
         let widest = tenant.people().iter().map(|person| person.name.len()).max().unwrap_or_default();
-        for person in tenant.people() {
+        let (last, others): (Vec<_>, Vec<_>) =
+            tenant.people().iter().partition(|person| person.name == THROTTLING_MEMBER);
+        for person in others.into_iter().chain(last) {
             writeln!(formatter, "  {:widest$}  {}", style(&person.name).green(), person.about)?;
         }
-        let commands = format!("cargo dev call --as {ORDINARY_MEMBER}, cargo dev token --as {ORDINARY_MEMBER}");
-        writeln!(formatter, "\nIn another terminal: {}, or\n", style(commands).bold())?;
-        // The tenant has this person.
-        if let Ok(person) = tenant.person(ORDINARY_MEMBER) {
-            let token = tenant.access_token(person, |_| ());
-            writeln!(formatter, "curl -i -H \"Authorization: Bearer {token}\" {url}\n")?;
-        }
+        let curl = format!("curl -i -H \"Authorization: Bearer $(cargo dev token --as {ORDINARY_MEMBER})\" {url}");
+        let spin = "eval \"$(cargo dev env)\" && spin up --listen 127.0.0.1:3002";
+        writeln!(
+            formatter,
+            "
+{}",
+            style("In another terminal").bold()
+        )?;
+        writeln!(
+            formatter,
+            "  cargo dev call --as {ORDINARY_MEMBER}
+  {curl}
+  {spin}
+"
+        )?;
         write!(formatter, "Ctrl-C stops everything. Requests are logged below.")
     }
 }

@@ -1,6 +1,7 @@
 //! Where `cargo dev up` is serving, so that `call` and `token` find it.
 
 use std::{
+    collections::BTreeMap,
     io::ErrorKind,
     path::{Path, PathBuf},
     time::Duration,
@@ -27,6 +28,8 @@ pub struct Running {
     pub authority_url: String,
     /// The emulated tenant's directory id, new in each run.
     pub tenant_id: String,
+    /// The environment variables with which another `spin up` uses this tenant.
+    pub spin_environment: BTreeMap<String, String>,
 }
 
 impl Running {
@@ -139,6 +142,7 @@ mod tests {
             api_url: "http://127.0.0.1:3000".to_owned(),
             authority_url: tenant.authority_url().to_owned(),
             tenant_id: tenant.tenant_id().to_owned(),
+            spin_environment: BTreeMap::new(),
         }
     }
 

@@ -72,6 +72,8 @@ impl Default for ApiOptions {
 pub struct Api {
     /// The tenant that the API is configured for.
     pub tenant: Arc<Tenant>,
+    /// The environment variables with which another `spin up` uses this tenant.
+    pub spin_environment: BTreeMap<String, String>,
     server: Server,
     _directory: RunDirectory,
 }
@@ -101,12 +103,17 @@ impl Api {
         let step = options.progress.step("Starting the API");
         let directory = RunDirectory::prepare(options.directory).await?;
         let authority = authority_file(&directory, &tenant).await?;
+        let runtime_config = runtime_config(&directory, &tenant, authority.as_deref(), options.redis).await?;
+        let environment = runtime_config::vault_environment(&tenant, authority.as_deref());
+        let mut spin_environment = environment.clone();
+        let absolute = fs::canonicalize(&runtime_config).await?.to_string_lossy().into_owned();
+        spin_environment.insert("RUNTIME_CONFIG_FILE".to_owned(), absolute);
         let server = host
             .serve(HostOptions {
                 manifest: manifest(&directory, &options.component_variables).await?,
-                runtime_config: Some(runtime_config(&directory, &tenant, authority.as_deref(), options.redis).await?),
+                runtime_config: Some(runtime_config),
                 listen: options.listen,
-                environment: runtime_config::vault_environment(&tenant, authority.as_deref()),
+                environment,
                 variables: options.variables,
                 log: options.log,
                 reuse: options.reuse,
@@ -116,7 +123,7 @@ impl Api {
             })
             .await?;
         step.done("Started the API");
-        Ok(Self { tenant, server, _directory: directory })
+        Ok(Self { tenant, spin_environment, server, _directory: directory })
     }
 
     /// The API's base URL, without a trailing slash.

@@ -8,6 +8,7 @@ pub mod build;
 pub mod call;
 pub mod check;
 pub mod deep;
+pub mod env;
 pub mod fuzz;
 pub mod record;
 pub mod reproduce;
@@ -40,6 +41,7 @@ pub enum Command {
     Up(up::Up),
     Call(call::Call),
     Token(token::Token),
+    Env(env::Env),
     Build(build::Build),
     Check(check::Check),
     Bench(bench::Bench),

@@ -4,8 +4,8 @@ use clap::Args;
 
 /// Serve the API and the sign-in app on this machine, with an emulated Entra tenant, Graph and Key Vault.
 ///
-/// Needs no Azure account. Builds the components, starts everything, prints the app's address and a `curl` line with a
-/// fresh token, and serves until Ctrl-C. For development only.
+/// Needs no Azure account. Builds the components, starts everything, prints the app's address and a `curl` command, and
+/// serves until Ctrl-C. For development only.
 #[derive(Args, Debug)]
 pub struct Up {
     /// The API's port. Default: 3000, or a free one if that is taken.
