@@ -115,7 +115,7 @@ impl Findings {
                 "{} s, {connections} connections, {people} people, seed {seed}: {requests} requests, {explained} failures \
                  explained by a fault, {} not",
                 length.as_secs(),
-                report.wrong.len()
+                report.unexplained
             ),
         );
         let events = report.events.iter().map(|(word, count)| format!("{count} {word}")).collect::<Vec<_>>();

@@ -61,6 +61,7 @@ pub(super) struct SoakReport {
     /// Events by kind.
     pub(super) events: BTreeMap<&'static str, usize>,
     pub(super) explained: usize,
+    pub(super) unexplained: usize,
     pub(super) memory: String,
     pub(super) wrong: Vec<String>,
     /// What could not be done on this machine.
@@ -104,11 +105,15 @@ pub(super) async fn run(runner: Runner, plan: SoakPlan, evidence: &Evidence) -> 
     stop.store(true, Ordering::Relaxed);
     let most = sampler.await?;
     report.memory.push_str(&most);
-    world.end(&mut report).await?;
+    let causes = world.end(&mut report).await?;
+    report.unexplained = report.wrong.len();
     if report.wrong.len() > REPORTED {
         let more = report.wrong.len() - REPORTED;
         report.wrong.truncate(REPORTED);
         report.wrong.push(format!("and {more} more"));
+    }
+    if report.unexplained > 0 {
+        report.wrong.extend(causes);
     }
     Ok(report)
 }
@@ -302,14 +307,16 @@ impl World {
         Ok(())
     }
 
-    async fn end(self, report: &mut SoakReport) -> Result<()> {
+    /// Ends the world; returns the most frequent causes of failures in the API's log.
+    async fn end(self, report: &mut SoakReport) -> Result<Vec<String>> {
         self.shared.evidence.upstream(&self.shared.tenant.take_requests());
         if let Some((redis, _)) = &self.store {
             self.shared.evidence.copy_redis(&redis.url()).await.context("the store's entries")?;
         }
         self.api.stop().await;
-        report.wrong.extend(traps(&Evidence::log_of(&self.options)));
-        Ok(())
+        let log = Evidence::log_of(&self.options);
+        report.wrong.extend(traps(&log));
+        Ok(causes(&log))
     }
 }
 
@@ -345,6 +352,19 @@ async fn call_until_stopped(shared: Arc<Shared>, mut caller: Caller, mut random:
         *seen.codes.entry(code).or_default() += 1;
     }
     seen
+}
+
+/// The most frequent causes of failures in a log, with their numbers.
+fn causes(log: &[String]) -> Vec<String> {
+    let mut causes: BTreeMap<String, usize> = BTreeMap::new();
+    for line in log.iter().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok()) {
+        if line["status"].as_u64().is_some_and(|status| status >= 500) {
+            *causes.entry(format!("{}: {}", line["outcome"], line["cause"])).or_default() += 1;
+        }
+    }
+    let mut causes: Vec<_> = causes.into_iter().collect();
+    causes.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    causes.into_iter().take(REPORTED).map(|(cause, count)| format!("logged {count} times: {cause}")).collect()
 }
 
 fn mebibytes(bytes: impl TryInto<u64>) -> String {

@@ -116,6 +116,8 @@ fn self_signed_certificate(pair: &KeyPair) -> Result<Vec<u8>> {
 /// The keys of the login host. All its directories share them, as they do at Entra.
 pub(crate) struct KeyRing {
     published: RwLock<Published>,
+    /// Published before. Tokens that they signed are valid until they expire.
+    retired: RwLock<Vec<Arc<SigningKey>>>,
     /// Published for personal Microsoft accounts, whose issuer is another one.
     pub(crate) microsoft_account: LazyLock<SigningKey>,
     /// Published in the set of `common` as a key of another cloud. Nothing in this cloud is signed with it.
@@ -153,6 +155,7 @@ impl KeyRing {
     pub(crate) fn generate() -> Result<Self> {
         Ok(Self {
             published: RwLock::new(Published::generate()?),
+            retired: RwLock::default(),
             microsoft_account: LazyLock::new(seldom_used_key),
             other_cloud: LazyLock::new(seldom_used_key),
             stranger: LazyLock::new(seldom_used_key),
@@ -177,11 +180,19 @@ impl KeyRing {
         self.published().into_iter().find(|key| key.key_id() == key_id)
     }
 
+    /// The key with this `kid`, published or retired: what a service of Microsoft's accepts that caches keys for longer than
+    /// tokens live.
+    pub(crate) fn find_accepted(&self, key_id: &str) -> Option<Arc<SigningKey>> {
+        let retired = || self.retired.read().iter().find(|key| key.key_id() == key_id).cloned();
+        self.find(key_id).or_else(retired)
+    }
+
     /// A new key signs from now on; the previous one stays published, the one before it does not.
     pub(crate) fn rotate(&self) -> Result<()> {
         let newest = Arc::new(SigningKey::generate()?);
         let mut published = self.published.write();
-        published.other = std::mem::replace(&mut published.signing, newest);
+        let previous = std::mem::replace(&mut published.signing, newest);
+        self.retired.write().push(std::mem::replace(&mut published.other, previous));
         Ok(())
     }
 
@@ -189,6 +200,7 @@ impl KeyRing {
     pub(crate) fn replace_all(&self) -> Result<()> {
         let replacement = Published::generate()?;
         *self.published.write() = replacement;
+        self.retired.write().clear();
         Ok(())
     }
 }
@@ -208,6 +220,9 @@ mod tests {
         ring.rotate().unwrap();
         assert!(ring.find(after.key_id()).is_some());
         assert!(ring.find(before.key_id()).is_none());
+        assert!(ring.find_accepted(before.key_id()).is_some());
+        ring.replace_all().unwrap();
+        assert!(ring.find_accepted(before.key_id()).is_none());
     }
 
     #[test]

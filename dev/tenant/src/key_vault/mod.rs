@@ -200,7 +200,7 @@ fn authorize(directory: &Directory, incoming: &IncomingRequest) -> Result<Access
     let Some(jwt) = UnverifiedJwt::parse(token) else {
         return refuse("AKV10001: The token is not a JSON Web Token.");
     };
-    let key = jwt.header("kid").and_then(|key_id| directory.keys.find(key_id));
+    let key = jwt.header("kid").and_then(|key_id| directory.keys.find_accepted(key_id));
     let verified = key.is_some_and(|key| key.verifies_rs256(jwt.signing_input.as_bytes(), &jwt.signature));
     if !verified || jwt.header("alg") != Some("RS256") {
         return refuse("AKV10046: The signature of the token cannot be verified.");
