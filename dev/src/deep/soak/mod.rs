@@ -354,12 +354,20 @@ async fn call_until_stopped(shared: Arc<Shared>, mut caller: Caller, mut random:
     seen
 }
 
+/// What a line of the API's log says of a request that failed.
+#[derive(serde::Deserialize)]
+struct Failure {
+    status: u16,
+    outcome: String,
+    cause: String,
+}
+
 /// The most frequent causes of failures in a log, with their numbers.
 fn causes(log: &[String]) -> Vec<String> {
     let mut causes: BTreeMap<String, usize> = BTreeMap::new();
-    for line in log.iter().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok()) {
-        if line["status"].as_u64().is_some_and(|status| status >= 500) {
-            *causes.entry(format!("{}: {}", line["outcome"], line["cause"])).or_default() += 1;
+    for line in log.iter().filter_map(|line| serde_json::from_str::<Failure>(line).ok()) {
+        if line.status >= 500 {
+            *causes.entry(format!("{}: {}", line.outcome, line.cause)).or_default() += 1;
         }
     }
     let mut causes: Vec<_> = causes.into_iter().collect();
