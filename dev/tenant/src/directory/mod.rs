@@ -17,6 +17,7 @@ pub(crate) mod redirect_uri;
 mod roster;
 mod sessions;
 pub(crate) mod signing_key;
+pub(crate) mod user_properties;
 pub(crate) mod vault;
 pub(crate) mod well_known;
 

@@ -5,53 +5,13 @@ use serde_json::{Map, Value};
 
 use super::error::GraphError;
 use crate::{
-    directory::{Directory, person::Person},
+    directory::{
+        Directory,
+        person::Person,
+        user_properties::{DEFAULT_PROPERTIES, find_property},
+    },
     wire::{self, IncomingRequest, ResponseBody},
 };
-
-/// The properties of a response without `$select`.
-const DEFAULT_PROPERTIES: [&str; 11] = [
-    "businessPhones",
-    "displayName",
-    "givenName",
-    "jobTitle",
-    "mail",
-    "mobilePhone",
-    "officeLocation",
-    "preferredLanguage",
-    "surname",
-    "userPrincipalName",
-    "id",
-];
-
-/// Further properties that can be selected.
-const FURTHER_PROPERTIES: [&str; 25] = [
-    "accountEnabled",
-    "ageGroup",
-    "city",
-    "companyName",
-    "country",
-    "createdDateTime",
-    "creationType",
-    "department",
-    "employeeHireDate",
-    "employeeId",
-    "employeeType",
-    "externalUserState",
-    "faxNumber",
-    "imAddresses",
-    "legalAgeGroupClassification",
-    "mailNickname",
-    "onPremisesSyncEnabled",
-    "otherMails",
-    "postalCode",
-    "proxyAddresses",
-    "securityIdentifier",
-    "state",
-    "streetAddress",
-    "usageLocation",
-    "userType",
-];
 
 pub(super) fn respond(
     directory: &Directory,
@@ -112,9 +72,4 @@ fn selected_properties(incoming: &IncomingRequest) -> Result<Option<Vec<String>>
         }
     }
     Ok(Some(names))
-}
-
-fn find_property(name: &str) -> Option<&'static str> {
-    let mut known = DEFAULT_PROPERTIES.iter().chain(&FURTHER_PROPERTIES);
-    known.find(|property| property.eq_ignore_ascii_case(name)).copied()
 }
