@@ -36,6 +36,7 @@ mod jwt;
 mod wire;
 
 mod claims_request;
+mod page;
 mod variety;
 
 // What the services know: people, applications, keys, consents, secrets.

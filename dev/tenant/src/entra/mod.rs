@@ -18,6 +18,7 @@ use http::{Response, StatusCode};
 use crate::{
     directory::Directory,
     endpoint::Endpoint,
+    page,
     wire::{self, IncomingRequest, ResponseBody},
 };
 use authority::Version;
@@ -107,7 +108,7 @@ pub(crate) fn respond(directory: &Directory, incoming: &IncomingRequest) -> Resp
         Route::Logout { tenant } => logout::respond(directory, incoming, tenant),
         Route::Token { tenant } => token_endpoint::respond(directory, incoming, tenant),
         Route::FrontPage => {
-            pages::response(StatusCode::OK, &pages::FrontPage { people: directory.roster.listed() }, None)
+            page::response(StatusCode::OK, &pages::FrontPage { people: directory.roster.listed() }, None)
         }
         Route::Mint => mint::respond(directory, incoming),
         Route::Unknown => {

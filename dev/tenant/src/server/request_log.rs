@@ -48,7 +48,7 @@ impl LoggedRequest {
 impl fmt::Debug for LoggedRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = |pairs: &[(String, String)]| pairs.iter().map(|pair| pair.0.clone()).collect::<Vec<_>>();
-        f.debug_struct("RecordedRequest")
+        f.debug_struct("LoggedRequest")
             .field("endpoint", &self.endpoint)
             .field("method", &self.method)
             .field("path", &self.path())
@@ -58,7 +58,7 @@ impl fmt::Debug for LoggedRequest {
     }
 }
 
-/// Every request since the start or the last [`clear`](Journal::clear), in order of arrival, or only how many.
+/// Every request since the start or the last [`clear`](RequestLog::clear), in order of arrival, or only how many.
 #[derive(Default)]
 pub(crate) struct RequestLog(Mutex<Entries>);
 

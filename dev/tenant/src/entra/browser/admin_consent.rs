@@ -8,6 +8,7 @@ use super::{pages, recipient::Recipient};
 use crate::{
     directory::{Directory, app_registration::AppRegistration, consents::GivenBy},
     entra::{authority::Authority, error::EntraError, parameters::Parameters, scope::RequestedScopes},
+    page,
     wire::{IncomingRequest, ResponseBody},
 };
 
@@ -62,7 +63,7 @@ fn consent(
                 chosen_person: None,
                 passed_second_factor: false,
             };
-            Ok(pages::response(StatusCode::OK, &page, recipient.redirect_uri.as_ref()))
+            Ok(page::response(StatusCode::OK, &page, recipient.redirect_uri.as_ref()))
         }
     }
 }

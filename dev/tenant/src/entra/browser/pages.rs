@@ -1,23 +1,16 @@
-//! The pages of the login host. They need no script except the one that posts a form back.
+//! The pages of the login host.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use askama::Template;
-use aws_lc_rs::digest;
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use http::{Response, StatusCode, header};
-use url::Url;
+use http::{Response, StatusCode};
 
 use crate::{
     directory::person::Person,
     entra::{error::EntraError, request_ids::RequestIds},
-    wire::{self, IncomingRequest, ResponseBody},
+    page,
+    wire::{IncomingRequest, ResponseBody},
 };
-
-/// The style sheet of every page.
-pub(crate) const STYLE: &str = include_str!("../../../templates/style.css");
-/// The script that posts the one form of a page.
-pub(crate) const SUBMIT: &str = "document.forms[0].submit();";
 
 /// The choice of a person.
 #[derive(Template)]
@@ -97,38 +90,14 @@ pub(crate) struct FrontPage {
     pub(crate) people: Vec<Arc<Person>>,
 }
 
-/// Responds with a page. Its forms may also lead to `redirect_uri`: `form-action` applies to redirects, too.
-pub(crate) fn response(status: StatusCode, page: &impl Template, redirect_uri: Option<&Url>) -> Response<ResponseBody> {
-    // Rendering into a string cannot fail.
-    let text = page.render().unwrap_or_default();
-    let mut response = wire::response(status, "text/html; charset=utf-8", text);
-    let origin = redirect_uri.map(|uri| uri.origin().ascii_serialization()).unwrap_or_default();
-    let policy = format!("{}; form-action 'self' {origin}", *POLICY);
-    wire::set_header(&mut response, header::CONTENT_SECURITY_POLICY, policy.trim_end());
-    wire::set_header(&mut response, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
-    wire::set_header(&mut response, header::X_FRAME_OPTIONS, "DENY");
-    wire::set_header(&mut response, header::REFERRER_POLICY, "strict-origin-when-cross-origin");
-    wire::set_header(&mut response, header::CACHE_CONTROL, "no-store, no-cache");
-    response
-}
-
 /// The result, where there is no application to return to.
 pub(crate) fn message(title: &str, message: &str) -> Response<ResponseBody> {
-    response(StatusCode::OK, &Message { title, message }, None)
+    page::response(StatusCode::OK, &Message { title, message }, None)
 }
 
 /// Shows the error on the login host itself, since the request may be an attack.
 pub(crate) fn failure(failure: &EntraError, incoming: &IncomingRequest) -> Response<ResponseBody> {
     let (code, message) = failure.code_and_message();
     let page = FailurePage { code, message, ids: RequestIds::of(incoming) };
-    response(StatusCode::BAD_REQUEST, &page, None)
+    page::response(StatusCode::BAD_REQUEST, &page, None)
 }
-
-static POLICY: LazyLock<String> = LazyLock::new(|| {
-    let hash = |text: &str| format!("'sha256-{}'", STANDARD.encode(digest::digest(&digest::SHA256, text.as_bytes())));
-    format!(
-        "default-src 'none'; style-src {}; script-src {}; base-uri 'none'; frame-ancestors 'none'",
-        hash(STYLE),
-        hash(SUBMIT)
-    )
-});

@@ -9,6 +9,7 @@ use super::pages;
 use crate::{
     directory::{Directory, app_registration::AppRegistration},
     entra::{error::EntraError, parameters::Parameters},
+    page,
     wire::{self, ResponseBody},
 };
 
@@ -68,7 +69,7 @@ impl Recipient {
             }
             ResponseMode::FormPost => {
                 let page = pages::FormPost { action: uri.as_str(), parameters: &parameters };
-                pages::response(StatusCode::OK, &page, Some(&uri))
+                page::response(StatusCode::OK, &page, Some(&uri))
             }
         }
     }

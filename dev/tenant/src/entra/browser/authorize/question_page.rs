@@ -12,6 +12,7 @@ use super::{
 use crate::{
     directory::{browser_sessions::BrowserSession, person::Person},
     entra::browser::{admin_consent, pages, recipient::Recipient},
+    page,
     wire::ResponseBody,
 };
 
@@ -29,12 +30,12 @@ pub(super) fn respond(
     match question {
         Question::Who => {
             let (people, everybody) = choice(sign_in, request);
-            pages::response(StatusCode::OK, &pages::SignIn { application, action, people, everybody }, to)
+            page::response(StatusCode::OK, &pages::SignIn { application, action, people, everybody }, to)
         }
         Question::SecondFactor(BrowserSession { person, .. }) => {
             let page =
                 pages::SecondFactor { application, action, user_name: &person.user_principal_name, chosen_person };
-            pages::response(StatusCode::OK, &page, to)
+            page::response(StatusCode::OK, &page, to)
         }
         Question::Approval(BrowserSession { person, .. }) => {
             let page = pages::Approval {
@@ -43,7 +44,7 @@ pub(super) fn respond(
                 user_name: &person.user_principal_name,
                 admin_consent: admin_consent::path(&person.tenant_id, &request.client, request.scope),
             };
-            pages::response(StatusCode::OK, &page, to)
+            page::response(StatusCode::OK, &page, to)
         }
         Question::Consent(BrowserSession { person, .. }) => {
             let page = pages::Consent {
@@ -59,7 +60,7 @@ pub(super) fn respond(
                 chosen_person,
                 passed_second_factor: choices.passed_second_factor,
             };
-            pages::response(StatusCode::OK, &page, to)
+            page::response(StatusCode::OK, &page, to)
         }
     }
 }
