@@ -60,7 +60,12 @@ mod tenant;
 // Comparison with recordings of the real services.
 pub mod recording;
 
-pub use directory::{certificate::ClientCertificate, person::Person, vault::CertificateFormat};
+pub use directory::{
+    certificate::ClientCertificate,
+    person::Person,
+    setup::{Ports, Setup},
+    vault::CertificateFormat,
+};
 pub use endpoint::{Endpoint, Service};
 pub use server::{
     ConnectionFault, EndlessFrames, ResetCode,

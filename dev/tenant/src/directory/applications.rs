@@ -113,7 +113,7 @@ impl BuiltIn {
             "Use the API \u{201c}profile-get\u{201d} as you",
         );
         let clients = || [web_client_id.clone(), spa_client_id.clone()];
-        let user_read = required(GRAPH_CLIENT_ID, GRAPH_SCOPES[0].0);
+        let user_read = required(GRAPH_CLIENT_ID, [GRAPH_SCOPES[0].0.to_owned()]);
         let claim = |name: &str| OptionalClaim {
             name: name.to_owned(),
             source: None,
@@ -138,7 +138,7 @@ impl BuiltIn {
             ..manifest("profile-get")
         };
         let client = |name: &str| Manifest {
-            required_resource_access: vec![user_read.clone(), required(&api_client_id, &api_scope.id)],
+            required_resource_access: vec![user_read.clone(), required(&api_client_id, [api_scope.id.clone()])],
             ..manifest(name)
         };
         let built_in = |client_id: String, platform: Platform, manifest: Manifest| {
@@ -193,9 +193,11 @@ pub(super) fn scope(id: &str, value: &str, r#type: ConsentType, words: &str) -> 
     }
 }
 
-fn required(resource_app_id: &str, scope_id: &str) -> RequiredResourceAccess {
+/// The delegated permissions of a resource with these ids.
+pub(super) fn required(resource_app_id: &str, scope_ids: impl IntoIterator<Item = String>) -> RequiredResourceAccess {
+    let access = |id| ResourceAccess { id, r#type: ResourceAccessType::Scope };
     RequiredResourceAccess {
         resource_app_id: resource_app_id.to_owned(),
-        resource_access: vec![ResourceAccess { id: scope_id.to_owned(), r#type: ResourceAccessType::Scope }],
+        resource_access: scope_ids.into_iter().map(access).collect(),
     }
 }

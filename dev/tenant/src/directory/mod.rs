@@ -1,9 +1,11 @@
 //! Everything the services know, shared by them and by [`Tenant`](crate::Tenant).
 
 pub(crate) mod app_registration;
+mod application_definition;
 mod applications;
 pub(crate) mod browser_sessions;
 pub(crate) mod certificate;
+mod checked;
 pub(crate) mod consents;
 pub(crate) mod credentials;
 pub(crate) mod grants;
@@ -12,10 +14,12 @@ pub(crate) mod managed_identity;
 pub(crate) mod manifest;
 pub(crate) mod people;
 pub(crate) mod person;
+pub(crate) mod person_definition;
 pub(crate) mod proof_key;
 pub(crate) mod redirect_uri;
 mod roster;
 mod sessions;
+pub(crate) mod setup;
 pub(crate) mod signing_key;
 pub(crate) mod user_properties;
 pub(crate) mod vault;
@@ -38,6 +42,7 @@ use people::{DOMAIN, OTHER_DOMAIN};
 use person::Person;
 use roster::Roster;
 use sessions::Sessions;
+use setup::Setup;
 use signing_key::KeyRing;
 use vault::Vault;
 use well_known::MICROSOFT_ACCOUNT_TENANT;
@@ -99,15 +104,27 @@ pub(crate) struct Directory {
 
 impl Directory {
     /// A new directory. It takes a second or less, most of it for RSA keys.
-    pub(crate) fn new(urls: Urls, variety: Option<Variety>) -> Result<Self> {
+    pub(crate) fn new(urls: Urls, variety: Option<Variety>, setup: Setup) -> Result<Self> {
         let applications = Applications::default();
         let BuiltIn { graph, azure_cli, api, vault_reader, web_client, spa_client } = BuiltIn::register(&applications);
         let workload = Workload::register(&applications, &urls.platform);
         let vault = Vault::default();
         vault.set(CLIENT_SECRET_NAME, api.secret());
         vault.set(WEB_CLIENT_SECRET_NAME, web_client.secret());
-        let (tenant_id, other_tenant_id, domain) = (random::guid(), random::guid(), DOMAIN.to_owned());
-        let people = people::people(&tenant_id, &domain, &other_tenant_id);
+        let tenant_id = setup.tenant_id.unwrap_or_else(random::guid);
+        let (other_tenant_id, domain) = (random::guid(), setup.domain.unwrap_or_else(|| DOMAIN.to_owned()));
+        let consents = Consents::default();
+        for definition in &setup.applications {
+            definition.register(&applications, &tenant_id, &workload.cluster.issuer);
+        }
+        for definition in &setup.applications {
+            definition.connect(&applications, &consents, &tenant_id);
+        }
+        let mut people = match setup.omits_built_in_people {
+            true => Vec::new(),
+            false => people::people(&tenant_id, &domain, &other_tenant_id),
+        };
+        people.extend(setup.people.into_iter().map(|definition| definition.person(&tenant_id, &domain)));
         let administrator = people::administrator(&tenant_id, &domain);
         let roster = Roster::default();
         roster.add(people.iter().cloned());
@@ -134,7 +151,7 @@ impl Directory {
             vault,
             sessions: Sessions::default(),
             browser_sessions: BrowserSessions::default(),
-            consents: Consents::default(),
+            consents,
             replication: Replication::default(),
             grants: Grants::default(),
             variety,

@@ -4,9 +4,10 @@ use serde_json::json;
 
 use super::{
     person::{ExchangeRule, GraphRule, Person},
+    person_definition::PersonDefinition,
     well_known::MICROSOFT_ACCOUNT_TENANT,
 };
-use crate::{jwt::Object, random};
+use crate::jwt::{Object, object};
 
 /// The domain of the directory.
 pub(crate) const DOMAIN: &str = "emulated-tenant.example";
@@ -22,6 +23,12 @@ pub(crate) fn people(tenant_id: &str, domain: &str, other_tenant_id: &str) -> Ve
     people.push(STRANGER.person(other_tenant_id, OTHER_DOMAIN));
     people.push(CUSTOMER.person(MICROSOFT_ACCOUNT_TENANT, PERSONAL_DOMAIN));
     people
+}
+
+/// The names that these people have, those in the directory too whom no page lists.
+pub(super) fn names(with_built_in: bool) -> impl Iterator<Item = &'static str> {
+    let built_in = MEMBERS.iter().chain([&STRANGER, &CUSTOMER]).filter(move |_| with_built_in);
+    built_in.chain([&FURTHER_MEMBER, &ADMINISTRATOR]).map(|entry| entry.name)
 }
 
 /// One more ordinary member, who is not listed anywhere.
@@ -83,42 +90,29 @@ impl Entry {
     }
 
     fn person(&self, tenant_id: &str, domain: &str) -> Person {
-        let display_name = format!("{} {}", self.given_name, self.surname);
-        let object_id = random::guid();
-        let user_principal_name = format!("{}@{domain}", self.name);
-        let profile = profile(self, &display_name, &object_id, &user_principal_name);
-        Person {
+        let definition = PersonDefinition {
             name: self.name.to_owned(),
-            display_name,
-            object_id,
-            user_principal_name,
-            tenant_id: tenant_id.to_owned(),
+            given_name: self.given_name.to_owned(),
+            surname: self.surname.to_owned(),
+            object_id: None,
+            user_principal_name: None,
             about: self.about.to_owned(),
             exchange: self.exchange,
             graph: self.graph,
-            has_photo: self.has_photo,
-            is_administrator: self.is_administrator,
-            profile,
-        }
+            photo: self.has_photo,
+            administrator: self.is_administrator,
+            // zoe has the few properties that a sparse account has.
+            profile: if self.name == "zoe" { Object::new() } else { full_profile(self.name, domain) },
+        };
+        definition.person(tenant_id, domain)
     }
 }
 
-/// The properties of a Graph user; zoe has the few that a sparse account has.
-fn profile(entry: &Entry, display_name: &str, object_id: &str, user_principal_name: &str) -> Object {
-    let sparse = json!({
-        "businessPhones": [],
-        "displayName": display_name,
-        "givenName": entry.given_name,
-        "id": object_id,
-        "surname": entry.surname,
-        "userPrincipalName": user_principal_name,
-        "accountEnabled": entry.exchange != ExchangeRule::Disabled,
-        "userType": "Member",
-    });
-    let full = json!({
+fn full_profile(name: &str, domain: &str) -> Object {
+    object(json!({
         "businessPhones": ["+1 555 0100"],
         "jobTitle": "Analyst",
-        "mail": user_principal_name,
+        "mail": format!("{name}@{domain}"),
         "mobilePhone": "+1 555 0101",
         "officeLocation": "4/1024",
         "preferredLanguage": "en-GB",
@@ -128,11 +122,9 @@ fn profile(entry: &Entry, display_name: &str, object_id: &str, user_principal_na
         "createdDateTime": "2024-02-29T08:00:00Z",
         "department": "Research",
         "employeeId": "E-1815",
-        "mailNickname": entry.name,
+        "mailNickname": name,
         "usageLocation": "GB",
-    });
-    let parts = if entry.name == "zoe" { vec![sparse] } else { vec![sparse, full] };
-    parts.iter().filter_map(|part| part.as_object().cloned()).flatten().collect()
+    }))
 }
 
 const MEMBERS: &[Entry] = &[

@@ -27,7 +27,7 @@ pub struct Person {
     pub(crate) has_photo: bool,
     /// Whether they may consent for everybody, and change what others own.
     pub(crate) is_administrator: bool,
-    /// The properties of the Graph user, those that are not null.
+    /// The properties of the Graph user, without those that follow from the rules.
     pub(crate) profile: Object,
 }
 
@@ -44,7 +44,10 @@ impl Person {
 
     /// A property of the Graph user, null where there is none.
     pub(crate) fn property(&self, name: &str) -> Value {
-        self.profile.get(name).cloned().unwrap_or_default()
+        match name {
+            "accountEnabled" => (self.exchange != ExchangeRule::Disabled).into(),
+            _ => self.profile.get(name).cloned().unwrap_or_default(),
+        }
     }
 }
 

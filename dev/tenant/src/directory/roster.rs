@@ -48,6 +48,23 @@ impl Roster {
     pub(crate) fn by_object_id(&self, object_id: &str) -> Option<Arc<Person>> {
         self.0.read().by_object_id.get(object_id).cloned()
     }
+
+    /// Changes the person called `name`; `None` when there is none.
+    pub(crate) fn change(&self, name: &str, change: impl FnOnce(&mut Person)) -> Option<Arc<Person>> {
+        let mut state = self.0.write();
+        let mut person = Person::clone(&*state.by_name(name)?);
+        change(&mut person);
+        state.insert(person);
+        state.by_name(name)
+    }
+
+    /// Removes the person called `name`; `false` when there is none.
+    pub(crate) fn remove(&self, name: &str) -> bool {
+        let mut state = self.0.write();
+        state.listed.retain(|listed| listed != name);
+        let object_id = state.object_ids.remove(name);
+        object_id.is_some_and(|object_id| state.by_object_id.remove(&object_id).is_some())
+    }
 }
 
 impl State {
@@ -58,5 +75,30 @@ impl State {
 
     fn by_name(&self, name: &str) -> Option<Arc<Person>> {
         self.by_object_id.get(self.object_ids.get(name)?).cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{
+            people::{DOMAIN, people},
+            person::ExchangeRule,
+        },
+        *,
+    };
+
+    #[test]
+    fn people_are_changed_and_removed_by_name() {
+        let roster = Roster::default();
+        roster.add(people("home", DOMAIN, "elsewhere"));
+        let ada = roster.by_name("ada").unwrap();
+        let changed = roster.change("ada", |person| person.exchange = ExchangeRule::Blocked).unwrap();
+        assert_eq!(changed.object_id, ada.object_id);
+        assert_eq!(roster.by_object_id(&ada.object_id).unwrap().exchange, ExchangeRule::Blocked);
+        let count = roster.listed().len();
+        assert!(roster.remove("ada") && !roster.remove("ada"));
+        assert!(roster.by_object_id(&ada.object_id).is_none() && roster.change("ada", |_| ()).is_none());
+        assert_eq!(roster.listed().len(), count - 1);
     }
 }

@@ -46,6 +46,10 @@ const FURTHER_PROPERTIES: [&str; 25] = [
 
 /// The property of this name, in any letter case.
 pub(crate) fn find_property(name: &str) -> Option<&'static str> {
-    let mut known = DEFAULT_PROPERTIES.iter().chain(&FURTHER_PROPERTIES);
-    known.find(|property| property.eq_ignore_ascii_case(name)).copied()
+    all().find(|property| property.eq_ignore_ascii_case(name))
+}
+
+/// All names.
+pub(super) fn all() -> impl Iterator<Item = &'static str> {
+    DEFAULT_PROPERTIES.into_iter().chain(FURTHER_PROPERTIES)
 }

@@ -1,8 +1,14 @@
 //! The emulator's own management interface; Entra has nothing like it.
 //!
-//! `POST /emulator/token` with a form: `person` (required), `claims` (a claims challenge as JSON, which the
-//! token then meets), `version` (`1.0` or `2.0`) and `resource` (of Graph or of Key Vault: the token is then one that the
-//! Azure CLI gets). The answer is JSON with `access_token`.
+//! `POST /emulator/token` with a form; the answer is JSON with `access_token`. The fields:
+//!
+//! - `person` (required)
+//! - `resource`: an API by its Application ID URI or client id, otherwise the built-in one. The token has all of its
+//!   scopes. For Graph and Key Vault it is one that the Azure CLI gets.
+//! - `client_id`: the client, otherwise the built-in single-page application.
+//! - `version`: `1.0` or `2.0`, for the built-in API; others choose theirs.
+//! - `expires_in`: the seconds left; a negative number if it has expired.
+//! - `claims`: a claims challenge as JSON, which the token then meets.
 
 use http::{Method, Response, StatusCode};
 use serde_json::json;
@@ -12,6 +18,7 @@ use crate::{
         Directory,
         well_known::{GRAPH, KEY_VAULT},
     },
+    entra::permission::find_resource,
     tokens::{azure_cli, plan::TokenPlan},
     wire::{self, IncomingRequest, ResponseBody},
 };
@@ -32,17 +39,28 @@ fn mint(directory: &Directory, incoming: &IncomingRequest) -> Result<String, Str
         let names: Vec<String> = directory.roster.listed().iter().map(|person| person.name.clone()).collect();
         format!("there is no person called {name:?}; choose one of {}", names.join(", "))
     })?;
-    match field("resource") {
-        None => {}
-        Some(GRAPH) => return Ok(azure_cli::sign_for_graph(directory, &person)),
-        Some(KEY_VAULT) => return Ok(azure_cli::sign_for_vault(directory, &person)),
-        Some(other) => return Err(format!("there is no resource {other:?}; use {GRAPH} or {KEY_VAULT}")),
-    }
-    let mut plan = TokenPlan::for_person(directory, &person);
-    match field("version") {
-        None | Some("2.0") => (),
-        Some("1.0") => plan.version_1(),
-        Some(other) => return Err(format!("there is no token version {other:?}; use 1.0 or 2.0")),
+    let mut plan = match (field("resource"), field("version")) {
+        (None, None | Some("2.0")) => TokenPlan::for_person(directory, &person),
+        (None, Some("1.0")) => {
+            let mut plan = TokenPlan::for_person(directory, &person);
+            plan.version_1();
+            plan
+        }
+        (None, Some(other)) => return Err(format!("there is no token version {other:?}; use 1.0 or 2.0")),
+        (Some(_), Some(_)) => return Err("`version` is for the built-in API alone: others choose theirs".to_owned()),
+        (Some(GRAPH), None) => return Ok(azure_cli::sign_for_graph(directory, &person)),
+        (Some(KEY_VAULT), None) => return Ok(azure_cli::sign_for_vault(directory, &person)),
+        (Some(name), None) => {
+            let api = find_resource(directory, Some(name)).map_err(|_| format!("there is no resource {name:?}"))?;
+            let client_id = field("client_id").unwrap_or(&directory.spa_client.client_id);
+            let client = directory.application(client_id);
+            let client = client.ok_or_else(|| format!("there is no application with the client id {client_id:?}"))?;
+            let scopes: Vec<String> = api.manifest().scopes().map(|scope| scope.value.clone()).collect();
+            TokenPlan::for_client(directory, &api, &client, &person, &scopes.join(" "))
+        }
+    };
+    if let Some(text) = field("expires_in") {
+        plan.lasts(text.parse().map_err(|_| format!("`expires_in` is not a number of seconds: {text:?}"))?);
     }
     if let Some(claims) = field("claims") {
         plan.fulfil(claims).map_err(|error| error.to_string())?;

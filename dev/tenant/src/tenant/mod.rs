@@ -11,6 +11,7 @@ use tokio::{net::TcpListener, task::JoinSet};
 use crate::{
     directory::{
         Directory, Urls, app_registration::AppRegistration, managed_identity::ManagedIdentity, person::Person,
+        setup::Setup,
     },
     endpoint::{Endpoint, Service},
     server::{
@@ -86,9 +87,9 @@ pub struct ManagedIdentityInfo {
 
 /// The running servers. They stop, and close their connections, when this is dropped.
 pub struct Tenant {
-    directory: Arc<Directory>,
+    pub(crate) directory: Arc<Directory>,
     faults: Arc<Faults>,
-    requests: Arc<RequestLog>,
+    pub(crate) requests: Arc<RequestLog>,
     tls: Option<Arc<Tls>>,
     /// Dropping the set aborts the servers.
     _servers: JoinSet<()>,
@@ -100,6 +101,14 @@ impl Tenant {
     /// # Errors
     /// When a port is taken.
     pub async fn start(options: TenantOptions) -> Result<Self> {
+        Self::start_with(options, Setup::default()).await
+    }
+
+    /// The same, with what a configuration file adds. Its ports do not count: `options` has them.
+    ///
+    /// # Errors
+    /// When a port is taken.
+    pub async fn start_with(options: TenantOptions, setup: Setup) -> Result<Self> {
         let scheme = options.wire.scheme();
         let entra = listen("the Entra login host", options.entra_port)?;
         let graph = listen("Microsoft Graph", options.graph_port)?;
@@ -117,7 +126,7 @@ impl Tenant {
             eprintln!("the emulated tenant varies its answers by the seed {seed}");
         }
         let variety = options.variety.map(Variety::new);
-        let directory = tokio::task::spawn_blocking(|| Directory::new(urls, variety))
+        let directory = tokio::task::spawn_blocking(|| Directory::new(urls, variety, setup))
             .await
             .context("the preparation of the emulated tenant panicked")??;
         let (directory, faults, requests) =
@@ -347,7 +356,7 @@ impl Tenant {
 
     /// Keeps nothing of requests from now on but their number: for measurements, which make many.
     pub fn count_requests_only(&self) {
-        self.requests.count_only();
+        self.requests.keep(0);
     }
 
     /// How many Graph tokens were issued so far.
@@ -375,7 +384,7 @@ fn credentials(application: &AppRegistration) -> ClientCredentials {
     ClientCredentials { client_id: application.client_id.clone(), client_secret: application.secret() }
 }
 
-fn listen(name: &str, port: u16) -> Result<(Port, TcpListener)> {
+pub(crate) fn listen(name: &str, port: u16) -> Result<(Port, TcpListener)> {
     Port::take(port).and_then(|port| port.listen().map(|listener| (port, listener))).with_context(|| {
         format!("cannot listen on port {port} for {name}; stop the program that uses it or choose another port")
     })

@@ -21,6 +21,7 @@ mod people;
 mod recordings;
 mod redemption;
 mod registration;
+mod setup;
 mod sign_in;
 mod sign_out;
 mod tokens;

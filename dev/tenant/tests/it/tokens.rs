@@ -106,6 +106,14 @@ async fn a_minted_token_is_accepted_like_any_other() {
 }
 
 #[tokio::test]
+async fn a_minted_token_can_have_expired() {
+    let tenant = start().await;
+    let token = mint(&tenant, &[("person", "ada"), ("expires_in", "-1")]).await;
+    let token = token["access_token"].as_str().unwrap();
+    exchange_with(&tenant, token, &[]).await.expect_failure(400, "invalid_grant", 500_133);
+}
+
+#[tokio::test]
 async fn minting_says_what_is_wrong() {
     let tenant = start().await;
     for fields in [
@@ -113,13 +121,17 @@ async fn minting_says_what_is_wrong() {
         &[],
         &[("person", "ada"), ("version", "3")],
         &[("person", "ada"), ("claims", "?")],
+        &[("person", "ada"), ("expires_in", "soon")],
+        &[("person", "ada"), ("resource", "api://nothing")],
+        &[("person", "ada"), ("resource", tenant.client_id()), ("client_id", "nobody")],
+        &[("person", "ada"), ("resource", tenant.client_id()), ("version", "1.0")],
     ] {
         let response = mint(&tenant, fields).await;
         assert!(response["error"].is_string(), "{fields:?}: {response}");
     }
 }
 
-async fn mint(tenant: &Tenant, fields: &[(&str, &str)]) -> Value {
+pub(crate) async fn mint(tenant: &Tenant, fields: &[(&str, &str)]) -> Value {
     post_form(&format!("{}/emulator/token", tenant.authority_url()), &[], fields).await.json()
 }
 
