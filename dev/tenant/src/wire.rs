@@ -99,8 +99,15 @@ pub(crate) fn json_response(status: StatusCode, body: &Value) -> Response<Respon
     response(status, "application/json; charset=utf-8", body.to_string())
 }
 
+/// Status 204.
+pub(crate) fn no_content() -> Response<ResponseBody> {
+    let mut response = Response::new(empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
 /// No body.
-pub(crate) fn empty() -> ResponseBody {
+fn empty() -> ResponseBody {
     Full::new(Bytes::new()).map_err(|never| match never {}).boxed_unsync()
 }
 

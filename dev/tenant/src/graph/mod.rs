@@ -14,7 +14,7 @@ use http::{Method, Response};
 use crate::{
     directory::Directory,
     endpoint::Endpoint,
-    wire::{IncomingRequest, ResponseBody},
+    wire::{self, IncomingRequest, ResponseBody},
 };
 use caller::Caller;
 use error::GraphError;
@@ -88,7 +88,7 @@ fn dispatch(directory: &Directory, incoming: &IncomingRequest) -> Result<Respons
         Route::DeletedItem(object_id) => {
             caller.require_administrator()?;
             match incoming.method == Method::DELETE && directory.applications.purge(&object_id) {
-                true => Ok(odata::no_content()),
+                true => Ok(wire::no_content()),
                 false => Err(GraphError::not_found(&object_id)),
             }
         }

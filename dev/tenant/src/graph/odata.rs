@@ -181,13 +181,6 @@ fn json_response(status: StatusCode, body: &Value) -> Response<ResponseBody> {
     response
 }
 
-/// A response without a body.
-pub(super) fn no_content() -> Response<ResponseBody> {
-    let mut response = Response::new(wire::empty());
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    response
-}
-
 /// Reads a JSON body. Unknown members are refused, as Graph refuses them.
 pub(super) fn body<T: DeserializeOwned>(incoming: &IncomingRequest) -> Result<T, GraphError> {
     let unreadable =

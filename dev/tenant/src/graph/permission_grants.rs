@@ -17,7 +17,7 @@ use crate::{
     },
     jwt::{Object, object},
     random,
-    wire::{IncomingRequest, ResponseBody},
+    wire::{self, IncomingRequest, ResponseBody},
 };
 
 const READ: [&str; 3] = ["DelegatedPermissionGrant.ReadWrite.All", "Directory.Read.All", "Directory.AccessAsUser.All"];
@@ -78,11 +78,11 @@ pub(super) fn respond(
         Method::PATCH => {
             let changes: Changes = odata::body(incoming)?;
             grant.scopes = scopes(&changes.scope);
-            Ok(odata::no_content())
+            Ok(wire::no_content())
         }
         Method::DELETE => {
             grants.remove(index);
-            Ok(odata::no_content())
+            Ok(wire::no_content())
         }
         _ => Err(GraphError::method_not_allowed(&incoming.method)),
     }

@@ -17,7 +17,7 @@ use crate::{
         app_registration::{AppRegistration, Installation, Origin},
     },
     jwt::{Object, object},
-    wire::{IncomingRequest, ResponseBody},
+    wire::{self, IncomingRequest, ResponseBody},
 };
 
 const READ: [&str; 4] =
@@ -72,7 +72,7 @@ pub(super) fn respond(
         changes.checked()?;
         let application = directory.applications.by_client_id(value);
         return match application.is_some_and(|it| it.has_service_principal(&directory.tenant_id)) {
-            true => Ok(odata::no_content()),
+            true => Ok(wire::no_content()),
             false => create(directory, value),
         };
     }
@@ -81,12 +81,12 @@ pub(super) fn respond(
         Method::GET => Query::parse(incoming)?.one(directory, COLLECTION, to_json(directory, &application)),
         Method::PATCH => {
             let changes: Changes = odata::body(incoming)?;
-            changes.checked().map(|_| odata::no_content())
+            changes.checked().map(|_| wire::no_content())
         }
         Method::DELETE => {
             caller.require_owner(&application)?;
             match application.uninstall(&directory.tenant_id) {
-                true => Ok(odata::no_content()),
+                true => Ok(wire::no_content()),
                 false => Err(GraphError::bad_request("This service principal cannot be deleted.")),
             }
         }

@@ -121,9 +121,7 @@ fn dispatch(directory: &Directory, incoming: &IncomingRequest) -> Result<Respons
             if !vault.purge(name) {
                 return Err(not_found());
             }
-            let mut response = Response::new(wire::empty());
-            *response.status_mut() = StatusCode::NO_CONTENT;
-            return Ok(response);
+            return Ok(wire::no_content());
         }
         _ => {
             let message = "The emulated vault does not accept this method here.";

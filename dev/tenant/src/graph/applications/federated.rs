@@ -18,7 +18,7 @@ use crate::{
     },
     jwt::{Object, object},
     random,
-    wire::{IncomingRequest, ResponseBody},
+    wire::{self, IncomingRequest, ResponseBody},
 };
 
 /// An application cannot have more.
@@ -84,11 +84,11 @@ pub(super) fn respond(
             if let Some(credential) = credentials.get_mut(index) {
                 credential.trust = trust;
             }
-            Ok(odata::no_content())
+            Ok(wire::no_content())
         }
         Method::DELETE => {
             application.federated_credentials_mut().remove(index);
-            Ok(odata::no_content())
+            Ok(wire::no_content())
         }
         _ => Err(GraphError::method_not_allowed(&incoming.method)),
     }

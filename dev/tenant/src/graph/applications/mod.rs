@@ -23,7 +23,7 @@ use crate::{
     },
     jwt::Object,
     random,
-    wire::{IncomingRequest, ResponseBody},
+    wire::{self, IncomingRequest, ResponseBody},
 };
 use json::to_json;
 use update::Changes;
@@ -66,10 +66,10 @@ pub(super) fn respond(
     }
     match (&incoming.method, &*address.rest()) {
         (&Method::GET, []) => Query::parse(incoming)?.one(directory, "applications", to_json(directory, &application)),
-        (&Method::PATCH, []) => update(directory, &application, odata::body(incoming)?).map(|()| odata::no_content()),
+        (&Method::PATCH, []) => update(directory, &application, odata::body(incoming)?).map(|()| wire::no_content()),
         (&Method::DELETE, []) => {
             directory.delete_application(&application);
-            Ok(odata::no_content())
+            Ok(wire::no_content())
         }
         (&Method::POST, ["addPassword"]) => passwords::add(directory, &application, incoming),
         (&Method::POST, ["removePassword"]) => passwords::remove(&application, incoming),
@@ -157,7 +157,7 @@ fn upsert(
         Some(application) => {
             caller.require_owner(&application)?;
             update(directory, &application, changes)?;
-            Ok(odata::no_content())
+            Ok(wire::no_content())
         }
         None if odata::creates_if_missing(incoming) => {
             created(directory, &*create(directory, caller, changes, Some(unique_name))?)
@@ -203,5 +203,5 @@ fn add_owner(
         return Err(GraphError::bad_request("The object is among the owners already."));
     }
     owners.push(person.object_id.clone());
-    Ok(odata::no_content())
+    Ok(wire::no_content())
 }

@@ -9,7 +9,7 @@ use crate::{
     graph::{error::GraphError, odata},
     jwt::object,
     random, time,
-    wire::{IncomingRequest, ResponseBody},
+    wire::{self, IncomingRequest, ResponseBody},
 };
 
 #[derive(Default, Deserialize)]
@@ -68,7 +68,7 @@ pub(super) fn remove(
     let count = secrets.len();
     secrets.retain(|secret| !secret.key_id.eq_ignore_ascii_case(&key_id));
     match secrets.len() < count {
-        true => Ok(odata::no_content()),
+        true => Ok(wire::no_content()),
         false => Err(GraphError::bad_request(format!("The application has no secret with the key id '{key_id}'."))),
     }
 }
