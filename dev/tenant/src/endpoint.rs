@@ -1,7 +1,10 @@
 //! The services and their endpoints.
 
+use serde::{Deserialize, Serialize};
+
 /// One of the servers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Service {
     /// The Entra login host.
     Entra,
@@ -14,7 +17,8 @@ pub enum Service {
 }
 
 /// The purpose of a request; faults are set for one of these.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Endpoint {
     /// `/{tenant}[/v2.0]/.well-known/openid-configuration`
     OpenIdConfiguration,

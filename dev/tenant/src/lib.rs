@@ -57,9 +57,13 @@ mod server;
 // The public interface.
 mod tenant;
 
+// The same for programs in any language.
+mod admin;
+
 // Comparison with recordings of the real services.
 pub mod recording;
 
+pub use admin::AdminServer;
 pub use directory::{
     certificate::ClientCertificate,
     person::Person,

@@ -2,6 +2,7 @@
 
 use std::{io, time::Duration};
 
+use serde::{Deserialize, Deserializer};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -17,7 +18,8 @@ use super::{
 
 /// What a service does to the connections that it accepts. Faults that need TLS or HTTP/2 only take effect over
 /// `https` alone; without it, such a connection is a normal one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ConnectionFault {
     /// Closes once the client has sent something.
     HangUp,
@@ -26,7 +28,7 @@ pub enum ConnectionFault {
     /// Responds to the client's first bytes with TLS's fatal alert `handshake_failure` (RFC 8446 section 6.2).
     Alert,
     /// Waits before it responds to the client's first bytes.
-    SlowHandshake(Duration),
+    SlowHandshake(#[serde(deserialize_with = "milliseconds")] Duration),
     /// Shows a certificate that expired years ago.
     ExpiredCertificate,
     /// Shows a certificate of an untrusted authority.
@@ -37,7 +39,12 @@ pub enum ConnectionFault {
     /// processed.
     GoAway(ResetCode),
     /// Sends HTTP/2 frames without end, with this pause between them, and no response.
-    Endless(EndlessFrames, Duration),
+    Endless(EndlessFrames, #[serde(deserialize_with = "milliseconds")] Duration),
+}
+
+/// A time in milliseconds.
+pub(super) fn milliseconds<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    u64::deserialize(from).map(Duration::from_millis)
 }
 
 const ALERT: &[u8] = b"\x15\x03\x03\x00\x02\x02\x28";

@@ -1,7 +1,7 @@
 //! Faults, by endpoint or for all connections to a service.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     time::Duration,
 };
 
@@ -10,20 +10,27 @@ use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::body::{Bytes, Frame};
 use parking_lot::Mutex;
+use serde::{Deserialize, Deserializer, de::Error as _};
 use tokio::sync::watch;
 
-use super::{connection::Connection, connection_faults::ConnectionFault, reset_code::ResetCode};
+use super::{
+    connection::Connection,
+    connection_faults::{ConnectionFault, milliseconds},
+    reset_code::ResetCode,
+};
 use crate::{
     endpoint::{Endpoint, Service},
     wire::{self, Broken, ResponseBody},
 };
 
 /// What an endpoint does instead of responding normally.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Fault {
     /// Waits, then responds normally.
-    Delay(Duration),
+    Delay(#[serde(deserialize_with = "milliseconds")] Duration),
     /// Responds with this status, these headers and this body, which is JSON unless the headers give another type.
+    #[serde(deserialize_with = "status")]
     Status(u16, Vec<(String, String)>, String),
     /// Responds with 200 and `application/json`, but the body is a web page.
     Garbage,
@@ -38,6 +45,7 @@ pub enum Fault {
         /// The size of a piece.
         bytes: usize,
         /// The time before each piece.
+        #[serde(deserialize_with = "milliseconds")]
         pause: Duration,
     },
     /// Responds normally, but closes the connection half-way through the body.
@@ -52,7 +60,7 @@ pub enum Fault {
     /// 6.8), or `Connection: close`.
     LastOnConnection,
     /// Responds normally, and closes the connection this long after that, even during other requests.
-    CloseAfter(Duration),
+    CloseAfter(#[serde(deserialize_with = "milliseconds")] Duration),
     /// Responds normally; from then on the service refuses connections, as after [`Faults::refuse`].
     LastAnswer,
     /// Resets the connection (TCP RST) without a response.
@@ -81,6 +89,32 @@ impl Fault {
     /// A redirection to `location`, which no client should follow.
     pub fn redirect(location: &str) -> Self {
         Self::Status(302, vec![("location".to_owned(), location.to_owned())], String::new())
+    }
+}
+
+type StatusFields = (u16, Vec<(String, String)>, String);
+
+/// `{"code": 503, "headers": {"retry-after": "3"}, "body": ""}`
+fn status<'de, D: Deserializer<'de>>(from: D) -> Result<StatusFields, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Fields {
+        code: u16,
+        #[serde(default)]
+        headers: BTreeMap<String, String>,
+        #[serde(default)]
+        body: String,
+    }
+    let Fields { code, headers, body } = Fields::deserialize(from)?;
+    // Interim responses are no responses.
+    if !(200..=599).contains(&code) {
+        return Err(D::Error::custom("`code` must be between 200 and 599"));
+    }
+    let is_valid =
+        |(name, value): (&String, &String)| HeaderName::try_from(name).is_ok() && HeaderValue::try_from(value).is_ok();
+    match headers.iter().all(is_valid) {
+        true => Ok((code, headers.into_iter().collect(), body)),
+        false => Err(D::Error::custom("a header's name or value has a character that none may have")),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{io, time::Duration};
 
+use serde::Deserialize;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     sync::mpsc::{self, Receiver, Sender},
@@ -11,7 +12,8 @@ use tokio::{
 use super::reset_code::ResetCode;
 
 /// An endless sequence of frames of one kind. Each single frame is allowed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum EndlessFrames {
     /// The head of a response, then a body of empty frames without end.
     EmptyData,

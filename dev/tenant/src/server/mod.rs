@@ -1,7 +1,7 @@
 //! One server: accepts connections, and for each request keeps the order receive, record, fault, answer.
 
 mod connection;
-mod connection_faults;
+pub(crate) mod connection_faults;
 pub(crate) mod faults;
 mod http2_frames;
 pub(crate) mod request_log;
@@ -179,7 +179,7 @@ impl Server {
         };
         let Self { service, directory, faults, requests, .. } = &self;
         let endpoint = endpoint(directory, *service, &incoming);
-        requests.record(*service, endpoint, &incoming);
+        let status = requests.record(*service, endpoint, &incoming);
         let response = || {
             let response = match service {
                 Service::Entra => entra::respond(directory, &incoming),
@@ -192,7 +192,7 @@ impl Server {
                 None => response,
             }
         };
-        match faults.take(endpoint) {
+        let response = match faults.take(endpoint) {
             None => Ok(response()),
             Some(fault) => {
                 if matches!(fault, Fault::LastAnswer) {
@@ -200,11 +200,16 @@ impl Server {
                 }
                 faults::answer_with(fault, &connection, response).await
             }
+        };
+        if let Ok(response) = &response {
+            status.set(response.status());
         }
+        response
     }
 }
 
-async fn receive(request: Request<body::Incoming>) -> Option<IncomingRequest> {
+/// Receives the whole request; `None` when it ends early or is too large.
+pub(crate) async fn receive(request: Request<body::Incoming>) -> Option<IncomingRequest> {
     let (head, body) = request.into_parts();
     let body = Limited::new(body, LONGEST_BODY).collect().await.ok()?.to_bytes();
     Some(IncomingRequest { method: head.method, uri: head.uri, headers: head.headers, body })

@@ -1,9 +1,11 @@
 //! Codes by which HTTP/2 ends streams and connections.
 
 use h2::Reason;
+use serde::Deserialize;
 
 /// Codes of HTTP/2 (RFC 9113 section 7) by which a server ends a stream or a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ResetCode {
     /// `NO_ERROR`
     NoError,

@@ -9,7 +9,7 @@ use crate::{
     tokens::decode,
 };
 
-const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+pub(crate) const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 const SUBJECT: &str = "system:serviceaccount:web:profile-get";
 const EXCHANGE: &str = "api://AzureADTokenExchange";
 
