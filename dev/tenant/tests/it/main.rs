@@ -7,6 +7,7 @@
     reason = "a test fails by panicking, also in its helpers, which clippy does not know as tests"
 )]
 
+mod admin;
 mod browser;
 mod certificates;
 mod client;
@@ -18,6 +19,7 @@ mod federation;
 mod graph;
 mod key_vault;
 mod people;
+mod program;
 mod recordings;
 mod redemption;
 mod registration;

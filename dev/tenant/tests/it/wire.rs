@@ -26,8 +26,12 @@ async fn start() -> Tenant {
 
 /// A client that only trusts the tenant's authority and prefers HTTP/2 if that is allowed.
 fn client(tenant: &Tenant, may_http2: bool) -> HttpsClient {
+    trusting(tenant.authority_pem().unwrap(), may_http2)
+}
+
+/// The same for an authority's certificate in PEM.
+pub(crate) fn trusting(authority: &str, may_http2: bool) -> HttpsClient {
     let mut store = RootCertStore::empty();
-    let authority = tenant.authority_pem().unwrap();
     for certificate in CertificateDer::pem_slice_iter(authority.as_bytes()) {
         store.add(certificate.unwrap()).unwrap();
     }
