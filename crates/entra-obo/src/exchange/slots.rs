@@ -40,6 +40,10 @@ const END_BYTES: usize = size_of::<u64>();
 /// that has disappeared.
 const LEASE: Duration = Duration::from_secs(2);
 
+/// How long an instance waits before it reads its lease back, so that those of others that found the slot free at the same
+/// moment have been written by then. An exchange takes many times as long.
+const SETTLING: Duration = Duration::from_millis(5);
+
 /// How often those who wait for a lease look, at first and at the longest.
 const FIRST_CHECK: Duration = Duration::from_millis(10);
 const LAST_CHECK: Duration = Duration::from_millis(80);
@@ -104,6 +108,7 @@ impl TokenSlots {
             let end = context.now.plus(LEASE.as_secs().saturating_add(1));
             if let Some(entry) = slot.seal(caller.assertion(), end, host.random(), &[&[LEASE_TAG], &own[..]].concat()) {
                 self.store.write(host, &slot.key, &entry).await;
+                host.sleep(SETTLING).await;
             }
             match self.look(context, caller, &slot).await {
                 Content::Token(token) => return TokenOrLease::Token(token),
