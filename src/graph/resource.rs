@@ -180,8 +180,10 @@ impl GraphRefusal {
     /// <https://learn.microsoft.com/graph/errors>
     #[must_use]
     pub fn parse(resource: &Resource, status: StatusCode, headers: &HeaderMap, body: &[u8], now: UnixTime) -> Self {
-        let graph_code =
-            serde_json::from_slice(body).ok().map(|body: Body| body.error.code).filter(|code| is_word(code));
+        let graph_code = serde_json::from_slice(body)
+            .ok()
+            .map(|response: ErrorResponse| response.error.code)
+            .filter(|code| is_word(code));
         let request_id = headers.get(GRAPH_REQUEST_ID).and_then(|id| id.to_str().ok());
         Self {
             meaning: meaning(resource, status, graph_code.as_deref(), headers, now),
@@ -222,12 +224,12 @@ fn meaning(
 }
 
 #[derive(Deserialize)]
-struct Body {
-    error: ErrorBody,
+struct ErrorResponse {
+    error: GraphError,
 }
 
 #[derive(Deserialize)]
-struct ErrorBody {
+struct GraphError {
     code: String,
 }
 

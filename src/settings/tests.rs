@@ -216,7 +216,7 @@ fn each_bad_value_is_named_with_what_to_set() {
         ("required_scope", &"x".repeat(121), "120"),
         ("graph_scopes", "", "is empty"),
         ("graph_scopes", "User.Read offline_access", "offline_access"),
-        ("graph_scopes", "openid profile", "OpenID Connect alone"),
+        ("graph_scopes", "openid profile", "only scopes of OpenID Connect"),
         ("graph_scopes", "https://graph.microsoft.com/.default User.Read", ".default"),
         ("graph_scopes", "User.Read api://33333333-3333-4333-8333-333333333333/x", "item 2 is of another API"),
         ("graph_scopes", "https://outlook.office.com/Mail.Read", "another API than Microsoft Graph"),

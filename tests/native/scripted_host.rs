@@ -477,7 +477,7 @@ impl Host for ScriptedHost {
             host: self.clone(),
         };
         let mut response = Response::builder().status(reply.status).body(body).unwrap();
-        *response.headers_mut() = passed_on(reply.headers, &toolkit::HEADERS_READ);
+        *response.headers_mut() = passed_on(reply.headers, &toolkit::RESPONSE_HEADERS_READ);
         Ok(response)
     }
 

@@ -80,7 +80,7 @@ fn base64(digits: &[u8]) -> Option<Vec<u8>> {
     while digits.last() == Some(&b'=') {
         digits.pop();
     }
-    // One character alone holds no byte: the text was cut off.
+    // A single character holds no byte: the text was cut off.
     if digits.len() % 4 == 1 {
         digits.pop();
     }

@@ -92,7 +92,7 @@ impl NotASecret {
             Self::Json(JsonMember::Password) => "is the JSON that the Azure CLI prints; set only its member password",
             Self::Json(JsonMember::ClientSecret) => "is JSON; set only its member clientSecret",
             Self::Json(JsonMember::SecretText) => "is JSON; set only its member secretText",
-            Self::Json(JsonMember::Unknown) => "is JSON; set the value of the client secret alone",
+            Self::Json(JsonMember::Unknown) => "is JSON; set only the value of the client secret",
             Self::Jwt => "is a token (JWT); set a client secret of the application",
             Self::SecretId => {
                 "is a GUID, such as the id of a client secret; set its value, which the portal shows only when the secret \
@@ -109,7 +109,7 @@ impl NotASecret {
             Self::Masked => {
                 "is the masked form that the portal shows of an older secret; make a new client secret and set its value"
             }
-            Self::Assignment => "is a name and a value; set the value alone",
+            Self::Assignment => "is a name and a value; set only the value",
             Self::Quoted => "is in quotation marks; remove them",
             Self::Whitespace => "has spaces or line breaks in it or around it; set the secret's value without them",
             Self::NullCharacters => {

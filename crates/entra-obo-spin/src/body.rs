@@ -23,11 +23,11 @@ use crate::fault::fault_of;
 /// acknowledge the head.
 const YIELDS_BEFORE_SENDING: usize = 2;
 
-/// How often the host is let go on before a call of the store, while bodies that were handed to it are not written yet.
+/// How often a task yields before a call of the store, while bodies that were handed to the host are not written yet.
 ///
 /// The host attaches a body's reader after the handler has returned. If another task of the instance calls the store in
-/// between, which blocks the thread on SQLite, the head leaves alone. A yield costs some microseconds, and a body that its
-/// reader takes slowly must not hold up the store.
+/// between, which blocks the thread on SQLite, the head is sent without the body. A yield costs some microseconds, and
+/// a slow reader of a body must not delay the store.
 const YIELDS_BEFORE_STORE: usize = 16;
 
 thread_local! {

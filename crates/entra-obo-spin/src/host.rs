@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use entra_obo::{
     host::{Host, MaybeSend, SendFault, StoreFault, UnixTime, VariableUnavailable},
-    toolkit::HEADERS_READ,
+    toolkit::RESPONSE_HEADERS_READ,
 };
 use http::{Request, Response, StatusCode};
 use spin_sdk::{
@@ -155,11 +155,11 @@ fn options(limit: Duration) -> (RequestOptions, bool) {
             let options = RequestOptions::new();
             let nanoseconds = limit.as_nanos().try_into().ok();
             // Spin counts connecting as part of the wait for the head too.
-            let heeded = options
+            let applied = options
                 .set_connect_timeout(nanoseconds)
                 .and_then(|()| options.set_first_byte_timeout(nanoseconds))
                 .and_then(|()| options.set_between_bytes_timeout(nanoseconds));
-            let (options, _, is_limited) = last.insert((options, limit, heeded.is_ok()));
+            let (options, _, is_limited) = last.insert((options, limit, applied.is_ok()));
             (options.clone(), *is_limited)
         }
     })
@@ -202,7 +202,7 @@ async fn outgoing(request: &Request<Bytes>, options: RequestOptions) -> Result<t
 fn incoming(response: types::Response) -> Result<Response<IncomingBody>, SendFault> {
     let status =
         StatusCode::from_u16(response.get_status_code()).map_err(|error| SendFault::Broken(error.to_string()))?;
-    let headers = copy(&response.get_headers(), &HEADERS_READ);
+    let headers = copy(&response.get_headers(), &RESPONSE_HEADERS_READ);
     let mut answer = Response::new(IncomingBody::new(response));
     *answer.status_mut() = status;
     *answer.headers_mut() = headers;

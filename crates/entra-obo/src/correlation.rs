@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 use uuid::{Builder, Uuid};
 
-use crate::host::Host;
+use crate::{guid, host::Host};
 
 /// This API's own id of a request.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
@@ -30,10 +30,7 @@ impl Correlation {
     /// Takes the caller's ids where they are well-formed and makes the others.
     pub fn from_headers<H: Host>(host: &H, headers: &HeaderMap) -> Self {
         let request_id = Builder::from_random_bytes(host.random()).into_uuid();
-        let client_request_id = one(headers, &CLIENT_REQUEST_ID)
-            .filter(|text| text.len() == 36)
-            .and_then(|text| Uuid::try_parse(text).ok())
-            .unwrap_or(request_id);
+        let client_request_id = one(headers, &CLIENT_REQUEST_ID).and_then(guid::parse).unwrap_or(request_id);
         let traceparent =
             one(headers, &TRACEPARENT).and_then(parse_traceparent).unwrap_or_else(|| new_traceparent(host));
         Self { request_id, client_request_id, traceparent }

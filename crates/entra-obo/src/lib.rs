@@ -20,6 +20,7 @@ mod message;
 mod deadline;
 
 mod correlation;
+mod guid;
 mod policy;
 mod strict_json;
 

@@ -13,7 +13,7 @@ impl<T> Locked<T> {
         Self(Mutex::new(value))
     }
 
-    /// The value, for this thread alone.
+    /// The value, for this thread only.
     ///
     /// Nothing here leaves a value half changed when it panics, so a lock that a panic has poisoned is as good as new.
     pub fn lock(&self) -> MutexGuard<'_, T> {

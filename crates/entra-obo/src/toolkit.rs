@@ -23,7 +23,7 @@ pub use crate::{
     strict_json::{Member, Members},
     upstream::{
         back_off,
-        call::{self, FaultKind, HEADERS_READ, Reading, Step, UpstreamFault, UpstreamResponse},
+        call::{self, FaultKind, RESPONSE_HEADERS_READ, Reading, Step, UpstreamFault, UpstreamResponse},
         single_flight,
     },
     www_authenticate::claims_challenge,

@@ -48,15 +48,15 @@ const fn in_standard_alphabet(character: char) -> char {
 }
 
 #[derive(Debug)]
-struct Challenge {
+struct Received {
     scheme: String,
     parameters: Vec<(String, String)>,
 }
 
 /// The challenges of one header line. Graph's are not always well-formed: what cannot be parsed is skipped up to the
 /// next comma.
-fn challenges(line: &str) -> Vec<Challenge> {
-    let mut challenges: Vec<Challenge> = Vec::new();
+fn challenges(line: &str) -> Vec<Received> {
+    let mut challenges: Vec<Received> = Vec::new();
     let mut rest = line;
     loop {
         rest = rest.trim_start_matches([' ', '\t', ',']);
@@ -76,7 +76,7 @@ fn challenges(line: &str) -> Vec<Challenge> {
             }
             // A word before a space and something else begins a challenge.
             None if !word.is_empty() && next.len() < after.len() => {
-                challenges.push(Challenge { scheme: word.to_owned(), parameters: Vec::new() });
+                challenges.push(Received { scheme: word.to_owned(), parameters: Vec::new() });
                 next
             }
             // A scheme without parameters, or something that cannot be parsed.

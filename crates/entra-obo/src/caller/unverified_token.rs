@@ -208,8 +208,8 @@ impl UnverifiedClaims {
 
 /// For whom the token was issued, if it is an access token.
 ///
-/// `scp` is in the access tokens of people and in no other token, and `idtyp` in access tokens alone, but only where the
-/// API asks for it. Without both, what else Entra puts into each kind of token decides:
+/// `scp` is only in people's access tokens, and `idtyp` only in access tokens, if the API asks for it. Without both,
+/// what else Entra puts into each kind of token decides:
 ///
 /// | | access token of a person | access token of an application | ID token |
 /// |---|---|---|---|

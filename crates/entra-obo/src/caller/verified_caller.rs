@@ -11,9 +11,11 @@ use crate::{
         token_fault::{CallerRefusal, TokenFault},
         unverified_token::{Subject, TokenVersion, UnverifiedToken},
     },
+    guid,
     host::UnixTime,
     keys::signing_keys::SigningKeys,
     policy::Policy,
+    settings::ids::GRAPH,
 };
 
 /// How far Entra's clock and this machine's may differ: the five minutes of Microsoft's own libraries.
@@ -22,13 +24,13 @@ pub(crate) const CLOCK_SKEW_SECONDS: u64 = 300;
 /// The longest life of an access token. Entra gives those of clients that handle claims challenges up to 28 hours, others
 /// at most a day, whatever a token lifetime policy says.
 /// <https://learn.microsoft.com/entra/identity-platform/configurable-token-lifetimes#configurable-token-lifetime-properties>
-const MAX_LIFE_SECONDS: u64 = 28 * 3600;
+pub(crate) const MAX_LIFE_SECONDS: u64 = 28 * 3600;
 
 /// How far back Entra dates `nbf`, for the sake of slow clocks.
 const BACKDATED_SECONDS: u64 = 300;
 
 /// The audiences of Microsoft Graph itself: its application id and its address.
-const GRAPH_AUDIENCES: [&str; 2] = ["00000003-0000-0000-c000-000000000000", "https://graph.microsoft.com"];
+const GRAPH_AUDIENCES: [&str; 2] = [GRAPH, "https://graph.microsoft.com"];
 
 /// A token whose claims are acceptable and whose signature has not been verified yet.
 #[derive(Debug)]
@@ -202,10 +204,7 @@ fn is_audience(audience: &str, version: TokenVersion, policy: &Policy) -> bool {
 
 /// An id exactly as Entra writes it: hyphens, lower case.
 fn entra_id(text: &str) -> Option<Uuid> {
-    if text.len() != 36 || text.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        return None;
-    }
-    Uuid::try_parse(text).ok()
+    if text.bytes().any(|byte| byte.is_ascii_uppercase()) { None } else { guid::parse(text) }
 }
 
 #[cfg(test)]

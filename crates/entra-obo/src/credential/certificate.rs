@@ -25,8 +25,8 @@ const ENCRYPTED: &str =
 const NOT_RSA: &str = "has a private key that is not RSA, and Entra accepts only RSA for certificates of applications; make a certificate \
      with an RSA key";
 
-/// Object identifiers in DER of the kinds of key that PKCS#8 may hold besides RSA: EC, the Edwards and Montgomery curves,
-/// DSA, RSA that is restricted to PSS.
+/// Object identifiers in DER of the kinds of key that PKCS#8 may hold, other than RSA: EC, the Edwards and Montgomery
+/// curves, DSA, RSA that is restricted to PSS.
 const OTHER_KEYS: [&[u8]; 4] = [
     &[6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1],
     &[6, 3, 0x2b, 0x65],

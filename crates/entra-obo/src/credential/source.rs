@@ -7,7 +7,10 @@ use crate::{
     deadline::{Deadline, within},
     host::{Host, VariableUnavailable},
     locked::Locked,
-    settings::fault::{NO_ANSWER, unreadable},
+    settings::{
+        fault::{NO_ANSWER, unreadable},
+        source::READ_TIMEOUT,
+    },
     upstream::{
         back_off::{Decision, Kept},
         single_flight::{Outcome, SingleFlight},
@@ -16,9 +19,6 @@ use crate::{
 
 /// The component variable that holds it. Operators know it as `clientsecret`, which `spin.toml` maps to it.
 const VARIABLE: &str = "client_secret";
-
-/// The longest wait for it. Spin itself would retry for a minute.
-const READ_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// How long a value is used before it is read again. Spin asks Key Vault each time and caches nothing. A rotated secret
 /// is picked up earlier: as soon as Entra refuses the old one.

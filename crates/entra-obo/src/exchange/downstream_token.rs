@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::Value;
 
 use crate::{
-    caller::verified_caller::VerifiedCaller,
+    caller::verified_caller::{MAX_LIFE_SECONDS, VerifiedCaller},
     claims_challenge::{ClaimsChallenge, claims_to_request},
     context::Context,
     credential::client_credential::ClientCredential,
@@ -24,10 +24,6 @@ use crate::{
 
 /// A token is not used when it has less than this left: a request takes time, and clocks differ.
 const MARGIN_SECONDS: u64 = 120;
-
-/// The longest lifetime that is believed. Entra's longest-lived tokens, for clients that understand claims challenges,
-/// last up to 28 hours.
-pub(crate) const MAX_LIFE_SECONDS: u64 = 28 * 3600;
 
 /// The longest token that is kept.
 const MAX_TOKEN_BYTES: usize = 32 * 1024;
@@ -63,19 +59,19 @@ impl DownstreamToken {
 
     /// Whether enough of its lifetime is left.
     #[must_use]
-    pub fn is_usable(&self, now: Duration) -> bool {
+    pub(crate) fn is_usable(&self, now: Duration) -> bool {
         now < self.usable_until
     }
 
     /// Whether Entra wants it replaced, although it is still usable (`refresh_in`).
     #[must_use]
-    pub fn is_due(&self, now: Duration) -> bool {
+    pub(crate) fn is_due(&self, now: Duration) -> bool {
         now >= self.refresh_at
     }
 
     /// The same token, to be replaced no earlier than `refresh_at`.
     #[must_use]
-    pub fn postponed(&self, refresh_at: Duration) -> Self {
+    pub(crate) fn postponed(&self, refresh_at: Duration) -> Self {
         Self { refresh_at: refresh_at.min(self.usable_until), ..self.clone() }
     }
 
@@ -98,8 +94,8 @@ impl DownstreamToken {
         [&now.0.to_be_bytes(), &usable_until, &refresh_at, text].concat()
     }
 
-    /// The token of an opened entry. One that was saved in the future, or for longer than a token lives, was saved by a
-    /// clock that was wrong.
+    /// The token of an opened entry. If it was saved in the future, or for longer than a token lives, the clock was
+    /// wrong.
     pub(crate) fn from_record(record: &[u8], now: UnixTime, elapsed: Duration) -> Option<Self> {
         let (saved, rest) = record.split_first_chunk::<TIME_BYTES>()?;
         let (usable_until, rest) = rest.split_first_chunk::<TIME_BYTES>()?;
@@ -172,7 +168,7 @@ pub(crate) fn parse(
     elapsed: Duration,
     asked: Asked<'_>,
 ) -> Result<DownstreamToken, ExchangeRefusal> {
-    let refusal = || ExchangeRefusal::read(response.status(), response.headers(), response.body(), now, asked);
+    let refusal = || ExchangeRefusal::parse(response.status(), response.headers(), response.body(), now, asked);
     if response.status() != StatusCode::OK {
         return Err(refusal());
     }

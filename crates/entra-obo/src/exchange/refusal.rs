@@ -18,11 +18,12 @@ use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value};
-use uuid::{Uuid, uuid};
+use uuid::Uuid;
 
 use crate::{
     claims_challenge::ClaimsChallenge,
     exchange::aadsts::{Code, Throttle, known_code},
+    guid::PERSONAL_ACCOUNTS,
     host::UnixTime,
     policy::Tenancy,
     upstream::call,
@@ -30,10 +31,6 @@ use crate::{
 
 /// How long a caller should wait if Entra throttles without saying how long: MSAL's own figure.
 const DEFAULT_THROTTLE: Duration = Duration::from_secs(60);
-
-/// The directory of personal Microsoft accounts.
-/// <https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference#payload-claims>
-const PERSONAL_ACCOUNTS: Uuid = uuid!("9188040d-6c67-4c5b-b112-36a304b66dad");
 
 /// Entra's refusal of an exchange, parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,7 +102,7 @@ impl Meaning {
 
 /// The members that count. One that is absent or not of its documented type is empty, so that the others still count.
 #[derive(Default)]
-struct Body {
+struct ErrorResponse {
     error: String,
     error_codes: Vec<u32>,
     suberror: String,
@@ -114,8 +111,8 @@ struct Body {
     trace_id: String,
 }
 
-impl Body {
-    fn read(bytes: &[u8]) -> Option<Self> {
+impl ErrorResponse {
+    fn parse(bytes: &[u8]) -> Option<Self> {
         let mut members: Map<String, Value> = serde_json::from_slice(bytes).ok()?;
         let codes = members.remove("error_codes").map(error_codes).unwrap_or_default();
         let mut text = |name: &str| match members.remove(name) {
@@ -161,9 +158,9 @@ pub(crate) struct Asked<'a> {
 impl ExchangeRefusal {
     /// Parses a response of the token endpoint that is not a token.
     #[must_use]
-    pub(crate) fn read(status: StatusCode, headers: &HeaderMap, body: &[u8], now: UnixTime, asked: Asked<'_>) -> Self {
+    pub(crate) fn parse(status: StatusCode, headers: &HeaderMap, body: &[u8], now: UnixTime, asked: Asked<'_>) -> Self {
         let wait = call::retry_after(headers, now);
-        let body = Body::read(body);
+        let body = ErrorResponse::parse(body);
         let meaning = meaning(status, wait, body.as_ref(), asked);
         let body = body.unwrap_or_default();
         Self {
@@ -175,7 +172,7 @@ impl ExchangeRefusal {
     }
 }
 
-fn meaning(status: StatusCode, wait: Option<Duration>, body: Option<&Body>, asked: Asked<'_>) -> Meaning {
+fn meaning(status: StatusCode, wait: Option<Duration>, body: Option<&ErrorResponse>, asked: Asked<'_>) -> Meaning {
     let code = body.and_then(|body| known_code(&body.error_codes)).map(|(code, _)| code);
     let throttle = match code {
         Some(Code::Throttled(throttle)) => Some(throttle),
@@ -231,7 +228,7 @@ fn meaning(status: StatusCode, wait: Option<Duration>, body: Option<&Body>, aske
     }
 }
 
-fn summary(status: StatusCode, body: &Body) -> String {
+fn summary(status: StatusCode, body: &ErrorResponse) -> String {
     let known = |text: &str| !text.is_empty() && text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_graphic());
     let mut summary = format!("status {}", status.as_u16());
     for text in [&body.error, &body.suberror] {
@@ -280,7 +277,7 @@ mod tests {
 
     fn read_of(asked: Asked<'_>, status: u16, body: &Value) -> Meaning {
         let status = StatusCode::from_u16(status).unwrap();
-        ExchangeRefusal::read(status, &HeaderMap::new(), body.to_string().as_bytes(), UnixTime(0), asked).meaning
+        ExchangeRefusal::parse(status, &HeaderMap::new(), body.to_string().as_bytes(), UnixTime(0), asked).meaning
     }
 
     fn read(status: u16, body: &Value) -> Meaning {
@@ -459,7 +456,7 @@ mod tests {
         let body = json!({"error": "invalid_request\r\nx: y", "error_codes": [90055, 4711],
                           "error_description": "secret words", "correlation_id": "c-1", "trace_id": "t\r\n"});
         let (status, asked) = (StatusCode::BAD_REQUEST, Asked { tenant_id: ORGANISATION, tenancy: &SINGLE });
-        let refusal = ExchangeRefusal::read(status, &headers, body.to_string().as_bytes(), UnixTime(0), asked);
+        let refusal = ExchangeRefusal::parse(status, &headers, body.to_string().as_bytes(), UnixTime(0), asked);
         let retry_after = Duration::from_millis(7500);
         assert_eq!(refusal.meaning, Meaning::Throttled { retry_after, throttle: Throttle::Directory });
         assert_eq!(refusal.summary, "status 400 AADSTS90055 (throttled) AADSTS4711");

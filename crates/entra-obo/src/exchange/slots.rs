@@ -1,14 +1,14 @@
 //! Downstream tokens in the shared store: the slots that a caller's token may take, and which of them it takes.
 //!
-//! The store has no expiry, so there is a fixed number of slots, and it does not grow. Each caller's token may take two of
-//! them, chosen by the digest of the caller's own token. It takes one that is free, or whose token has expired; so two
-//! callers of one slot seldom displace each other. For others to see whether a token has expired, its end precedes the
-//! sealed entry in clear; it decides who makes room for whom, and nothing else.
+//! The store has no expiry, so there is a fixed number of slots, and it does not grow. Each caller's token may take two
+//! of them, chosen by the digest of the caller's own token. It takes one that is free, or whose token has expired, so
+//! callers who share a slot seldom displace each other. So that others can see whether a token has expired, its end is
+//! stored in clear before the sealed entry. It decides which token is displaced, and nothing else.
 //!
-//! Instances that need the same token at the same moment agree on who exchanges: before its exchange an instance writes a
-//! lease into the slot and reads it back. Whoever finds another's lease waits for the token. The store's interface has no
-//! operation that would make this exact without blocking the instance, so that two may exchange; it is about a burst not
-//! looking like a loop to Entra (AADSTS50196), and nothing depends on it.
+//! Instances that need the same token at the same moment agree on who exchanges: before its exchange an instance writes
+//! a lease into the slot and reads it back. An instance that finds another's lease waits for the token. The store's
+//! interface has no operation that would make this exact without blocking the instance, so two instances may exchange.
+//! The purpose is that a burst does not look like a loop to Entra (AADSTS50196); nothing depends on it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,13 +18,10 @@ use crate::{
     caller::{
         bearer_token::BearerToken,
         person::AssertionDigest,
-        verified_caller::{CLOCK_SKEW_SECONDS, VerifiedCaller},
+        verified_caller::{CLOCK_SKEW_SECONDS, MAX_LIFE_SECONDS, VerifiedCaller},
     },
     context::Context,
-    exchange::{
-        downstream::Downstream,
-        downstream_token::{DownstreamToken, MAX_LIFE_SECONDS},
-    },
+    exchange::{downstream::Downstream, downstream_token::DownstreamToken},
     host::{Host, UnixTime},
     policy::Policy,
     store::{
@@ -36,15 +33,15 @@ use crate::{
 /// Before the sealed entry: when its token ends, in seconds as [`UnixTime`], big-endian.
 const END_BYTES: usize = size_of::<u64>();
 
-/// For how long a lease is respected: as long as most exchanges take, and short enough for those who wait for an instance
-/// that has disappeared.
+/// For how long a lease is respected: longer than most exchanges take, and short enough for those who wait for an
+/// instance that has disappeared.
 const LEASE: Duration = Duration::from_secs(2);
 
 /// How long an instance waits before it reads its lease back, so that those of others that found the slot free at the same
 /// moment have been written by then. An exchange takes many times as long.
 const SETTLING: Duration = Duration::from_millis(5);
 
-/// How often those who wait for a lease look, at first and at the longest.
+/// How often an instance that waits for a lease checks, at first and at the longest.
 const FIRST_CHECK: Duration = Duration::from_millis(10);
 const LAST_CHECK: Duration = Duration::from_millis(80);
 
@@ -60,8 +57,8 @@ impl TokenSlots {
         Self { policy, store }
     }
 
-    /// The caller's token, if the store has one that is usable, or soon will; else the lease of a slot for it, if there is a
-    /// slot and `may_exchange` says that it will be used.
+    /// The caller's token, if the store has one that is usable, or will have one soon. Otherwise the lease of a slot
+    /// for it, if there is a slot and `may_exchange` says that the lease will be used.
     pub(crate) async fn token_or_lease<H: Host>(
         &self,
         context: &Context<H>,
@@ -167,7 +164,7 @@ impl TokenSlots {
         }
     }
 
-    /// Ends a lease by the token that was obtained under it, or without one, in the background.
+    /// Ends a lease with the token that was obtained under it, or without one, in the background.
     pub(crate) fn settle<H: Host>(
         &self,
         context: &Context<H>,
@@ -262,7 +259,7 @@ enum Waited {
     Token(DownstreamToken),
     /// Its holder has given up, or has disappeared.
     Ended,
-    /// Somebody else holds one now.
+    /// Another instance holds one now.
     Lease(LeaseNumber),
     /// The request ran out of time.
     OutOfTime,
@@ -273,7 +270,7 @@ pub(crate) struct Lease {
     slot: Slot,
 }
 
-/// What tells a lease from others.
+/// What distinguishes a lease from others.
 type LeaseNumber = [u8; 16];
 
 /// What is in a slot, for one caller.
@@ -287,7 +284,7 @@ enum Content {
 const TOKEN_TAG: u8 = b'T';
 const LEASE_TAG: u8 = b'L';
 
-/// The end and the content of an entry; one without a token is a miss to those who read it.
+/// The end and the content of an entry. One without a token is a miss for its readers.
 fn content(
     caller: &VerifiedCaller,
     token: Option<&DownstreamToken>,
@@ -295,18 +292,18 @@ fn content(
     elapsed: Duration,
 ) -> (UnixTime, Vec<u8>) {
     let Some(token) = token else { return (UnixTime(0), Vec::new()) };
-    // Nobody can open the entry any more when the caller's own token has expired, which the other may outlive by a day.
+    // Once the caller's own token has expired, nobody can open the entry; the downstream token may outlive it by a day.
     let end = token.usable_until(now, elapsed).min(caller.expires().plus(CLOCK_SKEW_SECONDS));
     (end, [&[TOKEN_TAG], &*token.to_record(now, elapsed)].concat())
 }
 
-/// The slot that costs least: the caller's own, a free one, or that of the token which ends first.
+/// The slot that costs least: the caller's own, a free one, or the one whose token ends first.
 fn best(occupants: &[Occupant]) -> Option<usize> {
     let own = occupants.iter().position(|occupant| *occupant == Occupant::Own);
     own.or_else(|| (0..occupants.len()).min_by_key(|index| occupants.get(*index)))
 }
 
-/// Those slots in which this caller's token is already; else, if it is to be put somewhere, the best for it.
+/// The slots that already hold this caller's token; if there are none and it needs one, the best slot for it.
 fn chosen<'a>(slots: &'a [Slot], occupants: &[Occupant], takes_room: bool) -> Vec<&'a Slot> {
     let both = || slots.iter().zip(occupants);
     let own: Vec<_> = both().filter(|(_, occupant)| **occupant == Occupant::Own).map(|(slot, _)| slot).collect();
@@ -316,10 +313,10 @@ fn chosen<'a>(slots: &'a [Slot], occupants: &[Occupant], takes_room: bool) -> Ve
     own
 }
 
-/// Whose a slot is, in the order in which they make room.
+/// Whose token is in a slot; the smallest is displaced first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Occupant {
-    /// Nobody, or a caller whose token has expired.
+    /// Nobody's, or one that has expired.
     None,
     /// Another caller's token, which ends then.
     Other(UnixTime),
@@ -336,7 +333,7 @@ impl Occupant {
     /// The occupant of an entry that does not open.
     fn by_end(entry: &[u8], now: UnixTime) -> Self {
         let end = entry.first_chunk().map_or(UnixTime(0), |end| UnixTime(u64::from_be_bytes(*end)));
-        // No token lives longer, so this is no entry, or somebody wants to keep the slot for good.
+        // No token lives longer, so this is not an entry, or somebody tries to keep the slot forever.
         let longest = now.plus(MAX_LIFE_SECONDS);
         if now < end && end <= longest { Self::Other(end) } else { Self::None }
     }

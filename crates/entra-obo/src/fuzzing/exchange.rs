@@ -43,7 +43,7 @@ pub(super) fn token_answer(data: &[u8]) {
 pub(super) fn token_error(data: &[u8]) {
     let [status, wait, body] = lines(data);
     let Ok(status) = StatusCode::from_bytes(status) else { return };
-    let refusal = ExchangeRefusal::read(status, &headers(&RETRY_AFTER, wait), body, UnixTime(NOW), ASKED);
+    let refusal = ExchangeRefusal::parse(status, &headers(&RETRY_AFTER, wait), body, UnixTime(NOW), ASKED);
     assert!(refusal.summary.len() <= 320 && refusal.summary.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
     for id in [&refusal.correlation_id, &refusal.trace_id].into_iter().flatten() {
         assert!(id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'), "{id}");

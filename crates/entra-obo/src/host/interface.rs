@@ -45,12 +45,12 @@ pub trait Host: Clone + MaybeSend + MaybeSync + 'static {
     /// Sixteen unpredictable bytes, suitable for keys.
     fn random(&self) -> [u8; 16];
 
-    /// The current value of a setting. The core asks for `client_secret` alone, every few minutes and when Entra has
+    /// The current value of a setting. The core only asks for `client_secret`, every few minutes and when Entra has
     /// refused the last value.
     fn variable(&self, name: &str) -> impl Future<Output = Result<String, VariableUnavailable>> + MaybeSend;
 
     /// Sends a request and waits for the head of the response, with at least the headers that the core reads
-    /// ([`crate::toolkit::HEADERS_READ`]). It follows no redirection.
+    /// ([`crate::toolkit::RESPONSE_HEADERS_READ`]). It follows no redirection.
     ///
     /// If the host keeps limits, neither that wait nor one for a piece of the body is longer than `limit`.
     fn send(

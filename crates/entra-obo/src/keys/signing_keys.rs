@@ -14,7 +14,7 @@ use crate::{caller::unverified_token::TokenVersion, keys::openid_configuration::
 /// Entra publishes fewer than ten; no more usable ones than this are taken from a longer list.
 const MAX_KEYS: usize = 100;
 
-/// How many verified tokens are remembered, each by 32 bytes and its place in a list.
+/// How many verified tokens are remembered. Each takes 32 bytes and a place in a list.
 const MAX_VERIFIED: usize = 16_384;
 
 /// The keys of one tenant, and the issuer that they vouch for.
@@ -107,15 +107,15 @@ impl SigningKeys {
         key.issuer.is_some() || !self.issuer.is_of_several()
     }
 
-    /// Whether `signature` was made by `key`, one of this set, over what has this SHA-256.
+    /// Whether `signature` is that of `key`, one of this set, for the message with this SHA-256.
     ///
-    /// A verified token is remembered with this set: a page that sends the same token many times has it verified once.
-    /// What is remembered is a digest of every byte of the token, bound to the key, and is forgotten with the set, so a
-    /// withdrawn key verifies nothing. Whatever else is judged of a token is judged each time.
+    /// A verified token is remembered with this set, so that a page which sends the same token many times has it
+    /// verified once. A digest of every byte of the token is remembered, bound to the key. It is forgotten with the
+    /// set, so a withdrawn key verifies nothing. Everything else about a token is judged each time.
     #[must_use]
     pub(crate) fn verify(&self, key: &SigningKey, digest: &[u8; 32], signature: &[u8]) -> bool {
         let Some(number) = self.keys.iter().position(|own| ptr::eq(own, key)) else { return false };
-        // The digest commits to what is signed, and this one to the signature as well.
+        // `digest` commits to what is signed, this one to the signature as well.
         let token: [u8; 32] = Sha256::new().chain_update(digest).chain_update(signature).finalize().into();
         if self.verified.lock().get(&token) == Some(&number) {
             return true;
@@ -284,7 +284,7 @@ mod tests {
             }
         }
         assert_eq!(keys.verified.lock().len(), 1);
-        // Another set with the same key begins anew, and one with another key of that id verifies nothing.
+        // Another set with the same key has to verify it again, and one with another key of that id verifies nothing.
         let renamed = json!({"kty": "RSA", "kid": "a", "n": self::modulus(256, 0x80, 1), "e": "AQAB"});
         let withdrawn = parse_of_one(json!([renamed])).unwrap();
         assert!(!withdrawn.verify(withdrawn.with_id("a").next().unwrap(), &digest, &signature));

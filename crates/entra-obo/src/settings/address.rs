@@ -122,7 +122,7 @@ pub fn browser_origin(text: &str) -> Result<HeaderValue, String> {
     HeaderValue::from_str(text).map_err(|_| "is not an origin".to_owned())
 }
 
-/// The address of a server: `https`, or `http` on this machine alone, where nobody listens in.
+/// The address of a server: `https`, or `http` on this machine, where nobody listens in.
 ///
 /// # Errors
 /// What to set.
@@ -132,7 +132,7 @@ pub fn server(text: &str) -> Result<String, String> {
     }
     let origin = origin(text)?;
     if origin.starts_with("http://") && !is_loopback(host(&origin)) {
-        return Err("is http, which is accepted for this machine alone; use https".to_owned());
+        return Err("is http, which is accepted for this machine only; use https".to_owned());
     }
     Ok(origin)
 }

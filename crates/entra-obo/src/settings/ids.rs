@@ -2,13 +2,14 @@
 
 use uuid::Uuid;
 
-use crate::{policy::Tenancy, settings::reader::list};
+use crate::{
+    guid::{self, PERSONAL_ACCOUNTS},
+    policy::Tenancy,
+    settings::reader::list,
+};
 
 /// Microsoft Graph's own application id, the same everywhere.
 pub const GRAPH: &str = "00000003-0000-0000-c000-000000000000";
-
-/// The directory of all personal Microsoft accounts.
-const PERSONAL_ACCOUNTS: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
 
 /// Microsoft's own applications, whose ids documents mention next to yours.
 const MICROSOFTS: [(&str, &str); 2] =
@@ -19,17 +20,22 @@ pub(crate) fn tenancy(text: &str, allowed: Option<&Vec<Uuid>>) -> Result<Tenancy
     let authority = match text.to_ascii_lowercase().as_str() {
         "organizations" => "organizations",
         "common" => "common",
-        "consumers" | PERSONAL_ACCOUNTS => {
-            return Err(format!(
-                "means personal Microsoft accounts; set common, and {PERSONAL_ACCOUNTS} in allowed_tenants"
-            ));
+        "consumers" => return Err(personal_accounts()),
+        _ => {
+            return match own(text, "Directory (tenant) ID")? {
+                PERSONAL_ACCOUNTS => Err(personal_accounts()),
+                id => Ok(Tenancy::Single(id)),
+            };
         }
-        _ => return own(text, "Directory (tenant) ID").map(Tenancy::Single),
     };
     if allowed.is_some_and(Vec::is_empty) {
         return Err(format!("is {authority}, so allowed_tenants must list the directory ids that may call"));
     }
     Ok(Tenancy::Several { authority, allowed: allowed.cloned().unwrap_or_default() })
+}
+
+fn personal_accounts() -> String {
+    format!("means personal Microsoft accounts; set common, and {PERSONAL_ACCOUNTS} in allowed_tenants")
 }
 
 /// This API's own id, which is not that of its directory.
@@ -96,8 +102,7 @@ pub fn own(text: &str, label: &str) -> Result<Uuid, String> {
 
 /// The form in which Entra writes ids, in any case.
 pub(crate) fn guid(text: &str) -> Result<Uuid, String> {
-    let id = if text.len() == 36 { Uuid::try_parse(text).ok() } else { None };
-    id.ok_or_else(|| "is not a GUID, 32 hexadecimal digits with hyphens as 8-4-4-4-12".to_owned())
+    guid::parse(text).ok_or_else(|| "is not a GUID, 32 hexadecimal digits with hyphens as 8-4-4-4-12".to_owned())
 }
 
 /// Whether each group of four characters repeats one of them, as in the placeholders of our files and Microsoft's

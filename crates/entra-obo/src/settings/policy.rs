@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-/// The names of the settings that [`policy`] reads, besides `authority_host`.
+/// The names of the settings that [`policy`] reads, except `authority_host`.
 pub const NAMES: [&str; 6] =
     ["tenant_id", "client_id", "application_id_uris", "required_scope", "allowed_tenants", "allowed_clients"];
 

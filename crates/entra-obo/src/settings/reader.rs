@@ -45,7 +45,7 @@ impl Reader {
         parsed.map_err(|fault| self.faults.insert(name, fault)).ok()
     }
 
-    /// The value as it was set, checked by `parse` alone: a secret may have characters that no other setting has.
+    /// The value as it was set, checked only by `parse`: a secret may have characters that no other setting has.
     pub fn parse_verbatim<T>(
         &mut self,
         name: &'static str,
@@ -149,7 +149,7 @@ pub fn list<T: PartialEq>(text: &str, parse: impl Fn(&str) -> Result<T, String>)
 /// The numbers that are allowed.
 pub fn number(text: &str, range: RangeInclusive<u32>) -> Result<u32, String> {
     let value = text.parse().ok().filter(|value: &u32| value.to_string() == text && range.contains(value));
-    value.ok_or_else(|| format!("is not a whole number from {} to {}, in digits alone", range.start(), range.end()))
+    value.ok_or_else(|| format!("is not a whole number from {} to {}, in digits only", range.start(), range.end()))
 }
 
 /// `on` or `off`.

@@ -53,7 +53,7 @@ fn check_is_bare(scope: &str, prefixes_are_known: bool) -> Result<(), String> {
     let first = scope.split('/').next().unwrap_or_default();
     if prefixes_are_known && (scope.contains("://") || ids::guid(first).is_ok()) {
         return Err(
-            "has the prefix of another API; write the name alone, as tokens have it in scp, like access_as_user, or \
+            "has the prefix of another API; write only the name, as tokens have it in scp, like access_as_user, or \
                     list this API's URI in application_id_uris"
                 .to_owned(),
         );
@@ -119,14 +119,12 @@ pub fn of_graph(text: &str, graph_url: Option<&str>) -> Result<String, String> {
         return Err("holds offline_access; remove it, this API keeps no refresh tokens".to_owned());
     }
     if scopes.iter().all(|scope| OPENID.contains(&scope.as_str())) {
-        return Err("holds scopes of OpenID Connect alone; add a permission of Microsoft Graph, such as \
+        return Err("has only scopes of OpenID Connect; add a permission of Microsoft Graph, such as \
                     https://graph.microsoft.com/User.Read"
             .to_owned());
     }
     if scopes.len() > 1 && scopes.iter().any(|scope| scope.rsplit('/').next() == Some(".default")) {
-        return Err(
-            "holds .default and other scopes, which Entra refuses; leave .default alone or remove it".to_owned()
-        );
+        return Err("holds .default and other scopes, which Entra refuses; keep only .default, or remove it".to_owned());
     }
     Ok(scopes.join(" "))
 }

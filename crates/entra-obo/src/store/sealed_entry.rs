@@ -17,7 +17,7 @@ const FORM: &[u8] = b"profile-get sealed entry 2";
 const NONCE_BYTES: usize = 12;
 const TAG_BYTES: usize = <ChaCha20Poly1305 as chacha20poly1305::AeadCore>::TagSize::USIZE;
 
-/// Seals `content` under a key derived from `secret`, for `purpose` alone.
+/// Seals `content` under a key derived from `secret`, for `purpose` only.
 ///
 /// `random` must be fresh: a key sees few entries, each under a nonce of its own.
 #[must_use]

@@ -12,7 +12,7 @@ use crate::{
 /// The longest wait for one response of the store, which exists to save time.
 const TIMEOUT: Duration = Duration::from_millis(250);
 
-/// How long a store that failed is left alone, so that a slow one does not cost each request the timeout.
+/// How long a store that failed is not used, so that a slow one does not cost each request the timeout.
 const REST: Duration = Duration::from_secs(5);
 
 /// Access to the store.

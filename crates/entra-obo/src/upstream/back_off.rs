@@ -1,5 +1,5 @@
-//! When something that is fetched is used, fetched again, or left alone: one policy for settings, the credential, signing
-//! keys and exchanges.
+//! When something that was fetched is used, fetched again, or not attempted: one policy for settings, the credential,
+//! signing keys and exchanges.
 //!
 //! All moments are of [`crate::host::Host::elapsed`], which never goes back: a wall clock that is wrong and then corrected
 //! changes nothing here.

@@ -25,7 +25,7 @@ const RETRY_WAIT: Duration = Duration::from_millis(200);
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
 /// The headers of responses that the core reads, and that in which an API reports its times; a host need not give others.
-pub const HEADERS_READ: [HeaderName; 9] = [
+pub const RESPONSE_HEADERS_READ: [HeaderName; 9] = [
     header::CACHE_CONTROL,
     header::CONTENT_ENCODING,
     header::CONTENT_LENGTH,
