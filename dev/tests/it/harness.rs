@@ -99,7 +99,12 @@ impl Harness {
     }
 
     pub(crate) fn request(&self, method: Method, target: &str) -> RequestBuilder {
-        self.client.request(method, format!("{}{target}", self.api.url()))
+        self.request_to(self.api.url(), method, target)
+    }
+
+    /// A request to another server.
+    pub(crate) fn request_to(&self, url: &str, method: Method, target: &str) -> RequestBuilder {
+        self.client.request(method, format!("{url}{target}"))
     }
 
     pub(crate) async fn send(&self, request: RequestBuilder) -> Answer {

@@ -16,6 +16,7 @@ mod harness;
 mod answers;
 mod embedded_host;
 mod host_variables;
+mod native_server;
 mod outages;
 mod recorded_requests;
 mod refusals;
