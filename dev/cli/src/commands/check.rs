@@ -61,10 +61,10 @@ const DEEP_STEPS: [Step; 4] = [
     Step::new("bill of materials", "dev sbom --output target/profile-get.cdx.json"),
 ];
 
-const HARNESS: &str = "--package=cargo-dev --package=embedded-host --package=emulated-tenant --package=profile-get-dev --package=profile-get-bench";
+const HARNESS: &str = "--package=cargo-dev --package=deployment-manifests --package=embedded-host --package=emulated-tenant --package=profile-get-dev --package=profile-get-bench";
 /// All but the harness, so that a new component is checked too.
-const COMPONENTS: &str = "--workspace --exclude=cargo-dev --exclude=embedded-host --exclude=emulated-tenant \
-                          --exclude=profile-get-dev --exclude=profile-get-bench";
+const COMPONENTS: &str = "--workspace --exclude=cargo-dev --exclude=deployment-manifests --exclude=embedded-host \
+                          --exclude=emulated-tenant --exclude=profile-get-dev --exclude=profile-get-bench";
 
 /// One check: a cargo command that fails when something is wrong.
 struct Step {
