@@ -201,3 +201,59 @@ impl<'a> Ids<'a> {
         Some(Self { correlation_id: None, trace_id: None, request_id: refusal.graph_request_id.as_deref() })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, to_value};
+
+    use super::{Ids, RequestLine, Uuid};
+
+    /// The names in the first column of the table in `docs/operations.md`.
+    fn documented() -> Vec<String> {
+        let page = include_str!("../docs/operations.md");
+        let section = page.split_once("## The log line").unwrap().1.split_once("There are lines without").unwrap().0;
+        let rows = section.lines().filter_map(|line| line.strip_prefix("| `"));
+        rows.flat_map(|row| {
+            format!("`{}", row.split('|').next().unwrap())
+                .split('`')
+                .skip(1)
+                .step_by(2)
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        })
+        .collect()
+    }
+
+    #[test]
+    fn every_member_is_documented_in_its_order() {
+        let ids = || Some(Ids { correlation_id: Some("c"), trace_id: Some("t"), request_id: Some("r") });
+        let line = RequestLine {
+            level: "info",
+            event: "request",
+            method: "GET",
+            path: "/",
+            status: 200,
+            outcome: "ok",
+            cause: Some(String::new()),
+            request_id: Uuid::nil(),
+            client_request_id: Uuid::nil(),
+            trace_id: "",
+            tenant_id: Some(Uuid::nil()),
+            object_id: Some(Uuid::nil()),
+            client_id: Some(Uuid::nil()),
+            entra: ids(),
+            graph: ids(),
+            token_from: Some("memory"),
+            validate_ms: Some(0.0),
+            exchange_ms: Some(0.0),
+            graph_ms: Some(0.0),
+            total_ms: 0.0,
+        };
+        let text = serde_json::to_string(&line).unwrap();
+        let Value::Object(members) = to_value(&line).unwrap() else { panic!("not an object") };
+        let mut names: Vec<&String> = members.keys().collect();
+        // In the order in which they are written.
+        names.sort_by_key(|name| text.find(&format!("\"{name}\":")));
+        assert_eq!(documented().iter().collect::<Vec<_>>(), names);
+    }
+}

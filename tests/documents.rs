@@ -39,6 +39,93 @@ fn the_table_of_errors_is_that_of_the_code() {
     is_in("docs/errors.md", "codes", &table);
 }
 
+/// The families of codes in `entra_obo::exchange::aadsts::Code`: the variant, the code of the answer, what to do.
+const FAMILIES: [(&str, &str, &str); 11] = [
+    ("Throttled", "`entra_throttled`", "Wait; `loop` is one client that repeats itself"),
+    ("Busy", "`entra_unavailable`", "Wait: Entra, or what it depends on, fails for now"),
+    (
+        "Consent",
+        "`consent_required`",
+        "Consent, once for the directory; see [deployment](deployment.md#register-the-api)",
+    ),
+    (
+        "Absent",
+        "`consent_required`; with a single tenant `server_misconfigured`",
+        "The directory does not have this API: its administrator consents. With a single tenant: correct `tenant_id` or `client_id`",
+    ),
+    (
+        "Disabled",
+        "`access_denied`; with a single tenant `server_misconfigured`",
+        "An administrator disabled this API: enable it under *Enterprise applications*, *Properties*",
+    ),
+    ("AppOnly", "`app_only_token`", "The client has to use a token of a signed-in person"),
+    ("Denied", "`access_denied`", "Change the person's account, assignment or the policy, if they should have access"),
+    (
+        "SignIn",
+        "`interaction_required`, or `claims_challenge` if Entra sent claims",
+        "Nothing: the client signs the person in again",
+    ),
+    ("Token", "`token_refused`", "Nothing: the client gets a new token"),
+    ("TokenOrConsent", "`token_refused`; for personal accounts `consent_required`", "Nothing, or consent"),
+    ("Operator", "`server_misconfigured`", "Correct the registration or the settings; the word says what"),
+];
+
+/// The rows of the table of codes, as its source has them: first and last code, family, reason.
+fn aadsts_codes() -> Vec<(u32, u32, String, String)> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/entra-obo/src/exchange/aadsts.rs");
+    let source = fs::read_to_string(source).unwrap();
+    let announced = source.split_once("CODES: [(RangeInclusive<u32>, Code, &str); ").unwrap().1;
+    let (number, rows) = announced.split_once("] = [").unwrap();
+    let rows: Vec<_> = rows.split_once("];").unwrap().0.lines().filter_map(aadsts_row).collect();
+    assert_eq!(rows.len(), number.parse::<usize>().unwrap(), "not every row was understood");
+    rows
+}
+
+fn aadsts_row(line: &str) -> Option<(u32, u32, String, String)> {
+    let row = line.trim().strip_prefix('(')?.strip_suffix("),")?;
+    let (range, rest) = row.split_once(", Code::")?;
+    let (family, reason) = rest.split_once(", ")?;
+    let (first, last) = range.split_once("..=")?;
+    let number = |text: &str| text.replace('_', "").parse().ok();
+    let family = family.split('(').next()?;
+    Some((number(first)?, number(last)?, family.to_owned(), reason.trim_matches('"').to_owned()))
+}
+
+#[test]
+fn the_table_of_aadsts_codes_is_that_of_the_code() {
+    let codes = aadsts_codes();
+    let families: BTreeSet<&str> = codes.iter().map(|(.., family, _)| family.as_str()).collect();
+    assert_eq!(families, FAMILIES.iter().map(|(family, ..)| *family).collect());
+
+    let mut table = "\n| answer | what to do | codes, with the reason in a word |\n|---|---|---|\n".to_owned();
+    for (family, answer, remedy) in FAMILIES {
+        let mut reasons: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for (first, last, _, reason) in codes.iter().filter(|(.., of, _)| of == family) {
+            let text = if first == last { first.to_string() } else { format!("{first} to {last}") };
+            reasons.entry(reason).or_default().push(text);
+        }
+        let reasons: Vec<_> = reasons.iter().map(|(reason, codes)| format!("{reason}: {}", codes.join(", "))).collect();
+        table.push_str(&format!("| {answer} | {remedy} | {} |\n", reasons.join("; ")));
+    }
+    table.push('\n');
+    is_in("docs/operations.md", "aadsts", &table);
+}
+
+/// A code that is misspelt there would never raise an alarm.
+#[test]
+fn what_to_alert_on_exists() {
+    let known: BTreeSet<&str> = problem_types().keys().map(|(_, code)| *code).collect();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operations.md");
+    let text = fs::read_to_string(path).unwrap();
+    let section = text.split_once("## What to alert on").unwrap().1.split_once("\n## ").unwrap().0;
+    let conditions = section.lines().filter(|line| line.starts_with("| ")).filter_map(|line| line.split('|').nth(1));
+    let named: Vec<&str> = conditions.flat_map(|condition| condition.split('`').skip(1).step_by(2)).collect();
+    let codes: Vec<&&str> = named.iter().filter(|name| name.contains('_') && **name != "token_from").collect();
+    assert!(codes.len() > 10, "{named:?}");
+    let unknown: Vec<_> = codes.iter().filter(|code| !known.contains(**code)).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+}
+
 /// The part between the two comments that bear this name is `generated`.
 fn is_in(document: &str, name: &str, generated: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(document);
