@@ -10,7 +10,7 @@
 //! interface has no operation that would make this exact without blocking the instance, so two instances may exchange.
 //! The purpose is that a burst does not look like a loop to Entra (AADSTS50196); nothing depends on it.
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 
 use sha2::{Digest, Sha256};
 
@@ -38,8 +38,9 @@ const END_BYTES: usize = size_of::<u64>();
 const LEASE: Duration = Duration::from_secs(2);
 
 /// How long an instance waits before it reads its lease back, so that those of others that found the slot free at the same
-/// moment have been written by then. An exchange takes many times as long.
-const SETTLING: Duration = Duration::from_millis(5);
+/// moment have been written by then: twice as long as it took itself from reading to writing, within these limits. An
+/// exchange takes several times as long.
+const SETTLING: RangeInclusive<Duration> = Duration::from_millis(5)..=Duration::from_millis(50);
 
 /// How often an instance that waits for a lease checks, at first and at the longest.
 const FIRST_CHECK: Duration = Duration::from_millis(10);
@@ -67,6 +68,7 @@ impl TokenSlots {
         may_exchange: bool,
     ) -> TokenOrLease {
         let host = &context.host;
+        let mut began = host.elapsed();
         let slots: Vec<Slot> = self.slots(caller, downstream).collect();
         let mut occupants = Vec::with_capacity(slots.len());
         let mut leased = None;
@@ -93,7 +95,7 @@ impl TokenSlots {
                 match self.wait(context, caller, &slot, others).await {
                     Waited::Token(token) => return TokenOrLease::Token(token),
                     Waited::OutOfTime => return TokenOrLease::Lease(None),
-                    Waited::Ended => {}
+                    Waited::Ended => began = host.elapsed(),
                     // One of those who waited was faster.
                     Waited::Lease(next) => {
                         number = Some(next);
@@ -105,7 +107,8 @@ impl TokenSlots {
             let end = context.now.plus(LEASE.as_secs().saturating_add(1));
             if let Some(entry) = slot.seal(caller.assertion(), end, host.random(), &[&[LEASE_TAG], &own[..]].concat()) {
                 self.store.write(host, &slot.key, &entry).await;
-                host.sleep(SETTLING).await;
+                let took = host.elapsed().saturating_sub(began);
+                host.sleep(took.saturating_mul(2).clamp(*SETTLING.start(), *SETTLING.end())).await;
             }
             match self.look(context, caller, &slot).await {
                 Content::Token(token) => return TokenOrLease::Token(token),
