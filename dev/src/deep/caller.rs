@@ -28,7 +28,7 @@ pub(super) struct Caller {
 
 /// A whole response.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct ApiResponse {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
@@ -37,7 +37,7 @@ pub(super) struct Answer {
 
 /// Why there is no response.
 #[derive(Debug)]
-pub(super) enum NoAnswer {
+pub(super) enum NoResponse {
     /// None within the time limit.
     InTime(Duration),
     /// The connection broke.
@@ -54,10 +54,10 @@ impl Caller {
     }
 
     /// Requests the profile with `token`.
-    pub(super) async fn profile(&mut self, token: &str, limit: Duration) -> Result<Answer, NoAnswer> {
+    pub(super) async fn profile(&mut self, token: &str, limit: Duration) -> Result<ApiResponse, NoResponse> {
         let mut request = Request::new(Full::default());
-        *request.uri_mut() = PROFILE.try_into().map_err(NoAnswer::broken)?;
-        let value = HeaderValue::try_from(format!("Bearer {token}")).map_err(NoAnswer::broken)?;
+        *request.uri_mut() = PROFILE.try_into().map_err(NoResponse::broken)?;
+        let value = HeaderValue::try_from(format!("Bearer {token}")).map_err(NoResponse::broken)?;
         request.headers_mut().insert(AUTHORIZATION, value);
         self.send(request, limit).await
     }
@@ -67,20 +67,20 @@ impl Caller {
         &mut self,
         mut request: Request<Full<Bytes>>,
         limit: Duration,
-    ) -> Result<Answer, NoAnswer> {
-        let host = HeaderValue::try_from(self.address.to_string()).map_err(NoAnswer::broken)?;
+    ) -> Result<ApiResponse, NoResponse> {
+        let host = HeaderValue::try_from(self.address.to_string()).map_err(NoResponse::broken)?;
         request.headers_mut().entry(HOST).or_insert(host);
         let started = Instant::now();
         match timeout(limit, self.exchange(request)).await {
             Err(_) => {
                 self.connection = None;
-                Err(NoAnswer::InTime(limit))
+                Err(NoResponse::InTime(limit))
             }
             Ok(Err(error)) => {
                 self.connection = None;
-                Err(NoAnswer::broken(format!("{error:#}")))
+                Err(NoResponse::broken(format!("{error:#}")))
             }
-            Ok(Ok((status, headers, body))) => Ok(Answer { status, headers, body, took: started.elapsed() }),
+            Ok(Ok((status, headers, body))) => Ok(ApiResponse { status, headers, body, took: started.elapsed() }),
         }
     }
 
@@ -115,7 +115,7 @@ impl Caller {
     }
 }
 
-impl Answer {
+impl ApiResponse {
     /// The `code` of a problem document, or the kind of any other response.
     pub(super) fn code(&self) -> String {
         let json = serde_json::from_slice::<Value>(&self.body).unwrap_or_default();
@@ -138,13 +138,13 @@ impl Answer {
     }
 }
 
-impl NoAnswer {
+impl NoResponse {
     fn broken(error: impl fmt::Display) -> Self {
         Self::Broken(error.to_string())
     }
 }
 
-impl fmt::Display for NoAnswer {
+impl fmt::Display for NoResponse {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::InTime(limit) => write!(formatter, "no answer within {:.1} s", limit.as_secs_f64()),

@@ -27,7 +27,7 @@ pub(super) async fn run(runner: Runner, evidence: &Evidence) -> Result<()> {
     let answer = Caller::of(api.url())?.profile(&token, LIMIT).await;
     let answer = answer.map_err(|no_answer| anyhow::anyhow!("with a certificate: {no_answer}"))?;
     ensure!(answer.code() == "profile", "with a certificate: {} {}", answer.status, answer.code());
-    evidence.answer(&answer);
+    evidence.response(&answer);
     evidence.token("a caller's token", &token);
     evidence.upstream(&tenant.take_requests());
     api.stop().await;

@@ -17,7 +17,7 @@ use redis::AsyncCommands as _;
 use tempfile::TempDir;
 
 use super::{
-    caller::Answer,
+    caller::ApiResponse,
     leaks::{LeakReport, Secrets},
 };
 use crate::run::ApiOptions;
@@ -59,7 +59,7 @@ impl Evidence {
     }
 
     /// Records a response's head and body.
-    pub(super) fn answer(&self, answer: &Answer) {
+    pub(super) fn response(&self, answer: &ApiResponse) {
         let mut file = self.0.answers.lock().unwrap_or_else(PoisonError::into_inner);
         let mut text = format!("{}\n", answer.status).into_bytes();
         for (name, value) in &answer.headers {

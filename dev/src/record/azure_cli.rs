@@ -15,7 +15,7 @@ pub(super) async fn access_token(
     scope: &str,
 ) -> Result<String> {
     #[derive(Deserialize)]
-    struct Answer {
+    struct CliOutput {
         #[serde(rename = "accessToken")]
         access_token: String,
     }
@@ -34,6 +34,6 @@ pub(super) async fn access_token(
         program.display(),
         String::from_utf8_lossy(&output.stderr).trim()
     );
-    let answer: Answer = serde_json::from_slice(&output.stdout).context("the Azure CLI's answer holds no token")?;
+    let answer: CliOutput = serde_json::from_slice(&output.stdout).context("the Azure CLI's answer holds no token")?;
     Ok(answer.access_token)
 }

@@ -48,8 +48,8 @@ impl Running {
         let status = response.status();
         let body = response.text().await?;
         match serde_json::from_str(&body) {
-            Ok(TokenAnswer::Issued { access_token }) => Ok(access_token),
-            Ok(TokenAnswer::Refused { error }) => bail!("{error}"),
+            Ok(TokenResponse::Issued { access_token }) => Ok(access_token),
+            Ok(TokenResponse::Refused { error }) => bail!("{error}"),
             Err(_) => bail!("{} answered {status} to a request for a token", self.authority_url),
         }
     }
@@ -57,7 +57,7 @@ impl Running {
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum TokenAnswer {
+enum TokenResponse {
     Issued { access_token: String },
     Refused { error: String },
 }

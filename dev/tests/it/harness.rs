@@ -18,7 +18,7 @@ pub(crate) struct Harness {
 
 /// A whole response of the API.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct ApiResponse {
     pub(crate) status: u16,
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) body: Vec<u8>,
@@ -89,12 +89,12 @@ impl Harness {
     }
 
     /// Requests a person's profile with a token of theirs.
-    pub(crate) async fn get_as(&self, name: &str) -> Answer {
+    pub(crate) async fn get_as(&self, name: &str) -> ApiResponse {
         self.get(&self.token(name)).await
     }
 
     /// Requests the profile with a token.
-    pub(crate) async fn get(&self, token: &str) -> Answer {
+    pub(crate) async fn get(&self, token: &str) -> ApiResponse {
         self.send(self.request(Method::GET, "/api/profile-get").bearer_auth(token)).await
     }
 
@@ -107,14 +107,14 @@ impl Harness {
         self.client.request(method, format!("{url}{target}"))
     }
 
-    pub(crate) async fn send(&self, request: RequestBuilder) -> Answer {
+    pub(crate) async fn send(&self, request: RequestBuilder) -> ApiResponse {
         let response = request.send().await.unwrap();
         let headers = response
             .headers()
             .iter()
             .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
             .collect();
-        Answer { status: response.status().as_u16(), headers, body: response.bytes().await.unwrap().to_vec() }
+        ApiResponse { status: response.status().as_u16(), headers, body: response.bytes().await.unwrap().to_vec() }
     }
 
     /// The requests to a service since the last [`Self::forget`].
@@ -150,7 +150,7 @@ impl Harness {
     }
 
     /// The response as text, with everything that differs between runs replaced by a placeholder.
-    pub(crate) fn snapshot(&self, answer: &Answer) -> String {
+    pub(crate) fn snapshot(&self, answer: &ApiResponse) -> String {
         let mut text = format!("{}\n", answer.status);
         for (name, value) in &answer.headers {
             if name != "date" {
@@ -230,7 +230,7 @@ fn url_encoded(text: &str) -> String {
     text.replace(':', "%3A").replace('/', "%2F")
 }
 
-impl Answer {
+impl ApiResponse {
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map(String::as_str).unwrap_or_default()
     }

@@ -9,7 +9,7 @@ use emulated_tenant::{
 };
 use futures::future::join_all;
 
-use crate::harness::{Answer, Harness};
+use crate::harness::{ApiResponse, Harness};
 
 /// `request_timeout` in seconds, and the limit for a response.
 const REQUEST_TIMEOUT: &str = "3";
@@ -133,7 +133,7 @@ async fn is_met_and_passes(harness: &Harness, what: &str, service: Service, outc
 }
 
 /// The responses for new people, each of whom needs an exchange, all at the same time.
-async fn newcomers(harness: &Harness, number: usize) -> Vec<Answer> {
+async fn newcomers(harness: &Harness, number: usize) -> Vec<ApiResponse> {
     let tenant = &harness.api.tenant;
     let tokens: Vec<String> =
         tenant.add_members(number).iter().map(|person| tenant.access_token(person, |_| {})).collect();

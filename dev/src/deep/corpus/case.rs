@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue, Method, Request, header::AUTHORIZATION};
 use http_body_util::Full;
 use serde_json::{Map, Value};
 
-use crate::deep::caller::{Answer, PROFILE};
+use crate::deep::caller::{ApiResponse, PROFILE};
 
 /// One request of the corpus.
 #[derive(Clone)]
@@ -63,7 +63,7 @@ impl Expected {
     pub(super) const TOKEN_MISSING_TO_HEAD: Self = Self { codes: &["any"], ..Self::TOKEN_MISSING };
 
     /// What is wrong with a response.
-    pub(super) fn compare(&self, answer: &Answer) -> Option<String> {
+    pub(super) fn compare(&self, answer: &ApiResponse) -> Option<String> {
         let code = answer.code();
         let is_fitting = self.codes.contains(&code.as_str()) || (self.codes.contains(&"any") && answer.body.is_empty());
         if answer.status != self.status || !is_fitting {

@@ -139,7 +139,7 @@ async fn send(url: &str, cases: Vec<Case>, evidence: &Evidence) -> Result<Vec<St
                 let fault = match caller.send(case.request, LIMIT).await {
                     Err(no_answer) => Some(no_answer.to_string()),
                     Ok(answer) => {
-                        evidence.answer(&answer);
+                        evidence.response(&answer);
                         case.expected.compare(&answer)
                     }
                 };
@@ -186,7 +186,7 @@ async fn control(
             request.headers_mut().insert(AUTHORIZATION, HeaderValue::try_from(format!("{scheme} {token}"))?);
             report.controls += 1;
             match caller.send(request, LIMIT * 3).await {
-                Ok(answer) if answer.profile_id().as_deref() == Some(&person.object_id) => evidence.answer(&answer),
+                Ok(answer) if answer.profile_id().as_deref() == Some(&person.object_id) => evidence.response(&answer),
                 Ok(answer) => report.wrong.push(format!("control, {name}: {} {}", answer.status, answer.code())),
                 Err(no_answer) => report.wrong.push(format!("control, {name}: {no_answer}")),
             }

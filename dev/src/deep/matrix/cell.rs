@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     deep::{
-        caller::{Caller, NoAnswer},
+        caller::{Caller, NoResponse},
         evidence::{Evidence, traps},
         store_proxy::{StoreFault, StoreProxy},
     },
@@ -63,7 +63,7 @@ impl CellReport {
         self.wrong.iter().map(|wrong| format!("{}, {}: {wrong}", self.upstream, self.fault)).collect()
     }
 
-    fn note(&mut self, token: Token, outcome: Result<(String, Duration), NoAnswer>) {
+    fn note(&mut self, token: Token, outcome: Result<(String, Duration), NoResponse>) {
         match outcome {
             Err(no_answer) => {
                 self.unanswered += 1;
@@ -154,7 +154,7 @@ impl Crowd<'_> {
         matches!(self.call(&token, Duration::from_secs(20)).await, Ok((code, _)) if code == "profile")
     }
 
-    async fn call(&self, token: &str, limit: Duration) -> Result<(String, Duration), NoAnswer> {
+    async fn call(&self, token: &str, limit: Duration) -> Result<(String, Duration), NoResponse> {
         call_of(&self.url, self.evidence, token, limit).await
     }
 
@@ -175,7 +175,7 @@ impl Crowd<'_> {
                 while Instant::now() < end {
                     let answer = caller.profile(&text, LIMIT).await;
                     outcomes.push(answer.map(|answer| {
-                        evidence.answer(&answer);
+                        evidence.response(&answer);
                         (answer.code(), answer.took)
                     }));
                     sleep(BETWEEN_CALLS).await;
@@ -224,9 +224,14 @@ impl Crowd<'_> {
 }
 
 /// Sends one request over a connection of its own. Returns its code and its duration.
-async fn call_of(url: &str, evidence: &Evidence, token: &str, limit: Duration) -> Result<(String, Duration), NoAnswer> {
-    let mut caller = Caller::of(url).map_err(|error| NoAnswer::Broken(error.to_string()))?;
+async fn call_of(
+    url: &str,
+    evidence: &Evidence,
+    token: &str,
+    limit: Duration,
+) -> Result<(String, Duration), NoResponse> {
+    let mut caller = Caller::of(url).map_err(|error| NoResponse::Broken(error.to_string()))?;
     let answer = caller.profile(token, limit).await?;
-    evidence.answer(&answer);
+    evidence.response(&answer);
     Ok((answer.code(), answer.took))
 }

@@ -328,7 +328,7 @@ async fn call_until_stopped(shared: Arc<Shared>, mut caller: Caller, mut random:
         let begun = Instant::now();
         let (code, profile) = match caller.profile(&call.token, LIMIT).await {
             Ok(answer) => {
-                shared.evidence.answer(&answer);
+                shared.evidence.response(&answer);
                 (answer.code(), answer.profile_id().filter(|_| answer.status == 200))
             }
             Err(no_answer) => {
