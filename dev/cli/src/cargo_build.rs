@@ -17,7 +17,7 @@ const BUILD_SCRIPT: &str = "build-script-build";
 /// Runs `cargo`, which builds `what`, and returns the built file called `file_name`.
 ///
 /// # Errors
-/// If cargo cannot be started, the build fails (the error contains the compiler's output), or there is no such file.
+/// As [`run`], or if there is no such file.
 pub(crate) async fn build(
     what: &str,
     file_name: &str,
@@ -25,6 +25,28 @@ pub(crate) async fn build(
     progress: Progress,
     step: &Step,
 ) -> Result<PathBuf> {
+    let mut built = None;
+    let is_ours = |file: &PathBuf| file.file_name().is_some_and(|name| name == file_name);
+    let find = |artifact: Artifact| {
+        if let Some(file) = artifact.filenames.into_iter().find(is_ours) {
+            built = Some(file);
+        }
+    };
+    run(what, cargo, progress, step, find).await?;
+    built.with_context(|| format!("cargo built no {file_name}"))
+}
+
+/// Runs `cargo`, which builds `what`, and passes each artifact to `collect`.
+///
+/// # Errors
+/// If cargo cannot be started, the build fails (the error contains the compiler's output), or there is no such file.
+pub(crate) async fn run(
+    what: &str,
+    cargo: &mut Command,
+    progress: Progress,
+    step: &Step,
+    collect: impl FnMut(Artifact),
+) -> Result<()> {
     cargo.arg("--message-format=json-render-diagnostics");
     let stderr = if progress.is_verbose() {
         Stdio::inherit()
@@ -43,29 +65,27 @@ pub(crate) async fn build(
         .spawn()
         .context("cargo could not be started")?;
     let messages = child.stdout.take().context("cargo's messages")?;
-    let (artifact, printed) = tokio::try_join!(follow(messages, file_name, step), read_all(child.stderr.take()))?;
+    let ((), printed) = tokio::try_join!(follow(messages, step, collect), read_all(child.stderr.take()))?;
     let status = child.wait().await?;
     if !status.success() {
         bail!("{what} cannot be built (cargo ended with {status})\n{}", printed.trim_end());
     }
-    artifact.with_context(|| format!("cargo built no {file_name}"))
+    Ok(())
 }
 
 /// Shows each compiled crate until the build ends.
-async fn follow(messages: impl AsyncRead + Unpin, file_name: &str, step: &Step) -> Result<Option<PathBuf>> {
+async fn follow(messages: impl AsyncRead + Unpin, step: &Step, mut collect: impl FnMut(Artifact)) -> Result<()> {
     let mut lines = BufReader::new(messages).lines();
     let mut compiled = 0_usize;
-    let mut artifact = None;
     while let Some(line) = lines.next_line().await? {
-        let Ok(Message::CompilerArtifact { target, filenames, fresh }) = serde_json::from_str(&line) else { continue };
-        if !fresh && target.name != BUILD_SCRIPT {
+        let Ok(Message::CompilerArtifact(artifact)) = serde_json::from_str(&line) else { continue };
+        if !artifact.fresh && artifact.target.name != BUILD_SCRIPT {
             compiled += 1;
-            step.detail(&format!("{compiled} crates, {}", target.name));
+            step.detail(&format!("{compiled} crates, {}", artifact.target.name));
         }
-        let is_ours = |file: &PathBuf| file.file_name().is_some_and(|name| name == file_name);
-        artifact = filenames.into_iter().find(is_ours).or(artifact);
+        collect(artifact);
     }
-    Ok(artifact)
+    Ok(())
 }
 
 async fn read_all(stream: Option<impl AsyncRead + Unpin>) -> Result<String> {
@@ -80,36 +100,54 @@ async fn read_all(stream: Option<impl AsyncRead + Unpin>) -> Result<String> {
 #[derive(Deserialize)]
 #[serde(tag = "reason", rename_all = "kebab-case")]
 enum Message {
-    CompilerArtifact {
-        target: Target,
-        filenames: Vec<PathBuf>,
-        /// Whether an earlier build made it.
-        fresh: bool,
-    },
+    CompilerArtifact(Artifact),
     #[serde(other)]
     Other,
 }
 
-#[derive(Deserialize)]
-struct Target {
-    name: String,
+/// What the compiler built for one target of a package.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Artifact {
+    pub(crate) manifest_path: PathBuf,
+    pub(crate) target: Target,
+    pub(crate) profile: Profile,
+    pub(crate) executable: Option<PathBuf>,
+    filenames: Vec<PathBuf>,
+    /// Whether an earlier build made it.
+    fresh: bool,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Target {
+    pub(crate) name: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Profile {
+    /// Whether it is a test program.
+    pub(crate) test: bool,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const MESSAGES: &str = r#"{"reason":"build-script-executed","package_id":"serde"}
+{"reason":"compiler-artifact","manifest_path":"/serde/Cargo.toml","target":{"name":"serde"},"profile":{"test":false},
+ "filenames":["/t/libserde.rlib"],"executable":null,"fresh":true}
+not a message
+{"reason":"compiler-artifact","manifest_path":"/one/Cargo.toml","target":{"name":"one"},"profile":{"test":false},
+ "filenames":["/t/libone.rlib","/t/one.wasm"],"executable":null,"fresh":false}
+{"reason":"build-finished","success":true}"#;
+
     #[tokio::test]
     async fn the_component_is_found_among_cargos_messages() {
-        let messages = r#"{"reason":"build-script-executed","package_id":"serde"}
-{"reason":"compiler-artifact","target":{"name":"serde","kind":["lib"]},"filenames":["/t/libserde.rlib"],"fresh":true}
-not a message
-{"reason":"compiler-artifact","target":{"name":"one"},"filenames":["/t/libone.rlib","/t/one.wasm"],"fresh":false}
-{"reason":"build-finished","success":true}
-"#;
-        let step = Progress::default().step("reading messages in a test");
-        let artifact = follow(messages.as_bytes(), "one.wasm", &step).await.unwrap();
-        assert_eq!(artifact, Some(PathBuf::from("/t/one.wasm")));
+        let mut cargo = Command::new("sh");
+        cargo.args(["-c", "echo \"$MESSAGES\""]).env("MESSAGES", MESSAGES.replace("\n ", ""));
+        let progress = Progress::default();
+        let step = progress.step("reading messages in a test");
+        let file = build("one", "one.wasm", &mut cargo, progress, &step).await.unwrap();
+        assert_eq!(file, PathBuf::from("/t/one.wasm"));
     }
 
     #[tokio::test]

@@ -27,6 +27,9 @@ pub enum Component {
 }
 
 impl Component {
+    /// All components.
+    pub(crate) const ALL: [Self; 4] = [Self::Api, Self::SignInApp, Self::PassThrough, Self::Rs256];
+
     /// The built component's file, which is the `source` in its manifest. A process builds it once.
     ///
     /// # Errors

@@ -1,0 +1,102 @@
+//! `cargo dev check`
+
+mod outcome;
+mod step;
+mod test_programs;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args;
+use tokio::process::Command;
+
+use self::{
+    outcome::{Outcome, Outcomes},
+    step::Step,
+    test_programs::TestPrograms,
+};
+use crate::{component::Component, programs::output_of, progress::Progress};
+
+/// Run everything that continuous integration runs: format, lints, documentation, dependencies, tests.
+///
+/// Runs all checks even if one fails, lists the outcomes at the end, and exits with 1 if any failed.
+#[derive(Args, Debug)]
+pub struct Check {
+    /// Also fuzz, run the whole deep check, and build the component twice. Takes some minutes more.
+    #[arg(long)]
+    deep: bool,
+}
+
+/// The checks of native code. All select the whole workspace, so that cargo compiles each dependency once.
+const NATIVE: [Step; 6] = [
+    Step::new("format", "fmt --all --check"),
+    Step::new("dependencies", "deny --workspace check bans licenses sources").needing("cargo-deny", "deny --version"),
+    // Also needs the advisory database, which is downloaded from its repository.
+    Step::new("dependencies, advisories", "deny --workspace check advisories").needing("cargo-deny", "deny fetch db"),
+    Step::new("lints", "clippy --workspace --all-targets -- --deny=warnings"),
+    Step::new("lints with rustls", "clippy --package=entra-obo --features=rustls --all-targets -- --deny=warnings"),
+    Step::new("documentation", "doc --workspace --no-deps --document-private-items"),
+];
+
+/// The lints of the components as WebAssembly. In the release profile, they reuse the components' build.
+const WASM_LINTS: Step = Step::new("lints of the Wasm", "clippy {components} --release -- --deny=warnings").for_wasm();
+
+const DOCUMENTATION_TESTS: Step = Step::new("tests in documentation", "test --workspace --doc");
+
+/// Checks that take minutes. Each is also a command of its own.
+const DEEP: [Step; 4] = [
+    Step::new("fuzzing", "dev fuzz --seconds 10"),
+    Step::new("attacks, faults, soak, search for secrets", "dev deep"),
+    Step::new("two builds of the component", "dev reproduce"),
+    Step::new("bill of materials", "dev sbom --output target/profile-get.cdx.json"),
+];
+
+impl Check {
+    /// Runs the checks and prints the outcomes.
+    ///
+    /// # Errors
+    /// If cargo cannot be started.
+    pub async fn run(self, progress: Progress) -> Result<ExitCode> {
+        let mut outcomes = Outcomes::default();
+        // Cargo locks the build folders of native code and of WebAssembly separately, so both can be built at once.
+        let (native, wasm) = tokio::try_join!(native(progress), wasm(progress))?;
+        outcomes.extend(native);
+        outcomes.extend(wasm);
+        match TestPrograms::compile(progress).await {
+            Ok(programs) => outcomes.extend(programs.run(progress).await?),
+            Err(error) => outcomes.add("tests", Outcome::Failed(format!("{error:#}"))),
+        }
+        outcomes.add(DOCUMENTATION_TESTS.name, DOCUMENTATION_TESTS.run(progress).await?);
+        if output_of(Command::new("redis-server").arg("--version")).await.is_err() {
+            let reason = "redis-server is not installed; the store was a SQLite file".to_owned();
+            outcomes.add("faults of the store", Outcome::Skipped(reason));
+        }
+        if self.deep {
+            for step in DEEP {
+                outcomes.add(step.name, step.run(progress).await?);
+            }
+        }
+        outcomes.summarize();
+        Ok(if outcomes.have_failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    }
+}
+
+async fn native(progress: Progress) -> Result<Outcomes> {
+    let mut outcomes = Outcomes::default();
+    for step in NATIVE {
+        outcomes.add(step.name, step.run(progress).await?);
+    }
+    Ok(outcomes)
+}
+
+async fn wasm(progress: Progress) -> Result<Outcomes> {
+    let mut outcomes = Outcomes::default();
+    // The tests need all of them.
+    for component in Component::ALL {
+        if let Err(error) = component.build(progress).await {
+            outcomes.add("components", Outcome::failed(&format!("{error:#}")));
+        }
+    }
+    outcomes.add(WASM_LINTS.name, WASM_LINTS.run(progress).await?);
+    Ok(outcomes)
+}

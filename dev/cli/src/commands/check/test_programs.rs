@@ -1,0 +1,133 @@
+//! The test programs of the workspace, run at the same time where they do not disturb each other.
+
+use std::{path::PathBuf, process::Stdio, time::Instant};
+
+use anyhow::{Context, Result};
+use futures::{StreamExt, TryStreamExt, stream};
+use tokio::process::Command;
+
+use super::outcome::{Outcome, Outcomes};
+use crate::{
+    cargo_build::{self, Artifact},
+    progress::Progress,
+    workspace,
+};
+
+/// How many programs run at once. Many tests wait for time limits; more programs at once would make others miss theirs.
+const AT_ONCE: usize = 2;
+
+/// Its requests have deadlines on a machine that has nothing else to do.
+const ALONE: &str = "deep";
+
+/// The end-to-end tests without faults of upstreams, with a tenant that varies its responses.
+const VARIED: [(&str, &[(&str, &str)]); 2] = [
+    ("end-to-end tests, varied responses over HTTP", &[("PROFILE_GET_WIRE", "http"), ("PROFILE_GET_VARIETY", "1")]),
+    ("end-to-end tests, varied responses over TLS", &[("PROFILE_GET_VARIETY", "2")]),
+];
+const VARIED_TESTS: [&str; 3] = ["sunny_day", "refusals", "steady_state"];
+
+/// All test programs of the workspace.
+#[derive(Debug)]
+pub(super) struct TestPrograms(Vec<TestProgram>);
+
+/// A run of a program.
+#[derive(Clone, Debug)]
+struct TestProgram {
+    name: String,
+    executable: PathBuf,
+    /// The package's folder.
+    folder: PathBuf,
+    filters: &'static [&'static str],
+    environment: &'static [(&'static str, &'static str)],
+}
+
+impl TestPrograms {
+    /// Compiles them.
+    ///
+    /// # Errors
+    /// If one does not compile.
+    pub(super) async fn compile(progress: Progress) -> Result<Self> {
+        let step = progress.step("Compiling the tests");
+        let mut cargo = Command::new(workspace::cargo());
+        cargo.args(["test", "--workspace", "--no-run"]).current_dir(workspace::root());
+        let mut programs = Vec::new();
+        let collect = |artifact: Artifact| programs.extend(TestProgram::of(artifact));
+        cargo_build::run("the tests", &mut cargo, progress, &step, collect).await?;
+        step.done("Compiled the tests");
+        let end_to_end = workspace::root().join("dev");
+        let end_to_end = programs.iter().find(|program| program.folder == end_to_end && program.is_called("it"));
+        let end_to_end = end_to_end.context("there are no end-to-end tests")?.clone();
+        for (name, environment) in VARIED {
+            let name = name.to_owned();
+            programs.push(TestProgram { name, environment, filters: &VARIED_TESTS, ..end_to_end.clone() });
+        }
+        Ok(Self(programs))
+    }
+
+    /// Runs them all and prints the output of those that fail.
+    ///
+    /// # Errors
+    /// If one cannot be started.
+    pub(super) async fn run(self, progress: Progress) -> Result<Outcomes> {
+        let step = progress.step(&format!("Running {} test programs", self.0.len()));
+        let started = Instant::now();
+        let (alone, together): (Vec<_>, Vec<_>) = self.0.into_iter().partition(|program| program.is_called(ALONE));
+        let runs = together.into_iter().map(TestProgram::run);
+        let mut finished: Vec<(String, Outcome)> = Vec::new();
+        let mut report = |(name, outcome): (String, Outcome)| {
+            finished.push((name, outcome));
+            step.detail(&format!("{} finished", finished.len()));
+        };
+        let mut runs = stream::iter(runs).buffer_unordered(AT_ONCE);
+        while let Some(outcome) = runs.try_next().await? {
+            report(outcome);
+        }
+        for program in alone {
+            report(program.run().await?);
+        }
+        step.done("Ran the test programs");
+        let mut outcomes = Outcomes::default();
+        let (passed, others): (Vec<_>, Vec<_>) =
+            finished.into_iter().partition(|(_, outcome)| matches!(outcome, Outcome::Passed(_)));
+        outcomes.add(format!("tests of {} programs", passed.len()), Outcome::Passed(started.elapsed()));
+        for (name, outcome) in others {
+            outcomes.add(name, outcome);
+        }
+        Ok(outcomes)
+    }
+}
+
+impl TestProgram {
+    fn of(artifact: Artifact) -> Option<Self> {
+        let folder = artifact.manifest_path.parent()?.to_owned();
+        let package = folder.strip_prefix(workspace::root()).ok()?.display().to_string();
+        let executable = artifact.executable.filter(|_| artifact.profile.test)?;
+        let name = format!("{} {}", if package.is_empty() { "." } else { &package }, artifact.target.name);
+        Some(Self { name, executable, folder, filters: &[], environment: &[] })
+    }
+
+    fn is_called(&self, target: &str) -> bool {
+        self.name.rsplit(' ').next() == Some(target)
+    }
+
+    async fn run(self) -> Result<(String, Outcome)> {
+        let started = Instant::now();
+        let output = Command::new(&self.executable)
+            .args(self.filters)
+            .envs(self.environment.iter().copied())
+            .env("CARGO", workspace::cargo())
+            .env("CARGO_MANIFEST_DIR", &self.folder)
+            .current_dir(&self.folder)
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .output()
+            .await
+            .with_context(|| format!("{} could not be started", self.executable.display()))?;
+        let printed = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        let outcome = match output.status.success() {
+            true => Outcome::Passed(started.elapsed()),
+            false => Outcome::failed(&printed),
+        };
+        Ok((self.name, outcome))
+    }
+}
