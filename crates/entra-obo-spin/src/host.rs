@@ -2,14 +2,15 @@
 
 use std::{
     cell::{Cell, RefCell},
-    io::Write,
+    fs::File,
+    io::{Read, Write},
     rc::Rc,
     time::Duration,
 };
 
 use bytes::Bytes;
 use entra_obo::{
-    host::{Host, MaybeSend, SendFault, StoreFault, UnixTime, VariableUnavailable},
+    host::{FileFault, Host, MaybeSend, SendFault, StoreFault, UnixTime, VariableUnavailable},
     toolkit::RESPONSE_HEADERS_READ,
 };
 use http::{Request, Response, StatusCode};
@@ -108,6 +109,13 @@ impl Host for Spin {
 
     async fn sleep(&self, duration: Duration) {
         time::sleep(duration).await;
+    }
+
+    /// The folders under `files` in `spin.toml` are the only ones that a component sees.
+    async fn read_file(&self, path: &str, limit: usize) -> Result<Vec<u8>, FileFault> {
+        let mut bytes = Vec::new();
+        File::open(path)?.take(limit.try_into().unwrap_or(u64::MAX)).read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 
     async fn read_store(&self, key: &str) -> Result<Option<Vec<u8>>, StoreFault> {

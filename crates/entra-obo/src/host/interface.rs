@@ -1,6 +1,6 @@
 //! What the core needs from the machine that it runs on.
 
-use std::{future::ready, time::Duration};
+use std::{future::ready, io, time::Duration};
 
 use bytes::Bytes;
 
@@ -28,10 +28,10 @@ pub trait MaybeSync {}
 #[cfg(target_family = "wasm")]
 impl<T: ?Sized> MaybeSync for T {}
 
-/// Clock, randomness, settings, network, store and log.
+/// Clock, randomness, settings, network, files, store and log.
 ///
-/// Methods with a default body are for hosts that offer more: a store, time limits of their own, instances that can be
-/// replaced.
+/// Methods with a default body are for hosts that offer more: files, a store, time limits of their own, instances that can
+/// be replaced.
 pub trait Host: Clone + MaybeSend + MaybeSync + 'static {
     /// The body of an upstream's response, read piece by piece.
     type Body: UpstreamBody;
@@ -66,6 +66,12 @@ pub trait Host: Clone + MaybeSend + MaybeSync + 'static {
 
     /// Waits.
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + MaybeSend;
+
+    /// Reads a file: its first `limit` bytes, or all of it if it is shorter. The core reads only the file of a federated
+    /// token, and that at each exchange, because it is replaced from time to time.
+    fn read_file(&self, _path: &str, _limit: usize) -> impl Future<Output = Result<Vec<u8>, FileFault>> + MaybeSend {
+        ready(Err(FileFault::Unreadable("this host reads no files".to_owned())))
+    }
 
     /// Reads an entry of the shared store.
     fn read_store(&self, _key: &str) -> impl Future<Output = Result<Option<Vec<u8>>, StoreFault>> + MaybeSend {
@@ -133,3 +139,21 @@ pub struct VariableUnavailable(pub String);
 /// The shared store failed: the host's own words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreFault(pub String);
+
+/// Why a file could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FileFault {
+    /// There is no such file, or the host does not show it to this program.
+    Missing,
+    /// Another reason: the host's own words.
+    Unreadable(String),
+}
+
+impl From<io::Error> for FileFault {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::NotFound => Self::Missing,
+            _ => Self::Unreadable(error.to_string()),
+        }
+    }
+}

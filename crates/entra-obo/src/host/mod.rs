@@ -95,7 +95,7 @@ mod interface;
 mod native;
 
 pub use self::interface::{
-    Host, MaybeSend, MaybeSync, SendFault, StoreFault, UnixTime, UpstreamBody, VariableUnavailable,
+    FileFault, Host, MaybeSend, MaybeSync, SendFault, StoreFault, UnixTime, UpstreamBody, VariableUnavailable,
 };
 #[cfg(feature = "native")]
 pub use self::native::{NativeBody, NativeHost};

@@ -1,7 +1,8 @@
 //! A host for native programs, on tokio and reqwest.
 
 use std::{
-    io::{Write, stderr},
+    fs::File,
+    io::{self, Read, Write, stderr},
     process::abort,
     sync::Arc,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -10,9 +11,9 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response};
 use reqwest::{Client, ClientBuilder, redirect::Policy};
-use tokio::time::timeout;
+use tokio::{task::spawn_blocking, time::timeout};
 
-use super::interface::{Host, MaybeSend, SendFault, UnixTime, UpstreamBody, VariableUnavailable};
+use super::interface::{FileFault, Host, MaybeSend, SendFault, UnixTime, UpstreamBody, VariableUnavailable};
 
 /// The machine that a native program runs on.
 ///
@@ -89,6 +90,17 @@ impl Host for NativeHost {
 
     async fn sleep(&self, duration: Duration) {
         tokio::time::sleep(duration).await;
+    }
+
+    async fn read_file(&self, path: &str, limit: usize) -> Result<Vec<u8>, FileFault> {
+        let path = path.to_owned();
+        let read = spawn_blocking(move || {
+            let mut bytes = Vec::new();
+            File::open(path)?.take(limit.try_into().unwrap_or(u64::MAX)).read_to_end(&mut bytes)?;
+            Ok(bytes)
+        });
+        let read: io::Result<Vec<u8>> = read.await.map_err(|error| FileFault::Unreadable(error.to_string()))?;
+        Ok(read?)
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + MaybeSend + 'static) {
