@@ -40,7 +40,7 @@ fn the_table_of_errors_is_that_of_the_code() {
 }
 
 /// The families of codes in `entra_obo::exchange::aadsts::Code`: the variant, the code of the answer, what to do.
-const FAMILIES: [(&str, &str, &str); 11] = [
+const FAMILIES: [(&str, &str, &str); 12] = [
     ("Throttled", "`entra_throttled`", "Wait; `loop` is one client that repeats itself"),
     ("Busy", "`entra_unavailable`", "Wait: Entra, or what it depends on, fails for now"),
     (
@@ -67,6 +67,11 @@ const FAMILIES: [(&str, &str, &str); 11] = [
     ),
     ("Token", "`token_refused`", "Nothing: the client gets a new token"),
     ("TokenOrConsent", "`token_refused`; for personal accounts `consent_required`", "Nothing, or consent"),
+    (
+        "Credential",
+        "`server_misconfigured`",
+        "Correct the federated credential of the registration, or the token: the `cause` says what to compare",
+    ),
     ("Operator", "`server_misconfigured`", "Correct the registration or the settings; the word says what"),
 ];
 

@@ -3,6 +3,8 @@
 //! ## Where to find what
 //!
 //! - [`Policy`] and [`Tenancy`] say who may call, [`Downstream`] what is called for them. [`settings`] reads them from text.
+//! - [`ClientAuthentication`] says how the API proves itself to Entra: a secret or certificate, a [`TokenFile`], a
+//!   [`ManagedIdentity`].
 //! - [`ProtectedApi`] is the API under a policy: [`bearer`](ProtectedApi::bearer), [`validate`](ProtectedApi::validate),
 //!   [`token`](ProtectedApi::token). It holds the caches; make one and share it.
 //! - [`Context`] is one request: its host, ids, time of arrival and deadline.
@@ -58,6 +60,9 @@ pub use crate::{
     caller::{bearer_token::BearerToken, verified_caller::VerifiedCaller},
     claims_challenge::ClaimsChallenge,
     context::Context,
+    credential::{
+        client_authentication::ClientAuthentication, managed_identity::ManagedIdentity, token_file::TokenFile,
+    },
     exchange::{
         downstream::Downstream,
         downstream_token::DownstreamToken,

@@ -12,7 +12,7 @@ use crate::{
         verified_caller::{UnverifiedCaller, VerifiedCaller},
     },
     context::Context,
-    credential::source::CredentialSource,
+    credential::{client_authentication::ClientAuthentication, source::CredentialSource},
     exchange::{
         downstream::Downstream,
         downstream_token::DownstreamToken,
@@ -65,6 +65,16 @@ impl ProtectedApi {
         } else {
             Self::wired(policy, self.store_slots, self.credential)
         }
+    }
+
+    /// The same with another way to prove itself to Entra; [`ProtectedApi::new`] uses the host's setting `client_secret`. If
+    /// it differs, what was remembered is forgotten.
+    #[must_use]
+    pub fn with_client_authentication(self, authentication: ClientAuthentication) -> Self {
+        if authentication == *self.credential.authentication() {
+            return self;
+        }
+        Self::wired(self.policy, self.store_slots, Arc::new(CredentialSource::new(authentication)))
     }
 
     fn wired(policy: Arc<Policy>, store_slots: u32, credential: Arc<CredentialSource>) -> Self {

@@ -13,13 +13,13 @@ use crate::{
         token_fault::{CallerRefusal, TokenFault},
     },
     claims_challenge::ClaimsChallenge,
-    credential::source::CredentialFault,
+    credential::fault::CredentialFault,
     exchange::{
         downstream::Downstream,
         refusal::{ExchangeRefusal, Meaning},
         source::ExchangeFault,
     },
-    host::SendFault,
+    host::{FileFault, SendFault},
     keys::source::KeysFault,
     policy::Policy,
     response::{
@@ -181,10 +181,20 @@ pub fn claims_problem(policy: &Policy, tenant_id: Uuid, claims: &ClaimsChallenge
 
 fn of_credential(fault: &CredentialFault) -> Problem {
     match fault {
-        CredentialFault::Wrong(_) => Problem::new(&SERVER_MISCONFIGURED),
-        CredentialFault::Unreadable(_) => Problem::new(&SERVER_UNAVAILABLE)
-            .with_detail("This API cannot read its own settings at the moment. Try again later.")
-            .with_retry_after(OUTAGE_WAIT),
+        CredentialFault::Wrong(_) | CredentialFault::File(FileFault::Missing) | CredentialFault::NotAToken(_) => {
+            Problem::new(&SERVER_MISCONFIGURED)
+        }
+        CredentialFault::Unreadable(_) | CredentialFault::File(FileFault::Unreadable(_)) => {
+            Problem::new(&SERVER_UNAVAILABLE)
+                .with_detail("This API cannot read its own settings at the moment. Try again later.")
+                .with_retry_after(OUTAGE_WAIT)
+        }
+        CredentialFault::ManagedIdentity(fault) => match &fault.kind {
+            FaultKind::Unusable(_) => Problem::new(&SERVER_MISCONFIGURED),
+            FaultKind::Send(_) | FaultKind::Unavailable(..) => {
+                Problem::new(&SERVER_UNAVAILABLE).with_retry_after(fault.retry_after().unwrap_or(OUTAGE_WAIT))
+            }
+        },
         CredentialFault::OutOfTime => Problem::new(&REQUEST_TIMEOUT),
     }
 }

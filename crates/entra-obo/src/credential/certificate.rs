@@ -35,7 +35,7 @@ const OTHER_KEYS: [&[u8]; 4] = [
 ];
 
 /// What signs assertions.
-pub(super) struct Certificate {
+pub(crate) struct Certificate {
     key: PS256KeyPair,
     not_before: UnixTime,
     not_after: UnixTime,

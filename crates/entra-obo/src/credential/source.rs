@@ -1,64 +1,35 @@
-//! Where the client credential comes from, and when it is read again.
+//! The client credential: when it is read, and when it is read again.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use crate::{
-    credential::client_credential::ClientCredential,
-    deadline::{Deadline, within},
-    host::{Host, VariableUnavailable},
-    locked::Locked,
-    settings::{
-        fault::{NO_ANSWER, unreadable},
-        source::READ_TIMEOUT,
+    credential::{
+        client_authentication::{ClientAuthentication, Loaded},
+        client_credential::ClientCredential,
+        fault::CredentialFault,
     },
+    deadline::Deadline,
+    event_log,
+    host::Host,
+    locked::Locked,
+    settings::source::READ_TIMEOUT,
     upstream::{
         back_off::{Decision, Kept},
         single_flight::{Outcome, SingleFlight},
     },
 };
 
-/// The component variable that holds it. Operators know it as `clientsecret`, which `spin.toml` maps to it.
-const VARIABLE: &str = "client_secret";
-
-/// How long a value is used before it is read again. Spin asks Key Vault each time and caches nothing. A rotated secret
-/// is picked up earlier: as soon as Entra refuses the old one.
-const FRESH: Duration = Duration::from_secs(600);
-
-/// How long a credential is used if it cannot be read again. Most likely it is still right, and Entra says so if it is
-/// not.
-const USABLE: Duration = Duration::from_secs(24 * 3600);
-
 /// After Entra has refused the credential, it is read at most once in this time, so that a wrong secret does not turn
 /// each request into a call to Key Vault.
 const REREAD_COOLDOWN: Duration = Duration::from_secs(5);
 
-/// Why there is no credential.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum CredentialFault {
-    /// The value is wrong: in which way, without the value.
-    Wrong(&'static str),
-    /// It could not be read: the host's own words.
-    Unreadable(String),
-    /// The request that needed it ran out of time.
-    OutOfTime,
-}
+/// A federated token in a file that has less than this left was not replaced in time: clusters replace it when a fifth of
+/// its life is left, and it lives for an hour at least.
+const NOT_REPLACED_SECONDS: u64 = 300;
 
-/// In words for the log. `clientsecret` is the operator's name for it.
-impl fmt::Display for CredentialFault {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Wrong(fault) => write!(formatter, "wrong variables: clientsecret: {fault}"),
-            Self::Unreadable(reason) => {
-                write!(formatter, "variable clientsecret {}", unreadable("clientsecret", reason))
-            }
-            Self::OutOfTime => formatter.write_str("the request ran out of time"),
-        }
-    }
-}
+type Current = Result<Arc<ClientCredential>, CredentialFault>;
 
-type Loaded = Result<Arc<ClientCredential>, CredentialFault>;
-
-impl Outcome for Loaded {
+impl Outcome for Current {
     fn out_of_time() -> Self {
         Err(CredentialFault::OutOfTime)
     }
@@ -71,20 +42,33 @@ impl Outcome for Loaded {
 /// The credential, kept for a while in this instance's memory and nowhere else.
 #[derive(Debug, Default)]
 pub(crate) struct CredentialSource {
+    authentication: ClientAuthentication,
     kept: Locked<Kept<Arc<ClientCredential>, CredentialFault>>,
     reread: Locked<Option<Duration>>,
-    flights: SingleFlight<(), Loaded>,
+    warned: Locked<Option<Arc<ClientCredential>>>,
+    flights: SingleFlight<(), Current>,
 }
 
 impl CredentialSource {
+    pub(crate) fn new(authentication: ClientAuthentication) -> Self {
+        Self { authentication, ..Self::default() }
+    }
+
+    pub(crate) const fn authentication(&self) -> &ClientAuthentication {
+        &self.authentication
+    }
+
     /// The credential.
     ///
     /// # Errors
     /// A [`CredentialFault`].
-    pub(crate) async fn current<H: Host>(self: &Arc<Self>, host: &H, deadline: Deadline) -> Loaded {
+    pub(crate) async fn current<H: Host>(self: &Arc<Self>, host: &H, deadline: Deadline) -> Current {
         let decision = self.kept.lock().decide(host.elapsed());
         match decision {
             Decision::Use(credential) => Ok(credential),
+            Decision::UseAndRenew(credential) if self.authentication.is_read_each_time() => {
+                Ok(self.fetch(host, deadline).await.unwrap_or(credential))
+            }
             Decision::UseAndRenew(credential) => {
                 self.renew_in_background(host);
                 Ok(credential)
@@ -94,11 +78,11 @@ impl CredentialSource {
         }
     }
 
-    /// Why the last reading failed, if it did. A host that cannot resolve this variable may be unable to resolve those
+    /// Why the variable could not be read the last time, if so. A host that cannot resolve this variable may be unable to resolve those
     /// that its list of allowed hosts is made from, and then makes no call either.
     #[must_use]
     pub(crate) fn outage(&self) -> Option<CredentialFault> {
-        self.kept.lock().back_off.failure().cloned()
+        self.kept.lock().back_off.failure().filter(|fault| fault.is_of_variable()).cloned()
     }
 
     /// Another credential than `refused`, which Entra did not accept: it may have been rotated. `None` if there is
@@ -135,29 +119,45 @@ impl CredentialSource {
         });
     }
 
-    async fn fetch<H: Host>(&self, host: &H, deadline: Deadline) -> Loaded {
+    async fn fetch<H: Host>(&self, host: &H, deadline: Deadline) -> Current {
         let work = async {
-            let outcome = load(host, deadline).await;
+            let loaded = self.authentication.load(host, deadline).await;
             let now = host.elapsed();
-            let mut kept = self.kept.lock();
-            match &outcome {
-                Ok(credential) => kept.hold(Arc::clone(credential), now, FRESH, USABLE),
-                Err(CredentialFault::OutOfTime) => {}
-                Err(fault) => kept.back_off.failed(fault.clone(), now, None),
+            match loaded {
+                Ok(Loaded { credential, fresh, usable }) => {
+                    let credential = Arc::new(credential);
+                    self.kept.lock().hold(Arc::clone(&credential), now, fresh, usable);
+                    self.warn_if_not_replaced(host, &credential);
+                    Ok(credential)
+                }
+                Err(fault) => {
+                    if fault != CredentialFault::OutOfTime {
+                        self.kept.lock().back_off.failed(fault.clone(), now, fault.retry_after());
+                    }
+                    Err(fault)
+                }
             }
-            outcome
         };
         self.flights.run(host, deadline, (), work).await
     }
-}
 
-async fn load<H: Host>(host: &H, deadline: Deadline) -> Loaded {
-    let remaining = deadline.remaining(host);
-    let read = within(host, READ_TIMEOUT.min(remaining), host.variable(VARIABLE)).await;
-    if read.is_err() && remaining < READ_TIMEOUT {
-        return Err(CredentialFault::OutOfTime);
+    /// Writes one line about each token whose file should have been replaced by now.
+    fn warn_if_not_replaced<H: Host>(&self, host: &H, credential: &Arc<ClientCredential>) {
+        let ClientCredential::Federated(token) = &**credential else { return };
+        let now = host.now();
+        let is_due = token.expires().is_some_and(|end| end < now.plus(NOT_REPLACED_SECONDS));
+        if !self.authentication.is_read_each_time() || !is_due {
+            return;
+        }
+        let former = self.warned.lock().replace(Arc::clone(credential));
+        if former.is_some_and(|former| former.is_same(credential)) {
+            return;
+        }
+        let state = if token.expires() <= Some(now) { "has expired" } else { "expires within minutes" };
+        let cause = format!(
+            "the token in federated_token_file {state}, and nothing has replaced it: see that the cluster does, and start Spin \
+             with --direct-mounts, without which it keeps the files that it found at start"
+        );
+        event_log::warn(host, "credential", cause);
     }
-    let read = read.unwrap_or_else(|_| Err(VariableUnavailable(NO_ANSWER.to_owned())));
-    let text = read.map_err(|VariableUnavailable(reason)| CredentialFault::Unreadable(reason))?;
-    ClientCredential::parse(text).map(Arc::new).map_err(CredentialFault::Wrong)
 }

@@ -262,7 +262,7 @@ fn a_certificate_out_of_its_time_is_sent_and_named_as_such_when_entra_refuses_it
         (valid(2050, 2090), "not valid yet"),
     ] {
         assert!(sent(&credential).1.is_some());
-        assert!(credential.remedy(NOW).contains(words), "{}", credential.remedy(NOW));
+        assert!(credential.remedy(&[], NOW).contains(words), "{}", credential.remedy(&[], NOW));
     }
 }
 

@@ -45,6 +45,8 @@ pub(crate) enum Code {
     /// The same for organisations. For personal accounts: consent is missing, since the only grant in an exchange is the
     /// token, whose time was checked here.
     TokenOrConsent,
+    /// The token with which this API proves itself is not trusted.
+    Credential,
     /// The registration, the settings or the request of this API are wrong.
     Operator,
 }
@@ -53,8 +55,9 @@ pub(crate) enum Code {
 /// Where an answer has several codes, the earlier row decides.
 ///
 /// Left out because no exchange ends in them: codes of the sign-in pages, SAML, WS-Federation, device codes, redirect
-/// URIs, passwords and the registration of devices. So are those about the credential, which come as `invalid_client`.
-pub(crate) const CODES: [(RangeInclusive<u32>, Code, &str); 133] = [
+/// URIs, passwords and the registration of devices. So are those about secrets and certificates, which come as
+/// `invalid_client`; some about federated tokens come as `invalid_request`.
+pub(crate) const CODES: [(RangeInclusive<u32>, Code, &str); 140] = [
     (50196..=50196, Code::Throttled(Throttle::Token), "loop"),
     (90055..=90055, Code::Throttled(Throttle::Directory), "throttled"),
     (40010..=40010, Code::Busy, "provider"),
@@ -157,6 +160,13 @@ pub(crate) const CODES: [(RangeInclusive<u32>, Code, &str); 133] = [
     (700_084..=700_084, Code::Token, "expired"),
     (900_384..=900_384, Code::Token, "signature"),
     (70000..=70000, Code::TokenOrConsent, "grant"),
+    (70021..=70021, Code::Credential, "federation"),
+    (70025..=70025, Code::Credential, "federation"),
+    (700_024..=700_024, Code::Credential, "time"),
+    (700_211..=700_211, Code::Credential, "issuer"),
+    (700_212..=700_212, Code::Credential, "audience"),
+    (700_213..=700_213, Code::Credential, "subject"),
+    (7_002_137..=7_002_138, Code::Credential, "subject"),
     // Entra does not accept the audience that this API accepted: the registration and the settings differ.
     (500_131..=500_131, Code::Operator, "audience"),
     (50001..=50001, Code::Operator, "resource"),

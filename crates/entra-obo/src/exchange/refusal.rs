@@ -136,6 +136,11 @@ impl ErrorResponse {
     }
 }
 
+/// The AADSTS codes in the body of a refusal.
+pub(crate) fn codes(body: &[u8]) -> Vec<u32> {
+    ErrorResponse::parse(body).map(|body| body.error_codes).unwrap_or_default()
+}
+
 fn error_codes(value: Value) -> Vec<u32> {
     let Value::Array(values) = value else { return Vec::new() };
     let code = |value: &Value| match value {
@@ -212,6 +217,7 @@ fn meaning(status: StatusCode, wait: Option<Duration>, body: Option<&ErrorRespon
         Some(Code::Denied) => return Meaning::AccessDenied,
         Some(Code::SignIn) => return Meaning::InteractionRequired,
         Some(Code::Token | Code::TokenOrConsent) => return Meaning::AssertionRefused,
+        Some(Code::Credential) => return Meaning::CredentialRefused,
         Some(Code::Operator) => return Meaning::OperatorFault,
         Some(Code::Throttled(_) | Code::Busy) | None => {}
     }
@@ -367,7 +373,7 @@ mod tests {
 
     #[test]
     fn a_code_says_more_than_the_error_that_it_comes_under() {
-        let cases: [(Meaning, &[u32]); 6] = [
+        let cases: [(Meaning, &[u32]); 7] = [
             // Signing in again helps none of these.
             (
                 Meaning::AccessDenied,
@@ -387,6 +393,7 @@ mod tests {
                 &[50013, 50089, 50132, 50133, 50173, 70000, 70008, 70043, 240_002, 500_133, 700_082, 700_084],
             ),
             (Meaning::AppOnly, &[7_000_114]),
+            (Meaning::CredentialRefused, &[70021, 70025, 700_024, 700_211, 700_212, 700_213, 7_002_137, 7_002_138]),
             (
                 Meaning::OperatorFault,
                 &[

@@ -14,15 +14,12 @@ use crate::{
     },
     claims_challenge::ClaimsChallenge,
     context::Context,
-    credential::{
-        client_credential::ClientCredential,
-        source::{CredentialFault, CredentialSource},
-    },
+    credential::{client_credential::ClientCredential, fault::CredentialFault, source::CredentialSource},
     exchange::{
         aadsts::Throttle,
         downstream::Downstream,
         downstream_token::{self, DownstreamToken},
-        refusal::{Asked, ExchangeRefusal, Meaning},
+        refusal::{Asked, ExchangeRefusal, Meaning, codes},
         slots::{TokenOrLease, TokenSlots},
     },
     host::{Host, SendFault},
@@ -480,7 +477,8 @@ impl TokenSource {
         if let Err(refusal) = &mut outcome
             && refusal.meaning == Meaning::CredentialRefused
         {
-            refusal.summary = format!("{}; {}", refusal.summary, credential.remedy(host.now()));
+            let remedy = credential.remedy(&codes(response.body()), host.now());
+            refusal.summary = format!("{}; {remedy}", refusal.summary);
         }
         Ok(outcome)
     }

@@ -33,6 +33,7 @@ impl host::Host for Host {
         Ok(match name {
             "tenant_id" => TENANT,
             "client_id" => CLIENT,
+            "client_credential" => "clientsecret",
             "client_secret" => "a-client-secret-of-40-characters-at-most",
             "authority_host" => AUTHORITY,
             "graph_url" => "https://graph.example",

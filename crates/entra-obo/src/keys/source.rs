@@ -7,10 +7,7 @@ use std::{fmt, sync::Arc};
 use crate::{
     caller::unverified_token::TokenVersion,
     context::Context,
-    credential::{
-        client_credential::ClientCredential,
-        source::{CredentialFault, CredentialSource},
-    },
+    credential::{client_credential::ClientCredential, fault::CredentialFault, source::CredentialSource},
     host::Host,
     keys::{
         known::{Moment, Reason, State},
@@ -168,15 +165,17 @@ impl KeySource {
         self.flights.run(host, *deadline, version, work).await
     }
 
-    /// The client credential, or `None` if it was read and is wrong, which matters to an exchange only.
+    /// The client credential, or `None` if there is none for a reason that matters to an exchange only.
     ///
     /// It is read before an instance makes its first call: a host that resolves all variables for that call, as Spin does,
     /// would deny each further call of the instance if it could not resolve this one.
     async fn credential<H: Host>(&self, context: &Context<H>) -> Result<Option<Arc<ClientCredential>>, KeysFault> {
         match self.credential.current(&context.host, context.deadline).await {
             Ok(credential) => Ok(Some(credential)),
-            Err(CredentialFault::Wrong(_)) => Ok(None),
-            Err(fault) => Err(KeysFault::Credential(fault)),
+            Err(fault @ (CredentialFault::Unreadable(_) | CredentialFault::OutOfTime)) => {
+                Err(KeysFault::Credential(fault))
+            }
+            Err(_) => Ok(None),
         }
     }
 

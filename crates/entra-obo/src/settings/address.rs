@@ -137,6 +137,30 @@ pub fn server(text: &str) -> Result<String, String> {
     Ok(origin)
 }
 
+/// The endpoint of managed identities: a server of the platform, which speaks plain HTTP with programs on the same machine.
+///
+/// # Errors
+/// What to set.
+pub(crate) fn identity_endpoint(text: &str) -> Result<String, String> {
+    if text.is_empty() {
+        return Err(
+            "is empty; set http://169.254.169.254 on a virtual machine, and IDENTITY_ENDPOINT up to its port on App \
+                    Service and Container Apps"
+                .to_owned(),
+        );
+    }
+    // With the path, Spin would take the list of allowed hosts for wrong and deny each call.
+    if ["/msi/token", "/metadata/identity"].iter().any(|path| text.to_ascii_lowercase().contains(path)) {
+        return Err("has a path; set the endpoint without its path, as http://host:port".to_owned());
+    }
+    let origin = origin(text)?;
+    if origin.starts_with("http://") && !is_local(host(&origin)) {
+        return Err("is http to another machine, where the token can be read on the way; set the platform's endpoint"
+            .to_owned());
+    }
+    Ok(origin)
+}
+
 /// Scheme, host and port in the normal form of RFC 3986, section 6.2.2.1 and 6.2.3: in lower case, without the default
 /// port.
 fn origin(text: &str) -> Result<String, String> {
@@ -205,4 +229,10 @@ pub(crate) fn host(uri: &str) -> &str {
 fn is_loopback(host: &str) -> bool {
     host == "localhost"
         || host.trim_matches(['[', ']']).parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+}
+
+/// Whether only this machine and its platform can be meant.
+fn is_local(host: &str) -> bool {
+    is_loopback(host)
+        || host.parse().is_ok_and(|address: std::net::Ipv4Addr| address.is_link_local() || address.is_private())
 }
