@@ -53,7 +53,7 @@ impl Instance {
             Some(former) => former.api.clone().with_policy(policy),
             None => ProtectedApi::new(policy),
         };
-        let api = api.with_store_slots(slots);
+        let api = api.with_store_slots(slots).with_client_authentication(settings.client_authentication.clone());
         let streams = app.as_ref().map(|former| Arc::clone(&former.streams)).unwrap_or_default();
         let new = Arc::new(App { settings, api, streams, held_back: HeldBack::default() });
         *app = Some(Arc::clone(&new));

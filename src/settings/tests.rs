@@ -23,6 +23,7 @@ fn reader(changes: &[(&'static str, &str)]) -> Reader {
     let defaults = [
         ("tenant_id", TENANT),
         ("client_id", CLIENT),
+        ("client_credential", "clientsecret"),
         ("application_id_uris", ""),
         ("authority_host", "https://login.microsoftonline.com"),
         ("graph_url", "https://graph.microsoft.com"),

@@ -14,6 +14,7 @@ mod scripted_host;
 mod browsers;
 mod caches;
 mod exchanges;
+mod federated_credentials;
 mod flow;
 mod graph_answers;
 mod keys;

@@ -13,7 +13,7 @@ use std::{
 
 use bytes::Bytes;
 use entra_obo::{
-    host::{Host, MaybeSend, SendFault, StoreFault, UnixTime, UpstreamBody, VariableUnavailable},
+    host::{FileFault, Host, MaybeSend, SendFault, StoreFault, UnixTime, UpstreamBody, VariableUnavailable},
     toolkit,
 };
 use futures::{executor::LocalPool, task::LocalSpawnExt};
@@ -32,6 +32,8 @@ pub(crate) const APPLICATION: &str = "44444444-4444-4444-8444-444444444444";
 pub(crate) const AUTHORITY: &str = "https://login.example";
 pub(crate) const GRAPH: &str = "https://graph.example";
 pub(crate) const SECRET: &str = "client-secret-value";
+pub(crate) const TOKEN_FILE: &str = "/tokens/azure-identity-token";
+pub(crate) const IDENTITY_ENDPOINT: &str = "http://169.254.169.254";
 pub(crate) const NOW: u64 = 1_800_000_000;
 
 /// A response of an upstream.
@@ -108,6 +110,10 @@ pub(crate) struct Script {
     pub(crate) variables: RefCell<BTreeMap<&'static str, Result<String, String>>>,
     pub(crate) variable_reads: RefCell<Vec<String>>,
     pub(crate) variable_delay: Cell<Duration>,
+    /// What the file of the federated token holds, one reading after the other; the last lasts.
+    pub(crate) file: RefCell<VecDeque<Result<Vec<u8>, FileFault>>>,
+    pub(crate) file_reads: Cell<usize>,
+    pub(crate) file_delay: Cell<Duration>,
     pub(crate) requests: RefCell<Vec<Request<Bytes>>>,
     scripted: RefCell<BTreeMap<&'static str, VecDeque<Reply>>>,
     upstream: RefCell<Upstream>,
@@ -136,7 +142,12 @@ impl World {
         let variables = BTreeMap::from([
             ("tenant_id", TENANT),
             ("client_id", CLIENT),
+            ("client_credential", "clientsecret"),
             ("client_secret", SECRET),
+            ("federated_token_file", TOKEN_FILE),
+            ("identity_endpoint", IDENTITY_ENDPOINT),
+            ("identity_header", ""),
+            ("identity_client_id", ""),
             ("application_id_uris", ""),
             ("authority_host", AUTHORITY),
             ("graph_url", GRAPH),
@@ -156,6 +167,9 @@ impl World {
             variables: RefCell::new(variables.into_iter().map(|(name, value)| (name, Ok(value.to_owned()))).collect()),
             variable_reads: RefCell::default(),
             variable_delay: Cell::default(),
+            file: RefCell::default(),
+            file_reads: Cell::default(),
+            file_delay: Cell::default(),
             requests: RefCell::default(),
             scripted: RefCell::default(),
             upstream: RefCell::new(Box::new(working_upstreams())),
@@ -187,7 +201,7 @@ impl World {
     }
 
     /// The next responses of an endpoint, before it works again: `metadata`, `metadata-v1`, `keys`, `keys-v1`, `token`,
-    /// `me` or `photo`.
+    /// `me`, `photo` or `identity`.
     pub(crate) fn next(&self, endpoint: &'static str, replies: impl IntoIterator<Item = Reply>) -> &Self {
         self.script.scripted.borrow_mut().entry(endpoint).or_default().extend(replies);
         self
@@ -345,6 +359,9 @@ impl Answered {
 
 pub(crate) fn endpoint_of(request: &Request<Bytes>) -> &'static str {
     let uri = request.uri().to_string();
+    if uri.starts_with(IDENTITY_ENDPOINT) {
+        return "identity";
+    }
     let path = uri.trim_start_matches(AUTHORITY).trim_start_matches(GRAPH);
     let path = path.split('?').next().unwrap();
     match path.trim_start_matches('/').split_once('/').map_or(path, |(_, rest)| rest) {
@@ -386,6 +403,7 @@ fn working_upstreams() -> impl FnMut(&Request<Bytes>) -> Reply {
                 )
             }
             "me" => Reply::json(200, &json!({"displayName": "Ada"})).header("request-id", "graph-request"),
+            "identity" => Reply::json(400, &json!({"error": "invalid_request"})),
             "photo" => Reply::new(200, "jpeg bytes").header("content-type", "image/jpeg").header("etag", "\"tag\""),
             _ => unreachable!(),
         }
@@ -488,6 +506,15 @@ impl Host for ScriptedHost {
     async fn sleep(&self, duration: Duration) {
         let at = self.0.elapsed.get() + duration;
         SendWrapper::new(Timer { script: Rc::clone(&self.0), at, alive: Rc::default() }).await;
+    }
+
+    async fn read_file(&self, path: &str, limit: usize) -> Result<Vec<u8>, FileFault> {
+        assert_eq!(path, TOKEN_FILE);
+        self.0.file_reads.set(self.0.file_reads.get() + 1);
+        self.sleep(self.0.file_delay.get()).await;
+        let mut file = self.0.file.borrow_mut();
+        let next = if file.len() > 1 { file.pop_front() } else { file.front().cloned() };
+        Ok(next.unwrap_or(Err(FileFault::Missing))?.into_iter().take(limit).collect())
     }
 
     async fn read_store(&self, key: &str) -> Result<Option<Vec<u8>>, StoreFault> {

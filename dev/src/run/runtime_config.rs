@@ -101,10 +101,16 @@ pub fn derive(production: &str, manifest: &str, endpoints: &Endpoints) -> Result
     toml::to_string(&configuration).context("the derived runtime configuration")
 }
 
-/// The variables that have a default, with their defaults.
+/// The variables that have a default, with their defaults, except secrets that a vault can hold: its names have no
+/// underscores.
 fn defaults(manifest: &Table) -> Table {
     let variables = manifest.get("variables").and_then(Value::as_table).into_iter().flatten();
-    variables.filter_map(|(name, variable)| Some((name.clone(), variable.get("default")?.clone()))).collect()
+    let is_in_vault =
+        |name: &str, variable: &Value| variable.get("secret") == Some(&Value::Boolean(true)) && !name.contains('_');
+    variables
+        .filter(|(name, variable)| !is_in_vault(name, variable))
+        .filter_map(|(name, variable)| Some((name.clone(), variable.get("default")?.clone())))
+        .collect()
 }
 
 fn provider<'a>(providers: &'a mut [Value], kind: &str) -> Result<&'a mut Table> {
@@ -153,7 +159,8 @@ ca_roots_file = "theirs.pem"
     const MANIFEST: &str = r#"
 [variables]
 tenant_id = { required = true }
-clientsecret = { required = true, secret = true }
+clientsecret = { default = "", secret = true }
+other_secret = { default = "", secret = true }
 graph_url = { default = "https://graph.microsoft.com" }
 required_scope = { default = "user_impersonation" }
 "#;
@@ -185,7 +192,7 @@ required_scope = { default = "user_impersonation" }
         let expected: Table = r#"
             [[variables_provider]]
             type = "static"
-            values = { tenant_id = "our tenant", graph_url = "http://127.0.0.1:2", required_scope = "user_impersonation" }
+            values = { tenant_id = "our tenant", graph_url = "http://127.0.0.1:2", other_secret = "", required_scope = "user_impersonation" }
 
             [[variables_provider]]
             type = "env"

@@ -7,7 +7,7 @@ use embedded_host::{HostOptions, InstanceReuse, LogSink, RunningHost, WallClock}
 use reqwest::{Client, Response};
 use tempfile::TempDir;
 
-const REQUIRED: [&str; 3] = ["tenant_id", "client_id", "clientsecret"];
+const REQUIRED: [&str; 2] = ["tenant_id", "client_id"];
 
 /// The project's own application on a free port.
 fn options(directory: &TempDir) -> HostOptions {
@@ -101,7 +101,7 @@ async fn what_keeps_it_from_starting_is_named() {
     }
 
     let unset = refusal(|options, _| options.variables.clear()).await;
-    for name in ["SPIN_VARIABLE_TENANT_ID", "SPIN_VARIABLE_CLIENT_ID", "SPIN_VARIABLE_CLIENTSECRET"] {
+    for name in ["SPIN_VARIABLE_TENANT_ID", "SPIN_VARIABLE_CLIENT_ID"] {
         assert!(unset.contains(name), "{unset}");
     }
     let missing = refusal(|options, directory| options.runtime_config = Some(directory.join("none.toml"))).await;
