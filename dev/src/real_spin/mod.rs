@@ -2,11 +2,11 @@
 
 mod process;
 
-use std::{env, ffi::OsString, time::Duration};
+use std::{collections::BTreeMap, env, ffi::OsString, path::Path, time::Duration};
 
 use anyhow::{Error, Result, anyhow};
 use cargo_dev::spin_program::SpinProgram;
-use embedded_host::HostOptions;
+use embedded_host::{HostOptions, LogSink};
 use tokio::{
     fs,
     process::Command,
@@ -34,7 +34,23 @@ impl RealSpin {
     /// If it ends before it serves, or does not serve within a minute. The error contains the collected log.
     pub async fn start(program: &SpinProgram, options: HostOptions) -> Result<Self> {
         fs::create_dir_all(&options.state_dir).await?;
-        let mut process = SpinProcess::spawn(&mut command(program, &options), &options.log)?;
+        // Spin reads a `.env` in the current folder.
+        Self::run(program, arguments(&options), &options.environment, &options.state_dir, &options.log).await
+    }
+
+    /// The same with `arguments` of `spin`, in `folder`. Of the variables about Azure and Spin it gets only `environment`.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn run(
+        program: &SpinProgram,
+        arguments: Vec<OsString>,
+        environment: &BTreeMap<String, String>,
+        folder: &Path,
+        log: &LogSink,
+    ) -> Result<Self> {
+        let mut command = command(program, environment);
+        let mut process = SpinProcess::spawn(command.args(arguments).current_dir(folder), log)?;
         let url = timeout(START_LIMIT, serving(&mut process))
             .await
             .map_err(|_| anyhow!("`spin up` did not serve within {} s", START_LIMIT.as_secs()))
@@ -76,25 +92,19 @@ fn with_log(error: Error, log: &[String]) -> Error {
     if log.is_empty() { error } else { anyhow!("{error:#}\n{}", log.join("\n")) }
 }
 
-/// `spin up` with the same options as the embedded host.
-fn command(program: &SpinProgram, options: &HostOptions) -> Command {
+/// `spin` without the developer's own settings, which would change the run, for example another tenant's credentials.
+fn command(program: &SpinProgram, environment: &BTreeMap<String, String>) -> Command {
     let mut command = bound_command(program.path());
-    // The developer's own settings would change the run, for example another tenant's credentials.
     for (name, _) in env::vars_os() {
         if name.to_string_lossy().starts_with("AZURE_") || name.to_string_lossy().starts_with("SPIN_") {
             command.env_remove(name);
         }
     }
-    command
-        .env_remove("RUNTIME_CONFIG_FILE")
-        .env("NO_COLOR", "1")
-        .envs(&options.environment)
-        .args(arguments(options))
-        // Spin reads a `.env` in the current folder.
-        .current_dir(&options.state_dir);
+    command.env_remove("RUNTIME_CONFIG_FILE").env("NO_COLOR", "1").envs(environment);
     command
 }
 
+/// `spin up` with the same options as the embedded host.
 fn arguments(options: &HostOptions) -> Vec<OsString> {
     let reuse = options.reuse;
     let mut arguments: Vec<OsString> = vec!["up".into(), "--from-file".into(), options.manifest.clone().into()];
@@ -128,9 +138,9 @@ async fn serving(process: &mut SpinProcess) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeMap, ffi::OsStr};
+    use std::ffi::OsStr;
 
-    use embedded_host::{InstanceReuse, LogSink, WallClock};
+    use embedded_host::{InstanceReuse, WallClock};
 
     use super::*;
 

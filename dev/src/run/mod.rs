@@ -4,13 +4,16 @@
 //! - `runner`: what serves an application, the embedded host or the real Spin;
 //! - `manifest`, `runtime_config`: the project's own files, changed for a run; `directory`: the folder of a run;
 //! - `announcement`: where `cargo dev up` is serving, for the other commands;
-//! - `redis`: a Redis server for runs that need one.
+//! - `redis`, `registry`: a Redis server and a registry of images for runs that need one; `loopback_server`: what they have
+//!   in common.
 
 mod announcement;
 mod api;
 mod directory;
+mod loopback_server;
 pub mod manifest;
 mod redis;
+mod registry;
 mod runner;
 pub mod runtime_config;
 mod sign_in_app;
@@ -20,6 +23,7 @@ pub use self::{
     api::{Api, ApiOptions},
     directory::RunDirectory,
     redis::Redis,
+    registry::Registry,
     runner::{AvailableRunner, Runner, Server},
     sign_in_app::{SignInApp, SignInAppOptions},
 };

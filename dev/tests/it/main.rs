@@ -18,6 +18,7 @@ mod embedded_host;
 mod host_variables;
 mod native_server;
 mod outages;
+mod pods;
 mod recorded_requests;
 mod refusals;
 mod rsa_signature;
