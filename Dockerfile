@@ -12,6 +12,8 @@ ARG SPIN=ghcr.io/spinframework/spin:v4.1.0
 FROM --platform=$BUILDPLATFORM ${SPIN} AS application
 COPY spin.toml /app/
 COPY target/wasm32-wasip2/release/profile_get.wasm /app/target/wasm32-wasip2/release/
+# The folder of the pod's token is empty without workload identity, but Spin refuses one that does not exist.
+RUN sed --in-place "s/^# files = /files = /" /app/spin.toml && mkdir --parents /empty
 # Spin 4.1 writes each log line to a file as well, and its `--log-dir ""` is refused. The container's own log has them all.
 RUN mkdir --parents /app/logs /state && \
     ln --symbolic /dev/null /app/logs/profile-get_stdout.txt && \
@@ -23,6 +25,7 @@ LABEL org.opencontainers.image.title="profile-get" org.opencontainers.image.lice
 COPY --from=application /app /app
 # The only folder that Spin writes to; everything else can be mounted read-only.
 COPY --from=application --chown=65532:65532 /state /state
+COPY --from=application /empty /var/run/secrets/azure/tokens
 ENV TMPDIR=/state XDG_CACHE_HOME=/state/cache
 USER 65532:65532
 EXPOSE 8080

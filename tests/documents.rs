@@ -131,6 +131,32 @@ fn what_to_alert_on_exists() {
     assert!(unknown.is_empty(), "{unknown:?}");
 }
 
+/// The names of the log's other events, as the sources have them.
+fn events(folder: &Path, events: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        if entry.file_type().unwrap().is_dir() {
+            self::events(&entry.path(), events);
+            continue;
+        }
+        let source = fs::read_to_string(entry.path()).unwrap();
+        let calls = ["event_log::warn(", "event_log::error("].map(|call| source.split(call).skip(1));
+        events.extend(calls.into_iter().flatten().filter_map(|rest| Some(rest.split('"').nth(1)?.to_owned())));
+    }
+}
+
+#[test]
+fn every_event_is_documented() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut written = BTreeSet::new();
+    for folder in ["src", "crates/entra-obo/src", "crates/entra-obo-spin/src"] {
+        events(&root.join(folder), &mut written);
+    }
+    let page = fs::read_to_string(root.join("docs/operations.md")).unwrap();
+    let section = page.split_once("There are lines without").unwrap().1.split_once("\n\n").unwrap().0;
+    let documented = section.split('`').skip(1).step_by(2).filter(|name| !["level", "event", "cause"].contains(name));
+    assert_eq!(documented.map(str::to_owned).collect::<BTreeSet<_>>(), written);
+}
+
 /// The part between the two comments that bear this name is `generated`.
 fn is_in(document: &str, name: &str, generated: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(document);

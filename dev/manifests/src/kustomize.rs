@@ -10,7 +10,8 @@ use tokio::process::Command;
 const PROGRAM: &str = "kubectl";
 
 /// The folders below `deploy/` that `kubectl apply --kustomize` can be given.
-pub const OVERLAYS: [&str; 4] = [
+pub const OVERLAYS: [&str; 5] = [
+    "kubernetes/overlays/workload-identity",
     "kubernetes/overlays/kubernetes-secret",
     "kubernetes/overlays/key-vault",
     "kubernetes/overlays/key-vault-by-name",

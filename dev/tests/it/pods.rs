@@ -32,6 +32,9 @@ use toml::Table;
 /// The application that the manifests name.
 const PUBLISHED: &str = "YOUR-REGISTRY/profile-get:";
 
+/// The pod's token.
+const TOKEN_FILE: &str = "/var/run/secrets/azure/tokens/azure-identity-token";
+
 /// Everything that the pods share.
 struct Cluster {
     spin: SpinProgram,
@@ -78,7 +81,9 @@ impl Cluster {
             assert_eq!(secret, &("profile-get-client-secret".to_owned(), "clientsecret".to_owned()));
             environment.insert(variable.clone(), self.tenant.client_secret());
         }
-        self.act_as_workload(&mut environment);
+        self.act_as_reader(&mut environment);
+        let token = self.tenant.service_account_token("profile-get", "profile-get", |_| {});
+        write(Path::new(&place(TOKEN_FILE)), &token);
 
         let arguments: Vec<OsString> = container.arguments.iter().map(|argument| place(argument).into()).collect();
         let log = LogSink::Collect;
@@ -107,17 +112,23 @@ impl Cluster {
         toml::to_string(&configuration).unwrap()
     }
 
-    /// Fills in the ids of the identity that may read the vault, and gives it a token of the cluster, if the container has
-    /// a place for one.
-    fn act_as_workload(&self, environment: &mut BTreeMap<String, String>) {
-        let Some(file) = environment.get("AZURE_FEDERATED_TOKEN_FILE").cloned() else { return };
+    /// Fills in the ids of the identity that may read the vault, which is to trust the pod's token.
+    fn act_as_reader(&self, environment: &mut BTreeMap<String, String>) {
+        if !environment.contains_key("AZURE_FEDERATED_TOKEN_FILE") {
+            return;
+        }
         let identity = self.tenant.vault_identity().client_id;
-        let account = "system:serviceaccount:profile-get:profile-get";
-        self.tenant.trust(&identity, self.tenant.cluster_issuer(), account).unwrap();
-        write(Path::new(&file), &self.tenant.service_account_token("profile-get", "profile-get", |_| {}));
+        self.trust(&identity);
         for (name, value) in [("AZURE_TENANT_ID", self.tenant.tenant_id()), ("AZURE_CLIENT_ID", &identity)] {
             assert!(environment.insert(name.to_owned(), value.to_owned()).is_some(), "{name}");
         }
+    }
+
+    /// Lets the application or identity be proven by a token of the pods' service account.
+    fn trust(&self, client_id: &str) {
+        self.tenant
+            .trust(client_id, self.tenant.cluster_issuer(), "system:serviceaccount:profile-get:profile-get")
+            .unwrap();
     }
 
     fn count(&self, endpoint: Endpoint) -> usize {
@@ -173,11 +184,15 @@ fn placed(root: &Path, text: &str) -> String {
 /// The files that the `Dockerfile` puts into the image.
 fn unpack_image(root: &Path) {
     let wasm = "target/wasm32-wasip2/release/profile_get.wasm";
-    for file in ["spin.toml", wasm] {
-        let copy = root.join("app").join(file);
-        fs::create_dir_all(copy.parent().unwrap()).unwrap();
-        fs::copy(workspace::root().join(file), copy).unwrap();
-    }
+    let copy = root.join("app").join(wasm);
+    fs::create_dir_all(copy.parent().unwrap()).unwrap();
+    fs::copy(workspace::root().join(wasm), copy).unwrap();
+    let tokens = "/var/run/secrets/azure/tokens";
+    fs::create_dir_all(placed(root, tokens)).unwrap();
+    let manifest = fs::read_to_string(workspace::manifest()).unwrap().replace("\n# files = ", "\nfiles = ");
+    let source = format!("source = {tokens:?}");
+    assert!(manifest.contains(&source), "{manifest}");
+    write(&root.join("app/spin.toml"), &manifest.replace(&source, &format!("source = {:?}", placed(root, tokens))));
     let logs = root.join("app/logs");
     fs::create_dir(&logs).unwrap();
     for stream in ["stdout", "stderr"] {
@@ -258,6 +273,19 @@ async fn a_pod_reads_the_secret_from_its_environment() {
 }
 
 #[tokio::test]
+async fn pods_without_a_secret_share_what_one_has_exchanged() {
+    let Some(cluster) = Cluster::start().await else { return };
+    let objects = objects("kubernetes/overlays/workload-identity").await;
+    let container = Container::of_deployment(&objects, &Image::load().unwrap()).unwrap();
+    cluster.trust(cluster.tenant.client_id());
+    let (first, second) = (cluster.run("first", &container).await, cluster.run("second", &container).await);
+    let ada = cluster.token("ada");
+    assert_eq!(first.profile(&ada).await.1, "exchange");
+    assert_eq!(second.profile(&ada).await.1, "store");
+    assert_eq!((cluster.count(Endpoint::Token), cluster.count(Endpoint::VaultSecret)), (1, 0));
+}
+
+#[tokio::test]
 async fn a_pod_of_the_operator_pulls_the_application() {
     let Some(cluster) = Cluster::start().await else { return };
     if !Registry::is_installed().await {
@@ -276,9 +304,8 @@ async fn a_pod_of_the_operator_pulls_the_application() {
 
     // The registry has no TLS. What the workload identity webhook adds, which is all that the pod has of the vault.
     container.arguments.push("--insecure".to_owned());
-    let token = "/var/run/secrets/azure/tokens/azure-identity-token";
     for (name, value) in
-        [("AZURE_FEDERATED_TOKEN_FILE", token), ("AZURE_TENANT_ID", "later"), ("AZURE_CLIENT_ID", "later")]
+        [("AZURE_FEDERATED_TOKEN_FILE", TOKEN_FILE), ("AZURE_TENANT_ID", "later"), ("AZURE_CLIENT_ID", "later")]
     {
         container.environment.insert(name.to_owned(), value.to_owned());
     }

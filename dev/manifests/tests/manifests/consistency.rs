@@ -111,12 +111,13 @@ async fn the_runtime_configurations_have_every_variable() {
         assert_eq!(values, expected, "{overlay}");
         let kinds: Vec<&str> = providers.iter().map(|provider| provider["type"].as_str().unwrap()).collect();
         let from_secrets: Vec<&str> = container.from_secrets.keys().map(String::as_str).collect();
-        match overlay.ends_with("kubernetes-secret") {
-            true => {
-                assert_eq!((kinds, from_secrets), (vec!["static"], vec!["SPIN_VARIABLE_CLIENTSECRET"]), "{overlay}")
-            }
-            false => assert_eq!((kinds, from_secrets), (vec!["static", "azure_key_vault"], vec![]), "{overlay}"),
-        }
+        let credential = providers[0]["values"]["client_credential"].as_str().unwrap();
+        let expected = match overlay.rsplit('/').next().unwrap() {
+            "kubernetes-secret" => ("clientsecret", vec!["static"], vec!["SPIN_VARIABLE_CLIENTSECRET"]),
+            "workload-identity" => ("token_file", vec!["static"], vec![]),
+            _ => ("clientsecret", vec!["static", "azure_key_vault"], vec![]),
+        };
+        assert_eq!((credential, kinds, from_secrets), expected, "{overlay}");
     }
 }
 
@@ -138,6 +139,36 @@ async fn versions_are_the_same_everywhere() {
     let release = fs::read_to_string(workspace::root().join(".github/workflows/release.yml")).unwrap();
     let tag = spin.rsplit(':').next().unwrap();
     assert!(release.contains(&format!("SPIN_VERSION: {tag}\n")), "{tag}");
+}
+
+/// The component reads the token below a folder in `files`, which the `Dockerfile` switches on.
+#[tokio::test]
+async fn the_token_is_where_the_component_reads_it() {
+    let Some(overlays) = overlays().await else { return };
+    let manifest = fs::read_to_string(workspace::root().join("spin.toml")).unwrap();
+    let switch = ("# files = ", "files = ");
+    let dockerfile = fs::read_to_string(workspace::root().join("Dockerfile")).unwrap();
+    assert!(dockerfile.contains(&format!("\"s/^{}/{}/\" /app/spin.toml", switch.0, switch.1)));
+    assert!(dockerfile.contains("/empty /var/run/secrets/azure/tokens\n"));
+    let manifest: Table = manifest.replace(&format!("\n{}", switch.0), &format!("\n{}", switch.1)).parse().unwrap();
+    let component = &manifest["component"]["profile-get"];
+    let file = Path::new(component["variables"]["federated_token_file"].as_str().unwrap());
+    let (folder, name) = (file.parent().unwrap().to_str().unwrap(), file.file_name().unwrap().to_str().unwrap());
+    assert_eq!(component["files"][0]["source"].as_str(), Some(folder));
+    assert_eq!(component["files"][0]["destination"].as_str(), Some(folder));
+
+    let with_token = ["workload-identity", "key-vault", "key-vault-by-name"];
+    for overlay in with_token.map(|name| format!("kubernetes/overlays/{name}")) {
+        let pod = &only(&overlays[overlay.as_str()], "Deployment").unwrap()["spec"]["template"]["spec"];
+        let named = |list: &Value| {
+            let items = list.as_array().unwrap().iter();
+            items.filter(|item| item["name"] == "federated-token").cloned().collect::<Vec<_>>()
+        };
+        assert_eq!(text(&named(&pod["containers"][0]["volumeMounts"])[0], "/mountPath"), folder, "{overlay}");
+        let token = &named(&pod["volumes"])[0]["projected"]["sources"][0]["serviceAccountToken"];
+        assert_eq!(token["path"], name, "{overlay}");
+        assert_eq!(token["audience"], "api://AzureADTokenExchange", "{overlay}");
+    }
 }
 
 /// The copies of files that Kustomize cannot share between folders.

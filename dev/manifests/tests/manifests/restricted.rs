@@ -62,7 +62,7 @@ async fn the_deployments_satisfy_it() {
         assert_eq!(container["securityContext"]["readOnlyRootFilesystem"], true, "more than restricted asks for");
         checked += 1;
     }
-    assert_eq!(checked, 3);
+    assert_eq!(checked, 4);
 }
 
 #[tokio::test]
