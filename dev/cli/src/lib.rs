@@ -6,6 +6,7 @@
 //! - [`commands`]: one file for each command, with its arguments;
 //! - [`component`]: builds the Wasm components with the compiler that [`toolchain`] finds or prepares;
 //! - [`supply_chain`]: reproducible builds and the bill of materials;
+//! - [`simulation`]: a fleet, simulated;
 //! - [`spin_program`]: the `spin` that is installed on this machine;
 //! - [`programs`], [`progress`], [`workspace`]: running other programs, showing progress, paths.
 
@@ -21,6 +22,7 @@ pub mod toolchain;
 pub mod component;
 
 pub mod handover;
+pub mod simulation;
 pub mod supply_chain;
 
 pub mod commands;

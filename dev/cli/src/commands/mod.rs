@@ -13,6 +13,7 @@ pub mod fuzz;
 pub mod record;
 pub mod reproduce;
 pub mod sbom;
+pub mod simulate;
 pub mod token;
 pub mod up;
 
@@ -50,6 +51,7 @@ pub enum Command {
     Deep(deep::Deep),
     Reproduce(reproduce::Reproduce),
     Sbom(sbom::Sbom),
+    Simulate(simulate::Simulate),
     /// Serve what the JSON on standard input describes, until standard input ends.
     #[command(hide = true)]
     ServeHost,
