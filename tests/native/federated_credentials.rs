@@ -130,6 +130,8 @@ fn the_last_token_is_used_until_its_end_if_the_file_cannot_be_read() {
         assert_eq!(another(&world, name).status, 200);
         assert_eq!(asserted(&world), "first");
     }
+    let lines = warnings(&world);
+    assert!(lines.len() == 1 && lines[0].contains("there is no file federated_token_file"), "{lines:?}");
     world.pass(601);
     another(&world, "d").is(500, "server_misconfigured");
 }

@@ -135,7 +135,7 @@ impl Stage {
         }
         let values = BTreeMap::from([("token_store_slots".to_owned(), "0".to_owned())]);
         let manifest = read(workspace::manifest()).await?;
-        directory.write("spin.toml", manifest::derive(&manifest, workspace::root(), COMPONENT, &values)?).await
+        directory.write("spin.toml", manifest::derive(&manifest, workspace::root(), COMPONENT, &values, &[])?).await
     }
 
     async fn runtime_config(&self, directory: &RunDirectory, redis: Option<&Redis>) -> Result<PathBuf> {
@@ -150,6 +150,7 @@ fn options(directory: &RunDirectory, manifest: PathBuf, reuse: InstanceReuse) ->
     HostOptions {
         manifest,
         runtime_config: None,
+        direct_mounts: false,
         listen: ([127, 0, 0, 1], 0).into(),
         environment: BTreeMap::new(),
         variables: BTreeMap::new(),

@@ -5,12 +5,13 @@ use std::{
     sync::Arc,
 };
 
-use wasmtime::component::ResourceTable;
-use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime::{Result, component::ResourceTable, error::Context};
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::{
     clock::WallClock,
+    files::Preopen,
     key_value::Stores,
     log::{Log, LogSource},
     memory::{InstanceMemory, MemoryMeter},
@@ -33,6 +34,7 @@ pub(super) struct ComponentContext {
     pub(super) log: Log,
     pub(super) clock: WallClock,
     pub(super) memory: MemoryMeter,
+    pub(super) files: Vec<Preopen>,
 }
 
 /// The state of one instance.
@@ -52,11 +54,18 @@ pub(super) struct InstanceState {
 }
 
 impl ComponentContext {
-    pub(super) fn new_instance(&self) -> InstanceState {
+    /// # Errors
+    /// If a folder of `files` is gone.
+    pub(super) fn new_instance(&self) -> Result<InstanceState> {
         let mut wasi = WasiCtxBuilder::new();
         wasi.stdout(self.log.stream(&self.id, LogSource::Stdout)).stderr(self.log.stream(&self.id, LogSource::Stderr));
         wasi.wall_clock(self.clock.clone());
-        InstanceState {
+        for Preopen { folder, path } in &self.files {
+            // Like Spin without `--allow-transient-write`.
+            wasi.preopened_dir(folder, path, FsPerms::ReadOnly)
+                .with_context(|| format!("cannot open {}", folder.display()))?;
+        }
+        Ok(InstanceState {
             component: Arc::clone(&self.id),
             variables: Arc::clone(&self.variables),
             component_variables: Arc::clone(&self.component_variables),
@@ -76,7 +85,7 @@ impl ComponentContext {
                 Arc::clone(&self.id),
                 self.log.clone(),
             ),
-        }
+        })
     }
 }
 

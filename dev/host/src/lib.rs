@@ -8,6 +8,7 @@
 //! component's calls.
 
 mod clock;
+mod files;
 mod log;
 mod memory;
 mod options;
@@ -39,7 +40,11 @@ mod request;
 
 mod listener;
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::{Context, Result, ensure};
 pub use clock::WallClock;
@@ -102,7 +107,11 @@ impl RunningHost {
 
         let stopped = CancellationToken::new();
         let memory = MemoryMeter::default();
+        let application = options.manifest.parent().unwrap_or_else(|| Path::new("")).to_owned();
+        let mounting =
+            Mounting { application, direct: options.direct_mounts, assets: options.state_dir.join("assets") };
         let assembly = Assembly {
+            mounting,
             variables: Arc::new(variables),
             stores: Arc::new(stores),
             client_tls: Arc::new(runtime_config.client_tls),
@@ -159,8 +168,16 @@ impl Drop for RunningHost {
     }
 }
 
+/// How `files` are mounted.
+struct Mounting {
+    application: PathBuf,
+    direct: bool,
+    assets: PathBuf,
+}
+
 /// Everything that the components of an application share.
 struct Assembly {
+    mounting: Mounting,
     variables: Arc<Variables>,
     stores: Arc<Stores>,
     client_tls: Arc<ClientTls>,
@@ -183,6 +200,12 @@ impl Assembly {
         components
             .into_iter()
             .map(|(id, component)| {
+                let Mounting { application, direct, assets } = &self.mounting;
+                let files = match direct {
+                    true => files::mounted(&component.files, application),
+                    false => files::copied(&component.files, application, &assets.join(&id)),
+                };
+                let files = files.with_context(|| format!("component.{id}: files"))?;
                 let pool = InstancePool {
                     component: engine::load(&engine, &id, &component.source)?,
                     engine: engine.clone(),
@@ -198,6 +221,7 @@ impl Assembly {
                         log: self.log.clone(),
                         clock: self.clock.clone(),
                         memory: self.memory.clone(),
+                        files,
                     },
                     reuse: self.reuse,
                     stopped: self.stopped.clone(),

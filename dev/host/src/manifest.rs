@@ -8,7 +8,9 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, de::IgnoredAny};
 
-use super::{allowed_hosts::AllowedHosts, options::UNSUPPORTED, template::Template, variables::check_name};
+use super::{
+    allowed_hosts::AllowedHosts, files::FileMount, options::UNSUPPORTED, template::Template, variables::check_name,
+};
 
 /// An application as its manifest describes it.
 #[derive(Debug)]
@@ -30,6 +32,7 @@ pub(super) struct ComponentSettings {
     pub(super) variables: BTreeMap<String, Template>,
     pub(super) allowed_outbound_hosts: Vec<Template>,
     pub(super) key_value_stores: BTreeSet<String>,
+    pub(super) files: Vec<FileMount>,
 }
 
 impl Manifest {
@@ -82,6 +85,11 @@ impl ComponentSettings {
             variables,
             allowed_outbound_hosts,
             key_value_stores: table.key_value_stores,
+            files: table
+                .files
+                .into_iter()
+                .map(|FileTable { source, destination }| FileMount { source, destination })
+                .collect(),
         })
     }
 }
@@ -191,8 +199,17 @@ struct ComponentTable {
     allowed_outbound_hosts: Vec<String>,
     #[serde(default)]
     key_value_stores: BTreeSet<String>,
+    #[serde(default)]
+    files: Vec<FileTable>,
     #[serde(default, rename = "build")]
     _build: IgnoredAny,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileTable {
+    source: PathBuf,
+    destination: String,
 }
 
 #[cfg(test)]
@@ -215,6 +232,7 @@ component = "one"
 source = "target/one.wasm"
 allowed_outbound_hosts = ["{{ host }}", "https://{{ secret }}"]
 key_value_stores = ["default"]
+files = [{ source = "/tokens", destination = "/t" }]
 [component.one.variables]
 url = "{{ host }}/path"
 [component.one.build]
@@ -234,6 +252,7 @@ command = "cargo build"
         assert_eq!(component.source, Path::new("app/target/one.wasm"));
         assert_eq!(component.variables["url"].variables().collect::<Vec<_>>(), ["host"]);
         assert!(component.key_value_stores.contains("default"));
+        assert_eq!(component.files, [FileMount { source: "/tokens".into(), destination: "/t".to_owned() }]);
     }
 
     #[test]
@@ -245,6 +264,7 @@ command = "cargo build"
             (stores, "key_value_store = [\"default\"]", "unknown field `key_value_store`"),
             (stores, "environment = { A = \"1\" }", "unknown field `environment`"),
             (stores, "dependencies = { \"a:b\" = \"1\" }", "unknown field `dependencies`"),
+            ("[{ source = \"/tokens\", destination = \"/t\" }]", "[\"tokens/*\"]", "files = [\"tokens/*\"]"),
             (source, "source = { url = \"https://example.com\" }", "source = { url"),
             ("\"{{ host }}\"", "\"http://two.spin.internal\"", "http://two.spin.internal` is not supported"),
             ("[[trigger.http]]\nroute = \"/one\"", "[[trigger.redis]]\nchannel = \"one\"", "unknown field `redis`"),

@@ -16,6 +16,8 @@ pub struct HostOptions {
     pub manifest: PathBuf,
     /// The runtime config file, if there is one.
     pub runtime_config: Option<PathBuf>,
+    /// Whether components read the folders of `files` themselves, and not copies made at the start.
+    pub direct_mounts: bool,
     /// Where to listen. Port 0 means any free port.
     pub listen: SocketAddr,
     /// What Spin would read from its process environment: `SPIN_VARIABLE_*`, `AZURE_*`, `SSL_CERT_FILE`.
@@ -42,6 +44,7 @@ impl fmt::Debug for HostOptions {
             .debug_struct("HostOptions")
             .field("manifest", &self.manifest)
             .field("runtime_config", &self.runtime_config)
+            .field("direct_mounts", &self.direct_mounts)
             .field("listen", &self.listen)
             .field("environment", &self.environment.keys())
             .field("variables", &self.variables.keys())
@@ -81,6 +84,7 @@ mod tests {
         let options = HostOptions {
             manifest: "spin.toml".into(),
             runtime_config: None,
+            direct_mounts: false,
             listen: ([127, 0, 0, 1], 0).into(),
             environment: secret(),
             variables: secret(),

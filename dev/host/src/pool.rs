@@ -41,7 +41,7 @@ impl HandlerState for InstancePool {
     type WorkerState = Capacity;
 
     async fn instantiate(&self) -> wasmtime::Result<Instance<InstanceState, Lifetime, Capacity>> {
-        let mut store = Store::new(&self.engine, self.context.new_instance());
+        let mut store = Store::new(&self.engine, self.context.new_instance()?);
         store.set_epoch_deadline(NO_DEADLINE);
         store.limiter(|state| &mut state.memory);
         let proxy = self.component.instantiate_async(&mut store).await?;

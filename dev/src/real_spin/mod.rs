@@ -114,6 +114,9 @@ fn arguments(options: &HostOptions) -> Vec<OsString> {
     if let Some(runtime_config) = &options.runtime_config {
         arguments.extend(["--runtime-config-file".into(), runtime_config.clone().into()]);
     }
+    if options.direct_mounts {
+        arguments.push("--direct-mounts".into());
+    }
     for (name, value) in &options.variables {
         arguments.extend(["--variable".into(), format!("{name}={value}").into()]);
     }
@@ -149,6 +152,7 @@ mod tests {
         let options = HostOptions {
             manifest: "/p/spin.toml".into(),
             runtime_config: Some("/p/runtime-config.toml".into()),
+            direct_mounts: true,
             listen: "127.0.0.1:0".parse().unwrap(),
             environment: BTreeMap::new(),
             variables: BTreeMap::from([("graph_url".to_owned(), "http://127.0.0.1:9".to_owned())]),
@@ -162,7 +166,7 @@ mod tests {
         assert_eq!(
             arguments.join(OsStr::new(" ")),
             "up --from-file /p/spin.toml --listen 127.0.0.1:0 --state-dir /s --temp /s/temporary \
-             --runtime-config-file /p/runtime-config.toml --variable graph_url=http://127.0.0.1:9 \
+             --runtime-config-file /p/runtime-config.toml --direct-mounts --variable graph_url=http://127.0.0.1:9 \
              --max-instance-reuse-count 128 --max-instance-concurrent-reuse-count 16 --idle-instance-timeout 1000ms"
         );
     }

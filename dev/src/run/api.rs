@@ -34,6 +34,10 @@ pub struct ApiOptions {
     pub variables: BTreeMap<String, String>,
     /// Replacements for fixed values in the component's variables in `spin.toml`, by name.
     pub component_variables: BTreeMap<String, String>,
+    /// Folders that the component reads, and where it sees them. Relative ones are below the run's own folder.
+    pub files: Vec<(PathBuf, String)>,
+    /// Whether it reads those folders themselves, and not copies made at the start.
+    pub direct_mounts: bool,
     /// The protocol and the ports of the emulated tenant.
     pub tenant: TenantOptions,
     /// How component instances are reused.
@@ -57,6 +61,8 @@ impl Default for ApiOptions {
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
             variables: BTreeMap::new(),
             component_variables: BTreeMap::new(),
+            files: Vec::new(),
+            direct_mounts: false,
             tenant: TenantOptions::default(),
             reuse: InstanceReuse::default(),
             log: LogSink::Collect,
@@ -110,8 +116,9 @@ impl Api {
         spin_environment.insert("RUNTIME_CONFIG_FILE".to_owned(), absolute);
         let server = host
             .serve(HostOptions {
-                manifest: manifest(&directory, &options.component_variables).await?,
+                manifest: manifest(&directory, &options.component_variables, &options.files).await?,
                 runtime_config: Some(runtime_config),
+                direct_mounts: options.direct_mounts,
                 listen: options.listen,
                 environment,
                 variables: options.variables,
@@ -161,13 +168,17 @@ impl Api {
     }
 }
 
-/// The project's own manifest, or a changed copy if there are `component_variables`.
-async fn manifest(directory: &RunDirectory, component_variables: &BTreeMap<String, String>) -> Result<PathBuf> {
-    if component_variables.is_empty() {
+/// The project's own manifest, or a changed copy if there are `component_variables` or `files`.
+async fn manifest(
+    directory: &RunDirectory,
+    component_variables: &BTreeMap<String, String>,
+    files: &[(PathBuf, String)],
+) -> Result<PathBuf> {
+    if component_variables.is_empty() && files.is_empty() {
         return Ok(workspace::manifest());
     }
     let manifest = read(workspace::manifest()).await?;
-    let derived = manifest::derive(&manifest, workspace::root(), COMPONENT, component_variables)?;
+    let derived = manifest::derive(&manifest, workspace::root(), COMPONENT, component_variables, files)?;
     directory.write("spin.toml", derived).await
 }
 

@@ -99,6 +99,7 @@ impl SignInApp {
             .serve(HostOptions {
                 manifest: workspace::root().join("app/spin.toml"),
                 runtime_config: None,
+                direct_mounts: false,
                 listen: (Ipv4Addr::LOCALHOST, port).into(),
                 // Not among the variables, which the real Spin gets on its command line, where every user can see them.
                 environment: BTreeMap::from([

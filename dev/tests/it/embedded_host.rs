@@ -14,6 +14,7 @@ fn options(directory: &TempDir) -> HostOptions {
     HostOptions {
         manifest: workspace::manifest(),
         runtime_config: None,
+        direct_mounts: false,
         listen: ([127, 0, 0, 1], 0).into(),
         environment: [].into(),
         variables: REQUIRED.map(|name| (name.to_owned(), "value".to_owned())).into(),

@@ -65,7 +65,7 @@ impl Harness {
         Self::with_tenant(Tenant::start(tenant_options()).await.unwrap(), options).await
     }
 
-    async fn with_tenant(tenant: Tenant, options: ApiOptions) -> Self {
+    pub(crate) async fn with_tenant(tenant: Tenant, options: ApiOptions) -> Self {
         let options = ApiOptions { runner: Runner::from_environment().unwrap(), ..options };
         let api = Api::start_for(tenant, options).await.unwrap();
         Self { api, client: Client::builder().no_proxy().build().unwrap() }
@@ -183,7 +183,7 @@ impl Harness {
 
 /// TLS and HTTP/2, as in production, unless `PROFILE_GET_WIRE` is `http`. If `PROFILE_GET_VARIETY` is a number, tenants
 /// vary their responses with this seed.
-fn tenant_options() -> TenantOptions {
+pub(crate) fn tenant_options() -> TenantOptions {
     let wire = match env::var("PROFILE_GET_WIRE").as_deref().unwrap_or_default() {
         "" | "https" => Wire::Https,
         "http" => Wire::Http,
@@ -197,7 +197,7 @@ fn variety() -> Option<u64> {
     Some(seed.parse().expect("PROFILE_GET_VARIETY is a number, or not set"))
 }
 
-fn owned(variables: &[(&str, &str)]) -> BTreeMap<String, String> {
+pub(crate) fn owned(variables: &[(&str, &str)]) -> BTreeMap<String, String> {
     variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 

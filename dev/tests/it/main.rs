@@ -15,6 +15,7 @@ mod harness;
 
 mod answers;
 mod embedded_host;
+mod federated_credentials;
 mod host_variables;
 mod native_server;
 mod outages;

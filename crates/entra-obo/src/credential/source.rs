@@ -132,13 +132,24 @@ impl CredentialSource {
                 }
                 Err(fault) => {
                     if fault != CredentialFault::OutOfTime {
-                        self.kept.lock().back_off.failed(fault.clone(), now, fault.retry_after());
+                        self.note_failure(host, &fault, now);
                     }
                     Err(fault)
                 }
             }
         };
         self.flights.run(host, deadline, (), work).await
+    }
+
+    /// Notes that it could not be read, and writes one line if the former one hides that from callers.
+    fn note_failure<H: Host>(&self, host: &H, fault: &CredentialFault, now: Duration) {
+        let mut kept = self.kept.lock();
+        let is_hidden = kept.back_off.failure().is_none() && kept.value(now).is_some();
+        kept.back_off.failed(fault.clone(), now, fault.retry_after());
+        drop(kept);
+        if is_hidden {
+            event_log::warn(host, "credential", format!("{fault}; the one that was read before is used meanwhile"));
+        }
     }
 
     /// Writes one line about each token whose file should have been replaced by now.
