@@ -47,8 +47,8 @@ const KEY_VAULT_SCOPE: &str = "f53da476-18e3-4152-8e01-aec403e6edc0";
 #[derive(Default)]
 pub(crate) struct Applications {
     all: RwLock<Vec<Arc<AppRegistration>>>,
-    /// The object ids of deleted ones, which can be deleted permanently.
-    deleted: RwLock<Vec<String>>,
+    /// Those that were deleted. They keep their unique names until they are deleted permanently.
+    deleted: RwLock<Vec<Arc<AppRegistration>>>,
 }
 
 impl Applications {
@@ -74,16 +74,37 @@ impl Applications {
 
     /// Deletes the one with this object id.
     pub(crate) fn delete(&self, object_id: &str) {
-        self.all.write().retain(|application| application.object_id != object_id);
-        self.deleted.write().push(object_id.to_owned());
+        let has_id = |application: &mut Arc<AppRegistration>| application.object_id == object_id;
+        let removed: Vec<_> = self.all.write().extract_if(.., has_id).collect();
+        self.deleted.write().extend(removed);
+    }
+
+    /// What was deleted and can be restored.
+    pub(crate) fn deleted(&self) -> Vec<Arc<AppRegistration>> {
+        self.deleted.read().clone()
+    }
+
+    /// Whether a deleted one has this unique name.
+    pub(crate) fn is_deleted_name(&self, unique_name: &str) -> bool {
+        self.deleted.read().iter().any(|it| it.manifest().unique_name.as_deref() == Some(unique_name))
+    }
+
+    /// Restores what was deleted before.
+    pub(crate) fn restore(&self, object_id: &str) -> Option<Arc<AppRegistration>> {
+        let restored = self.take_deleted(object_id)?;
+        self.all.write().push(Arc::clone(&restored));
+        Some(restored)
     }
 
     /// Deletes permanently what was deleted before; `false` when there is no such object.
     pub(crate) fn purge(&self, object_id: &str) -> bool {
+        self.take_deleted(object_id).is_some()
+    }
+
+    fn take_deleted(&self, object_id: &str) -> Option<Arc<AppRegistration>> {
         let mut deleted = self.deleted.write();
-        let count = deleted.len();
-        deleted.retain(|own| own != object_id);
-        deleted.len() < count
+        let index = deleted.iter().position(|application| application.object_id == object_id)?;
+        Some(deleted.remove(index))
     }
 }
 

@@ -14,7 +14,7 @@ use http::{Method, Response};
 use crate::{
     directory::Directory,
     endpoint::Endpoint,
-    wire::{self, IncomingRequest, ResponseBody},
+    wire::{IncomingRequest, ResponseBody},
 };
 use caller::Caller;
 use error::GraphError;
@@ -29,8 +29,8 @@ enum Route {
     Applications(Address),
     ServicePrincipals(Address),
     PermissionGrants(Address),
-    /// An application that was deleted, by its object id.
-    DeletedItem(String),
+    /// Applications that were deleted, with the rest of the path.
+    DeletedItems(Vec<String>),
     Unknown,
 }
 
@@ -39,11 +39,16 @@ impl Route {
         match *incoming.path_segments() {
             ["v1.0", "me"] => return Self::Me,
             ["v1.0", "me", "photo", "$value"] => return Self::Photo,
-            ["v1.0", "directory", "deletedItems", id] => return Self::DeletedItem(id.to_owned()),
             ["v1.0", ..] => {}
             _ => return Self::Unknown,
         }
         let segments = odata::segments(incoming);
+        if let [directory, items, rest @ ..] = segments.as_slice()
+            && directory == "directory"
+            && items == "deletedItems"
+        {
+            return Self::DeletedItems(rest.to_vec());
+        }
         let parse = |collection: &str| Address::parse(&segments, collection);
         let applications = parse("applications").map(Self::Applications);
         let service_principals = || parse("servicePrincipals").map(Self::ServicePrincipals);
@@ -56,7 +61,7 @@ pub(crate) fn endpoint(incoming: &IncomingRequest) -> Endpoint {
     match Route::of(incoming) {
         Route::Me => Endpoint::GraphMe,
         Route::Photo => Endpoint::GraphPhoto,
-        Route::Applications(_) | Route::DeletedItem(_) => Endpoint::GraphApplications,
+        Route::Applications(_) | Route::DeletedItems(_) => Endpoint::GraphApplications,
         Route::ServicePrincipals(_) => Endpoint::GraphServicePrincipals,
         Route::PermissionGrants(_) => Endpoint::GraphPermissionGrants,
         Route::Unknown => Endpoint::Unknown,
@@ -85,13 +90,7 @@ fn dispatch(directory: &Directory, incoming: &IncomingRequest) -> Result<Respons
         Route::Applications(address) => applications::respond(directory, &caller, incoming, &address),
         Route::ServicePrincipals(address) => service_principals::respond(directory, &caller, incoming, &address),
         Route::PermissionGrants(address) => permission_grants::respond(directory, &caller, incoming, &address),
-        Route::DeletedItem(object_id) => {
-            caller.require_administrator()?;
-            match incoming.method == Method::DELETE && directory.applications.purge(&object_id) {
-                true => Ok(wire::no_content()),
-                false => Err(GraphError::not_found(&object_id)),
-            }
-        }
+        Route::DeletedItems(path) => applications::respond_deleted(directory, &caller, incoming, &path),
         Route::Unknown => {
             caller.require(&PROFILE)?;
             Err(GraphError::unknown_path(incoming))

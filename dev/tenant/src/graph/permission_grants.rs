@@ -12,7 +12,7 @@ use super::{
 use crate::{
     directory::{
         Directory,
-        app_registration::AppRegistration,
+        app_registration::{AppRegistration, Installation},
         consents::{GivenBy, PermissionGrant},
     },
     jwt::{Object, object},
@@ -97,7 +97,8 @@ fn list(directory: &Directory, incoming: &IncomingRequest) -> Result<Response<Re
 fn create(directory: &Directory, new: NewGrant) -> Result<Response<ResponseBody>, GraphError> {
     let find = |id: &str| {
         let has_id = |it: &AppRegistration| {
-            it.service_principal_id.eq_ignore_ascii_case(id) && it.has_service_principal(&directory.tenant_id)
+            it.service_principal_id.eq_ignore_ascii_case(id)
+                && it.installation(&directory.tenant_id, &directory.tenant_id) == Installation::Installed
         };
         directory.applications.find(has_id).ok_or_else(|| GraphError::not_found(id))
     };

@@ -15,17 +15,17 @@ const GRAPH_ID: &str = "00000003-0000-0000-c000-000000000000";
 const USER_READ: &str = "e1fe6dd8-ba31-4d61-89e7-88639da4683d";
 
 /// Graph, as the administrator or somebody else calls it by the Azure CLI.
-struct Graph<'t> {
+pub(crate) struct Graph<'t> {
     tenant: &'t Tenant,
     token: String,
 }
 
 impl<'t> Graph<'t> {
-    fn of_administrator(tenant: &'t Tenant) -> Self {
+    pub(crate) fn of_administrator(tenant: &'t Tenant) -> Self {
         Self { tenant, token: tenant.azure_cli_graph_token(tenant.administrator()) }
     }
 
-    fn of(tenant: &'t Tenant, name: &str) -> Self {
+    pub(crate) fn of(tenant: &'t Tenant, name: &str) -> Self {
         Self { tenant, token: tenant.azure_cli_graph_token(tenant.person(name).unwrap()) }
     }
 
@@ -36,23 +36,23 @@ impl<'t> Graph<'t> {
         try_send(method, &format!("{}/v1.0/{path}", self.tenant.graph_url()), &all, body).await.unwrap()
     }
 
-    async fn get(&self, path: &str) -> Response {
+    pub(crate) async fn get(&self, path: &str) -> Response {
         self.send(Method::GET, path, &[], "").await
     }
 
-    async fn post(&self, path: &str, body: Value) -> Response {
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Response {
         self.send(Method::POST, path, &[], &body.to_string()).await
     }
 
-    async fn patch(&self, path: &str, body: Value) -> Response {
+    pub(crate) async fn patch(&self, path: &str, body: Value) -> Response {
         self.send(Method::PATCH, path, &[], &body.to_string()).await
     }
 
-    async fn upsert(&self, path: &str, body: Value) -> Response {
+    pub(crate) async fn upsert(&self, path: &str, body: Value) -> Response {
         self.send(Method::PATCH, path, &[("prefer", "create-if-missing")], &body.to_string()).await
     }
 
-    async fn delete(&self, path: &str) -> Response {
+    pub(crate) async fn delete(&self, path: &str) -> Response {
         self.send(Method::DELETE, path, &[], "").await
     }
 
@@ -347,6 +347,20 @@ async fn new_objects_are_missed_for_as_long_as_the_dial_says() {
     for expected in [404, 404, 200] {
         assert_eq!(graph.get(&format!("servicePrincipals(appId='{client_id}')")).await.status, expected);
     }
+    // So do service principals and consents.
+    let resource = text(&graph.get(&format!("servicePrincipals(appId='{GRAPH_ID}')")).await.json(), "id");
+    let (_, other_id) = graph.application(json!({"displayName": "other"})).await;
+    let mut client = String::new();
+    for expected in [400, 400, 201] {
+        let response = graph.post("servicePrincipals", json!({"appId": other_id})).await;
+        assert_eq!(response.status, expected);
+        client = response.json()["id"].as_str().unwrap_or_default().to_owned();
+    }
+    for expected in [404, 404, 201] {
+        let grant =
+            json!({"clientId": client, "consentType": "AllPrincipals", "resourceId": resource, "scope": "User.Read"});
+        assert_eq!(graph.post("oauth2PermissionGrants", grant).await.status, expected);
+    }
     let secret = graph.post(&format!("applications/{id}/addPassword"), json!({})).await.json();
     let secret = text(&secret, "secretText");
     for expected in [7_000_215, 7_000_215, 0] {
@@ -365,13 +379,33 @@ async fn new_objects_are_missed_for_as_long_as_the_dial_says() {
 async fn deleted_applications_are_gone() {
     let tenant = start().await;
     let graph = Graph::of_administrator(&tenant);
-    let (id, client_id) = graph.application(json!({"displayName": "one"})).await;
+    let (id, client_id) = graph.application(json!({"displayName": "one", "uniqueName": "one"})).await;
     graph.post("servicePrincipals", json!({"appId": client_id})).await;
     assert_eq!(graph.delete(&format!("applications/{id}")).await.status, 204);
     graph.delete(&format!("applications/{id}")).await.expect_error(404, "Request_ResourceNotFound");
     graph.get(&format!("servicePrincipals(appId='{client_id}')")).await.expect_error(404, "Request_ResourceNotFound");
+    // They keep their unique names.
+    let path = "applications(uniqueName='one')";
+    let again = graph.upsert(path, json!({"displayName": "two"})).await.expect_error(400, "Request_BadRequest");
+    assert_eq!(again["error"]["details"][0]["target"], "uniqueName");
+    graph
+        .post("applications", json!({"displayName": "two", "uniqueName": "one"}))
+        .await
+        .expect_error(400, "Request_BadRequest");
+    let deleted = "directory/deletedItems/microsoft.graph.application?$select=id,uniqueName";
+    assert_eq!(graph.get(deleted).await.json()["value"], json!([{"id": id, "uniqueName": "one"}]));
+    let ada = Graph::of(&tenant, "ada");
+    let restore = format!("directory/deletedItems/{id}/restore");
+    ada.post(&restore, json!({})).await.expect_error(403, "Authorization_RequestDenied");
+    assert_eq!(graph.post(&restore, json!({})).await.json()["appId"], client_id.as_str());
+    assert_eq!(graph.get(path).await.json()["displayName"], "one");
+    assert_eq!(graph.get(deleted).await.json()["value"], json!([]));
+    // Until they are deleted for ever, which only administrators may do.
+    assert_eq!(graph.delete(&format!("applications/{id}")).await.status, 204);
+    ada.delete(&format!("directory/deletedItems/{id}")).await.expect_error(403, "Authorization_RequestDenied");
     assert_eq!(graph.delete(&format!("directory/deletedItems/{id}")).await.status, 204);
     graph.delete(&format!("directory/deletedItems/{id}")).await.expect_error(404, "Request_ResourceNotFound");
+    assert_eq!(graph.upsert(path, json!({"displayName": "two"})).await.status, 201);
 }
 
 /// From nothing to a profile, by nothing but what clients can do.

@@ -86,6 +86,41 @@ pub(super) fn respond(
     }
 }
 
+/// Deleted applications: <https://learn.microsoft.com/graph/api/resources/directory>. `path` is what comes after
+/// `deletedItems`.
+pub(super) fn respond_deleted(
+    directory: &Directory,
+    caller: &Caller,
+    incoming: &IncomingRequest,
+    path: &[String],
+) -> Result<Response<ResponseBody>, GraphError> {
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    match (&incoming.method, path.as_slice()) {
+        (&Method::GET, ["microsoft.graph.application"]) => {
+            caller.require(&READ)?;
+            let deleted = directory.applications.deleted();
+            Query::parse(incoming)?.list(directory, "applications", deleted.iter().map(|it| to_json(directory, it)))
+        }
+        (&Method::POST, [object_id, "restore"]) => {
+            caller.require(&WRITE)?;
+            let deleted = directory.applications.deleted();
+            let application = deleted.iter().find(|it| it.object_id == *object_id);
+            caller.require_owner(application.ok_or_else(|| GraphError::not_found(object_id))?)?;
+            let restored = directory.applications.restore(object_id);
+            let restored = restored.ok_or_else(|| GraphError::not_found(object_id))?;
+            Ok(odata::entity(directory, StatusCode::OK, "directoryObjects", to_json(directory, &restored)))
+        }
+        (&Method::DELETE, [object_id]) => {
+            caller.require_administrator()?;
+            match directory.applications.purge(object_id) {
+                true => Ok(wire::no_content()),
+                false => Err(GraphError::not_found(object_id)),
+            }
+        }
+        _ => Err(GraphError::unknown_path(incoming)),
+    }
+}
+
 /// Those that were registered in this directory.
 fn is_here(application: &AppRegistration) -> bool {
     matches!(application.origin, Origin::BuiltIn(_) | Origin::Registered)
@@ -121,6 +156,9 @@ fn create(
     unique_name: Option<&str>,
 ) -> Result<Arc<AppRegistration>, GraphError> {
     let client_id = random::guid();
+    if let Some(name) = unique_name {
+        update::check_unique_name(directory, &client_id, name)?;
+    }
     let new = Manifest { unique_name: unique_name.map(ToOwned::to_owned), ..Manifest::default() };
     let (manifest, certificates) = changes.apply(directory, &client_id, &new, &[])?;
     if manifest.display_name.is_empty() {

@@ -151,7 +151,7 @@ impl Changes {
             (Some(own), Some(name)) if *own == name => {}
             (Some(_), Some(_)) => return Err(GraphError::bad_request("The property 'uniqueName' cannot be changed.")),
             (None, Some(name)) => {
-                check_unique(directory, client_id, "uniqueName", |it| it.unique_name.as_ref() == Some(&name))?;
+                check_unique_name(directory, client_id, &name)?;
                 manifest.unique_name = Some(name);
             }
         }
@@ -300,6 +300,14 @@ fn check_identifier_uris(directory: &Directory, client_id: &str, uris: &[String]
         check_unique(directory, client_id, "identifierUris", |other| other.identifier_uris.contains(uri))?;
     }
     Ok(())
+}
+
+/// Deleted applications keep their names, which blocks them for others.
+pub(super) fn check_unique_name(directory: &Directory, client_id: &str, name: &str) -> Result<(), GraphError> {
+    if directory.applications.is_deleted_name(name) {
+        return Err(GraphError::object_conflict("uniqueName"));
+    }
+    check_unique(directory, client_id, "uniqueName", |it| it.unique_name.as_deref() == Some(name))
 }
 
 /// No other application has the value.
