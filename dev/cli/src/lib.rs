@@ -5,6 +5,7 @@
 //!
 //! - [`commands`]: one file for each command, with its arguments;
 //! - [`component`]: builds the Wasm components with the compiler that [`toolchain`] finds or prepares;
+//! - [`registration`]: the app registrations in a real tenant;
 //! - [`supply_chain`]: reproducible builds and the bill of materials;
 //! - [`simulation`]: a fleet, simulated;
 //! - [`spin_program`]: the `spin` that is installed on this machine;
@@ -22,6 +23,7 @@ pub mod toolchain;
 pub mod component;
 
 pub mod handover;
+pub mod registration;
 pub mod simulation;
 pub mod supply_chain;
 

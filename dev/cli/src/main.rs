@@ -23,6 +23,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Build(build) => build.run(progress).await,
         Command::Check(check) => check.run(progress).await,
         Command::Fuzz(fuzz) => fuzz.run(progress).await,
+        Command::Register(register) => register.run(progress).await,
         Command::Reproduce(reproduce) => reproduce.run(progress).await,
         Command::Sbom(sbom) => sbom.run().await,
         Command::Simulate(simulate) => Ok(simulate.run()),

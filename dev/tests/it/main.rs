@@ -22,6 +22,7 @@ mod outages;
 mod pods;
 mod recorded_requests;
 mod refusals;
+mod register;
 mod rsa_signature;
 mod sign_in_app;
 mod steady_state;

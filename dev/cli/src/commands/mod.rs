@@ -11,6 +11,7 @@ pub mod deep;
 pub mod env;
 pub mod fuzz;
 pub mod record;
+pub mod register;
 pub mod reproduce;
 pub mod sbom;
 pub mod simulate;
@@ -48,6 +49,7 @@ pub enum Command {
     Bench(bench::Bench),
     Fuzz(fuzz::Fuzz),
     Record(record::Record),
+    Register(register::Register),
     Deep(deep::Deep),
     Reproduce(reproduce::Reproduce),
     Sbom(sbom::Sbom),

@@ -279,6 +279,12 @@ impl Tenant {
         azure_cli::sign_for_vault(&self.directory, person)
     }
 
+    /// A program, as a shell script, that answers as the Azure CLI does after `az login` of `person`: the cloud, whose
+    /// addresses are those of this tenant, and tokens for Graph and for the vault.
+    pub fn azure_cli_program(&self, person: &Person) -> String {
+        azure_cli::program(&self.directory, person)
+    }
+
     /// The issuer of the cluster's tokens, with a slash at its end.
     pub fn cluster_issuer(&self) -> &str {
         &self.directory.workload.cluster.issuer

@@ -17,6 +17,31 @@ use crate::{
 const GRAPH_SCOPES: &str = "Application.ReadWrite.All DelegatedPermissionGrant.ReadWrite.All \
     Directory.AccessAsUser.All User.Read.All User.Read email openid profile";
 
+/// A program, as a shell script, that answers as `az` does after this person's `az login`, as far as clients of Graph and of
+/// the vault ask it.
+pub(crate) fn program(directory: &Directory, person: &Person) -> String {
+    let tenant_id = &directory.tenant_id;
+    let token = |token: String| json!({"accessToken": token, "tenant": tenant_id, "tokenType": "Bearer"});
+    let (graph, vault) = (token(sign_for_graph(directory, person)), token(sign_for_vault(directory, person)));
+    let cloud = json!({
+        "name": "AzureCloud",
+        "endpoints": {
+            "activeDirectory": directory.urls.authority,
+            "microsoftGraphResourceId": format!("{}/", directory.urls.graph),
+        },
+        "suffixes": {"keyvaultDns": ".vault.azure.net"},
+    });
+    format!(
+        "#!/bin/sh\ncase \"$*\" in\n\
+         *--tenant*) case \"$*\" in *'--tenant {tenant_id}'*) ;; *) echo 'Run az login.' >&2; exit 1 ;; esac ;;\nesac\n\
+         case \"$*\" in\n\
+         'cloud show'*) echo '{cloud}' ;;\n\
+         'account get-access-token --resource-type ms-graph'*) echo '{graph}' ;;\n\
+         'account get-access-token --resource {KEY_VAULT}'*) echo '{vault}' ;;\n\
+         *) echo 'Run az login.' >&2; exit 1 ;;\nesac\n"
+    )
+}
+
 /// `az account get-access-token --resource-type ms-graph`
 pub(crate) fn sign_for_graph(directory: &Directory, person: &Person) -> String {
     let serial = directory.sessions.issue();

@@ -22,6 +22,7 @@ mod people;
 mod program;
 mod recordings;
 mod redemption;
+mod register;
 mod registration;
 mod setup;
 mod sign_in;
