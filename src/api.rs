@@ -6,11 +6,10 @@ use entra_obo::{
     Context,
     host::Host,
     settings::source::READ_TIMEOUT,
-    toolkit::{CLIENT_REQUEST_ID, Correlation, RequestHead, TRACEPARENT},
+    toolkit::{CLIENT_REQUEST_ID, Correlation, Cors, ProtectedResource, RequestHead, TRACEPARENT, is_preflight},
 };
 
 use crate::{
-    cors,
     error::Error,
     flow,
     graph::{
@@ -63,7 +62,12 @@ pub async fn answer<H: Host>(instance: &Instance, host: &H, request: &RequestHea
     let (mut response, code, error) = match outcome {
         Ok(response) => (response, "ok", None),
         Err(error) => {
+            let resource = request.authority.as_deref().and_then(|authority| ProtectedResource::new(authority, path));
             let problem = problem(&error, settings.map(|settings| &settings.policy));
+            let problem = match resource {
+                Some(resource) => problem.with_parameter("resource_metadata", &resource.metadata_url()),
+                None => problem,
+            };
             let code = problem.code();
             let mut response = problem.into_response(context.correlation.request_id).map(Body::Whole);
             if let Error::MethodNotAllowed = error {
@@ -98,11 +102,14 @@ async fn serve<H: Host>(
     if request.method != Method::GET && request.method != Method::HEAD {
         return Err(Error::MethodNotAllowed);
     }
-    let bearer = app.api.bearer(&request.headers)?;
+    let bearer = match route {
+        Route::Metadata => return metadata(app, request),
+        _ => app.api.bearer(&request.headers)?,
+    };
     let resource = match route {
         Route::Photo if query.is_some_and(|query| !query.is_empty()) => return Err(Error::Query(QueryFault::Unknown)),
         Route::Photo => Resource::photo(&request.headers),
-        Route::Profile | Route::ProfileOfSample => Resource::Profile(Select::parse(query).map_err(Error::Query)?),
+        _ => Resource::Profile(Select::parse(query).map_err(Error::Query)?),
     };
     flow::get(app, context, notes, bearer, &resource).await
 }
@@ -113,15 +120,34 @@ fn allowed_methods(settings: Option<&ApiSettings>) -> HeaderValue {
 }
 
 fn preflight<B>(headers: &HeaderMap, settings: &ApiSettings) -> Result<Response<Body<B>>, Error> {
-    if !cors::is_preflight(headers) {
+    if !is_preflight(headers) {
         return Err(Error::MethodNotAllowed);
     }
-    if cors::allowed_origin(headers, settings).is_none() {
+    let cors = cors(settings);
+    if cors.allowed_origin(headers).is_none() {
         return Err(Error::OriginNotAllowed);
     }
     let mut response = response::empty(StatusCode::NO_CONTENT);
-    cors::add_to_preflight(response.headers_mut());
+    cors.add_to_preflight(response.headers_mut());
     Ok(response)
+}
+
+const fn cors(settings: &ApiSettings) -> Cors<'_> {
+    Cors {
+        origins: settings.allowed_origins.as_slice(),
+        methods: "GET, HEAD",
+        exposed: "WWW-Authenticate, Retry-After, ETag, Server-Timing, request-id, client-request-id, traceparent",
+    }
+}
+
+/// RFC 9728, of a path of this API or of all of it.
+fn metadata<B>(app: &App, request: &RequestHead) -> Result<Response<Body<B>>, Error> {
+    let path = request.target.split('?').next().and_then(ProtectedResource::path_of).ok_or(Error::NotFound)?;
+    if !path.is_empty() && !Route::of(path).is_some_and(|route| route != Route::Metadata) {
+        return Err(Error::NotFound);
+    }
+    let resource = request.authority.as_deref().and_then(|authority| ProtectedResource::new(authority, path));
+    Ok(resource.ok_or(Error::NotFound)?.metadata(&app.settings.policy).map(Body::Whole))
 }
 
 fn add_headers(
@@ -133,7 +159,7 @@ fn add_headers(
 ) {
     correlation.add_to_response(answer);
     if let Some(settings) = settings {
-        cors::add_to_response(answer, &request.headers, settings);
+        cors(settings).add_to_response(answer, &request.headers);
         if settings.server_timing
             && let Ok(value) = HeaderValue::try_from(server_timing())
         {
@@ -149,6 +175,8 @@ enum Route {
     /// The path of the sample from which this API grew.
     ProfileOfSample,
     Photo,
+    /// What a client needs to know to get a token (RFC 9728).
+    Metadata,
 }
 
 impl Route {
@@ -157,6 +185,7 @@ impl Route {
             "/api/profile-get" => Self::Profile,
             "/api/profile" => Self::ProfileOfSample,
             "/api/profile-get/photo" => Self::Photo,
+            _ if ProtectedResource::path_of(path).is_some() => Self::Metadata,
             _ => return None,
         })
     }
@@ -166,6 +195,7 @@ impl Route {
             Self::Profile => "/api/profile-get",
             Self::ProfileOfSample => "/api/profile",
             Self::Photo => "/api/profile-get/photo",
+            Self::Metadata => "/.well-known/oauth-protected-resource",
         }
     }
 }

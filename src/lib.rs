@@ -11,7 +11,6 @@
 mod graph;
 mod settings;
 
-mod cors;
 mod error;
 mod response;
 

@@ -18,7 +18,15 @@ use std::{
 };
 
 /// The host on Spin, and the entry points of components.
-const NAMES_SPIN: [&str; 4] = ["crates/entra-obo-spin/", "src/component", "app/src/component", "bench/"];
+const NAMES_SPIN: [&str; 7] = [
+    "components/entra/src/component",
+    "crates/entra-obo-spin/",
+    "src/component",
+    "app/src/component",
+    "bench/",
+    "dev/probe/",
+    "examples/rust/",
+];
 
 /// Folders of packages, and the folders of packages that they must not depend on, at any depth.
 const INDEPENDENT: [(&str, &[&str]); 7] = [

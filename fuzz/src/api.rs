@@ -19,6 +19,7 @@ pub(crate) fn request(data: &[u8]) {
         }
     }
     let head = RequestHead {
+        authority: None,
         method: Method::from_bytes(method).unwrap_or(Method::GET),
         target: String::from_utf8_lossy(target).into_owned(),
         headers: all,

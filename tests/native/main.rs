@@ -13,6 +13,7 @@ mod scripted_host;
 
 mod browsers;
 mod caches;
+mod discovery;
 mod exchanges;
 mod federated_credentials;
 mod flow;

@@ -298,7 +298,8 @@ pub(crate) fn request_head(method: Method, target: &str, headers: &[(&'static st
     for (name, value) in headers {
         map.append(*name, HeaderValue::from_str(value).unwrap());
     }
-    RequestHead { method, target: target.to_owned(), headers: passed_on(map, &profile_get::HEADERS_READ) }
+    let authority = map.remove("host").map(|host| host.to_str().unwrap().to_owned());
+    RequestHead { method, authority, target: target.to_owned(), headers: passed_on(map, &profile_get::HEADERS_READ) }
 }
 
 /// The headers of a message that Spin passes on.

@@ -7,6 +7,7 @@ use entra_obo::{
     host::{SendFault, UpstreamBody},
     toolkit::race,
 };
+use http::HeaderMap;
 use spin_sdk::{
     time,
     wasip3::{
@@ -16,7 +17,10 @@ use spin_sdk::{
     wit_bindgen::{self, FutureReader, FutureWriter, StreamReader, StreamResult, StreamWriter},
 };
 
-use crate::fault::fault_of;
+use crate::{
+    fault::fault_of,
+    headers::{copy_all, fields_of},
+};
 
 /// How often a task yields before it hands a message to the host. The body's first piece has then been written, and
 /// Spin sends it in one packet with the head; otherwise it follows alone, and waits 40 ms for the other side to
@@ -35,13 +39,30 @@ thread_local! {
     static UNWRITTEN: Cell<usize> = const { Cell::new(0) };
 }
 
-/// A streamed response ends after this time and this many bytes, because it holds an upstream connection all the while.
-/// Graph's largest photos have 4 MB.
+/// The longest that a whole body may take to be written, and the time of a streamed one unless [`StreamLimits`] says
+/// otherwise.
 const STREAM_TIMEOUT: Duration = Duration::from_secs(120);
-const MAX_STREAM_BYTES: usize = 64 * 1024 * 1024;
 
-/// A reader that takes nothing for this long has stalled. Others need what it holds.
-const STALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// Limits of a body that is passed on as it arrives. Its upstream connection is held all the while.
+#[derive(Debug, Clone, Copy)]
+pub struct StreamLimits {
+    /// It ends after this time, whatever is still to come.
+    pub time: Option<Duration>,
+    /// It ends after this many bytes.
+    pub bytes: u64,
+    /// A sender that gives nothing for this long has stalled.
+    pub idle: Duration,
+    /// A reader that takes nothing for this long has stalled. What it holds is needed by others.
+    pub stall: Duration,
+}
+
+/// Graph's largest photos have 4 MB.
+pub(crate) const OF_SERVE: StreamLimits = StreamLimits {
+    time: Some(STREAM_TIMEOUT),
+    bytes: 64 * 1024 * 1024,
+    idle: STREAM_TIMEOUT,
+    stall: Duration::from_secs(10),
+};
 
 /// How much of a body is read at once.
 const READ_BYTES: usize = 16 * 1024;
@@ -122,35 +143,48 @@ impl OutgoingBody {
 
     /// Writes `begun` and what follows. If that takes too long, the body ends in an error, so that its reader knows
     /// that it is cut.
-    pub(crate) async fn stream(self, begun: Bytes, mut rest: IncomingBody) {
+    pub(crate) async fn stream<B: UpstreamBody>(self, begun: Bytes, mut rest: B, limits: StreamLimits) {
         let Self { contents: Some(mut contents), end, mut unwritten } = self else { return };
         let copying = async {
-            let mut allowance = MAX_STREAM_BYTES;
-            let mut next = Some(Ok(begun));
+            let mut allowance = limits.bytes;
+            let mut next = if begun.is_empty() { next_of(&mut rest, limits.idle).await } else { Some(Ok(begun)) };
             while let Some(piece) = next {
                 let piece = piece?;
-                allowance = allowance.checked_sub(piece.len()).ok_or(ErrorCode::HttpResponseBodySize(None))?;
-                let written = race(time::sleep(STALL_TIMEOUT), contents.write_all(piece.into())).await;
+                let length = piece.len().try_into().unwrap_or(u64::MAX);
+                allowance = allowance.checked_sub(length).ok_or(ErrorCode::HttpResponseBodySize(None))?;
+                let written = race(time::sleep(limits.stall), contents.write_all(piece.into())).await;
                 unwritten = None;
                 if !written.map_err(|_| ErrorCode::HttpResponseTimeout)?.is_empty() {
-                    break;
+                    // Nobody reads on.
+                    return Ok(None);
                 }
-                next = rest.read().await;
+                next = next_of(&mut rest, limits.idle).await;
             }
-            Ok(None)
+            Ok(rest.trailers().and_then(|trailers| fields_of(&trailers).ok()))
         };
-        let copied = race(time::sleep(STREAM_TIMEOUT), copying).await.unwrap_or(Err(ErrorCode::HttpResponseTimeout));
+        let copied = match limits.time {
+            Some(time) => race(time::sleep(time), copying).await.unwrap_or(Err(ErrorCode::HttpResponseTimeout)),
+            None => copying.await,
+        };
         // Before the contents end.
         let _ = end.write(copied).await;
     }
 }
 
-/// The body of an upstream's response.
+async fn next_of<B: UpstreamBody>(body: &mut B, idle: Duration) -> Option<Result<Bytes, ErrorCode>> {
+    match race(time::sleep(idle), body.next()).await {
+        Ok(next) => next.map(|piece| piece.map_err(|_| ErrorCode::HttpResponseIncomplete)),
+        Err(_) => Some(Err(ErrorCode::HttpResponseTimeout)),
+    }
+}
+
+/// The body of an upstream's response, or of a request to the component.
 #[derive(Debug)]
 pub struct IncomingBody {
     contents: StreamReader<u8>,
     /// Until the contents have ended.
     end: Option<FutureReader<BodyEnd>>,
+    trailers: Option<HeaderMap>,
     /// Says that the body was taken, when it is dropped.
     _taken: FutureWriter<Result<(), ErrorCode>>,
 }
@@ -159,7 +193,13 @@ impl IncomingBody {
     pub(crate) fn new(response: types::Response) -> Self {
         let (taken, taken_reader) = wit_future::new(|| Ok(()));
         let (contents, end) = types::Response::consume_body(response, taken_reader);
-        Self { contents, end: Some(end), _taken: taken }
+        Self { contents, end: Some(end), trailers: None, _taken: taken }
+    }
+
+    pub(crate) fn of_request(request: types::Request) -> Self {
+        let (taken, taken_reader) = wit_future::new(|| Ok(()));
+        let (contents, end) = types::Request::consume_body(request, taken_reader);
+        Self { contents, end: Some(end), trailers: None, _taken: taken }
     }
 
     async fn read(&mut self) -> Option<Result<Bytes, ErrorCode>> {
@@ -167,7 +207,10 @@ impl IncomingBody {
         match result {
             StreamResult::Complete(_) => Some(Ok(piece.into())),
             StreamResult::Dropped | StreamResult::Cancelled => match self.end.take()?.await {
-                Ok(_trailers) => None,
+                Ok(trailers) => {
+                    self.trailers = trailers.map(|trailers| copy_all(&trailers));
+                    None
+                }
                 Err(code) => Some(Err(code)),
             },
         }
@@ -177,5 +220,9 @@ impl IncomingBody {
 impl UpstreamBody for IncomingBody {
     async fn next(&mut self) -> Option<Result<Bytes, SendFault>> {
         Some(self.read().await?.map_err(fault_of))
+    }
+
+    fn trailers(&mut self) -> Option<HeaderMap> {
+        self.trailers.take()
     }
 }

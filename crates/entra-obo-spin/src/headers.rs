@@ -16,6 +16,18 @@ pub(crate) fn copy(fields: &Fields, read: &[HeaderName]) -> HeaderMap {
     headers
 }
 
+/// All headers of a message that a Rust program can hold.
+pub(crate) fn copy_all(fields: &Fields) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in fields.copy_all() {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            // Fails only beyond 32768 headers.
+            let _ = headers.try_append(name, value);
+        }
+    }
+    headers
+}
+
 /// Headers for the host.
 pub(crate) fn fields_of(headers: &HeaderMap) -> Result<Fields, HeaderError> {
     let entries: Vec<_> =

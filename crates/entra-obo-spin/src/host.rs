@@ -10,10 +10,13 @@ use std::{
 
 use bytes::Bytes;
 use entra_obo::{
-    host::{FileFault, Host, MaybeSend, SendFault, StoreFault, UnixTime, VariableUnavailable},
-    toolkit::RESPONSE_HEADERS_READ,
+    host::{
+        FileFault, Forward, ForwardLimits, Host, MaybeSend, SendFault, StoreFault, UnixTime, UpstreamBody,
+        VariableUnavailable,
+    },
+    toolkit::{Body, RESPONSE_HEADERS_READ},
 };
-use http::{Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode, Uri};
 use spin_sdk::{
     key_value::Store,
     time, variables,
@@ -21,17 +24,19 @@ use spin_sdk::{
         clocks::{monotonic_clock, system_clock},
         http::{
             client,
-            types::{self, Method, RequestOptions, Scheme},
+            types::{self, Fields, Method, RequestOptions, Scheme},
         },
         random::random::get_random_bytes,
     },
-    wit_bindgen,
+    wit_bindgen::{self, FutureReader, StreamReader},
 };
 
 use crate::{
-    body::{IncomingBody, OutgoingBody, is_whole, let_bodies_be_written, let_body_begin},
+    body::{
+        BodyEnd, IncomingBody, OutgoingBody, StreamLimits, is_cut, is_whole, let_bodies_be_written, let_body_begin,
+    },
     fault::fault_of,
-    headers::{copy, fields_of},
+    headers::{copy, copy_all, fields_of},
 };
 
 /// How often a task yields before its instance stops taking requests.
@@ -100,7 +105,7 @@ impl Host for Spin {
         // Spin's limits begin when it connects. Before an instance's first connection it resolves the application's
         // variables, which may take as long as a vault takes.
         KEEPS_LIMITS.set(is_limited);
-        incoming(response)
+        incoming(response, |fields| copy(fields, &RESPONSE_HEADERS_READ))
     }
 
     fn keeps_limits(&self) -> bool {
@@ -154,6 +159,44 @@ impl Host for Spin {
     }
 }
 
+/// A request that is passed on is cut off where its sender or its receiver does nothing for this long. Whoever passes it on
+/// watches it more closely.
+const UPLOAD: StreamLimits =
+    StreamLimits { time: None, bytes: u64::MAX, idle: Duration::from_secs(600), stall: Duration::from_secs(600) };
+
+impl Forward for Spin {
+    async fn forward<B: UpstreamBody>(
+        &self,
+        request: Request<Body<B>>,
+        limits: ForwardLimits,
+    ) -> Result<Response<IncomingBody>, SendFault> {
+        let options = RequestOptions::new();
+        let nanoseconds = |limit: Duration| limit.as_nanos().try_into().ok();
+        let _ = options.set_connect_timeout(nanoseconds(limits.head));
+        let _ = options.set_first_byte_timeout(nanoseconds(limits.head));
+        let _ = options.set_between_bytes_timeout(nanoseconds(limits.idle));
+        let (head, body) = request.into_parts();
+        let is_empty = matches!(&body, Body::Whole(bytes) if bytes.is_empty());
+        let unless_said = if matches!(body, Body::Whole(_)) { is_whole } else { is_cut };
+        let (outgoing_body, contents, end) = OutgoingBody::new(is_empty, unless_said);
+        let wasi = wasi_request(&head.method, &head.uri, &head.headers, (contents, end), options)
+            .map_err(SendFault::Broken)?;
+        match body {
+            Body::Whole(_) if is_empty => {}
+            Body::Whole(bytes) => {
+                wit_bindgen::spawn(outgoing_body.write(bytes));
+                let_body_begin().await;
+            }
+            Body::Streamed(begun, rest, ()) => {
+                wit_bindgen::spawn(outgoing_body.stream(begun, rest, UPLOAD));
+                let_body_begin().await;
+            }
+        }
+        let response = client::send(wasi).await.map_err(fault_of)?;
+        incoming(response, copy_all)
+    }
+}
+
 /// Options with `limit`, and whether the host applies them. Most calls have the same limit, and copying options is one
 /// call of the host where making them is four.
 fn options(limit: Duration) -> (RequestOptions, bool) {
@@ -178,14 +221,34 @@ fn options(limit: Duration) -> (RequestOptions, bool) {
 /// # Errors
 /// In words for the log, if WASI does not allow it.
 async fn outgoing(request: &Request<Bytes>, options: RequestOptions) -> Result<types::Request, String> {
-    let (uri, body) = (request.uri(), request.body().clone());
-    let fields = fields_of(request.headers()).map_err(|error| error.to_string())?;
+    let body = request.body().clone();
     let (outgoing_body, contents, end) = OutgoingBody::new(body.is_empty(), is_whole);
+    let wasi = wasi_request(request.method(), request.uri(), request.headers(), (contents, end), options)?;
+    if !body.is_empty() {
+        wit_bindgen::spawn(outgoing_body.write(body));
+        let_body_begin().await;
+    }
+    Ok(wasi)
+}
+
+fn wasi_request(
+    method: &http::Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+    (contents, end): (Option<StreamReader<u8>>, FutureReader<BodyEnd>),
+    options: RequestOptions,
+) -> Result<types::Request, String> {
+    let fields = fields_of(headers).map_err(|error| error.to_string())?;
     let (wasi, _sent) = types::Request::new(fields, contents, end, Some(options));
     // GET is the default.
-    let method = match *request.method() {
+    let method = match *method {
         http::Method::GET => None,
+        http::Method::HEAD => Some(Method::Head),
         http::Method::POST => Some(Method::Post),
+        http::Method::PUT => Some(Method::Put),
+        http::Method::DELETE => Some(Method::Delete),
+        http::Method::OPTIONS => Some(Method::Options),
+        http::Method::PATCH => Some(Method::Patch),
         ref other => Some(Method::Other(other.to_string())),
     };
     let scheme = match uri.scheme_str() {
@@ -199,18 +262,17 @@ async fn outgoing(request: &Request<Bytes>, options: RequestOptions) -> Result<t
         wasi.set_path_with_query(uri.path_and_query().map(|path| path.as_str()))
     };
     set().map_err(|()| format!("{uri} is no address that the host takes"))?;
-    if !body.is_empty() {
-        wit_bindgen::spawn(outgoing_body.write(body));
-        let_body_begin().await;
-    }
     Ok(wasi)
 }
 
-/// An upstream's response.
-fn incoming(response: types::Response) -> Result<Response<IncomingBody>, SendFault> {
+/// An upstream's response, with what `copy` takes of its headers.
+fn incoming(
+    response: types::Response,
+    copy: impl FnOnce(&Fields) -> HeaderMap,
+) -> Result<Response<IncomingBody>, SendFault> {
     let status =
         StatusCode::from_u16(response.get_status_code()).map_err(|error| SendFault::Broken(error.to_string()))?;
-    let headers = copy(&response.get_headers(), &RESPONSE_HEADERS_READ);
+    let headers = copy(&response.get_headers());
     let mut answer = Response::new(IncomingBody::new(response));
     *answer.status_mut() = status;
     *answer.headers_mut() = headers;

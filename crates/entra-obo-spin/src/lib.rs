@@ -9,4 +9,8 @@ mod body;
 mod host;
 mod serve;
 
-pub use crate::{body::IncomingBody, host::Spin, serve::serve};
+pub use crate::{
+    body::{IncomingBody, StreamLimits},
+    host::Spin,
+    serve::{serve, serve_whole},
+};

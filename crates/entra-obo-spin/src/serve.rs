@@ -4,15 +4,15 @@ use entra_obo::{
     event_log,
     toolkit::{Body, RequestHead},
 };
-use http::{HeaderName, Response, StatusCode};
+use http::{HeaderMap, HeaderName, Response, StatusCode};
 use spin_sdk::{
     wasip3::http::types::{self, ErrorCode, HeaderError, Method},
     wit_bindgen,
 };
 
 use crate::{
-    body::{IncomingBody, OutgoingBody, is_cut, is_whole, let_body_begin},
-    headers::{copy, fields_of},
+    body::{IncomingBody, OF_SERVE, OutgoingBody, StreamLimits, is_cut, is_whole, let_body_begin},
+    headers::{copy, copy_all, fields_of},
     host::Spin,
 };
 
@@ -26,23 +26,47 @@ pub async fn serve<G: 'static>(
     headers_read: &[HeaderName],
     answer: impl AsyncFnOnce(RequestHead) -> Response<Body<IncomingBody, G>>,
 ) -> Result<types::Response, ErrorCode> {
-    let head = head_of(&request, headers_read);
+    let head = head_of(&request, copy(&request.get_headers(), headers_read));
     drop(request);
     let is_head = head.method == http::Method::HEAD;
-    let response = into_wasi(answer(head).await, is_head).or_else(|error| {
+    send(answer(head).await, is_head, OF_SERVE).await
+}
+
+/// Answers a request by `answer`, which receives all of it: every header, and the body as it arrives. The guard of a
+/// streamed body is held until the body has been sent.
+///
+/// # Errors
+/// None that can happen: a response that the host refuses is replaced by an empty one, and the log says so.
+pub async fn serve_whole<G: 'static>(
+    request: types::Request,
+    limits: StreamLimits,
+    answer: impl AsyncFnOnce(RequestHead, IncomingBody) -> Response<Body<IncomingBody, G>>,
+) -> Result<types::Response, ErrorCode> {
+    let head = head_of(&request, copy_all(&request.get_headers()));
+    let is_head = head.method == http::Method::HEAD;
+    let response = answer(head, IncomingBody::of_request(request)).await;
+    send(response, is_head, limits).await
+}
+
+async fn send<G: 'static>(
+    response: Response<Body<IncomingBody, G>>,
+    is_head: bool,
+    limits: StreamLimits,
+) -> Result<types::Response, ErrorCode> {
+    let response = into_wasi(response, is_head, limits).or_else(|error| {
         // Spin would make an empty 500 of an error.
         let cause = format!("the host refused the response, and an empty one went out instead: {error}");
         event_log::error(&Spin, "answer", cause);
         let mut empty: Response<Body<IncomingBody, G>> = Response::new(Body::Whole(bytes::Bytes::new()));
         *empty.status_mut() = StatusCode::BAD_GATEWAY;
-        into_wasi(empty, is_head).map_err(|_| ErrorCode::InternalError(None))
+        into_wasi(empty, is_head, limits).map_err(|_| ErrorCode::InternalError(None))
     })?;
     let_body_begin().await;
     Ok(response)
 }
 
 /// The head of a request.
-fn head_of(request: &types::Request, headers_read: &[HeaderName]) -> RequestHead {
+fn head_of(request: &types::Request, headers: HeaderMap) -> RequestHead {
     let method = match request.get_method() {
         Method::Get => http::Method::GET,
         Method::Head => http::Method::HEAD,
@@ -57,12 +81,14 @@ fn head_of(request: &types::Request, headers_read: &[HeaderName]) -> RequestHead
         Method::Other(name) => name.parse().unwrap_or(http::Method::TRACE),
     };
     let target = request.get_path_with_query().unwrap_or_default();
-    RequestHead { method, target, headers: copy(&request.get_headers(), headers_read) }
+    let authority = request.get_authority();
+    RequestHead { method, authority, target, headers }
 }
 
 fn into_wasi<G: 'static>(
     response: Response<Body<IncomingBody, G>>,
     is_head: bool,
+    limits: StreamLimits,
 ) -> Result<types::Response, HeaderError> {
     let (head, body) = response.into_parts();
     let fields = fields_of(&head.headers)?;
@@ -85,7 +111,7 @@ fn into_wasi<G: 'static>(
         None => {}
         Some(Body::Whole(bytes)) => wit_bindgen::spawn(outgoing.write(bytes)),
         Some(Body::Streamed(begun, rest, permit)) => wit_bindgen::spawn(async move {
-            outgoing.stream(begun, rest).await;
+            outgoing.stream(begun, rest, limits).await;
             drop(permit);
         }),
     }

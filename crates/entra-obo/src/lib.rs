@@ -14,10 +14,11 @@
 
 #![warn(unnameable_types)]
 
+mod message;
+
 pub mod host;
 
 mod locked;
-mod message;
 
 mod deadline;
 
@@ -49,7 +50,9 @@ mod response;
 
 mod refusal;
 
+mod cors;
 mod protected_api;
+mod protected_resource;
 
 pub mod toolkit;
 

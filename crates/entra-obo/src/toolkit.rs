@@ -6,6 +6,7 @@
 pub use crate::{
     caller::person::{AssertionDigest, Person},
     correlation::{CLIENT_REQUEST_ID, Correlation, REQUEST_ID, TRACEPARENT},
+    cors::{Cors, is_preflight},
     deadline::{Deadline, Elapsed, race, within},
     exchange::{
         aadsts::Throttle,
@@ -13,6 +14,7 @@ pub use crate::{
     },
     locked::Locked,
     message::{Body, RequestHead},
+    protected_resource::ProtectedResource,
     refusal::claims_problem,
     response::{
         bearer_challenge::BearerChallenge,

@@ -169,6 +169,7 @@ impl Harness {
             (tenant.client_id().to_owned(), "<client>"),
             (tenant.authority_url().to_owned(), "<authority>"),
             (url_encoded(tenant.authority_url()), "<authority>"),
+            (self.api.url().trim_end_matches('/').to_owned(), "<api>"),
             (header("request-id"), "<request-id>"),
             (header("client-request-id"), "<client-request-id>"),
             (traceparent, "<traceparent>"),

@@ -2,6 +2,8 @@
 //!
 //! A [`VerifiedCaller`] can only be made here, and an exchange only from a [`VerifiedCaller`].
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::{
@@ -155,6 +157,14 @@ impl VerifiedCaller {
     #[must_use]
     pub const fn client(&self) -> Option<Uuid> {
         self.client
+    }
+
+    /// All claims, as Entra signed them. They are decoded at each call.
+    #[must_use]
+    pub fn claims(&self) -> Map<String, Value> {
+        let payload = self.assertion.as_str().split('.').nth(1).unwrap_or_default();
+        let payload = URL_SAFE_NO_PAD.decode(payload).unwrap_or_default();
+        serde_json::from_slice(&payload).unwrap_or_default()
     }
 
     /// `exp`

@@ -76,7 +76,8 @@ impl DownstreamToken {
     }
 
     /// Until when it is usable, by the wall clock.
-    pub(crate) fn usable_until(&self, now: UnixTime, elapsed: Duration) -> UnixTime {
+    #[must_use]
+    pub fn usable_until(&self, now: UnixTime, elapsed: Duration) -> UnixTime {
         now.plus(self.usable_until.saturating_sub(elapsed).as_secs())
     }
 

@@ -3,6 +3,9 @@
 use std::{future::ready, io, time::Duration};
 
 use bytes::Bytes;
+use http::{HeaderMap, Request, Response};
+
+use crate::message::Body;
 
 /// `Send` where a program has threads. Under WebAssembly, where it has none and hosts' handles are not `Send`, any type.
 #[cfg(not(target_family = "wasm"))]
@@ -55,9 +58,9 @@ pub trait Host: Clone + MaybeSend + MaybeSync + 'static {
     /// If the host keeps limits, neither that wait nor one for a piece of the body is longer than `limit`.
     fn send(
         &self,
-        request: &http::Request<Bytes>,
+        request: &Request<Bytes>,
         limit: Duration,
-    ) -> impl Future<Output = Result<http::Response<Self::Body>, SendFault>> + MaybeSend;
+    ) -> impl Future<Output = Result<Response<Self::Body>, SendFault>> + MaybeSend;
 
     /// Whether `send` keeps its limit, so that the core sets no timer of its own.
     fn keeps_limits(&self) -> bool {
@@ -97,6 +100,32 @@ pub trait Host: Clone + MaybeSend + MaybeSync + 'static {
 pub trait UpstreamBody: MaybeSend + 'static {
     /// The next piece, `None` at the end.
     fn next(&mut self) -> impl Future<Output = Option<Result<Bytes, SendFault>>> + MaybeSend;
+
+    /// The trailers (RFC 9110 section 6.5), once the end was reached and if there are any.
+    fn trailers(&mut self) -> Option<HeaderMap> {
+        None
+    }
+}
+
+/// A host that also passes messages on: any method, all headers, bodies as they arrive, trailers.
+pub trait Forward: Host {
+    /// Sends a request and waits for the head of the response, with all of its headers. It follows no redirection.
+    ///
+    /// A body that breaks off makes the request break off: what was sent is never taken for the whole.
+    fn forward<B: UpstreamBody>(
+        &self,
+        request: Request<Body<B>>,
+        limits: ForwardLimits,
+    ) -> impl Future<Output = Result<Response<Self::Body>, SendFault>> + MaybeSend;
+}
+
+/// How long a forwarded request may wait. A host that keeps no such limits of its own need not heed them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ForwardLimits {
+    /// For the head of the response, from the moment at which the request is sent.
+    pub head: Duration,
+    /// For each piece of the response's body.
+    pub idle: Duration,
 }
 
 /// Whole seconds since 1 January 1970, as in a JWT's `NumericDate` (RFC 7519 section 2).

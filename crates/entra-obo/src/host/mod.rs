@@ -95,7 +95,8 @@ mod interface;
 mod native;
 
 pub use self::interface::{
-    FileFault, Host, MaybeSend, MaybeSync, SendFault, StoreFault, UnixTime, UpstreamBody, VariableUnavailable,
+    FileFault, Forward, ForwardLimits, Host, MaybeSend, MaybeSync, SendFault, StoreFault, UnixTime, UpstreamBody,
+    VariableUnavailable,
 };
 #[cfg(feature = "native")]
 pub use self::native::{NativeBody, NativeHost};

@@ -161,6 +161,28 @@ pub(crate) fn identity_endpoint(text: &str) -> Result<String, String> {
     Ok(origin)
 }
 
+/// The address of a server that this component calls: as [`authority_host`]'s, or a component of the same application,
+/// `http://<id>.spin.internal`, which no network lies in front of.
+///
+/// # Errors
+/// What to set.
+pub fn service(text: &str) -> Result<String, String> {
+    let origin = origin(text)?;
+    if origin.starts_with("http://") && !is_loopback(host(&origin)) && !is_of_this_application(&origin) {
+        return Err(
+            "is http, which is accepted for this machine and for http://<component>.spin.internal alone; use https"
+                .to_owned(),
+        );
+    }
+    Ok(origin)
+}
+
+/// Whether an address is that of a component of the same Spin application (service chaining).
+#[must_use]
+pub fn is_of_this_application(origin: &str) -> bool {
+    host(origin).ends_with(".spin.internal")
+}
+
 /// Scheme, host and port in the normal form of RFC 3986, section 6.2.2.1 and 6.2.3: in lower case, without the default
 /// port.
 fn origin(text: &str) -> Result<String, String> {
