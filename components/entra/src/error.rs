@@ -1,0 +1,106 @@
+//! Everything that can keep a request from what it asks for.
+
+use std::fmt;
+
+use uuid::Uuid;
+
+use entra_obo::{
+    ClaimsChallenge, Refusal,
+    host::SendFault,
+    settings::{fault::SettingsFaults, source::Unsettled},
+};
+
+use crate::path::PathFault;
+
+/// Why a request is not served.
+#[derive(Debug, Clone)]
+pub(crate) enum Error {
+    /// No such path.
+    NotFound,
+    /// The path is one of the sidecar's, but not with this method: those that there are.
+    MethodNotAllowed(&'static str),
+    /// A browser asks for an origin that is not on the list.
+    OriginNotAllowed,
+    /// The target is not plain.
+    Path(PathFault),
+    /// The request wants another protocol.
+    Upgrade,
+    /// The operator has declared no API of this name.
+    UnknownApi,
+    /// Tokens of the application itself are not issued here.
+    ApplicationTokens,
+    /// A parameter that cannot be honoured, or not within the operator's limits: its name.
+    Parameter(String),
+    /// The request's body is too large to be held.
+    BodyTooLarge,
+    /// The request's body broke off.
+    BodyBroken,
+    /// The variables are wrong.
+    Settings(SettingsFaults),
+    /// The request ran out of time while it waited for the settings.
+    OutOfTime,
+    /// The caller is not admitted, or there is no token.
+    Refused(Refusal),
+    /// The app gave no usable response.
+    App(SendFault),
+    /// A downstream API gave no response.
+    Downstream(SendFault),
+    /// A downstream API's response is too large to be held.
+    DownstreamTooLarge,
+    /// A downstream API wants a token with these claims, and Entra issues none before the person signs in again.
+    DownstreamClaims {
+        /// The directory of the caller.
+        tenant_id: Uuid,
+        /// What the token must satisfy.
+        claims: ClaimsChallenge,
+    },
+    /// Something that should be impossible, and yet must not be a panic.
+    Internal(&'static str),
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<Unsettled> for Error {
+    fn from(fault: Unsettled) -> Self {
+        match fault {
+            Unsettled::Faults(faults) => Self::Settings(faults),
+            Unsettled::OutOfTime => Self::OutOfTime,
+        }
+    }
+}
+
+/// What happened, for the operator's log. Holds no token, secret or claim beyond ids, and nothing that a caller wrote.
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sending = |formatter: &mut fmt::Formatter<'_>, whose: &str, fault: &SendFault| match fault {
+            SendFault::Denied => write!(formatter, "{whose}: allowed_outbound_hosts does not list its address"),
+            SendFault::TimedOut => write!(formatter, "{whose}: no answer in time"),
+            SendFault::DeadlinePassed => write!(formatter, "{whose}: the request ran out of time first"),
+            SendFault::Broken(reason) => write!(formatter, "{whose}: no connection, or one that broke ({reason})"),
+        };
+        match self {
+            Self::NotFound
+            | Self::MethodNotAllowed(_)
+            | Self::OriginNotAllowed
+            | Self::Upgrade
+            | Self::UnknownApi
+            | Self::ApplicationTokens
+            | Self::Parameter(_) => Ok(()),
+            Self::Path(fault) => formatter.write_str(fault),
+            Self::BodyTooLarge => formatter.write_str("the request's body is too large"),
+            Self::BodyBroken => formatter.write_str("the request's body broke off"),
+            Self::Settings(faults) => write!(formatter, "wrong variables: {faults}"),
+            Self::OutOfTime => formatter.write_str("the request ran out of time"),
+            Self::Refused(refusal) => refusal.fmt(formatter),
+            Self::App(fault) => sending(formatter, "the app at upstream", fault),
+            Self::Downstream(fault) => sending(formatter, "a downstream API", fault),
+            Self::DownstreamTooLarge => formatter.write_str("a downstream API's response is too large"),
+            Self::DownstreamClaims { .. } => formatter.write_str("a downstream API asks for claims"),
+            Self::Internal(words) => formatter.write_str(words),
+        }
+    }
+}

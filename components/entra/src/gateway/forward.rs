@@ -1,0 +1,150 @@
+//! The request to the app, and its response.
+
+use std::{pin::pin, sync::Arc, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, Method, Request, Response, Uri, header};
+
+use entra_obo::{
+    Context,
+    host::{Forward, ForwardLimits, SendFault, UpstreamBody},
+    settings::address::is_of_this_application,
+    toolkit::{Body, Locked, RequestHead, within},
+};
+
+use crate::{
+    error::Error,
+    gateway::{headers::without_connection, upload::Upload},
+    log_line::RequestNotes,
+    settings::GatewaySettings,
+};
+
+/// How long the app may take until the head of its response, counted from the last piece of the request: what takes longer
+/// should answer at once and be asked again.
+const HEAD_LIMIT: Duration = Duration::from_secs(60);
+
+/// A stream in which nothing moves for this long has ended without saying so: servers of events send at least comments
+/// more often than that.
+pub(crate) const STREAM_IDLE: Duration = Duration::from_secs(300);
+
+/// How long a request's body may take in all.
+const UPLOAD_LIMIT: Duration = Duration::from_secs(3600);
+
+/// Responses up to this size are read whole and sent with their length, which costs one packet; larger ones are passed on as
+/// they arrive.
+const MAX_WHOLE_BYTES: usize = 64 * 1024;
+
+/// A small response that is not there after this time is passed on as it arrives.
+const WHOLE_LIMIT: Duration = Duration::from_millis(100);
+
+/// Passes a request on with these headers.
+///
+/// # Errors
+/// [`Error::App`] if there is no response, or one whose body breaks off before anything of it was passed on.
+pub(super) async fn forward<H: Forward>(
+    context: &Context<H>,
+    notes: &RequestNotes,
+    gateway: &GatewaySettings,
+    request: &RequestHead,
+    headers: HeaderMap,
+    body: H::Body,
+) -> Result<Response<Body<H::Body>>, Error> {
+    let host = &context.host;
+    let begun = host.elapsed();
+    let progress = Arc::new(Locked::new(begun));
+    let uri: Uri = format!("{}{}", gateway.upstream, request.target)
+        .parse()
+        .map_err(|_| Error::Path("The request's target is no part of an address."))?;
+    let upload = Upload { body, host: host.clone(), progress: Arc::clone(&progress), gateway: gateway.clone() };
+    let body = begin(upload, &request.method, &request.headers).await?;
+    let is_upload = matches!(body, Body::Streamed(..));
+    let mut outgoing = Request::new(body);
+    *outgoing.method_mut() = request.method.clone();
+    *outgoing.uri_mut() = uri;
+    *outgoing.headers_mut() = headers;
+
+    let limits = ForwardLimits { head: if is_upload { UPLOAD_LIMIT } else { HEAD_LIMIT }, idle: STREAM_IDLE };
+    let sending = host.forward(outgoing, limits);
+    // Spin keeps no limits within an application.
+    let is_kept = host.keeps_limits() && !is_upload && !is_of_this_application(&gateway.upstream);
+    let response = if is_kept { sending.await } else { in_time(host, &progress, sending).await };
+    let response = response.map_err(Error::App)?;
+    notes.upstream_answered(host.elapsed().saturating_sub(begun));
+
+    let (mut head, body) = response.into_parts();
+    without_connection(&mut head.headers);
+    let has_content = request.method != Method::HEAD && !matches!(head.status.as_u16(), 204 | 304);
+    let length = length_of(&head.headers).filter(|length| *length <= MAX_WHOLE_BYTES && has_content);
+    let body = match length {
+        _ if !has_content => Body::Whole(Bytes::new()),
+        Some(length) if !head.headers.contains_key(header::TRAILER) => whole(host, body, length).await?,
+        _ => Body::Streamed(Bytes::new(), body, ()),
+    };
+    Ok(Response::from_parts(head, body))
+}
+
+/// The body as far as it must be known before the request is sent: whether there is one. HTTP/2 does not say so in the head.
+async fn begin<H: Forward>(
+    mut upload: Upload<H>,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Body<Upload<H>>, Error> {
+    let length = length_of(headers);
+    let says_nothing = length.is_none() && !headers.contains_key(header::TRANSFER_ENCODING);
+    if length == Some(0) || says_nothing && (method == Method::GET || method == Method::HEAD) {
+        return Ok(Body::Whole(Bytes::new()));
+    }
+    match upload.next().await {
+        None if length.is_none() => Ok(Body::Whole(Bytes::new())),
+        Some(Ok(piece)) => Ok(Body::Streamed(piece, upload, ())),
+        None | Some(Err(_)) => Err(Error::BodyBroken),
+    }
+}
+
+/// Waits for the head of the response for as long as the request makes progress, and [`HEAD_LIMIT`] longer.
+async fn in_time<H: Forward, T>(
+    host: &H,
+    progress: &Locked<Duration>,
+    sending: impl Future<Output = Result<T, SendFault>>,
+) -> Result<T, SendFault> {
+    let mut sending = pin!(sending);
+    let mut limit = HEAD_LIMIT;
+    loop {
+        if let Ok(outcome) = within(host, limit, sending.as_mut()).await {
+            return outcome;
+        }
+        let since = host.elapsed().saturating_sub(*progress.lock());
+        limit = HEAD_LIMIT.saturating_sub(since);
+        if limit.is_zero() {
+            return Err(SendFault::TimedOut);
+        }
+    }
+}
+
+/// A response of this length, whole if it is there soon.
+async fn whole<H: Forward>(host: &H, mut body: H::Body, length: usize) -> Result<Body<H::Body>, Error> {
+    let broken = || Error::App(SendFault::Broken("its response broke off".to_owned()));
+    let begun = host.elapsed();
+    let mut read = BytesMut::new();
+    while read.len() < length {
+        let next = within(host, STREAM_IDLE, body.next()).await.map_err(|_| Error::App(SendFault::TimedOut))?;
+        let piece = next.ok_or_else(broken)?.map_err(Error::App)?;
+        if read.is_empty() {
+            // Without a copy: most bodies come in one piece.
+            read = piece.into();
+        } else {
+            read.extend_from_slice(&piece);
+        }
+        if read.len() < length && host.elapsed().saturating_sub(begun) > WHOLE_LIMIT {
+            return Ok(Body::Streamed(read.freeze(), body, ()));
+        }
+    }
+    if read.len() > length {
+        return Err(broken());
+    }
+    Ok(Body::Whole(read.freeze()))
+}
+
+fn length_of(headers: &HeaderMap) -> Option<usize> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}

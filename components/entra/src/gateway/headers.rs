@@ -1,0 +1,102 @@
+//! Which headers pass through the gateway.
+
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+use crate::settings::GatewaySettings;
+
+/// What belongs to one connection (RFC 9110 section 7.6.1), and what says where a request was sent: the request to the app goes
+/// over another connection, to another host. `Expect` was answered by the server that received the request.
+const OF_CONNECTION: [&str; 11] = [
+    "connection",
+    "expect",
+    "host",
+    "http2-settings",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// How the app knows its caller: whoever else sets these pretends to be this gateway. `spin-` is Spin's own.
+const OF_IDENTITY: [&str; 3] = ["x-ms-client-principal", "x-ms-token-", "spin-"];
+
+/// What a server may answer to browsers of other origins.
+const OF_CORS: [HeaderName; 5] = [
+    header::ACCESS_CONTROL_ALLOW_ORIGIN,
+    header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
+    header::ACCESS_CONTROL_ALLOW_METHODS,
+    header::ACCESS_CONTROL_ALLOW_HEADERS,
+    header::ACCESS_CONTROL_EXPOSE_HEADERS,
+];
+
+/// The headers of a request that the app gets as they are.
+#[must_use]
+pub(super) fn to_app(request: &HeaderMap, gateway: &GatewaySettings) -> HeaderMap {
+    let listed = listed_in_connection(request);
+    let mut headers = HeaderMap::with_capacity(request.len());
+    for (name, value) in request {
+        let is_dropped = is_of_connection(name, &listed)
+            || is_of_identity(name, gateway)
+            || name == header::AUTHORIZATION && !gateway.forward_authorization;
+        if !is_dropped {
+            headers.append(name.clone(), value.clone());
+        }
+    }
+    if accepts_trailers(request) {
+        headers.insert(header::TE, HeaderValue::from_static("trailers"));
+    }
+    headers
+}
+
+/// Of a request's trailers the app gets none that would mean something in a header: frameworks put them together.
+#[must_use]
+pub(super) fn trailers_to_app(trailers: &HeaderMap, gateway: &GatewaySettings) -> HeaderMap {
+    let is_passed = |name: &HeaderName| {
+        !is_of_connection(name, &[])
+            && !is_of_identity(name, gateway)
+            && !matches!(*name, header::AUTHORIZATION | header::COOKIE | header::CONTENT_LENGTH | header::TRAILER)
+    };
+    trailers.iter().filter(|(name, _)| is_passed(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+/// Removes from a response what belongs to the connection to the app.
+pub(super) fn without_connection(response: &mut HeaderMap) {
+    let listed = listed_in_connection(response);
+    let names: Vec<HeaderName> = response.keys().filter(|name| is_of_connection(name, &listed)).cloned().collect();
+    for name in names {
+        response.remove(name);
+    }
+}
+
+/// Removes what the app says to browsers of other origins.
+pub(super) fn without_cors(response: &mut HeaderMap) {
+    for name in OF_CORS {
+        response.remove(name);
+    }
+}
+
+fn is_of_connection(name: &HeaderName, listed: &[String]) -> bool {
+    OF_CONNECTION.contains(&name.as_str()) || listed.iter().any(|listed| listed == name.as_str())
+}
+
+/// Many servers hand headers to an app as variables, in which a hyphen and an underscore are the same.
+fn is_of_identity(name: &HeaderName, gateway: &GatewaySettings) -> bool {
+    let name = name.as_str().replace('_', "-");
+    OF_IDENTITY.iter().any(|family| name.starts_with(family))
+        || gateway.claims_to_headers.iter().any(|mapping| mapping.header.as_str() == name)
+}
+
+/// Headers that the sender declares to be of its connection. Never one that the gateway relies on.
+fn listed_in_connection(headers: &HeaderMap) -> Vec<String> {
+    let values = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    let names = values.flat_map(|value| value.split(',')).map(|name| name.trim().to_ascii_lowercase());
+    names.filter(|name| !matches!(name.as_str(), "" | "close" | "authorization" | "content-length")).collect()
+}
+
+fn accepts_trailers(request: &HeaderMap) -> bool {
+    let values = request.get_all(header::TE).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|coding| coding.trim().eq_ignore_ascii_case("trailers"))
+}

@@ -1,0 +1,130 @@
+//! Who calls, in the headers that App Service's built-in authentication ("Easy Auth") made familiar.
+//!
+//! <https://learn.microsoft.com/azure/app-service/configure-authentication-user-identities>
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::{Map, Value, json};
+
+use entra_obo::{DownstreamToken, VerifiedCaller, host::UnixTime};
+
+use crate::settings::ClaimHeader;
+
+const PRINCIPAL: HeaderName = HeaderName::from_static("x-ms-client-principal");
+const PRINCIPAL_ID: HeaderName = HeaderName::from_static("x-ms-client-principal-id");
+const PRINCIPAL_NAME: HeaderName = HeaderName::from_static("x-ms-client-principal-name");
+const PRINCIPAL_IDP: HeaderName = HeaderName::from_static("x-ms-client-principal-idp");
+const ACCESS_TOKEN: HeaderName = HeaderName::from_static("x-ms-token-aad-access-token");
+const EXPIRES_ON: HeaderName = HeaderName::from_static("x-ms-token-aad-expires-on");
+
+/// What a person is called by, in the order of what says most: v2 tokens have the first, v1 tokens the second or the third.
+const NAMES: [&str; 4] = ["preferred_username", "upn", "unique_name", "name"];
+
+/// Adds who calls. The names of the claims are those of the token.
+pub(super) fn add(headers: &mut HeaderMap, caller: &VerifiedCaller, mappings: &[ClaimHeader]) {
+    let claims = caller.claims();
+    let text = |name: &str| claims.get(name).and_then(Value::as_str);
+    let id = text("oid").or_else(|| text("sub"));
+    let name = NAMES.iter().find_map(|name| text(name));
+    let listed: Vec<Value> = claims
+        .iter()
+        .flat_map(|(name, value)| values(value).into_iter().map(move |value| json!({"typ": name, "val": value})))
+        .collect();
+    let principal = json!({"auth_typ": "aad", "claims": listed, "name_typ": "name", "role_typ": "roles"});
+    insert(headers, PRINCIPAL, &STANDARD.encode(principal.to_string()));
+    insert(headers, PRINCIPAL_IDP, "aad");
+    for (header, value) in [(PRINCIPAL_ID, id), (PRINCIPAL_NAME, name)] {
+        if let Some(value) = value {
+            insert(headers, header, value);
+        }
+    }
+    for ClaimHeader { header, claim } in mappings {
+        if let Some(value) = joined(&claims, claim) {
+            insert(headers, header.clone(), &value);
+        }
+    }
+}
+
+/// Adds a token for another API, and until when it can be used.
+pub(super) fn add_token(headers: &mut HeaderMap, token: &DownstreamToken, usable_until: UnixTime) {
+    let value = token.authorization().to_str().ok().and_then(|value| value.strip_prefix("Bearer "));
+    if let Some(Ok(mut value)) = value.map(HeaderValue::from_str) {
+        value.set_sensitive(true);
+        headers.insert(ACCESS_TOKEN, value);
+        insert(headers, EXPIRES_ON, &date_time(usable_until));
+    }
+}
+
+/// A value with a character that no header can have is left out: the app then knows nothing rather than something wrong.
+fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
+        headers.insert(name, value);
+    }
+}
+
+/// The items of a claim as texts: a list has several.
+fn values(value: &Value) -> Vec<String> {
+    match value {
+        Value::String(text) => vec![text.clone()],
+        Value::Array(items) => items.iter().flat_map(values).collect(),
+        other => vec![other.to_string()],
+    }
+}
+
+/// The items with commas between them, as other gateways write them. An item that has a comma itself could pretend to be
+/// two, and is left out.
+fn joined(claims: &Map<String, Value>, claim: &str) -> Option<String> {
+    let value = claims.get(claim)?;
+    let items: Vec<String> = match value {
+        Value::Array(_) => values(value).into_iter().filter(|item| !item.contains(',')).collect(),
+        _ => values(value),
+    };
+    Some(items.join(","))
+}
+
+/// RFC 3339, in UTC. The calendar is computed in years that begin in March, whose months have a simple rhythm.
+fn date_time(UnixTime(seconds): UnixTime) -> String {
+    let (days, second) = (seconds / 86_400, seconds % 86_400);
+    let days = days.saturating_add(719_468);
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day.saturating_sub(day / 1460).saturating_add(day / 36_524).saturating_sub(day / 146_096)) / 365;
+    let day = day.saturating_sub(year * 365 + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day.saturating_sub((153 * month + 2) / 5).saturating_add(1);
+    let (month, after) = if month < 10 { (month + 3, 0) } else { (month.saturating_sub(9), 1) };
+    let year = year.saturating_add(era * 400).saturating_add(after);
+    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{UnixTime, date_time, joined};
+
+    #[test]
+    fn moments_are_written_as_dates() {
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_399, "2000-02-28T23:59:59Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (951_868_800, "2000-03-01T00:00:00Z"),
+            (1_798_761_599, "2026-12-31T23:59:59Z"),
+            (1_798_761_600, "2027-01-01T00:00:00Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+        ] {
+            assert_eq!(date_time(UnixTime(seconds)), text);
+        }
+    }
+
+    #[test]
+    fn no_item_of_a_list_pretends_to_be_two() {
+        let claims = json!({"roles": ["read", "a,admin", "write"], "name": "Lovelace, Ada", "n": 1, "none": []});
+        let claims = claims.as_object().unwrap();
+        assert_eq!(joined(claims, "roles").as_deref(), Some("read,write"));
+        assert_eq!(joined(claims, "name").as_deref(), Some("Lovelace, Ada"));
+        assert_eq!(joined(claims, "n").as_deref(), Some("1"));
+        assert_eq!(joined(claims, "none").as_deref(), Some(""));
+        assert_eq!(joined(claims, "missing"), None);
+    }
+}

@@ -1,0 +1,41 @@
+//! A request's body on its way to the app.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::HeaderMap;
+
+use entra_obo::{
+    host::{Host, SendFault, UpstreamBody},
+    toolkit::{Locked, within},
+};
+
+use crate::{gateway::headers::trailers_to_app, settings::GatewaySettings};
+
+/// A sender that gives nothing for this long has gone: a phone that changes networks comes back sooner.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// A request's body, which notes when its last piece passed.
+#[derive(Debug)]
+pub(super) struct Upload<H: Host> {
+    /// Where the pieces come from.
+    pub(super) body: H::Body,
+    /// The machine that serves the request.
+    pub(super) host: H,
+    /// When the last piece passed, as [`Host::elapsed`].
+    pub(super) progress: Arc<Locked<Duration>>,
+    /// Which trailers pass.
+    pub(super) gateway: GatewaySettings,
+}
+
+impl<H: Host> UpstreamBody for Upload<H> {
+    async fn next(&mut self) -> Option<Result<Bytes, SendFault>> {
+        let next = within(&self.host, IDLE, self.body.next()).await;
+        *self.progress.lock() = self.host.elapsed();
+        next.unwrap_or(Some(Err(SendFault::TimedOut)))
+    }
+
+    fn trailers(&mut self) -> Option<HeaderMap> {
+        self.body.trailers().map(|trailers| trailers_to_app(&trailers, &self.gateway))
+    }
+}

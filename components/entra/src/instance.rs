@@ -1,0 +1,53 @@
+//! What one instance of the component remembers between requests.
+
+use std::{sync::Arc, time::Duration};
+
+use entra_obo::{
+    ProtectedApi,
+    host::Host,
+    settings::source::{SettingsSource, Unsettled},
+    toolkit::Locked,
+};
+
+use crate::settings::EntraSettings;
+
+/// The memory of an instance. All of it is bounded, and what belongs to a person is found by the digest of that person's own
+/// token alone.
+#[derive(Debug, Default)]
+pub struct Instance {
+    settings: Arc<SettingsSource<EntraSettings>>,
+    guard: Locked<Option<Arc<Guard>>>,
+}
+
+/// Validation and exchange under some settings.
+#[derive(Debug)]
+pub(crate) struct Guard {
+    /// What the operator has set.
+    pub(crate) settings: Arc<EntraSettings>,
+    /// Validation and exchange.
+    pub(crate) api: ProtectedApi,
+}
+
+impl Instance {
+    /// The guard as it is now set, for a request that began at this moment of [`Host::elapsed`]. After a change of the
+    /// settings, requests in progress end with the guard that they began with.
+    ///
+    /// # Errors
+    /// See [`Unsettled`].
+    pub(crate) async fn guard<H: Host>(&self, host: &H, begun: Duration) -> Result<Arc<Guard>, Unsettled> {
+        let settings = self.settings.current(host, begun).await?;
+        let mut guard = self.guard.lock();
+        if let Some(guard) = guard.as_ref().filter(|guard| guard.settings == settings) {
+            return Ok(Arc::clone(guard));
+        }
+        let policy = settings.policy.clone();
+        let api = match guard.as_ref() {
+            Some(former) => former.api.clone().with_policy(policy),
+            None => ProtectedApi::new(policy),
+        };
+        let api = api.with_store_slots(settings.token_store_slots);
+        let new = Arc::new(Guard { settings, api });
+        *guard = Some(Arc::clone(&new));
+        Ok(new)
+    }
+}

@@ -1,0 +1,115 @@
+//! The one table of errors: what the caller learns of each.
+
+use http::StatusCode;
+
+use entra_obo::{
+    Policy, Problem,
+    host::SendFault,
+    toolkit::{
+        OUTAGE_WAIT, ProblemType, claims_problem,
+        problem_type::{REQUEST_TIMEOUT, SERVER_MISCONFIGURED, SERVER_UNAVAILABLE},
+    },
+};
+
+use crate::error::Error;
+
+macro_rules! problem_types {
+    ($($name:ident = $status:ident $code:literal, $detail:literal, $remedy:literal;)+) => {
+        $(const $name: ProblemType = ProblemType::new(StatusCode::$status, $code, $detail, $remedy);)+
+
+        /// The problems that this component has in addition to those of validation and exchange
+        /// (`entra_obo::toolkit::PROBLEM_TYPES`).
+        pub const PROBLEM_TYPES: &[ProblemType] = &[$($name),+];
+    };
+}
+
+problem_types! {
+    INVALID_PATH = BAD_REQUEST "invalid_path",
+        "The request's target is not one that every program reads alike.",
+        "Send a path without dot segments, empty segments, encoded slashes or backslashes";
+    BODY_BROKEN = BAD_REQUEST "request_body_broken",
+        "The request's body broke off.",
+        "Send the request again";
+    PARAMETER_NOT_SUPPORTED = BAD_REQUEST "parameter_not_supported",
+        "The parameter named here is not supported, or its value is not within what the operator allows.",
+        "Leave out the parameter that `parameter` names, or have the operator declare what it asks for";
+    ORIGIN_NOT_ALLOWED = FORBIDDEN "origin_not_allowed",
+        "Pages of this origin are not allowed to call this API. Its operator sets the origins that are.",
+        "The page's origin is not in `allowed_origins`";
+    APPLICATION_TOKENS = FORBIDDEN "application_tokens_disabled",
+        "Tokens of the application itself are not issued here, only tokens on behalf of a signed-in person.",
+        "Call `/AuthorizationHeader` or `/DownstreamApi` with the caller's `Authorization` header";
+    NOT_FOUND = NOT_FOUND "not_found",
+        "There is nothing here.",
+        "Use a path of the table in docs/entra.md; from outside, only what `upstream` serves can be reached";
+    UNKNOWN_API = NOT_FOUND "downstream_api_unknown",
+        "There is no downstream API of this name.",
+        "Declare it in `downstream_apis`, or use a name that is declared";
+    METHOD_NOT_ALLOWED = METHOD_NOT_ALLOWED "method_not_allowed",
+        "This path does not have this method.",
+        "Use a method that `Allow` names";
+    BODY_TOO_LARGE = PAYLOAD_TOO_LARGE "request_body_too_large",
+        "The request's body is larger than 4 MiB.",
+        "Get a token from `/AuthorizationHeader` and call the API yourself";
+    UPGRADE = NOT_IMPLEMENTED "upgrade_not_supported",
+        "WebSockets do not pass through here. Use requests and server-sent events.",
+        "Use requests and server-sent events, or reach the WebSocket another way";
+    APP_UNREACHABLE = BAD_GATEWAY "app_unreachable",
+        "The app behind this gateway could not be reached.",
+        "For the operator: `upstream` names no component of this app or no host that answers, or \
+         `allowed_outbound_hosts` does not list it";
+    DOWNSTREAM_UNREACHABLE = BAD_GATEWAY "downstream_unreachable",
+        "The downstream API could not be reached. Try again.",
+        "Try again; if it persists, tell the operator";
+    DOWNSTREAM_TOO_LARGE = BAD_GATEWAY "downstream_answer_too_large",
+        "The downstream API's response is larger than 4 MiB.",
+        "Get a token from `/AuthorizationHeader` and call the API yourself";
+    APP_TIMEOUT = GATEWAY_TIMEOUT "app_timeout",
+        "The app behind this gateway did not answer in time. Try again.",
+        "Try again";
+    DOWNSTREAM_TIMEOUT = GATEWAY_TIMEOUT "downstream_timeout",
+        "The downstream API did not answer in time. Try again.",
+        "Try again";
+}
+
+/// The problem that an error is to the caller.
+///
+/// `policy` is missing only where the settings could not be read.
+#[must_use]
+pub(crate) fn problem(error: &Error, policy: Option<&Policy>) -> Problem {
+    match error {
+        Error::NotFound => Problem::new(&NOT_FOUND),
+        Error::MethodNotAllowed(_) => Problem::new(&METHOD_NOT_ALLOWED),
+        Error::OriginNotAllowed => Problem::new(&ORIGIN_NOT_ALLOWED),
+        Error::Path(fault) => Problem::new(&INVALID_PATH).with_detail(fault),
+        Error::Upgrade => Problem::new(&UPGRADE),
+        Error::UnknownApi => Problem::new(&UNKNOWN_API),
+        Error::ApplicationTokens => Problem::new(&APPLICATION_TOKENS),
+        Error::Parameter(name) => Problem::new(&PARAMETER_NOT_SUPPORTED).with_member("parameter", Some(name.clone())),
+        Error::BodyTooLarge => Problem::new(&BODY_TOO_LARGE),
+        Error::BodyBroken => Problem::new(&BODY_BROKEN),
+        Error::Settings(faults) if faults.may_pass() => Problem::new(&SERVER_UNAVAILABLE)
+            .with_detail("This API cannot read its own settings at the moment. Try again later.")
+            .with_retry_after(OUTAGE_WAIT),
+        Error::Settings(_) | Error::Internal(_) => Problem::new(&SERVER_MISCONFIGURED),
+        Error::OutOfTime => Problem::new(&REQUEST_TIMEOUT),
+        Error::Refused(refusal) => refusal.problem(),
+        Error::App(fault) => of_sending(fault, &APP_UNREACHABLE, &APP_TIMEOUT),
+        Error::Downstream(fault) => of_sending(fault, &DOWNSTREAM_UNREACHABLE, &DOWNSTREAM_TIMEOUT),
+        Error::DownstreamTooLarge => Problem::new(&DOWNSTREAM_TOO_LARGE),
+        Error::DownstreamClaims { tenant_id, claims } => match policy {
+            Some(policy) => claims_problem(policy, *tenant_id, claims),
+            None => Problem::new(&SERVER_MISCONFIGURED),
+        },
+    }
+}
+
+fn of_sending(fault: &SendFault, unreachable: &'static ProblemType, late: &'static ProblemType) -> Problem {
+    match fault {
+        // Spin also says so while it cannot read a variable that the list of allowed hosts is made from.
+        SendFault::Denied => Problem::new(&SERVER_UNAVAILABLE).with_retry_after(OUTAGE_WAIT),
+        SendFault::DeadlinePassed => Problem::new(&REQUEST_TIMEOUT),
+        SendFault::TimedOut => Problem::new(late),
+        SendFault::Broken(_) => Problem::new(unreachable),
+    }
+}

@@ -1,0 +1,124 @@
+//! What the operator has set.
+
+mod downstream_apis;
+mod gateway;
+
+use std::time::Duration;
+
+use http::HeaderValue;
+
+use entra_obo::{
+    Policy,
+    host::Host,
+    settings::{
+        address,
+        fault::SettingsFaults,
+        policy::policy,
+        reader::{Reader, list, number},
+        source::Settings,
+    },
+    toolkit::Deadline,
+};
+
+pub(crate) use self::{
+    downstream_apis::DownstreamApi,
+    gateway::{ClaimHeader, GatewaySettings},
+};
+
+/// The names of all but `client_secret`, which is read when it is needed.
+const NAMES: [&str; 17] = [
+    "tenant_id",
+    "client_id",
+    "application_id_uris",
+    "authority_host",
+    "required_scope",
+    "allowed_tenants",
+    "allowed_clients",
+    "allowed_origins",
+    "token_store_slots",
+    "request_timeout",
+    "downstream_apis",
+    "upstream",
+    "public_paths",
+    "claims_to_headers",
+    "access_token_for",
+    "forward_authorization",
+    "public_url",
+];
+
+/// What the operator has set, checked.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct EntraSettings {
+    /// Who may call.
+    pub(crate) policy: Policy,
+    /// The APIs for which tokens can be had.
+    pub(crate) downstream_apis: Vec<DownstreamApi>,
+    /// How requests from outside are forwarded; `None` leaves the component a sidecar alone.
+    pub(crate) gateway: Option<GatewaySettings>,
+    /// The browser origins that may call.
+    pub(crate) allowed_origins: Vec<HeaderValue>,
+    /// Where callers find the app, if that is not the host that they address.
+    pub(crate) public_url: Option<String>,
+    /// The longest that validation and the exchange may take.
+    pub(crate) request_timeout: Duration,
+    /// How many tokens the shared store holds at most; zero keeps the store out of use.
+    pub(crate) token_store_slots: u32,
+}
+
+impl EntraSettings {
+    /// The API of this name, in any letter case, as in Microsoft's configuration.
+    #[must_use]
+    pub(crate) fn downstream_api(&self, name: &str) -> Option<&DownstreamApi> {
+        self.downstream_apis.iter().find(|api| api.name.eq_ignore_ascii_case(name))
+    }
+}
+
+impl Settings for EntraSettings {
+    async fn load<H: Host>(host: &H, begun: Duration, limit: Duration) -> Result<Self, SettingsFaults> {
+        let mut reader = Reader::default();
+        let by = Deadline::after(begun, limit);
+        reader.load(host, &NAMES, by).await;
+        let mut settings = parse(reader);
+        if let Err(faults) = &mut settings
+            && !faults.may_pass()
+        {
+            faults.add_fault_of_credential(host, by).await;
+        }
+        settings
+    }
+}
+
+fn parse(mut reader: Reader) -> Result<EntraSettings, SettingsFaults> {
+    let authority_host = reader.parse("authority_host", address::authority_host);
+    // Lines are allowed in this one alone.
+    let downstream_apis = reader.parse_verbatim("downstream_apis", downstream_apis::parse);
+    let scopes: Vec<&str> = downstream_apis.iter().flatten().map(|api| api.downstream.scopes()).collect();
+    let policy = policy(&mut reader, authority_host, &scopes.join(" "));
+    let allowed_origins = reader.parse("allowed_origins", |text| list(text, address::browser_origin));
+    let request_timeout = reader.parse("request_timeout", |text| {
+        number(text, 1..=120)
+            .map(|seconds| Duration::from_secs(seconds.into()))
+            .map_err(|fault| format!("{fault} (seconds)"))
+    });
+    let token_store_slots = reader.parse("token_store_slots", |text| number(text, 0..=10_000_000));
+    let gateway = gateway::read(&mut reader, downstream_apis.as_deref());
+    let public_url = reader.parse("public_url", |text| match text {
+        "" => Ok(None),
+        text => address::service(text).map(Some),
+    });
+    let settings = || {
+        let (mut policy, downstream_apis) = (policy?, downstream_apis?);
+        policy.downstream_audiences = downstream_apis.iter().map(DownstreamApi::origin).collect();
+        Some(EntraSettings {
+            policy,
+            downstream_apis,
+            gateway: gateway?,
+            allowed_origins: allowed_origins?,
+            public_url: public_url?,
+            request_timeout: request_timeout?,
+            token_store_slots: token_store_slots?,
+        })
+    };
+    let settings = settings();
+    reader.finish(settings)
+}

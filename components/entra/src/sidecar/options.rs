@@ -1,0 +1,133 @@
+//! The query of a request to the sidecar: `optionsOverride.*` of Microsoft's sidecar. What can be honoured within the operator's
+//! limits is honoured; everything else is refused by name, never ignored.
+
+use entra_obo::{ClaimsChallenge, Context, Downstream, VerifiedCaller, host::Host};
+use http::{HeaderValue, Method};
+use uuid::Uuid;
+
+use crate::{error::Error, path::PlainTarget, settings::DownstreamApi};
+
+/// The parameters of `/AuthorizationHeader`, in the letter case of Microsoft's documentation; any is understood.
+pub(super) const OF_TOKEN: &[&str] = &[
+    "optionsOverride.Scopes",
+    "optionsOverride.RequestAppToken",
+    "optionsOverride.AcquireTokenOptions.Tenant",
+    "optionsOverride.AcquireTokenOptions.ForceRefresh",
+    "optionsOverride.AcquireTokenOptions.Claims",
+    "optionsOverride.AcquireTokenOptions.CorrelationId",
+];
+
+/// Those of `/DownstreamApi`.
+pub(super) const OF_CALL: &[&str] = &[
+    "optionsOverride.Scopes",
+    "optionsOverride.RequestAppToken",
+    "optionsOverride.AcquireTokenOptions.Tenant",
+    "optionsOverride.AcquireTokenOptions.ForceRefresh",
+    "optionsOverride.AcquireTokenOptions.Claims",
+    "optionsOverride.AcquireTokenOptions.CorrelationId",
+    "optionsOverride.RelativePath",
+    "optionsOverride.HttpMethod",
+    "optionsOverride.AcceptHeader",
+    "optionsOverride.ContentType",
+];
+
+/// Methods that a downstream API can be called by.
+const METHODS: [Method; 5] = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+
+/// The longest name of a parameter that is repeated to whoever sent it.
+const MAX_NAME_BYTES: usize = 100;
+
+/// What a request asks to be done otherwise than the operator has set.
+#[derive(Debug, Default)]
+pub(super) struct Options {
+    scopes: Vec<String>,
+    correlation_id: Option<Uuid>,
+    /// Whether a token that is remembered will not do.
+    pub(super) force_refresh: bool,
+    /// What the token must satisfy.
+    pub(super) claims: Option<ClaimsChallenge>,
+    /// Appended to the API's address; begins with a slash, and may have a query.
+    pub(super) relative_path: Option<String>,
+    /// How the API is called.
+    pub(super) method: Option<Method>,
+    /// `Accept` of the call.
+    pub(super) accept: Option<HeaderValue>,
+    /// `Content-Type` of the call.
+    pub(super) content_type: Option<HeaderValue>,
+}
+
+impl Options {
+    /// Reads a query, of which `known` are the parameters that it may have.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`], which names the first that cannot be honoured.
+    pub(super) fn read(query: &str, caller: &VerifiedCaller, known: &[&'static str]) -> Result<Self, Error> {
+        let mut options = Self::default();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            let known = known.iter().find(|known| known.eq_ignore_ascii_case(&name));
+            let is_honoured = known.is_some_and(|known| options.take(known, &value, caller).is_some());
+            if !is_honoured {
+                return Err(Error::Parameter(repeatable(&name)));
+            }
+        }
+        Ok(options)
+    }
+
+    /// Takes one parameter; `None` if it cannot be honoured.
+    fn take(&mut self, name: &str, value: &str, caller: &VerifiedCaller) -> Option<()> {
+        match name.rsplit('.').next()? {
+            "Scopes" => self.scopes.extend(value.split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned)),
+            "RequestAppToken" => return (!truth(value)?).then_some(()),
+            // A token is exchanged at the directory that issued it.
+            "Tenant" => return (value.parse::<Uuid>().ok()? == caller.tenant_id()).then_some(()),
+            "ForceRefresh" => self.force_refresh = truth(value)?,
+            "Claims" => self.claims = Some(ClaimsChallenge::parse(value)?),
+            "CorrelationId" => self.correlation_id = Some(value.parse().ok()?),
+            "RelativePath" => self.relative_path = Some(relative_path(value)?),
+            "HttpMethod" => self.method = Some(method(value)?),
+            "AcceptHeader" => self.accept = Some(HeaderValue::from_str(value).ok()?),
+            "ContentType" => self.content_type = Some(HeaderValue::from_str(value).ok()?),
+            _ => return None,
+        }
+        Some(())
+    }
+
+    /// The API with the scopes that are asked for, if any are.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] if the operator has not declared one of them.
+    pub(super) fn downstream(&self, api: &DownstreamApi) -> Result<Downstream, Error> {
+        if self.scopes.is_empty() {
+            return Ok(api.downstream.clone());
+        }
+        let scopes: Vec<&str> = self.scopes.iter().map(String::as_str).collect();
+        api.with_scopes(&scopes).map_err(|_| Error::Parameter("optionsOverride.Scopes".to_owned()))
+    }
+
+    /// Entra gets the id that is asked for, and the response has it.
+    pub(super) fn correlate<H: Host>(&self, context: &mut Context<H>) {
+        if let Some(id) = self.correlation_id {
+            context.correlation.client_request_id = id;
+        }
+    }
+}
+
+fn truth(value: &str) -> Option<bool> {
+    value.to_ascii_lowercase().parse().ok()
+}
+
+fn method(value: &str) -> Option<Method> {
+    METHODS.into_iter().find(|method| method.as_str().eq_ignore_ascii_case(value))
+}
+
+/// It stays below the API's address: see [`PlainTarget`].
+fn relative_path(value: &str) -> Option<String> {
+    let path = format!("/{}", value.strip_prefix('/').unwrap_or(value));
+    PlainTarget::judge(&path).is_ok().then_some(path)
+}
+
+/// The name as far as it is one, so that nothing else is repeated.
+fn repeatable(name: &str) -> String {
+    let is_part = |character: &char| character.is_ascii_alphanumeric() || matches!(character, '.' | '_' | '-');
+    name.chars().take_while(is_part).take(MAX_NAME_BYTES).collect()
+}

@@ -1,0 +1,252 @@
+//! Requests from outside: who gets in, what the app is told, and what comes back.
+
+use std::time::Duration;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use entra_obo::host::SendFault;
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::{
+    caller_tokens::{token, token_with},
+    scripted_host::{APP, AUTHORITY, Asked, CLIENT, GRAPH, HOST, PERSON, Reply, SECRET, TENANT, World},
+};
+
+#[test]
+fn a_caller_reaches_the_app_and_the_app_knows_who_it_is() {
+    let world = World::new();
+    let token = token_with(|plan| {
+        plan.claim("preferred_username", "ada@contoso.example");
+        plan.claim("roles", json!(["reader", "writer"]));
+    });
+    let answer = world.ask(Asked::get("/orders/7?b=%2F..").bearer(&token).header("accept", "text/plain"));
+    assert_eq!((answer.status, answer.body.as_slice()), (200, b"hello".as_slice()));
+    let arrived = world.only();
+    assert_eq!(
+        (arrived.method.clone(), arrived.uri.as_str()),
+        (Method::GET, "http://my-api.spin.internal/orders/7?b=%2F..")
+    );
+    assert_eq!(arrived.header("accept"), "text/plain");
+    assert_eq!(arrived.header("authorization"), format!("Bearer {token}"));
+    assert_eq!(arrived.header("x-ms-client-principal-id"), PERSON);
+    assert_eq!(arrived.header("x-ms-client-principal-name"), "ada@contoso.example");
+    assert_eq!(arrived.header("x-ms-client-principal-idp"), "aad");
+    let principal = STANDARD.decode(arrived.header("x-ms-client-principal")).unwrap();
+    let principal: Value = serde_json::from_slice(&principal).unwrap();
+    assert_eq!((&principal["auth_typ"], &principal["role_typ"]), (&json!("aad"), &json!("roles")));
+    let claims = principal["claims"].as_array().unwrap();
+    for claim in [
+        json!({"typ": "oid", "val": PERSON}),
+        json!({"typ": "roles", "val": "reader"}),
+        json!({"typ": "roles", "val": "writer"}),
+    ] {
+        assert!(claims.contains(&claim), "{claim}");
+    }
+    assert!(arrived.headers.keys().all(|name| !name.as_str().starts_with("x-ms-token-")), "{arrived:?}");
+    assert_eq!(world.script.exchanges.borrow().len(), 0);
+}
+
+#[test]
+fn every_refusal_keeps_all_of_the_request_as_the_app() {
+    let world = World::new();
+    let wrong = token_with(|plan| plan.claim("aud", "another"));
+    let app_only = token_with(super::caller_tokens::Plan::app_only);
+    for (authorization, status, code) in [
+        (None, 401, "token_missing"),
+        (Some("Basic eA==".to_owned()), 401, "token_missing"),
+        (Some("Bearer x".to_owned()), 401, "invalid_token"),
+        (Some(format!("Bearer {wrong}")), 401, "invalid_token"),
+        (Some(format!("Bearer {app_only}")), 403, "app_only_token"),
+    ] {
+        let mut asked = Asked::new(Method::POST, "/orders").content(super::scripted_host::Content::of("body"));
+        if let Some(authorization) = &authorization {
+            asked = asked.header("authorization", authorization);
+        }
+        let answer = world.ask(asked);
+        answer.is(status, code);
+        let url = format!("resource_metadata=\"https://{HOST}/.well-known/oauth-protected-resource/orders\"");
+        assert!(answer.header("www-authenticate").contains(&url), "{answer:?}");
+    }
+    assert_eq!(world.arrived().len(), 0);
+}
+
+#[test]
+fn a_path_is_public_only_exactly_as_it_is_listed() {
+    let world = World::new();
+    for (target, is_public) in [
+        ("/health", true),
+        ("/health?x=1", true),
+        ("/static/app.css", true),
+        ("/static/a/b", true),
+        ("/Health", false),
+        ("/health/", false),
+        ("/healthy", false),
+        ("/static", false),
+        ("/static/a%20b", false),
+        ("/static/a;b", false),
+        ("/%68ealth", false),
+    ] {
+        let before = world.arrived().len();
+        let answer = world.ask(Asked::get(target));
+        assert_eq!(answer.status, if is_public { 200 } else { 401 }, "{target}");
+        assert_eq!(world.arrived().len() - before, usize::from(is_public), "{target}");
+    }
+    // Nobody is anybody there, with a token or without.
+    world.ask(Asked::get("/health").bearer(&token()));
+    let arrived = world.arrived().pop().unwrap();
+    assert!(arrived.headers.keys().all(|name| !name.as_str().starts_with("x-ms-")), "{arrived:?}");
+}
+
+#[test]
+fn the_app_gets_the_token_that_a_setting_names_and_claims_in_headers_of_their_own() {
+    let world = World::new();
+    world.set("access_token_for", "Graph").set("forward_authorization", "off");
+    world.set("claims_to_headers", "x-user=oid, x-roles=roles");
+    let token = token_with(|plan| plan.claim("roles", json!(["reader", "writer"])));
+    assert_eq!(world.ask(Asked::get("/").bearer(&token)).status, 200);
+    let arrived = world.only();
+    assert_eq!(arrived.header("x-ms-token-aad-access-token"), "token-1");
+    assert_eq!(arrived.header("x-ms-token-aad-expires-on"), "2027-01-15T08:58:00Z");
+    assert_eq!((arrived.header("x-user"), arrived.header("x-roles")), (PERSON, "reader,writer"));
+    assert!(!arrived.headers.contains_key("authorization"));
+}
+
+#[test]
+fn an_exchange_that_entra_refuses_is_told_as_the_api_tells_it() {
+    let world = World::new();
+    world.set("access_token_for", "graph");
+    let claims = r#"{"access_token":{"acrs":{"essential":true,"value":"c1"}}}"#;
+    let refusal = json!({"error": "interaction_required", "error_description": "AADSTS50079: more", "error_codes": [50079],
+                         "claims": claims, "correlation_id": TENANT, "trace_id": CLIENT});
+    world.script.tokens.borrow_mut().push_back(Reply::json(400, &refusal));
+    let answer = world.ask(Asked::get("/").bearer(&token()));
+    answer.is(401, "claims_challenge");
+    assert_eq!(answer.json()["claims"], claims);
+    assert_eq!(answer.json()["entra_correlation_id"], TENANT);
+    assert!(answer.header("www-authenticate").contains(&format!("claims=\"{}\"", STANDARD.encode(claims))));
+    assert_eq!(world.arrived().len(), 0);
+}
+
+#[test]
+fn the_response_comes_back_as_the_app_made_it() {
+    let world = World::new();
+    world.upstream(|_| {
+        Reply::new(418, "short")
+            .header("content-type", "text/x")
+            .header("set-cookie", "a=1")
+            .header("set-cookie", "b=2")
+            .header("www-authenticate", "Custom x")
+            .header("connection", "x-hop, close")
+            .header("x-hop", "1")
+            .header("keep-alive", "timeout=5")
+            .header("cache-control", "max-age=5")
+    });
+    let answer = world.ask(Asked::get("/").bearer(&token()));
+    assert_eq!((answer.status, answer.body.as_slice()), (418, b"short".as_slice()));
+    assert_eq!(answer.headers.get_all("set-cookie").iter().count(), 2);
+    let rest = ["content-type", "www-authenticate", "cache-control", "content-length"]
+        .map(|name| answer.header(name).to_owned());
+    assert_eq!(rest, ["text/x", "Custom x", "max-age=5", "5"]);
+    for name in ["connection", "x-hop", "keep-alive", "request-id", "vary"] {
+        assert!(!answer.headers.contains_key(name), "{name}");
+    }
+}
+
+#[test]
+fn head_and_options_pass_and_a_body_stays_out_of_where_none_belongs() {
+    let world = World::new();
+    world.upstream(|arrived| match arrived.method {
+        Method::HEAD => Reply::streamed(200, Default::default()).header("content-length", "1234"),
+        Method::OPTIONS => Reply::streamed(204, Default::default()).header("allow", "GET"),
+        _ => Reply::streamed(304, Default::default()).header("etag", "\"a\""),
+    });
+    for (method, status, name, value) in [
+        (Method::HEAD, 200, "content-length", "1234"),
+        (Method::OPTIONS, 204, "allow", "GET"),
+        (Method::GET, 304, "etag", "\"a\""),
+    ] {
+        let answer = world.ask(Asked::new(method.clone(), "/").bearer(&token()));
+        assert_eq!((answer.status, answer.header(name), answer.streamed), (status, value, false), "{method}");
+    }
+    let extension = Method::from_bytes(b"PROPFIND").unwrap();
+    world.ask(Asked::new(extension.clone(), "/").bearer(&token()));
+    assert_eq!(world.arrived().pop().unwrap().method, extension);
+}
+
+#[test]
+fn an_app_that_does_not_answer_is_not_waited_for_for_ever() {
+    let world = World::new();
+    world.upstream(|_| Reply::new(200, "late").after(Duration::from_secs(3600)));
+    world.ask(Asked::get("/").bearer(&token())).is(504, "app_timeout");
+    assert_eq!(world.elapsed(), Duration::from_secs(60));
+    for (fault, status, code) in [
+        (SendFault::Broken("refused".to_owned()), 502, "app_unreachable"),
+        (SendFault::Denied, 503, "server_unavailable"),
+        (SendFault::TimedOut, 504, "app_timeout"),
+    ] {
+        world.upstream(move |_| Reply::fault(fault.clone()));
+        world.ask(Asked::get("/").bearer(&token())).is(status, code);
+    }
+}
+
+#[test]
+fn pages_of_listed_origins_may_call_and_the_gateway_alone_says_which() {
+    let world = World::new();
+    world.set("allowed_origins", "https://app.test");
+    world.upstream(|_| Reply::new(200, "x").header("access-control-allow-origin", "*"));
+    let preflight = |origin: &str| {
+        let asked = Asked::new(Method::OPTIONS, "/orders").header("origin", origin);
+        world.ask(asked.header("access-control-request-method", "PUT"))
+    };
+    let allowed = preflight("https://app.test");
+    assert_eq!((allowed.status, allowed.header("access-control-allow-origin")), (204, "https://app.test"));
+    assert!(allowed.header("access-control-allow-methods").contains("PUT"));
+    preflight("https://evil.test").is(403, "origin_not_allowed");
+    assert_eq!(world.arrived().len(), 0);
+    for (origin, allowed) in [("https://app.test", "https://app.test"), ("https://evil.test", "")] {
+        let answer = world.ask(Asked::get("/").bearer(&token()).header("origin", origin));
+        assert_eq!((answer.status, answer.header("access-control-allow-origin")), (200, allowed));
+        assert_eq!(answer.header("vary"), "Origin");
+        let refused = world.ask(Asked::get("/").header("origin", origin));
+        assert_eq!((refused.status, refused.header("access-control-allow-origin")), (401, allowed));
+    }
+}
+
+#[test]
+fn a_client_that_knows_the_address_alone_finds_entra() {
+    let world = World::new();
+    for (path, url) in [("", None), ("/mcp", None), ("/mcp", Some("https://public.test"))] {
+        world.set("public_url", url.unwrap_or_default());
+        let world = World { script: std::rc::Rc::clone(&world.script), ..World::new() };
+        let answer = world.ask(Asked::get(&format!("/.well-known/oauth-protected-resource{path}")));
+        let origin = url.map_or_else(|| format!("https://{HOST}"), str::to_owned);
+        let expected = json!({
+            "resource": format!("{origin}{path}"),
+            "authorization_servers": [format!("{AUTHORITY}/{TENANT}/v2.0")],
+            "scopes_supported": [format!("api://{CLIENT}/user_impersonation")],
+            "bearer_methods_supported": ["header"],
+        });
+        assert_eq!((answer.status, answer.json()), (200, expected));
+        assert_eq!(answer.header("access-control-allow-origin"), "*");
+    }
+    world.ask(Asked::new(Method::POST, "/.well-known/oauth-protected-resource")).is(405, "method_not_allowed");
+    assert_eq!(world.arrived().len(), 0);
+}
+
+#[test]
+fn the_log_says_who_and_never_what() {
+    let world = World::new();
+    world.set("access_token_for", "graph");
+    let token = token();
+    world.ask(Asked::get("/secret-path?secret-query").bearer(&token).header("x-secret", "secret-header"));
+    world.ask(Asked::get("/secret-path/../x").bearer(&token));
+    let log = world.script.log.borrow().join("\n");
+    let line: Value = serde_json::from_str(&world.script.log.borrow()[0]).unwrap();
+    assert_eq!(
+        (&line["route"], &line["object_id"], &line["token_from"]),
+        (&json!("gateway"), &json!(PERSON), &json!("exchange"))
+    );
+    for secret in ["secret-path", "secret-query", "secret-header", SECRET, token.as_str(), "token-1", APP, GRAPH] {
+        assert!(!log.contains(secret), "{secret}: {log}");
+    }
+}

@@ -1,0 +1,529 @@
+//! A [`Host`] whose clock, network, store and log are the test's.
+//!
+//! Time is virtual: it stands still while anything can go on, and then leaps to the next moment that somebody waits for.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, VecDeque},
+    pin::Pin,
+    rc::{Rc, Weak},
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use entra::{Instance, answer};
+use entra_obo::{
+    host::{
+        Forward, ForwardLimits, Host, MaybeSend, SendFault, StoreFault, UnixTime, UpstreamBody, VariableUnavailable,
+    },
+    toolkit::{Body, RequestHead},
+};
+use futures::{executor::LocalPool, task::LocalSpawnExt};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
+use send_wrapper::SendWrapper;
+use serde_json::{Value, json};
+
+use crate::caller_tokens;
+
+pub(crate) const TENANT: &str = "11111111-1111-4111-8111-111111111111";
+pub(crate) const CLIENT: &str = "22222222-2222-4222-8222-222222222222";
+pub(crate) const PERSON: &str = "33333333-3333-4333-8333-333333333333";
+pub(crate) const APPLICATION: &str = "44444444-4444-4444-8444-444444444444";
+pub(crate) const AUTHORITY: &str = "https://login.example";
+pub(crate) const APP: &str = "http://my-api.spin.internal";
+pub(crate) const GRAPH: &str = "https://graph.test";
+pub(crate) const HOST: &str = "api.contoso.example";
+pub(crate) const SECRET: &str = "client-secret-value";
+pub(crate) const NOW: u64 = 1_800_000_000;
+
+/// A message's body: pieces with a pause before each, and how it ends.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Content {
+    pub(crate) pieces: Vec<Bytes>,
+    pub(crate) pause: Duration,
+    pub(crate) is_cut: bool,
+    pub(crate) trailers: Option<HeaderMap>,
+}
+
+impl Content {
+    pub(crate) fn of(text: impl Into<Bytes>) -> Self {
+        Self { pieces: vec![text.into()], ..Self::default() }
+    }
+
+    pub(crate) fn pieces(pieces: &[&'static str]) -> Self {
+        Self { pieces: pieces.iter().map(|piece| Bytes::from_static(piece.as_bytes())).collect(), ..Self::default() }
+    }
+}
+
+/// An answer of an upstream.
+#[derive(Clone, Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) content: Content,
+    pub(crate) delay: Duration,
+    pub(crate) fault: Option<SendFault>,
+}
+
+impl Reply {
+    pub(crate) fn new(status: u16, body: impl Into<Bytes>) -> Self {
+        let body = body.into();
+        let length = body.len().to_string();
+        Self::streamed(status, Content::of(body)).header("content-length", &length)
+    }
+
+    pub(crate) fn json(status: u16, body: &Value) -> Self {
+        Self::new(status, body.to_string()).header("content-type", "application/json")
+    }
+
+    /// Without a length.
+    pub(crate) fn streamed(status: u16, content: Content) -> Self {
+        Self { status, headers: HeaderMap::new(), content, delay: Duration::ZERO, fault: None }
+    }
+
+    pub(crate) fn fault(fault: SendFault) -> Self {
+        Self { fault: Some(fault), ..Self::new(200, "") }
+    }
+
+    pub(crate) fn header(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.append(name, HeaderValue::from_str(value).unwrap());
+        self
+    }
+
+    pub(crate) fn after(self, delay: Duration) -> Self {
+        Self { delay, ..self }
+    }
+}
+
+/// A request that reached an upstream other than Entra, as far as it came.
+#[derive(Clone, Debug)]
+pub(crate) struct Arrived {
+    pub(crate) method: Method,
+    pub(crate) uri: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) pieces: Vec<Bytes>,
+    pub(crate) trailers: Option<HeaderMap>,
+    /// Whether the body came to its end.
+    pub(crate) is_whole: bool,
+}
+
+impl Arrived {
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.pieces.concat()).unwrap()
+    }
+}
+
+/// A request to the component.
+pub(crate) struct Asked {
+    pub(crate) method: Method,
+    pub(crate) target: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) content: Content,
+}
+
+impl Asked {
+    pub(crate) fn new(method: Method, target: &str) -> Self {
+        Self { method, target: target.to_owned(), headers: HeaderMap::new(), content: Content::default() }
+    }
+
+    pub(crate) fn get(target: &str) -> Self {
+        Self::new(Method::GET, target)
+    }
+
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
+        let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+        self.headers.append(name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
+        self
+    }
+
+    pub(crate) fn bearer(self, token: &str) -> Self {
+        self.header("authorization", &format!("Bearer {token}"))
+    }
+
+    pub(crate) fn content(self, content: Content) -> Self {
+        Self { content, ..self }
+    }
+
+    /// As Spin marks it: sent by a component of the same application.
+    pub(crate) fn as_the_app(self) -> Self {
+        self.header("spin-client-addr", "0.0.0.0:0")
+    }
+}
+
+type Upstream = Box<dyn FnMut(&Arrived) -> Reply>;
+
+/// What a test sets and looks at.
+pub(crate) struct Script {
+    pub(crate) now: Cell<u64>,
+    elapsed: Cell<Duration>,
+    timers: RefCell<Vec<(Duration, Weak<()>, Waker)>>,
+    pub(crate) variables: RefCell<BTreeMap<&'static str, Result<String, String>>>,
+    /// Requests to Entra.
+    pub(crate) exchanges: RefCell<Vec<Request<Bytes>>>,
+    pub(crate) tokens: RefCell<VecDeque<Reply>>,
+    /// Requests to the app and to downstream APIs.
+    pub(crate) arrived: RefCell<Vec<Arrived>>,
+    upstream: RefCell<Upstream>,
+    pub(crate) log: RefCell<Vec<String>>,
+    random: Cell<u64>,
+    spawned: RefCell<Vec<Pin<Box<dyn Future<Output = ()>>>>>,
+}
+
+/// The script, as the core sees it. Natively the core needs a host that can be sent to other threads; this one never is.
+#[derive(Clone)]
+pub(crate) struct ScriptedHost(SendWrapper<Rc<Script>>);
+
+/// A world in which everything is right. Tests break one thing.
+pub(crate) struct World {
+    pub(crate) script: Rc<Script>,
+    pub(crate) instance: Rc<Instance>,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let graph =
+            format!("graph = {GRAPH}/v1.0 https://graph.microsoft.com/User.Read https://graph.microsoft.com/Mail.Read");
+        let variables = BTreeMap::from([
+            ("tenant_id", TENANT),
+            ("client_id", CLIENT),
+            ("client_secret", SECRET),
+            ("application_id_uris", ""),
+            ("authority_host", AUTHORITY),
+            ("required_scope", "user_impersonation"),
+            ("allowed_tenants", ""),
+            ("allowed_clients", ""),
+            ("allowed_origins", ""),
+            ("request_timeout", "20"),
+            ("token_store_slots", "64"),
+            ("downstream_apis", graph.as_str()),
+            ("upstream", APP),
+            ("public_paths", "/health /static/*"),
+            ("claims_to_headers", ""),
+            ("access_token_for", ""),
+            ("forward_authorization", "on"),
+            ("public_url", ""),
+        ]);
+        let script = Script {
+            now: Cell::new(NOW),
+            elapsed: Cell::default(),
+            timers: RefCell::default(),
+            variables: RefCell::new(variables.into_iter().map(|(name, value)| (name, Ok(value.to_owned()))).collect()),
+            exchanges: RefCell::default(),
+            tokens: RefCell::default(),
+            arrived: RefCell::default(),
+            upstream: RefCell::new(Box::new(|_| Reply::new(200, "hello"))),
+            log: RefCell::default(),
+            random: Cell::new(1),
+            spawned: RefCell::default(),
+        };
+        Self { script: Rc::new(script), instance: Rc::default() }
+    }
+
+    pub(crate) fn set(&self, name: &'static str, value: &str) -> &Self {
+        self.script.variables.borrow_mut().insert(name, Ok(value.to_owned()));
+        self
+    }
+
+    /// What the app and downstream APIs answer.
+    pub(crate) fn upstream(&self, upstream: impl FnMut(&Arrived) -> Reply + 'static) -> &Self {
+        *self.script.upstream.borrow_mut() = Box::new(upstream);
+        self
+    }
+
+    pub(crate) fn ask(&self, asked: Asked) -> Answered {
+        self.all(vec![asked]).remove(0)
+    }
+
+    /// All of them at the same time.
+    pub(crate) fn all(&self, asked: Vec<Asked>) -> Vec<Answered> {
+        let mut pool = LocalPool::new();
+        let answers: Rc<RefCell<Vec<Option<Answered>>>> = Rc::default();
+        answers.borrow_mut().resize_with(asked.len(), || None);
+        for (index, Asked { method, target, headers, content }) in asked.into_iter().enumerate() {
+            let host = ScriptedHost(SendWrapper::new(Rc::clone(&self.script)));
+            let (instance, answers) = (Rc::clone(&self.instance), Rc::clone(&answers));
+            let head = RequestHead { method, authority: Some(HOST.to_owned()), target, headers };
+            let body = ScriptedBody::new(&host, content);
+            let answering = async move {
+                let response = answer(&instance, &host, head, body).await;
+                let answered = Answered::read(response, &host).await;
+                answers.borrow_mut()[index] = Some(answered);
+            };
+            pool.spawner().spawn_local(answering).unwrap();
+        }
+        loop {
+            pool.run_until_stalled();
+            let spawned = std::mem::take(&mut *self.script.spawned.borrow_mut());
+            if !spawned.is_empty() {
+                for task in spawned {
+                    pool.spawner().spawn_local(task).unwrap();
+                }
+            } else if !self.script.leap() {
+                break;
+            }
+        }
+        answers.borrow_mut().iter_mut().map(|answer| answer.take().expect("a request was never answered")).collect()
+    }
+
+    pub(crate) fn arrived(&self) -> Vec<Arrived> {
+        self.script.arrived.borrow().clone()
+    }
+
+    /// The one request that arrived.
+    #[track_caller]
+    pub(crate) fn only(&self) -> Arrived {
+        let arrived = self.arrived();
+        assert_eq!(arrived.len(), 1, "{arrived:?}");
+        arrived[0].clone()
+    }
+
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.script.elapsed.get()
+    }
+}
+
+/// An answer, read whole.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+    pub(crate) streamed: bool,
+    pub(crate) is_cut: bool,
+    pub(crate) trailers: Option<HeaderMap>,
+    /// When the head was there.
+    pub(crate) head_at: Duration,
+}
+
+impl Answered {
+    async fn read(response: Response<Body<ScriptedBody>>, host: &ScriptedHost) -> Self {
+        let head_at = host.elapsed();
+        let (head, body) = response.into_parts();
+        let mut answered = Self {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            body: Vec::new(),
+            streamed: matches!(body, Body::Streamed(..)),
+            is_cut: false,
+            trailers: None,
+            head_at,
+        };
+        match body {
+            Body::Whole(bytes) => answered.body = bytes.to_vec(),
+            Body::Streamed(begun, mut rest, ()) => {
+                answered.body = begun.to_vec();
+                while let Some(piece) = rest.next().await {
+                    match piece {
+                        Ok(piece) => answered.body.extend_from_slice(&piece),
+                        Err(_) => {
+                            answered.is_cut = true;
+                            break;
+                        }
+                    }
+                }
+                answered.trailers = rest.trailers();
+            }
+        }
+        answered
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("{self:?}"))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
+    }
+
+    #[track_caller]
+    pub(crate) fn is(&self, status: u16, code: &str) {
+        assert_eq!(self.header("content-type"), "application/problem+json", "{self:?}");
+        let found = (self.status, self.json()["code"].as_str().unwrap().to_owned());
+        assert_eq!(found, (status, code.to_owned()), "{}", String::from_utf8_lossy(&self.body));
+    }
+}
+
+impl Script {
+    /// Entra, in whose place a test may put other answers of the token endpoint.
+    fn entra(&self, request: &Request<Bytes>) -> Reply {
+        let path = request.uri().path();
+        let tenant = path.split('/').nth(1).unwrap();
+        if path.ends_with("/.well-known/openid-configuration") {
+            let (issuer, keys) =
+                (format!("{AUTHORITY}/{tenant}/v2.0"), format!("{AUTHORITY}/{tenant}/discovery/v2.0/keys"));
+            return Reply::json(200, &json!({"issuer": issuer, "jwks_uri": keys}));
+        }
+        if path.ends_with("/discovery/v2.0/keys") {
+            return Reply::json(200, &caller_tokens::key_set());
+        }
+        assert!(path.ends_with("/oauth2/v2.0/token"), "nobody should call {path}");
+        self.exchanges.borrow_mut().push(request.clone());
+        let right = format!("token-{}", self.exchanges.borrow().len());
+        let right = || Reply::json(200, &json!({"token_type": "Bearer", "access_token": right, "expires_in": 3600}));
+        self.tokens.borrow_mut().pop_front().unwrap_or_else(right)
+    }
+
+    /// Time leaps to the next moment that somebody waits for; `false` if nobody does.
+    fn leap(&self) -> bool {
+        self.timers.borrow_mut().retain(|(_, alive, _)| alive.strong_count() > 0);
+        let Some(next) = self.timers.borrow().iter().map(|(at, _, _)| *at).min() else { return false };
+        self.elapsed.set(self.elapsed.get().max(next));
+        let due: Vec<_> = self.timers.borrow_mut().extract_if(.., |(at, _, _)| *at <= next).collect();
+        for (_, _, waker) in due {
+            waker.wake();
+        }
+        true
+    }
+}
+
+struct Timer {
+    script: Rc<Script>,
+    at: Duration,
+    alive: Rc<()>,
+}
+
+impl Future for Timer {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if self.script.elapsed.get() >= self.at {
+            return Poll::Ready(());
+        }
+        let timer = (self.at, Rc::downgrade(&self.alive), context.waker().clone());
+        self.script.timers.borrow_mut().push(timer);
+        Poll::Pending
+    }
+}
+
+impl Host for ScriptedHost {
+    type Body = ScriptedBody;
+
+    fn now(&self) -> UnixTime {
+        UnixTime(self.0.now.get())
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.0.elapsed.get()
+    }
+
+    fn random(&self) -> [u8; 16] {
+        let next = self.0.random.get() + 1;
+        self.0.random.set(next);
+        u128::from(next).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_0c1d_2b3a_4957).to_be_bytes()
+    }
+
+    async fn variable(&self, name: &str) -> Result<String, VariableUnavailable> {
+        let value = self.0.variables.borrow().get(name).cloned();
+        value.unwrap_or_else(|| Err("undefined".to_owned())).map_err(VariableUnavailable)
+    }
+
+    async fn send(&self, request: &Request<Bytes>, _limit: Duration) -> Result<Response<ScriptedBody>, SendFault> {
+        let reply = self.0.entra(request);
+        self.give(reply).await
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        let at = self.0.elapsed.get() + duration;
+        SendWrapper::new(Timer { script: Rc::clone(&self.0), at, alive: Rc::default() }).await;
+    }
+
+    async fn read_store(&self, _key: &str) -> Result<Option<Vec<u8>>, StoreFault> {
+        Ok(None)
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + MaybeSend + 'static) {
+        self.0.spawned.borrow_mut().push(Box::pin(task));
+    }
+
+    fn log(&self, line: &str) {
+        self.0.log.borrow_mut().push(line.to_owned());
+    }
+}
+
+impl Forward for ScriptedHost {
+    async fn forward<B: UpstreamBody>(
+        &self,
+        request: Request<Body<B>>,
+        _limits: ForwardLimits,
+    ) -> Result<Response<ScriptedBody>, SendFault> {
+        let (head, body) = request.into_parts();
+        let mut arrived = Arrived {
+            method: head.method,
+            uri: head.uri.to_string(),
+            headers: head.headers,
+            pieces: Vec::new(),
+            trailers: None,
+            is_whole: true,
+        };
+        let place = self.0.arrived.borrow().len();
+        self.0.arrived.borrow_mut().push(arrived.clone());
+        match body {
+            Body::Whole(bytes) => arrived.pieces.push(bytes),
+            Body::Streamed(begun, mut rest, ()) => {
+                arrived.pieces.push(begun);
+                while let Some(piece) = rest.next().await {
+                    match piece {
+                        Ok(piece) => arrived.pieces.push(piece),
+                        Err(fault) => {
+                            arrived.is_whole = false;
+                            self.0.arrived.borrow_mut()[place] = arrived;
+                            return Err(fault);
+                        }
+                    }
+                }
+                arrived.trailers = rest.trailers();
+            }
+        }
+        self.0.arrived.borrow_mut()[place] = arrived.clone();
+        let reply = (self.0.upstream.borrow_mut())(&arrived);
+        self.give(reply).await
+    }
+}
+
+impl ScriptedHost {
+    async fn give(&self, reply: Reply) -> Result<Response<ScriptedBody>, SendFault> {
+        self.sleep(reply.delay).await;
+        if let Some(fault) = reply.fault {
+            return Err(fault);
+        }
+        let mut response =
+            Response::builder().status(reply.status).body(ScriptedBody::new(self, reply.content)).unwrap();
+        *response.headers_mut() = reply.headers;
+        Ok(response)
+    }
+}
+
+/// A body in pieces.
+pub(crate) struct ScriptedBody {
+    content: Content,
+    host: ScriptedHost,
+}
+
+impl ScriptedBody {
+    fn new(host: &ScriptedHost, mut content: Content) -> Self {
+        content.pieces.reverse();
+        Self { content, host: host.clone() }
+    }
+}
+
+impl UpstreamBody for ScriptedBody {
+    async fn next(&mut self) -> Option<Result<Bytes, SendFault>> {
+        if !self.content.pause.is_zero() {
+            self.host.sleep(self.content.pause).await;
+        }
+        match self.content.pieces.pop() {
+            Some(piece) => Some(Ok(piece)),
+            None if self.content.is_cut => Some(Err(SendFault::Broken("reset".to_owned()))),
+            None => None,
+        }
+    }
+
+    fn trailers(&mut self) -> Option<HeaderMap> {
+        self.content.trailers.take()
+    }
+}

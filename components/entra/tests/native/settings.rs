@@ -1,0 +1,46 @@
+//! Settings that cannot work are refused by name.
+
+use serde_json::Value;
+
+use crate::{
+    caller_tokens::token,
+    scripted_host::{Asked, World},
+};
+
+#[test]
+fn a_setting_that_cannot_work_is_named_in_the_log_and_nobody_gets_in() {
+    for (name, value, words) in [
+        ("upstream", "http://app.test", "http"),
+        ("upstream", "https://app.test/base", "path"),
+        ("upstream", "my-api", "https://"),
+        ("public_paths", "/*", "every path"),
+        ("public_paths", "static", "slash"),
+        ("claims_to_headers", "authorization=oid", "x-"),
+        ("access_token_for", "other", "no API"),
+        ("forward_authorization", "yes", "on nor off"),
+        ("downstream_apis", "graph", "entry 1"),
+        ("public_url", "http://api.contoso.test", "http"),
+        ("required_scope", "User.Read", "Microsoft Graph"),
+    ] {
+        let world = World::new();
+        world.set(name, value);
+        let answer = world.ask(Asked::get("/health").bearer(&token()));
+        answer.is(500, "server_misconfigured");
+        assert_eq!(world.arrived().len(), 0);
+        let line: Value = serde_json::from_str(&world.script.log.borrow()[0]).unwrap();
+        let cause = line["cause"].as_str().unwrap();
+        assert!(cause.contains(&format!("{name}: ")) && cause.contains(words), "{name}={value}: {cause}");
+    }
+}
+
+#[test]
+fn what_is_for_forwarding_is_refused_where_nothing_is_forwarded() {
+    for (name, value) in
+        [("public_paths", "/health"), ("claims_to_headers", "x-user=oid"), ("access_token_for", "graph")]
+    {
+        let world = World::new();
+        world.set("upstream", "").set("public_paths", "").set(name, value);
+        world.ask(Asked::get("/").bearer(&token())).is(500, "server_misconfigured");
+        assert!(world.script.log.borrow()[0].contains("set upstream too"), "{name}");
+    }
+}

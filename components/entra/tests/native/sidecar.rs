@@ -1,0 +1,267 @@
+//! What the app asks of the sidecar, in the shapes of Microsoft's.
+
+use std::time::Duration;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use entra_obo::host::SendFault;
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::{
+    caller_tokens::{token, token_with},
+    scripted_host::{Asked, CLIENT, Content, GRAPH, PERSON, Reply, TENANT, World},
+};
+
+fn get(target: &str) -> Asked {
+    Asked::get(target).as_the_app().bearer(&token())
+}
+
+fn form(world: &World) -> std::collections::BTreeMap<String, String> {
+    let exchanges = world.script.exchanges.borrow();
+    form_urlencoded::parse(exchanges.last().unwrap().body()).into_owned().collect()
+}
+
+#[test]
+fn validate_says_what_the_token_says() {
+    let world = World::new();
+    let token = token();
+    let answer = world.ask(Asked::get("/Validate").as_the_app().bearer(&token));
+    assert_eq!((answer.status, answer.header("cache-control")), (200, "no-store"));
+    let found = answer.json();
+    assert_eq!((&found["protocol"], &found["token"]), (&json!("Bearer"), &json!(token)));
+    assert_eq!((&found["claims"]["oid"], &found["claims"]["tid"]), (&json!(PERSON), &json!(TENANT)));
+    assert_eq!(found.as_object().unwrap().len(), 3);
+}
+
+#[test]
+fn an_authorization_header_is_exchanged_once_and_remembered_by_scopes() {
+    let world = World::new();
+    for (target, header) in [
+        ("/AuthorizationHeader/graph", "Bearer token-1"),
+        ("/authorizationheader/Graph", "Bearer token-1"),
+        ("/AuthorizationHeader/graph?optionsOverride.Scopes=Mail.Read", "Bearer token-2"),
+        ("/AuthorizationHeader/graph?optionsOverride.Scopes=Mail.Read", "Bearer token-2"),
+        ("/AuthorizationHeader/graph?optionsOverride.AcquireTokenOptions.ForceRefresh=true", "Bearer token-3"),
+        ("/AuthorizationHeader/graph", "Bearer token-3"),
+    ] {
+        let answer = world.ask(get(target));
+        assert_eq!((answer.status, answer.json()), (200, json!({"authorizationHeader": header})), "{target}");
+    }
+    assert_eq!(world.script.exchanges.borrow().len(), 3);
+    assert_eq!(world.arrived().len(), 0);
+}
+
+#[test]
+fn options_are_honoured_or_refused_by_name_and_never_ignored() {
+    let world = World::new();
+    let claims = "%7B%22access_token%22%3A%7B%22acrs%22%3A%7B%22value%22%3A%22c1%22%7D%7D%7D";
+    for honoured in [
+        "optionsOverride.RequestAppToken=false".to_owned(),
+        "optionsOverride.AcquireTokenOptions.ForceRefresh=False".to_owned(),
+        format!("optionsOverride.AcquireTokenOptions.Tenant={TENANT}"),
+        "optionsoverride.scopes=https%3A%2F%2Fgraph.microsoft.com%2FUser.Read&optionsOverride.Scopes=Mail.Read"
+            .to_owned(),
+        format!("optionsOverride.AcquireTokenOptions.Claims={claims}"),
+        format!("optionsOverride.AcquireTokenOptions.CorrelationId={CLIENT}"),
+    ] {
+        assert_eq!(world.ask(get(&format!("/AuthorizationHeader/graph?{honoured}"))).status, 200, "{honoured}");
+    }
+    world.ask(get(&format!("/AuthorizationHeader/graph?optionsOverride.AcquireTokenOptions.Claims={claims}")));
+    assert!(form(&world)["claims"].contains(r#""acrs":{"value":"c1"}"#));
+    for (query, name) in [
+        ("optionsOverride.RequestAppToken=true", "optionsOverride.RequestAppToken"),
+        ("optionsOverride.Scopes=Mail.Send", "optionsOverride.Scopes"),
+        ("optionsOverride.BaseUrl=https://evil.test", "optionsOverride.BaseUrl"),
+        ("optionsOverride.AcquireTokenOptions.Tenant=common", "optionsOverride.AcquireTokenOptions.Tenant"),
+        ("optionsOverride.AcquireTokenOptions.Claims=x", "optionsOverride.AcquireTokenOptions.Claims"),
+        ("optionsOverride.AcquireTokenOptions.PopPublicKey=x", "optionsOverride.AcquireTokenOptions.PopPublicKey"),
+        ("optionsOverride.AcquireTokenOptions.FmiPath=x", "optionsOverride.AcquireTokenOptions.FmiPath"),
+        ("optionsOverride.RelativePath=me", "optionsOverride.RelativePath"),
+        ("AgentIdentity=x", "AgentIdentity"),
+        ("AgentUsername=x", "AgentUsername"),
+        ("other=x", "other"),
+        ("a<script>=x", "a"),
+    ] {
+        let answer = world.ask(get(&format!("/AuthorizationHeader/graph?{query}")));
+        answer.is(400, "parameter_not_supported");
+        assert_eq!(answer.json()["parameter"], name);
+    }
+    world.ask(get("/Validate?optionsOverride.Scopes=User.Read")).is(400, "parameter_not_supported");
+}
+
+#[test]
+fn a_downstream_api_is_called_as_asked() {
+    let world = World::new();
+    world.upstream(|_| {
+        Reply::json(201, &json!({"id": "m"})).header("location", "/m").header("x-many", "1").header("x-many", "2")
+    });
+    let asked = Asked::new(Method::POST, "/DownstreamApi/graph?optionsOverride.RelativePath=me/messages?$top%3D5")
+        .as_the_app()
+        .bearer(&token())
+        .header("content-type", "application/json")
+        .header("cookie", "never")
+        .content(Content::pieces(&["{\"subject\":", "\"Hello\"}"]));
+    let answer = world.ask(asked);
+    assert_eq!(answer.status, 200);
+    let expected = json!({
+        "statusCode": 201,
+        "headers": {"content-length": ["10"], "content-type": ["application/json"], "location": ["/m"], "x-many": ["1", "2"]},
+        "content": "{\"id\":\"m\"}",
+    });
+    assert_eq!(answer.json(), expected);
+    let arrived = world.only();
+    assert_eq!(
+        (arrived.method.clone(), arrived.uri.clone()),
+        (Method::POST, format!("{GRAPH}/v1.0/me/messages?$top=5"))
+    );
+    assert_eq!(
+        (arrived.text().as_str(), arrived.header("authorization")),
+        ("{\"subject\":\"Hello\"}", "Bearer token-1")
+    );
+    assert_eq!((arrived.header("content-type"), arrived.header("accept")), ("application/json", "application/json"));
+    assert!(!arrived.headers.contains_key("cookie"));
+}
+
+#[test]
+fn method_accept_and_type_can_be_set_and_a_path_cannot_leave_the_api() {
+    let world = World::new();
+    let options =
+        "optionsOverride.HttpMethod=Patch&optionsOverride.AcceptHeader=text/plain&optionsOverride.ContentType=text/x";
+    let asked = Asked::new(Method::POST, &format!("/DownstreamApi/graph?{options}")).as_the_app().bearer(&token());
+    assert_eq!(world.ask(asked.content(Content::of("x"))).status, 200);
+    let arrived = world.only();
+    assert_eq!((arrived.method.clone(), arrived.uri.clone()), (Method::PATCH, format!("{GRAPH}/v1.0")));
+    assert_eq!((arrived.header("content-type"), arrived.header("accept")), ("text/x", "text/plain"));
+    for path in
+        ["../beta/me", "me/%252e%252e/x", "%2F%2Fevil.test/x", "me%23x", "me%5Cx", "a%2F%2Fb", "%40evil.test", "me%20x"]
+    {
+        let answer = world.ask(get(&format!("/DownstreamApi/graph?optionsOverride.RelativePath={path}")));
+        let is_below = world.arrived().last().unwrap().uri.starts_with(&format!("{GRAPH}/v1.0"));
+        assert!(answer.status == 400 || path == "%40evil.test" && is_below, "{path}: {answer:?}");
+    }
+    for method in ["CONNECT", "TRACE", "x"] {
+        let answer = world.ask(get(&format!("/DownstreamApi/graph?optionsOverride.HttpMethod={method}")));
+        answer.is(400, "parameter_not_supported");
+    }
+}
+
+#[test]
+fn a_response_without_a_length_and_one_that_is_no_text_come_through() {
+    let world = World::new();
+    world.upstream(|_| Reply::streamed(200, Content::pieces(&["a", "b", "c"])));
+    assert_eq!(world.ask(get("/DownstreamApi/graph")).json()["content"], "abc");
+    world.upstream(|_| Reply::new(200, vec![0xff, 0xd8]));
+    let found = world.ask(get("/DownstreamApi/graph")).json();
+    assert_eq!((&found["content"], &found["contentBase64"]), (&Value::Null, &json!("/9g=")));
+    world.upstream(|_| Reply::streamed(204, Content::default()));
+    let found = world.ask(get("/DownstreamApi/graph")).json();
+    assert_eq!((&found["statusCode"], &found["content"]), (&json!(204), &Value::Null));
+    world.upstream(|_| Reply::new(429, "slow down").header("retry-after", "7"));
+    let found = world.ask(get("/DownstreamApi/graph")).json();
+    assert_eq!((&found["statusCode"], &found["headers"]["retry-after"]), (&json!(429), &json!(["7"])));
+}
+
+#[test]
+fn a_token_that_the_api_does_not_accept_is_replaced_once() {
+    let world = World::new();
+    world.upstream(|arrived| match arrived.header("authorization") {
+        "Bearer token-1" => Reply::new(401, "no"),
+        _ => Reply::new(200, "yes"),
+    });
+    let found = world.ask(get("/DownstreamApi/graph")).json();
+    assert_eq!((&found["statusCode"], &found["content"]), (&json!(200), &json!("yes")));
+    world.upstream(|_| Reply::new(401, "never"));
+    let found = world.ask(get("/DownstreamApi/graph")).json();
+    assert_eq!((&found["statusCode"], &found["content"]), (&json!(401), &json!("never")));
+}
+
+#[test]
+fn claims_that_an_api_asks_for_reach_the_caller() {
+    let world = World::new();
+    let claims = r#"{"access_token":{"nbf":{"essential":true,"value":"1"}}}"#;
+    let challenge = format!("Bearer error=\"insufficient_claims\", claims=\"{}\"", STANDARD.encode(claims));
+    world.upstream(move |_| Reply::new(401, "no").header("www-authenticate", &challenge));
+    let answer = world.ask(get("/DownstreamApi/graph"));
+    answer.is(401, "claims_challenge");
+    assert!(answer.header("www-authenticate").contains(&format!("claims=\"{}\"", STANDARD.encode(claims))));
+    assert!(form(&world)["claims"].contains("nbf"));
+}
+
+#[test]
+fn a_refusal_keeps_everything_that_the_apps_own_caller_needs() {
+    let interaction = json!({"error": "interaction_required", "error_description": "AADSTS50076: x", "error_codes": [50076],
+                             "claims": r#"{"access_token":{}}"#, "correlation_id": TENANT, "trace_id": CLIENT});
+    let consent = json!({"error": "invalid_grant", "error_description": "AADSTS65001: x", "error_codes": [65001],
+                         "suberror": "consent_required"});
+    for (reply, status, code, challenged, waits) in [
+        (Reply::json(400, &interaction), 401, "claims_challenge", true, ""),
+        (Reply::json(400, &consent), 403, "consent_required", true, ""),
+        (Reply::json(429, &json!({})).header("retry-after", "17"), 503, "entra_throttled", false, "17"),
+    ] {
+        for target in ["/AuthorizationHeader/graph", "/DownstreamApi/graph"] {
+            let world = World::new();
+            world.script.tokens.borrow_mut().extend([reply.clone(), reply.clone()]);
+            let answer = world.ask(get(target));
+            answer.is(status, code);
+            assert_eq!(
+                (answer.headers.contains_key("www-authenticate"), answer.header("retry-after")),
+                (challenged, waits)
+            );
+            assert_eq!(world.arrived().len(), 0);
+            if code == "claims_challenge" {
+                assert_eq!(answer.json()["entra_trace_id"], CLIENT);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_not_there_or_not_allowed_is_said() {
+    let world = World::new();
+    world.ask(get("/AuthorizationHeader/other")).is(404, "downstream_api_unknown");
+    world.ask(get("/DownstreamApi/other")).is(404, "downstream_api_unknown");
+    world.ask(get("/other")).is(404, "not_found");
+    for target in ["/AuthorizationHeaderUnauthenticated/graph", "/DownstreamApiUnauthenticated/graph"] {
+        world.ask(get(target)).is(403, "application_tokens_disabled");
+    }
+    let answer = world.ask(Asked::new(Method::POST, "/Validate").as_the_app().bearer(&token()));
+    answer.is(405, "method_not_allowed");
+    assert_eq!(answer.header("allow"), "GET, HEAD");
+    world.ask(Asked::get("/Validate").as_the_app()).is(401, "token_missing");
+    let foreign = token_with(|plan| plan.foreign_key = true);
+    world.ask(Asked::get("/AuthorizationHeader/graph").as_the_app().bearer(&foreign)).is(401, "invalid_token");
+    assert_eq!(world.script.exchanges.borrow().len(), 0);
+    let health = world.ask(Asked::get("/healthz").as_the_app());
+    assert_eq!((health.status, health.json()), (200, json!({"status": "Healthy"})));
+    world.set("tenant_id", "x");
+    let sick = World { script: std::rc::Rc::clone(&world.script), ..World::new() };
+    sick.ask(Asked::get("/healthz").as_the_app()).is(500, "server_misconfigured");
+}
+
+#[test]
+fn bodies_have_a_limit_in_both_directions() {
+    const LIMIT: usize = 4 * 1024 * 1024;
+    let world = World::new();
+    let post = |bytes: usize| {
+        let asked = Asked::new(Method::POST, "/DownstreamApi/graph").as_the_app().bearer(&token());
+        world.ask(asked.content(Content::of(vec![b'x'; bytes])))
+    };
+    post(LIMIT + 1).is(413, "request_body_too_large");
+    assert_eq!(world.arrived().len(), 0);
+    assert_eq!(post(LIMIT).status, 200);
+    world.upstream(|_| Reply::new(200, vec![b'x'; LIMIT + 1]));
+    world.ask(get("/DownstreamApi/graph")).is(502, "downstream_answer_too_large");
+}
+
+#[test]
+fn an_api_that_does_not_answer_is_named() {
+    for (reply, status, code) in [
+        (Reply::fault(SendFault::Broken("refused".to_owned())), 502, "downstream_unreachable"),
+        (Reply::fault(SendFault::Denied), 503, "server_unavailable"),
+        (Reply::new(200, "x").after(Duration::from_secs(100)), 504, "downstream_timeout"),
+    ] {
+        let world = World::new();
+        world.upstream(move |_| reply.clone());
+        world.ask(get("/DownstreamApi/graph")).is(status, code);
+    }
+}
