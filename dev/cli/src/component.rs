@@ -20,6 +20,12 @@ pub enum Component {
     Api,
     /// The app that signs a person in and calls the API.
     SignInApp,
+    /// What guards an app of any language.
+    Entra,
+    /// The guarded app of `examples/rust`.
+    RustExample,
+    /// The guarded app of tests.
+    Probe,
     /// The baseline of `cargo dev bench`: it only forwards to Graph.
     PassThrough,
     /// Measures RS256 in Wasm for `cargo dev bench`.
@@ -38,11 +44,17 @@ impl Component {
     pub async fn build(self, progress: Progress) -> Result<PathBuf> {
         static API: OnceCell<PathBuf> = OnceCell::const_new();
         static SIGN_IN_APP: OnceCell<PathBuf> = OnceCell::const_new();
+        static ENTRA: OnceCell<PathBuf> = OnceCell::const_new();
+        static RUST_EXAMPLE: OnceCell<PathBuf> = OnceCell::const_new();
+        static PROBE: OnceCell<PathBuf> = OnceCell::const_new();
         static PASS_THROUGH: OnceCell<PathBuf> = OnceCell::const_new();
         static RS256: OnceCell<PathBuf> = OnceCell::const_new();
         let built = match self {
             Self::Api => &API,
             Self::SignInApp => &SIGN_IN_APP,
+            Self::Entra => &ENTRA,
+            Self::RustExample => &RUST_EXAMPLE,
+            Self::Probe => &PROBE,
             Self::PassThrough => &PASS_THROUGH,
             Self::Rs256 => &RS256,
         };
@@ -59,6 +71,9 @@ impl Component {
         match self {
             Self::Api => "component",
             Self::SignInApp => "sign-in app",
+            Self::Entra => "guard",
+            Self::RustExample => "example in Rust",
+            Self::Probe => "guarded app of tests",
             Self::PassThrough => "pass-through",
             Self::Rs256 => "RS256 measurement",
         }
@@ -68,6 +83,9 @@ impl Component {
         match self {
             Self::Api => "profile-get",
             Self::SignInApp => "profile-app",
+            Self::Entra => "entra",
+            Self::RustExample => "guarded-rust",
+            Self::Probe => "probe",
             Self::PassThrough => "bench-pass-through",
             Self::Rs256 => "bench-rs256",
         }

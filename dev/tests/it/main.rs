@@ -16,6 +16,7 @@ mod harness;
 mod answers;
 mod embedded_host;
 mod federated_credentials;
+mod entra;
 mod host_variables;
 mod native_server;
 mod outages;

@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::{component::Component, progress::Progress};
 
-/// Build the Wasm components, the API and the sign-in app, into target/wasm32-wasip2/release.
+/// Build the Wasm components, the API, the sign-in app and the guard, into target/wasm32-wasip2/release.
 ///
 /// Does the same as `spin build` for each, and first provides a compiler for their target if the machine has none.
 #[derive(Args, Debug)]
@@ -19,7 +19,7 @@ impl Build {
     /// # Errors
     /// If there is no compiler or a component does not compile.
     pub async fn run(self, progress: Progress) -> Result<ExitCode> {
-        for component in [Component::Api, Component::SignInApp] {
+        for component in [Component::Api, Component::SignInApp, Component::Entra] {
             println!("{}", component.build(progress).await?.display());
         }
         Ok(ExitCode::SUCCESS)

@@ -1,0 +1,62 @@
+//! An app for tests, behind a guard: it says what reaches it, and tries what it must not do.
+//!
+//! `/echo` sends a body back as it arrives, with its trailers; `/secret` reads the guard's variables; `/trap` traps; everything
+//! else describes the request in JSON.
+
+#![cfg(target_family = "wasm")]
+
+use serde_json::{Map, json};
+use spin_sdk::{
+    variables,
+    wasip3::{
+        exports::http::handler::Guest,
+        http::types::{ErrorCode, Fields, Request, Response},
+        wit_future, wit_stream,
+    },
+    wit_bindgen,
+};
+
+spin_sdk::wasip3::http::service::export!(Component);
+
+struct Component;
+
+impl Guest for Component {
+    async fn handle(request: Request) -> Result<Response, ErrorCode> {
+        let path = request.get_path_with_query().unwrap_or_default();
+        match path.as_str() {
+            "/echo" => Ok(echo(request)),
+            "/trap" => std::process::abort(),
+            "/secret" => {
+                let mut found = Map::new();
+                for name in ["client_secret", "clientsecret", "tenant_id"] {
+                    found.insert(name.to_owned(), variables::get(name).await.ok().into());
+                }
+                Ok(text(json!(found).to_string()))
+            }
+            _ => {
+                let headers = request.get_headers().copy_all().into_iter();
+                let headers: Vec<_> =
+                    headers.map(|(name, value)| json!([name, String::from_utf8_lossy(&value)])).collect();
+                let method = format!("{:?}", request.get_method());
+                Ok(text(json!({"method": method, "target": path, "headers": headers}).to_string()))
+            }
+        }
+    }
+}
+
+fn echo(request: Request) -> Response {
+    let (_taken, taken) = wit_future::new(|| Ok(()));
+    let (contents, trailers) = Request::consume_body(request, taken);
+    Response::new(Fields::new(), Some(contents), trailers).0
+}
+
+fn text(text: String) -> Response {
+    let (mut contents, reader) = wit_stream::new();
+    let (_end, end) = wit_future::new(|| Ok(None));
+    let length = [("content-length".to_owned(), text.len().to_string().into_bytes())];
+    let headers = Fields::from_list(&length).unwrap_or_else(|_| Fields::new());
+    wit_bindgen::spawn(async move {
+        contents.write_all(text.into_bytes()).await;
+    });
+    Response::new(headers, Some(reader), end).0
+}

@@ -1,0 +1,285 @@
+//! The guard `entra`: a gateway and a sidecar in front of an app that can be reached in no other way, on the real Spin. The
+//! embedded host has no requests between components, so there these tests are skipped, and say so.
+
+use std::{collections::BTreeMap, net::Ipv4Addr, time::Duration};
+
+use cargo_dev::{component::Component, progress::Progress, workspace};
+use embedded_host::{HostOptions, InstanceReuse, LogSink, WallClock};
+use emulated_tenant::{Tenant, TenantOptions};
+use profile_get_dev::{
+    real_spin::{RealSpin, SpinProgram},
+    run::Runner,
+};
+use reqwest::{Client, Method, StatusCode};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::{sleep, timeout},
+};
+use toml::Table;
+
+const SECRET: &str = "client-secret-of-the-tests";
+
+/// A guarded app that runs, and a tenant that its guard trusts.
+struct Guarded {
+    tenant: Tenant,
+    spin: RealSpin,
+    client: Client,
+    _folder: TempDir,
+}
+
+impl Guarded {
+    /// `None` where there is no real Spin to run on. `change` is made to the variables that the manifest gives the guard.
+    async fn start(app: Component, change: &[(&str, &str)]) -> Option<Self> {
+        if Runner::from_environment().unwrap() != Runner::RealSpin {
+            eprintln!("skipped: the embedded host has no requests between components; set {}=1", Runner::VARIABLE);
+            return None;
+        }
+        let program = SpinProgram::find().await.unwrap();
+        let guard = Component::Entra.build(Progress::default()).await.unwrap();
+        let app = app.build(Progress::default()).await.unwrap();
+        let tenant = Tenant::start(TenantOptions::default()).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+
+        let manifest = std::fs::read_to_string(workspace::root().join("examples/rust/spin.toml")).unwrap();
+        let mut manifest: Table = manifest.parse().unwrap();
+        let components = manifest["component"].as_table_mut().unwrap();
+        components["entra"]["source"] = guard.to_str().unwrap().into();
+        components["my-api"]["source"] = app.to_str().unwrap().into();
+        for (name, value) in change {
+            components["entra"]["variables"][*name] = (*value).into();
+        }
+        let path = folder.path().join("spin.toml");
+        std::fs::write(&path, toml::to_string(&manifest).unwrap()).unwrap();
+        let variables = [
+            ("tenant_id", tenant.tenant_id().to_owned()),
+            ("client_id", tenant.client_id().to_owned()),
+            ("clientsecret", tenant.client_secret()),
+            ("authority_host", tenant.authority_url().to_owned()),
+            ("graph_url", tenant.graph_url().to_owned()),
+        ];
+        let options = HostOptions {
+            manifest: path,
+            runtime_config: None,
+            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            environment: BTreeMap::new(),
+            variables: variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+            log: LogSink::Collect,
+            reuse: InstanceReuse::default(),
+            state_dir: folder.path().join("state"),
+            cache_dir: workspace::compiled(),
+            clock: WallClock::default(),
+        };
+        let spin = RealSpin::start(&program, options).await.unwrap();
+        let client = Client::builder().no_proxy().build().unwrap();
+        Some(Self { tenant, spin, client, _folder: folder })
+    }
+
+    fn token(&self, name: &str) -> String {
+        self.tenant.access_token(self.tenant.person(name).unwrap(), |_| {})
+    }
+
+    async fn get(&self, target: &str, token: Option<&str>) -> (StatusCode, String) {
+        let mut request = self.client.get(format!("{}{target}", self.spin.url()));
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        let response = request.send().await.unwrap();
+        (response.status(), response.text().await.unwrap())
+    }
+
+    /// Bytes as they are, and the first that come back.
+    async fn raw(&self, bytes: &str) -> String {
+        let address = self.spin.url().trim_start_matches("http://");
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(bytes.as_bytes()).await.unwrap();
+        let mut read = Vec::new();
+        let _ = timeout(Duration::from_secs(10), stream.read_to_end(&mut read)).await;
+        String::from_utf8_lossy(&read).into_owned()
+    }
+}
+
+#[tokio::test]
+async fn an_app_greets_its_caller_and_reads_their_profile() {
+    let Some(guarded) = Guarded::start(Component::RustExample, &[]).await else { return };
+    let ada = guarded.token("ada");
+    let person = guarded.tenant.person("ada").unwrap();
+    let (status, text) = guarded.get("/", Some(&ada)).await;
+    assert_eq!((status, text.starts_with("Hello, ")), (StatusCode::OK, true), "{text} {:?}", guarded.spin.log_lines());
+    let (status, text) = guarded.get("/profile", Some(&ada)).await;
+    let profile: Value =
+        serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text} {:?}", guarded.spin.log_lines()));
+    assert_eq!((status, &profile["id"]), (StatusCode::OK, &json!(person.object_id)), "{text}");
+    // A second factor: the app hands on what the sidecar says, and the caller learns what to do.
+    let (status, text) = guarded.get("/profile", Some(&guarded.token("mona"))).await;
+    let refusal: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((status, &refusal["code"]), (StatusCode::UNAUTHORIZED, &json!("claims_challenge")));
+    assert!(refusal["claims"].is_string());
+    // Nobody else, and no other way.
+    let (status, text) = guarded.get("/", None).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED, "{text}");
+}
+
+#[tokio::test]
+async fn the_app_sees_whom_the_guard_let_in_and_nothing_that_they_made_up() {
+    let change = [("access_token_for", "graph"), ("public_paths", "/open/*"), ("claims_to_headers", "x-user=oid")];
+    let Some(guarded) = Guarded::start(Component::Probe, &change).await else { return };
+    let ada = guarded.token("ada");
+    let person = guarded.tenant.person("ada").unwrap().object_id.to_string();
+    let spoofed =
+        ["x-ms-client-principal-id", "x-ms-token-aad-access-token", "x_ms_client_principal_id", "x-user", "x_user"];
+    for (target, token) in [("/seen?a=%2F", Some(&ada)), ("/open/seen", None)] {
+        let mut request = guarded.client.get(format!("{}{target}", guarded.spin.url()));
+        for name in spoofed {
+            request = request.header(name, "spoofed");
+        }
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        let text = request.send().await.unwrap().text().await.unwrap();
+        let seen: Value =
+            serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text} {:?}", guarded.spin.log_lines()));
+        assert_eq!(seen["target"], target);
+        let values = |name: &str| -> Vec<String> {
+            let headers = seen["headers"].as_array().unwrap().iter().filter(|header| header[0] == name);
+            headers.map(|header| header[1].as_str().unwrap().to_owned()).collect()
+        };
+        assert!(!text.contains("spoofed"), "{text}");
+        let expected: &[String] = if token.is_some() { std::slice::from_ref(&person) } else { &[] };
+        assert_eq!((values("x-ms-client-principal-id"), values("x-user")), (expected.to_vec(), expected.to_vec()));
+        assert_eq!(values("x-ms-token-aad-access-token").len(), expected.len());
+        assert_eq!(values("spin-full-url").len(), 1, "{text}");
+    }
+    // The app's own code cannot read what the guard knows.
+    let (_, text) = guarded.get("/secret", Some(&ada)).await;
+    assert_eq!(
+        serde_json::from_str::<Value>(&text).unwrap(),
+        json!({"client_secret": null, "clientsecret": null, "tenant_id": null})
+    );
+    assert!(!guarded.tenant.client_secret().is_empty() && !text.contains(&guarded.tenant.client_secret()));
+}
+
+#[tokio::test]
+async fn bodies_pass_in_both_directions_as_they_arrive() {
+    let Some(guarded) = Guarded::start(Component::Probe, &[]).await else { return };
+    let ada = guarded.token("ada");
+    let url = format!("{}/echo", guarded.spin.url());
+    for bytes in [0, 1, 100_000, 5_000_000] {
+        let body: Vec<u8> = (0..bytes).map(|index: u32| (index % 251).try_into().unwrap()).collect();
+        let response = guarded.client.post(&url).bearer_auth(&ada).body(body.clone()).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK, "{:?}", guarded.spin.log_lines());
+        assert!(response.bytes().await.unwrap() == body, "{bytes} bytes");
+    }
+    // A piece comes back before the next is sent.
+    let address = guarded.spin.url().trim_start_matches("http://").to_owned();
+    let mut stream = TcpStream::connect(&address).await.unwrap();
+    let head = format!(
+        "POST /echo HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {ada}\r\ntransfer-encoding: chunked\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut seen = String::new();
+    for piece in ["one", "two", "three"] {
+        stream.write_all(format!("{:x}\r\n{piece}\r\n", piece.len()).as_bytes()).await.unwrap();
+        timeout(Duration::from_secs(10), async {
+            while !seen.contains(piece) {
+                let mut buffer = [0; 1024];
+                let read = stream.read(&mut buffer).await.unwrap();
+                assert_ne!(read, 0, "{seen}");
+                seen.push_str(&String::from_utf8_lossy(&buffer[..read]));
+            }
+        })
+        .await
+        .unwrap_or_else(|_| panic!("{piece} did not come back: {seen} {:?}", guarded.spin.log_lines()));
+    }
+    stream.write_all(b"0\r\nx-sum: 1\r\n\r\n").await.unwrap();
+    timeout(Duration::from_secs(10), async {
+        while !seen.ends_with("\r\n\r\n") || !seen.contains("\r\n0\r\n") {
+            let mut buffer = [0; 1024];
+            let read = stream.read(&mut buffer).await.unwrap();
+            assert_ne!(read, 0, "{seen}");
+            seen.push_str(&String::from_utf8_lossy(&buffer[..read]));
+        }
+    })
+    .await
+    .unwrap_or_else(|_| panic!("no end: {seen}"));
+}
+
+#[tokio::test]
+async fn smugglers_reach_no_path_that_was_not_judged() {
+    let Some(guarded) = Guarded::start(Component::Probe, &[("public_paths", "/open/*")]).await else { return };
+    let host = guarded.spin.url().trim_start_matches("http://").to_owned();
+    let close = "connection: close\r\n\r\n";
+    for (what, bytes) in [
+        ("dots", format!("GET /open/../seen HTTP/1.1\r\nhost: {host}\r\n{close}")),
+        ("encoded dots", format!("GET /open/%2e%2e/seen HTTP/1.1\r\nhost: {host}\r\n{close}")),
+        ("encoded slash", format!("GET /open/..%2fseen HTTP/1.1\r\nhost: {host}\r\n{close}")),
+        ("twice encoded", format!("GET /open/%252e%252e/seen HTTP/1.1\r\nhost: {host}\r\n{close}")),
+        ("absolute form", format!("GET http://{host}/seen HTTP/1.1\r\nhost: {host}\r\n{close}")),
+        ("the app's own host", format!("GET /seen HTTP/1.1\r\nhost: my-api.spin.internal\r\n{close}")),
+        ("the sidecar's host", format!("GET /Validate HTTP/1.1\r\nhost: entra.spin.internal\r\n{close}")),
+        (
+            "two lengths",
+            format!(
+                "POST /open/seen HTTP/1.1\r\nhost: {host}\r\ncontent-length: 1\r\ncontent-length: 50\r\n{close}xGET /seen HTTP/1.1\r\nhost: x\r\n\r\n"
+            ),
+        ),
+        (
+            "a folded line",
+            format!(
+                "GET /open/seen HTTP/1.1\r\nhost: {host}\r\nx-a: b\r\n x-ms-client-principal-id: spoofed\r\n{close}"
+            ),
+        ),
+        (
+            "a claimed address",
+            format!("GET /Validate HTTP/1.1\r\nhost: {host}\r\nspin-client-addr: 0.0.0.0:0\r\n{close}"),
+        ),
+        (
+            "an upgrade",
+            format!("GET /open/seen HTTP/1.1\r\nhost: {host}\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n"),
+        ),
+    ] {
+        let answer = guarded.raw(&bytes).await;
+        let head = answer.lines().next().unwrap_or_default();
+        let is_refused = ["400", "401", "404", "500", "501"].iter().any(|status| head.contains(status));
+        // Spin closes some connections without a word.
+        assert!((is_refused || answer.is_empty()) && !answer.contains("\"target\""), "{what}: {answer}");
+    }
+    // A length and chunks: whoever read the one would take the rest for another request.
+    let both = format!(
+        "POST /open/seen HTTP/1.1\r\nhost: {host}\r\ncontent-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\nGET /seen HTTP/1.1\r\nhost: {host}\r\n{close}"
+    );
+    let answer = guarded.raw(&both).await;
+    assert!(!answer.contains("\"/seen\""), "{answer}");
+}
+
+#[tokio::test]
+async fn an_app_that_traps_harms_no_other_request_and_none_of_the_guards_caches() {
+    let Some(guarded) = Guarded::start(Component::Probe, &[("access_token_for", "graph")]).await else { return };
+    let ada = guarded.token("ada");
+    assert_eq!(guarded.get("/seen", Some(&ada)).await.0, StatusCode::OK);
+    let before = guarded.tenant.requests().len();
+    let slow = async {
+        let response = guarded.client.post(format!("{}/echo", guarded.spin.url())).bearer_auth(guarded.token("ada"));
+        response.body("still here").send().await.unwrap().text().await.unwrap()
+    };
+    let trap = async {
+        sleep(Duration::from_millis(1)).await;
+        guarded
+            .client
+            .request(Method::GET, format!("{}/trap", guarded.spin.url()))
+            .bearer_auth(&ada)
+            .send()
+            .await
+            .unwrap()
+    };
+    let (_echo, trapped) = tokio::join!(slow, trap);
+    assert!(trapped.status().is_server_error(), "{}", trapped.status());
+    for _ in 0..10 {
+        assert_eq!(guarded.get("/seen", Some(&ada)).await.0, StatusCode::OK);
+    }
+    // Neither keys nor the token were fetched anew.
+    let asked: Vec<_> = guarded.tenant.requests().into_iter().skip(before).collect();
+    assert!(asked.len() <= 1, "{asked:?} {SECRET}");
+}
