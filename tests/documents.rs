@@ -157,6 +157,17 @@ fn every_event_is_documented() {
     assert_eq!(documented.map(str::to_owned).collect::<BTreeSet<_>>(), written);
 }
 
+#[test]
+fn the_guards_table_of_errors_is_that_of_its_code() {
+    let mut table = "\n| status | `code` | what to do |\n|---|---|---|\n".to_owned();
+    for problem_type in entra::PROBLEM_TYPES {
+        let (status, code) = (problem_type.status.as_u16(), problem_type.code);
+        table.push_str(&format!("| {status} | `{code}` | {} |\n", problem_type.remedy));
+    }
+    table.push('\n');
+    is_in("docs/entra.md", "codes", &table);
+}
+
 /// The part between the two comments that bear this name is `generated`.
 fn is_in(document: &str, name: &str, generated: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(document);

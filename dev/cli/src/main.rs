@@ -27,6 +27,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Reproduce(reproduce) => reproduce.run(progress).await,
         Command::Sbom(sbom) => sbom.run().await,
         Command::Simulate(simulate) => Ok(simulate.run()),
+        Command::Audit(audit) => audit.run().await,
         Command::Up(up) => {
             find_spin(up.spin).await?;
             hand_over(HARNESS, &[Component::Api, Component::SignInApp], progress).await

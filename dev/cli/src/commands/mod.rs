@@ -3,6 +3,7 @@
 //! Of a command that needs a host or a tenant, only the arguments are here. The program that [`crate::handover`] builds
 //! runs it.
 
+pub mod audit;
 pub mod bench;
 pub mod build;
 pub mod call;
@@ -54,6 +55,7 @@ pub enum Command {
     Reproduce(reproduce::Reproduce),
     Sbom(sbom::Sbom),
     Simulate(simulate::Simulate),
+    Audit(audit::Audit),
     /// Serve what the JSON on standard input describes, until standard input ends.
     #[command(hide = true)]
     ServeHost,

@@ -1,0 +1,250 @@
+//! `cargo dev audit`
+
+use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
+
+use anyhow::{Context, Result};
+use clap::Args;
+use tokio::fs;
+use toml::{Table, Value};
+
+/// Say what a Spin manifest leaves unguarded.
+///
+/// Reports routes that reach a component without a guard, guards that are on no route or can be bypassed, secrets that a
+/// component other than a guard can read, and what Spin ignores without a word. Fails if there is anything to report.
+#[derive(Args, Debug)]
+pub struct Audit {
+    /// The manifest.
+    #[arg(default_value = "spin.toml", value_name = "FILE")]
+    manifest: PathBuf,
+    /// A component that guards others, besides those that have the settings of `entra`.
+    #[arg(long = "guard", value_name = "COMPONENT")]
+    guards: Vec<String>,
+}
+
+impl Audit {
+    /// Prints what there is to report.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is no manifest.
+    pub async fn run(self) -> Result<ExitCode> {
+        let text = fs::read_to_string(&self.manifest).await;
+        let text = text.with_context(|| format!("cannot read {}", self.manifest.display()))?;
+        let manifest: Table = text.parse().with_context(|| format!("{} is not TOML", self.manifest.display()))?;
+        let findings = audit(&manifest, &self.guards);
+        for finding in &findings {
+            println!("{finding}");
+        }
+        if findings.is_empty() {
+            println!("{}: every public route is guarded", self.manifest.display());
+        }
+        Ok(if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+/// The settings by which a component is known to be a guard, whatever its name.
+const OF_GUARDS: [&str; 2] = ["upstream", "required_scope"];
+
+/// An application, as far as it is audited.
+struct App<'a> {
+    components: BTreeMap<&'a str, &'a Table>,
+    triggers: Vec<Trigger<'a>>,
+    guards: Vec<&'a str>,
+}
+
+/// An entry of `[[trigger.http]]`.
+struct Trigger<'a> {
+    /// Missing where the route is private.
+    route: Option<&'a str>,
+    component: &'a str,
+    entry: &'a Table,
+}
+
+fn audit(manifest: &Table, guards: &[String]) -> Vec<String> {
+    let app = App::read(manifest, guards);
+    let mut findings = Vec::new();
+    findings.extend(app.triggers.iter().filter_map(|trigger| app.open_route(trigger)));
+    findings.extend(app.triggers.iter().filter_map(ignored));
+    findings.extend(app.guards.iter().flat_map(|guard| app.faults_of_guard(guard)));
+    findings.extend(app.readable_secrets(manifest));
+    findings
+}
+
+impl<'a> App<'a> {
+    fn read(manifest: &'a Table, guards: &'a [String]) -> Self {
+        let components = manifest.get("component").and_then(Value::as_table).into_iter().flatten();
+        let components: BTreeMap<&str, &Table> =
+            components.filter_map(|(name, value)| Some((name.as_str(), value.as_table()?))).collect();
+        let entries = manifest.get("trigger").and_then(|trigger| trigger.get("http")).and_then(Value::as_array);
+        let entries = entries.into_iter().flatten().filter_map(Value::as_table);
+        let triggers = entries.map(|entry| Trigger {
+            route: entry.get("route").and_then(Value::as_str),
+            component: entry.get("component").and_then(Value::as_str).unwrap_or_default(),
+            entry,
+        });
+        let is_guard = |name: &str, component: &Table| {
+            let variables = component.get("variables").and_then(Value::as_table);
+            guards.iter().any(|guard| guard == name)
+                || variables.is_some_and(|variables| OF_GUARDS.iter().all(|setting| variables.contains_key(*setting)))
+        };
+        let guards = components.iter().filter(|(name, component)| is_guard(name, component)).map(|(name, _)| *name);
+        Self { guards: guards.collect(), triggers: triggers.collect(), components }
+    }
+
+    fn open_route(&self, trigger: &Trigger<'_>) -> Option<String> {
+        let Trigger { route, component, entry } = trigger;
+        let route = (*route)?;
+        let middleware = entry.get("dependencies").and_then(|dependencies| dependencies.get("middleware"));
+        let is_behind = middleware.and_then(Value::as_array).is_some_and(|entries| !entries.is_empty());
+        let is_open = !is_behind && !self.guards.contains(component);
+        is_open.then(|| format!("open: the route {route} reaches {component} without a guard"))
+    }
+
+    fn faults_of_guard(&self, guard: &str) -> Vec<String> {
+        let mut faults = Vec::new();
+        let variable = |name: &str| self.components.get(guard)?.get("variables")?.get(name)?.as_str();
+        if !self.triggers.iter().any(|trigger| trigger.component == guard) {
+            faults.push(format!("idle: the guard {guard} is on no route, public or private"));
+        }
+        let upstream = variable("upstream").unwrap_or_default();
+        if upstream.is_empty() {
+            return faults;
+        }
+        if !self.triggers.iter().any(|trigger| trigger.component == guard && trigger.route.is_some()) {
+            faults.push(format!("idle: the guard {guard} forwards to {upstream}, but is on no public route"));
+        }
+        let hosts = self.components.get(guard).and_then(|component| component.get("allowed_outbound_hosts"));
+        let hosts = hosts.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        if !upstream.contains("{{") && !hosts.into_iter().any(|host| host == upstream || host.contains('*')) {
+            faults.push(format!(
+                "unreachable: the guard {guard} may not call {upstream}; list it in allowed_outbound_hosts"
+            ));
+        }
+        let behind = upstream.split_once("://").and_then(|(_, host)| host.strip_suffix(".spin.internal"));
+        if let Some(behind) = behind {
+            let mut routes = self.triggers.iter().filter(|trigger| trigger.component == behind).peekable();
+            if !self.components.contains_key(behind) {
+                faults.push(format!("unreachable: the guard {guard} forwards to {behind}, which is no component"));
+            } else if routes.peek().is_none() {
+                faults.push(format!("unreachable: {behind} has no route; give it `route = {{ private = true }}`"));
+            }
+            for route in routes.filter_map(|trigger| trigger.route) {
+                faults.push(format!("bypass: {behind} is behind the guard {guard}, and reachable at {route} as well"));
+            }
+        }
+        faults
+    }
+
+    /// Secrets of the application that components other than guards can read, from their variables or their environment.
+    fn readable_secrets(&self, manifest: &Table) -> Vec<String> {
+        let variables = manifest.get("variables").and_then(Value::as_table);
+        let is_secret = |value: &Value| value.get("secret").and_then(Value::as_bool) == Some(true);
+        let secrets = variables.into_iter().flatten().filter(|(_, value)| is_secret(value)).map(|(name, _)| name);
+        let mut findings = Vec::new();
+        for secret in secrets {
+            for (name, component) in self.components.iter().filter(|(name, _)| !self.guards.contains(name)) {
+                let tables = ["variables", "environment"].map(|table| component.get(table).and_then(Value::as_table));
+                for (variable, value) in tables.into_iter().flatten().flatten() {
+                    if value.as_str().is_some_and(|value| names(value, secret)) {
+                        findings.push(format!("secret: the code of {name} can read {secret}, as {variable}"));
+                    }
+                }
+            }
+        }
+        findings
+    }
+}
+
+/// Whether a template has this variable in it.
+fn names(template: &str, variable: &str) -> bool {
+    template.split("{{").skip(1).any(|part| part.split("}}").next().is_some_and(|name| name.trim() == variable))
+}
+
+/// The syntax of an early proposal. Spin reads it and does nothing, so that a route that looks guarded is open.
+fn ignored(trigger: &Trigger<'_>) -> Option<String> {
+    trigger.entry.get("components")?;
+    let route = trigger.route.unwrap_or("(private)");
+    Some(format!(
+        "ignored: Spin reads `components` of the route {route} and does nothing; write `dependencies.middleware`"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::audit;
+
+    const GUARDED: &str = r#"
+[variables]
+secret = { required = true, secret = true }
+[[trigger.http]]
+route = "/..."
+component = "entra"
+[[trigger.http]]
+route = { private = true }
+component = "my-api"
+[component.entra]
+allowed_outbound_hosts = ["http://my-api.spin.internal"]
+[component.entra.variables]
+upstream = "http://my-api.spin.internal"
+required_scope = "x"
+client_secret = "{{ secret }}"
+[component.my-api]
+allowed_outbound_hosts = ["http://entra.spin.internal"]
+"#;
+
+    fn findings(manifest: &str) -> Vec<String> {
+        audit(&manifest.parse().unwrap(), &[])
+    }
+
+    #[test]
+    fn a_guarded_app_has_nothing_to_report() {
+        assert_eq!(findings(GUARDED), [""; 0]);
+        let example = std::fs::read_to_string(crate::workspace::root().join("examples/rust/spin.toml")).unwrap();
+        assert_eq!(findings(&example), [""; 0]);
+    }
+
+    #[test]
+    fn each_hole_is_reported() {
+        let with = |more: &str| format!("{GUARDED}{more}");
+        let changed = |from: &str, to: &str| {
+            assert!(GUARDED.contains(from));
+            GUARDED.replacen(from, to, 1)
+        };
+        for (manifest, finding) in [
+            (
+                with("[[trigger.http]]\nroute = \"/admin\"\ncomponent = \"other\"\n"),
+                "open: the route /admin reaches other",
+            ),
+            (with("[[trigger.http]]\nroute = \"/api\"\ncomponent = \"my-api\"\n"), "bypass: my-api"),
+            (changed("component = \"entra\"", "component = \"my-api\""), "idle: the guard entra is on no route"),
+            (changed("route = \"/...\"", "route = { private = true }"), "on no public route"),
+            (
+                changed("allowed_outbound_hosts = [\"http://my-api.spin.internal\"]", ""),
+                "unreachable: the guard entra may not",
+            ),
+            (changed("component = \"my-api\"", "component = \"entra\""), "unreachable: my-api has no route"),
+            (changed("[component.my-api]", "[component.another]"), "which is no component"),
+            (
+                with("[component.my-api.variables]\nkey = \"x-{{ secret }}\"\n"),
+                "secret: the code of my-api can read secret, as key",
+            ),
+            (
+                with("[component.my-api.environment]\nKEY = \"{{secret}}\"\n"),
+                "secret: the code of my-api can read secret, as KEY",
+            ),
+            (
+                changed("component = \"entra\"", "component = \"entra\"\ncomponents.middleware = [\"x\"]"),
+                "ignored: Spin reads",
+            ),
+        ] {
+            let found = findings(&manifest);
+            assert!(found.iter().any(|found| found.contains(finding)), "{finding}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn middleware_is_a_guard() {
+        let manifest = "[[trigger.http]]\nroute = \"/\"\ncomponent = \"a\"\ndependencies.middleware = [{ component = \"jwt\" }]\n\
+                        [component.a]\n[component.jwt]\n";
+        assert_eq!(findings(manifest), [""; 0]);
+    }
+}
