@@ -16,8 +16,9 @@ use tokio::{
 use self::process::SpinProcess;
 use crate::{bound_command::bound_command, loopback};
 
-/// Spin compiles a component of this size in a second or two; a busy machine takes longer.
-const START_LIMIT: Duration = Duration::from_secs(60);
+/// An interpreter of JavaScript or Python, which is what an app in one of those is, takes Spin half a minute to compile, and
+/// longer on a machine under load.
+const START_LIMIT: Duration = Duration::from_secs(240);
 const POLL: Duration = Duration::from_millis(50);
 
 /// A running `spin up`.

@@ -8,13 +8,10 @@ use std::{
     time::Duration,
 };
 
-use cargo_dev::{component::Component, progress::Progress, workspace};
+use cargo_dev::{component::Component, progress::Progress, spin_program::SpinProgram, workspace};
 use embedded_host::{HostOptions, InstanceReuse, LogSink, WallClock};
 use emulated_tenant::{Tenant, TenantOptions};
-use profile_get_dev::{
-    real_spin::{RealSpin, SpinProgram},
-    run::Runner,
-};
+use profile_get_dev::{real_spin::RealSpin, run::Runner};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
