@@ -182,7 +182,8 @@ impl Forward for Spin {
         let wasi = wasi_request(&head.method, &head.uri, &head.headers, (contents, end), options)
             .map_err(SendFault::Broken)?;
         match body {
-            Body::Whole(_) if is_empty => {}
+            // It says that it has ended when it is dropped, and the app may read that before it answers.
+            Body::Whole(_) if is_empty => drop(outgoing_body),
             Body::Whole(bytes) => {
                 wit_bindgen::spawn(outgoing_body.write(bytes));
                 let_body_begin().await;

@@ -38,10 +38,20 @@ impl Guest for Component {
                 let headers: Vec<_> =
                     headers.map(|(name, value)| json!([name, String::from_utf8_lossy(&value)])).collect();
                 let method = format!("{:?}", request.get_method());
-                Ok(text(json!({"method": method, "target": path, "headers": headers}).to_string()))
+                let bytes = bytes_of(request).await;
+                Ok(text(json!({"method": method, "target": path, "headers": headers, "bytes": bytes}).to_string()))
             }
         }
     }
+}
+
+/// How long a body is. Many frameworks read it to its end before they do anything.
+async fn bytes_of(request: Request) -> usize {
+    let (_taken, taken) = wit_future::new(|| Ok(()));
+    let (contents, trailers) = Request::consume_body(request, taken);
+    let bytes = contents.collect().await.len();
+    let _ = trailers.await;
+    bytes
 }
 
 fn echo(request: Request) -> Response {

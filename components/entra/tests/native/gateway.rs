@@ -47,7 +47,7 @@ fn a_caller_reaches_the_app_and_the_app_knows_who_it_is() {
 }
 
 #[test]
-fn every_refusal_keeps_all_of_the_request_as_the_app() {
+fn every_refusal_keeps_all_of_the_request_within_app() {
     let world = World::new();
     let wrong = token_with(|plan| plan.claim("aud", "another"));
     let app_only = token_with(super::caller_tokens::Plan::app_only);
@@ -128,7 +128,7 @@ fn an_exchange_that_entra_refuses_is_told_as_the_api_tells_it() {
 }
 
 #[test]
-fn the_response_comes_back_as_the_app_made_it() {
+fn the_response_comes_back_within_app_made_it() {
     let world = World::new();
     world.upstream(|_| {
         Reply::new(418, "short")

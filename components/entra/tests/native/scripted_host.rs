@@ -150,7 +150,7 @@ impl Asked {
     }
 
     /// As Spin marks it: sent by a component of the same application.
-    pub(crate) fn as_the_app(self) -> Self {
+    pub(crate) fn within_app(self) -> Self {
         self.header("spin-client-addr", "0.0.0.0:0")
     }
 }

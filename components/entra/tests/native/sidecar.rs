@@ -13,7 +13,7 @@ use crate::{
 };
 
 fn get(target: &str) -> Asked {
-    Asked::get(target).as_the_app().bearer(&token())
+    Asked::get(target).within_app().bearer(&token())
 }
 
 fn form(world: &World) -> std::collections::BTreeMap<String, String> {
@@ -25,7 +25,7 @@ fn form(world: &World) -> std::collections::BTreeMap<String, String> {
 fn validate_says_what_the_token_says() {
     let world = World::new();
     let token = token();
-    let answer = world.ask(Asked::get("/Validate").as_the_app().bearer(&token));
+    let answer = world.ask(Asked::get("/Validate").within_app().bearer(&token));
     assert_eq!((answer.status, answer.header("cache-control")), (200, "no-store"));
     let found = answer.json();
     assert_eq!((&found["protocol"], &found["token"]), (&json!("Bearer"), &json!(token)));
@@ -96,7 +96,7 @@ fn a_downstream_api_is_called_as_asked() {
         Reply::json(201, &json!({"id": "m"})).header("location", "/m").header("x-many", "1").header("x-many", "2")
     });
     let asked = Asked::new(Method::POST, "/DownstreamApi/graph?optionsOverride.RelativePath=me/messages?$top%3D5")
-        .as_the_app()
+        .within_app()
         .bearer(&token())
         .header("content-type", "application/json")
         .header("cookie", "never")
@@ -127,7 +127,7 @@ fn method_accept_and_type_can_be_set_and_a_path_cannot_leave_the_api() {
     let world = World::new();
     let options =
         "optionsOverride.HttpMethod=Patch&optionsOverride.AcceptHeader=text/plain&optionsOverride.ContentType=text/x";
-    let asked = Asked::new(Method::POST, &format!("/DownstreamApi/graph?{options}")).as_the_app().bearer(&token());
+    let asked = Asked::new(Method::POST, &format!("/DownstreamApi/graph?{options}")).within_app().bearer(&token());
     assert_eq!(world.ask(asked.content(Content::of("x"))).status, 200);
     let arrived = world.only();
     assert_eq!((arrived.method.clone(), arrived.uri.clone()), (Method::PATCH, format!("{GRAPH}/v1.0")));
@@ -224,18 +224,18 @@ fn what_is_not_there_or_not_allowed_is_said() {
     for target in ["/AuthorizationHeaderUnauthenticated/graph", "/DownstreamApiUnauthenticated/graph"] {
         world.ask(get(target)).is(403, "application_tokens_disabled");
     }
-    let answer = world.ask(Asked::new(Method::POST, "/Validate").as_the_app().bearer(&token()));
+    let answer = world.ask(Asked::new(Method::POST, "/Validate").within_app().bearer(&token()));
     answer.is(405, "method_not_allowed");
     assert_eq!(answer.header("allow"), "GET, HEAD");
-    world.ask(Asked::get("/Validate").as_the_app()).is(401, "token_missing");
+    world.ask(Asked::get("/Validate").within_app()).is(401, "token_missing");
     let foreign = token_with(|plan| plan.foreign_key = true);
-    world.ask(Asked::get("/AuthorizationHeader/graph").as_the_app().bearer(&foreign)).is(401, "invalid_token");
+    world.ask(Asked::get("/AuthorizationHeader/graph").within_app().bearer(&foreign)).is(401, "invalid_token");
     assert_eq!(world.script.exchanges.borrow().len(), 0);
-    let health = world.ask(Asked::get("/healthz").as_the_app());
+    let health = world.ask(Asked::get("/healthz").within_app());
     assert_eq!((health.status, health.json()), (200, json!({"status": "Healthy"})));
     world.set("tenant_id", "x");
     let sick = World { script: std::rc::Rc::clone(&world.script), ..World::new() };
-    sick.ask(Asked::get("/healthz").as_the_app()).is(500, "server_misconfigured");
+    sick.ask(Asked::get("/healthz").within_app()).is(500, "server_misconfigured");
 }
 
 #[test]
@@ -243,7 +243,7 @@ fn bodies_have_a_limit_in_both_directions() {
     const LIMIT: usize = 4 * 1024 * 1024;
     let world = World::new();
     let post = |bytes: usize| {
-        let asked = Asked::new(Method::POST, "/DownstreamApi/graph").as_the_app().bearer(&token());
+        let asked = Asked::new(Method::POST, "/DownstreamApi/graph").within_app().bearer(&token());
         world.ask(asked.content(Content::of(vec![b'x'; bytes])))
     };
     post(LIMIT + 1).is(413, "request_body_too_large");
