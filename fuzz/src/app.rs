@@ -94,8 +94,8 @@ impl Browser {
     /// Makes a request, and returns where it is redirected.
     fn visit(&self, host: &Machine, method: Method, target: &str, mut headers: HeaderMap) -> Option<String> {
         headers.extend(self.cookies());
-        let answer =
-            block_on(answer(&self.instance, host, &RequestHead { method, target: target.to_owned(), headers }));
+        let head = RequestHead { method, target: target.to_owned(), authority: None, headers };
+        let answer = block_on(answer(&self.instance, host, &head));
         let (head, body) = answer.into_parts();
         assert!(
             head.headers.values().all(|value| value.to_str().is_ok_and(|text| text.len() <= 16 * 1024)),

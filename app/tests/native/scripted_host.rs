@@ -223,7 +223,7 @@ impl World {
         if !held.is_empty() {
             map.append("cookie", HeaderValue::from_str(&held.join("; ")).unwrap());
         }
-        let request = RequestHead { method, target: target.to_owned(), headers: map };
+        let request = RequestHead { method, target: target.to_owned(), authority: None, headers: map };
         let instance = Rc::clone(&self.instance.borrow());
         answer(&instance, &self.host(), &request).await
     }
