@@ -3,10 +3,10 @@
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 
 use entra_obo::{
-    Context,
+    Context, ProtectedResource,
     host::Host,
     settings::source::READ_TIMEOUT,
-    toolkit::{CLIENT_REQUEST_ID, Correlation, Cors, ProtectedResource, RequestHead, TRACEPARENT, is_preflight},
+    toolkit::{CLIENT_REQUEST_ID, Correlation, Cors, RequestHead, TRACEPARENT, is_preflight},
 };
 
 use crate::{
@@ -64,10 +64,7 @@ pub async fn answer<H: Host>(instance: &Instance, host: &H, request: &RequestHea
         Err(error) => {
             let resource = request.authority.as_deref().and_then(|authority| ProtectedResource::new(authority, path));
             let problem = problem(&error, settings.map(|settings| &settings.policy));
-            let problem = match resource {
-                Some(resource) => problem.with_parameter("resource_metadata", &resource.metadata_url()),
-                None => problem,
-            };
+            let problem = problem.with_resource_metadata(resource.as_ref());
             let code = problem.code();
             let mut response = problem.into_response(context.correlation.request_id).map(Body::Whole);
             if let Error::MethodNotAllowed = error {

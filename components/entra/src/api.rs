@@ -60,10 +60,8 @@ pub async fn answer<H: Forward>(
             let resource = settings
                 .filter(|settings| !is_within || settings.public_url.is_some())
                 .and_then(|settings| gateway::resource(settings, &request, path));
-            let mut problem = problem(&error, settings.map(|settings| &settings.policy));
-            if let Some(resource) = resource {
-                problem = problem.with_parameter("resource_metadata", &resource.metadata_url());
-            }
+            let problem = problem(&error, settings.map(|settings| &settings.policy));
+            let problem = problem.with_resource_metadata(resource.as_ref());
             let code = problem.code();
             let mut response = problem.into_response(context.correlation.request_id).map(Body::Whole);
             if let Error::MethodNotAllowed(allowed) = error {

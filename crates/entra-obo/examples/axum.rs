@@ -9,12 +9,13 @@ use std::{env, error::Error, sync::Arc, time::Duration};
 use axum::{Router, body::Body, extract::State, routing::get};
 use bytes::Bytes;
 use entra_obo::{
-    Context, Downstream, GLOBAL_AUTHORITY, Need, Policy, Problem, ProtectedApi, Refusal, Tenancy,
+    Context, Downstream, GLOBAL_AUTHORITY, Need, Policy, Problem, ProtectedApi, ProtectedResource, Refusal, Tenancy,
     host::NativeHost,
     toolkit::{ProblemType, Step, call},
 };
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 
+const PATH: &str = "/api/profile-get";
 const ME: Step = Step { service: "Graph", name: "me", timeout: Duration::from_secs(10), max_body: 1024 * 1024 };
 const GRAPH_FAILED: ProblemType =
     ProblemType::new(StatusCode::BAD_GATEWAY, "graph_failed", "Microsoft Graph has no profile to return.", "Try again");
@@ -37,7 +38,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         api: ProtectedApi::new(policy),
         graph: Downstream::new(&graph_url, "https://graph.microsoft.com/User.Read"),
     };
-    let router = Router::new().route("/api/profile-get", get(answer)).with_state(Arc::new(app));
+    let router = Router::new()
+        .route(PATH, get(answer))
+        .route("/.well-known/oauth-protected-resource/api/profile-get", get(metadata))
+        .with_state(Arc::new(app));
     let listener = tokio::net::TcpListener::bind(set("ADDRESS", "127.0.0.1:3000")).await?;
     println!("listening on http://{}", listener.local_addr()?);
     Ok(axum::serve(listener, router).await?)
@@ -48,7 +52,7 @@ async fn answer(State(app): State<Arc<App>>, headers: HeaderMap) -> Response<Bod
     let id = context.correlation.request_id;
     let mut response = profile(&app, &context, &headers).await.unwrap_or_else(|refusal| {
         eprintln!("{id}: {refusal}");
-        refusal.into_response(id)
+        refusal.problem().with_resource_metadata(resource(&headers).as_ref()).into_response(id)
     });
     context.correlation.add_to_response(response.headers_mut());
     response.map(Body::from)
@@ -72,4 +76,14 @@ async fn profile(app: &App, context: &Context<NativeHost>, headers: &HeaderMap) 
         }
         _ => Problem::new(&GRAPH_FAILED).into_response(context.correlation.request_id),
     })
+}
+
+/// Tells clients that know only this address where to get a token (RFC 9728).
+async fn metadata(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response<Body>, StatusCode> {
+    let resource = resource(&headers).ok_or(StatusCode::NOT_FOUND)?;
+    Ok(resource.metadata(app.api.policy()).map(Body::from))
+}
+
+fn resource(headers: &HeaderMap) -> Option<ProtectedResource> {
+    ProtectedResource::new(headers.get(header::HOST)?.to_str().ok()?, PATH)
 }

@@ -46,13 +46,13 @@ mod keys;
 
 mod exchange;
 
+mod protected_resource;
 mod response;
 
 mod refusal;
 
 mod cors;
 mod protected_api;
-mod protected_resource;
 
 pub mod toolkit;
 
@@ -73,6 +73,7 @@ pub use crate::{
     },
     policy::{GLOBAL_AUTHORITY, Policy, Tenancy},
     protected_api::ProtectedApi,
+    protected_resource::ProtectedResource,
     refusal::Refusal,
     response::problem::Problem,
 };

@@ -14,7 +14,6 @@ pub use crate::{
     },
     locked::Locked,
     message::{Body, RequestHead},
-    protected_resource::ProtectedResource,
     refusal::claims_problem,
     response::{
         bearer_challenge::BearerChallenge,

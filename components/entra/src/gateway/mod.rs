@@ -9,9 +9,9 @@ mod forward;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 
 use entra_obo::{
-    Context, Need,
+    Context, Need, ProtectedResource,
     host::Forward,
-    toolkit::{Body, Cors, ProtectedResource, RequestHead, is_preflight},
+    toolkit::{Body, Cors, RequestHead, is_preflight},
 };
 
 #[cfg(target_family = "wasm")]

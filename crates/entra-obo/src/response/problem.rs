@@ -7,9 +7,12 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use uuid::Uuid;
 
-use crate::response::{
-    bearer_challenge::BearerChallenge,
-    problem_type::{Challenge, ProblemType},
+use crate::{
+    protected_resource::ProtectedResource,
+    response::{
+        bearer_challenge::BearerChallenge,
+        problem_type::{Challenge, ProblemType},
+    },
 };
 
 /// The `Retry-After` of an outage whose length is unknown.
@@ -54,8 +57,17 @@ impl Problem {
 
     /// The same with another parameter in its challenge, if it has one.
     #[must_use]
-    pub fn with_parameter(self, name: &str, value: &str) -> Self {
+    pub(crate) fn with_parameter(self, name: &str, value: &str) -> Self {
         Self { challenge: self.challenge.map(|challenge| challenge.with(name, value)), ..self }
+    }
+
+    /// The same with the address of this resource's metadata in its challenge, if it has one (RFC 9728 section 5.1).
+    #[must_use]
+    pub fn with_resource_metadata(self, resource: Option<&ProtectedResource>) -> Self {
+        match resource {
+            Some(resource) => self.with_parameter("resource_metadata", &resource.metadata_url()),
+            None => self,
+        }
     }
 
     /// The same with the time after which another attempt may succeed.
