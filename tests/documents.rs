@@ -148,7 +148,7 @@ fn events(folder: &Path, events: &mut BTreeSet<String>) {
 fn every_event_is_documented() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut written = BTreeSet::new();
-    for folder in ["src", "crates/entra-obo/src", "crates/entra-obo-spin/src"] {
+    for folder in ["src", "components/entra/src", "crates/entra-obo/src", "crates/entra-obo-spin/src"] {
         events(&root.join(folder), &mut written);
     }
     let page = fs::read_to_string(root.join("docs/operations.md")).unwrap();

@@ -74,6 +74,7 @@ impl Guarded {
             state_dir: folder.path().join("state"),
             cache_dir: workspace::compiled(),
             clock: WallClock::default(),
+            direct_mounts: false,
         };
         let spin = RealSpin::start(&program, options).await.unwrap();
         let client = Client::builder().no_proxy().build().unwrap();

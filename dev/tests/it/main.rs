@@ -15,8 +15,8 @@ mod harness;
 
 mod answers;
 mod embedded_host;
-mod federated_credentials;
 mod entra;
+mod federated_credentials;
 mod host_variables;
 mod native_server;
 mod outages;
