@@ -14,6 +14,7 @@ mod rendered;
 mod bicep;
 mod built_in_kinds;
 mod consistency;
+mod container_apps;
 mod custom_resources;
 mod restricted;
 mod snapshots;
