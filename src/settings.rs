@@ -87,7 +87,7 @@ fn parse(mut reader: Reader) -> Result<ApiSettings, SettingsFaults> {
     let graph_url = reader.parse("graph_url", |text| address::graph_url(text, authority_host.as_deref()));
     let graph_scopes = reader.parse("graph_scopes", |text| scopes::of_graph(text, graph_url.as_deref()));
     let policy = policy(&mut reader, authority_host, graph_scopes.as_deref().unwrap_or_default());
-    let client_authentication = client_authentication(&mut reader, policy.as_ref().map(|policy| policy.client_id));
+    let client_authentication = client_authentication(&mut reader, policy.as_ref());
     let allowed_origins = reader.parse("allowed_origins", |text| list(text, address::browser_origin));
     let request_timeout = reader.parse(REQUEST_TIMEOUT, request_timeout);
     let token_store_slots = reader.parse("token_store_slots", |text| number(text, 0..=10_000_000));

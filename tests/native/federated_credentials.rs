@@ -206,6 +206,12 @@ fn entras_refusals_of_a_federated_token_are_logged_with_what_to_do() {
         (with_file(&[&federated("pod", -1)]), "invalid_client", 700_024, "has expired"),
         (identity(), "invalid_client", 700_213, "object (principal) id"),
         (identity(), "invalid_client", 700_211, "/v2.0"),
+        (
+            identity(),
+            "invalid_request",
+            700_236,
+            "(identity); Entra does not accept this identity: use a user-assigned",
+        ),
     ] {
         let body = json!({"error": error, "error_codes": [code], "error_description": "AADSTS0: their words"});
         world.next("token", [Reply::json(401, &body)]);

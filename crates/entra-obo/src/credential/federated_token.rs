@@ -118,7 +118,7 @@ const UNKNOWN: [&str; 2] = [
 /// What to do about Entra's refusals, by AADSTS code: for a token of a file, and for one of a managed identity.
 ///
 /// <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>
-const REMEDIES: [(&[u32], &str, &str); 6] = [
+const REMEDIES: [(&[u32], &str, &str); 7] = [
     (
         &[700_211],
         "no federated credential of the app registration has the token's issuer: set the issuer of the cluster (az aks show \
@@ -143,6 +143,12 @@ const REMEDIES: [(&[u32], &str, &str); 6] = [
         &[70_025],
         "the app registration has no federated credential: add one for the pod's service account",
         "the app registration has no federated credential: add one for the managed identity",
+    ),
+    (
+        &[700_222, 700_226, 700_236],
+        "the token in federated_token_file was issued by Entra, which does not accept its own: set the file of a service \
+         account token",
+        "Entra does not accept this identity: use a user-assigned managed identity of the directory of the app registration",
     ),
     (
         &[700_024],
@@ -238,7 +244,8 @@ mod tests {
             (&live, of_identity, &[700_211], "/v2.0"),
             (&live, of_identity, &[700_213], "principal"),
             (&live, of_identity, &[70_025], "for the managed identity"),
-            (&live, of_identity, &[700_226], "managed identity"),
+            (&live, of_identity, &[700_236], "user-assigned"),
+            (&live, in_file, &[700_222], "issued by Entra"),
             (&expired, of_identity, &[700_024], "clock"),
         ] {
             let remedy = FederatedToken::parse(text.as_bytes(), provider).unwrap().remedy(codes, NOW);

@@ -24,25 +24,28 @@ use crate::{
 const STEP: Step =
     Step { service: "managed identity", name: "token", timeout: Duration::from_secs(5), max_body: 64 * 1024 };
 
-/// What federated credentials have as their audience.
-const AUDIENCE: &str = "api://AzureADTokenExchange";
+/// What federated credentials have as their audience in Microsoft's global cloud.
+pub(crate) const GLOBAL_AUDIENCE: &str = "api://AzureADTokenExchange";
 
 /// The longest that a token is kept. Those of managed identities live for a day.
 const MAX_LIFE_SECONDS: u64 = 24 * 3600;
 
-/// A managed identity: where its tokens come from, and which of the machine's identities it is.
+/// A managed identity: where its tokens come from, and which of the machine's identities it is. Entra accepts it as the
+/// credential of an application of the same directory if it is user-assigned:
+/// <https://learn.microsoft.com/entra/workload-id/workload-identity-federation-config-app-trust-managed-identity>.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ManagedIdentity {
     endpoint: String,
     header: Option<HeaderValue>,
     client_id: Option<Uuid>,
+    audience: &'static str,
 }
 
 impl ManagedIdentity {
     /// The identity of a virtual machine. `endpoint` is that of its metadata, `http://169.254.169.254`.
     #[must_use]
     pub fn of_machine(endpoint: impl Into<String>) -> Self {
-        Self { endpoint: endpoint.into(), header: None, client_id: None }
+        Self { endpoint: endpoint.into(), header: None, client_id: None, audience: GLOBAL_AUDIENCE }
     }
 
     /// The identity of an app on App Service or Container Apps: `IDENTITY_ENDPOINT` of its environment up to the port, and
@@ -50,13 +53,20 @@ impl ManagedIdentity {
     #[must_use]
     pub fn of_app(endpoint: impl Into<String>, mut header: HeaderValue) -> Self {
         header.set_sensitive(true);
-        Self { endpoint: endpoint.into(), header: Some(header), client_id: None }
+        Self { endpoint: endpoint.into(), header: Some(header), client_id: None, audience: GLOBAL_AUDIENCE }
     }
 
-    /// The identity with this client id. Without one, it is the system-assigned identity.
+    /// The identity with this client id. Without one, the platform chooses.
     #[must_use]
     pub fn with_client_id(self, client_id: Option<Uuid>) -> Self {
         Self { client_id, ..self }
+    }
+
+    /// The identity in another cloud, where federated credentials have this audience: `api://AzureADTokenExchangeUSGov`,
+    /// `api://AzureADTokenExchangeChina`.
+    #[must_use]
+    pub fn with_audience(self, audience: &'static str) -> Self {
+        Self { audience, ..self }
     }
 
     /// A token for the exchange, and how long it is valid.
@@ -78,7 +88,7 @@ impl ManagedIdentity {
 
     fn request(&self) -> http::Result<Request<Bytes>> {
         let mut query = form_urlencoded::Serializer::new(String::new());
-        query.append_pair("resource", AUDIENCE);
+        query.append_pair("resource", self.audience);
         let (path, version, name, value) = match &self.header {
             Some(header) => ("/msi/token", "2019-08-01", "x-identity-header", header.clone()),
             None => ("/metadata/identity/oauth2/token", "2018-02-01", "metadata", HeaderValue::from_static("true")),

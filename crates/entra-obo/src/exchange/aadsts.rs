@@ -57,7 +57,7 @@ pub(crate) enum Code {
 /// Left out because no exchange ends in them: codes of the sign-in pages, SAML, WS-Federation, device codes, redirect
 /// URIs, passwords and the registration of devices. So are those about secrets and certificates, which come as
 /// `invalid_client`; some about federated tokens come as `invalid_request`.
-pub(crate) const CODES: [(RangeInclusive<u32>, Code, &str); 140] = [
+pub(crate) const CODES: [(RangeInclusive<u32>, Code, &str); 143] = [
     (50196..=50196, Code::Throttled(Throttle::Token), "loop"),
     (90055..=90055, Code::Throttled(Throttle::Directory), "throttled"),
     (40010..=40010, Code::Busy, "provider"),
@@ -166,6 +166,9 @@ pub(crate) const CODES: [(RangeInclusive<u32>, Code, &str); 140] = [
     (700_211..=700_211, Code::Credential, "issuer"),
     (700_212..=700_212, Code::Credential, "audience"),
     (700_213..=700_213, Code::Credential, "subject"),
+    (700_222..=700_222, Code::Credential, "identity"),
+    (700_226..=700_226, Code::Credential, "identity"),
+    (700_236..=700_236, Code::Credential, "identity"),
     (7_002_137..=7_002_138, Code::Credential, "subject"),
     // Entra does not accept the audience that this API accepted: the registration and the settings differ.
     (500_131..=500_131, Code::Operator, "audience"),

@@ -2,6 +2,8 @@
 
 use http::{HeaderValue, uri::Authority};
 
+use crate::credential::managed_identity::GLOBAL_AUDIENCE;
+
 /// Microsoft's clouds. Ids, tokens and keys of one are nothing to another.
 /// <https://learn.microsoft.com/graph/deployments>
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,6 +137,16 @@ pub fn server(text: &str) -> Result<String, String> {
         return Err("is http, which is accepted for this machine only; use https".to_owned());
     }
     Ok(origin)
+}
+
+/// The audience of federated credentials in the cloud of this `authority_host`.
+/// <https://learn.microsoft.com/entra/workload-id/workload-identity-federation-config-app-trust-managed-identity>
+pub(crate) fn token_exchange(authority_host: &str) -> &'static str {
+    match cloud(authority_host, &SIGN_IN_HOSTS) {
+        Some(Cloud::UsGovernment) => "api://AzureADTokenExchangeUSGov",
+        Some(Cloud::China) => "api://AzureADTokenExchangeChina",
+        Some(Cloud::Global) | None => GLOBAL_AUDIENCE,
+    }
 }
 
 /// The endpoint of managed identities: a server of the platform, which speaks plain HTTP with programs on the same machine.

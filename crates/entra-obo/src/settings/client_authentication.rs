@@ -7,6 +7,7 @@ use crate::{
     credential::{
         client_authentication::ClientAuthentication, managed_identity::ManagedIdentity, token_file::TokenFile,
     },
+    policy::Policy,
     settings::{address, ids::guid, reader::Reader},
 };
 
@@ -30,8 +31,8 @@ pub fn is_clientsecret(reader: &Reader) -> bool {
     reader.value(CLIENT_CREDENTIAL).is_some_and(|text| choice(text) == Ok(Choice::Secret))
 }
 
-/// How this API proves itself to Entra, as the operator has set it. `client_id` is the API's own.
-pub fn client_authentication(reader: &mut Reader, client_id: Option<Uuid>) -> Option<ClientAuthentication> {
+/// How this API proves itself to Entra, as the operator has set it. `policy` is missing where that has faults of its own.
+pub fn client_authentication(reader: &mut Reader, policy: Option<&Policy>) -> Option<ClientAuthentication> {
     match reader.parse(CLIENT_CREDENTIAL, choice)? {
         Choice::Secret => Some(ClientAuthentication::Secret),
         Choice::TokenFile => {
@@ -41,13 +42,14 @@ pub fn client_authentication(reader: &mut Reader, client_id: Option<Uuid>) -> Op
         Choice::ManagedIdentity => {
             let endpoint = reader.parse("identity_endpoint", address::identity_endpoint);
             let header = reader.parse("identity_header", header);
-            let id = reader.parse("identity_client_id", |text| identity(text, client_id));
+            let id = reader.parse("identity_client_id", |text| identity(text, policy.map(|policy| policy.client_id)));
             let (endpoint, header) = (endpoint?, header?);
             let identity = match header {
                 Some(header) => ManagedIdentity::of_app(endpoint, header),
                 None => ManagedIdentity::of_machine(endpoint),
             };
-            Some(ClientAuthentication::ManagedIdentity(identity.with_client_id(id?)))
+            let audience = address::token_exchange(&policy?.authority_host);
+            Some(ClientAuthentication::ManagedIdentity(identity.with_client_id(id?).with_audience(audience)))
         }
     }
 }
@@ -97,11 +99,7 @@ fn identity(text: &str, client_id: Option<Uuid>) -> Result<Option<Uuid>, String>
     }
     match guid(text)? {
         id if id.is_nil() => Err("is the GUID of zeros, a placeholder; set a real id or remove it".to_owned()),
-        id if Some(id) == client_id => Err(
-            "is this API's own client id; set that of the managed identity, or leave it empty for the system-assigned \
-                 one"
-            .to_owned(),
-        ),
+        id if Some(id) == client_id => Err("is this API's own client id; set that of the managed identity".to_owned()),
         id => Ok(Some(id)),
     }
 }
@@ -115,6 +113,7 @@ mod tests {
         credential::{
             client_authentication::ClientAuthentication, managed_identity::ManagedIdentity, token_file::TokenFile,
         },
+        policy::{GLOBAL_AUTHORITY, Policy, Tenancy},
         settings::reader::Reader,
     };
 
@@ -123,12 +122,18 @@ mod tests {
     const MACHINE: &str = "http://169.254.169.254";
 
     fn parsed(values: &[(&'static str, &str)]) -> Result<ClientAuthentication, String> {
+        parsed_in(GLOBAL_AUTHORITY, values)
+    }
+
+    fn parsed_in(authority_host: &str, values: &[(&'static str, &str)]) -> Result<ClientAuthentication, String> {
         let mut reader = Reader::default();
         for name in NAMES.into_iter().chain([CLIENT_CREDENTIAL]) {
             let value = values.iter().find(|(set, _)| *set == name).map_or("", |(_, value)| value);
             reader.insert(name, Ok(value.to_owned()));
         }
-        let authentication = client_authentication(&mut reader, Some(CLIENT));
+        let mut policy = Policy::new(Tenancy::Single(CLIENT), CLIENT, Vec::new());
+        policy.authority_host = authority_host.to_owned();
+        let authentication = client_authentication(&mut reader, Some(&policy));
         reader.finish(authentication).map_err(|faults| faults.to_string())
     }
 
@@ -160,6 +165,15 @@ mod tests {
                 Ok(ClientAuthentication::ManagedIdentity(identity)),
                 "{endpoint} {header} {id}"
             );
+        }
+        for (authority_host, audience) in [
+            ("https://login.microsoftonline.us", "api://AzureADTokenExchangeUSGov"),
+            ("https://login.partner.microsoftonline.cn", "api://AzureADTokenExchangeChina"),
+            ("https://login.example", "api://AzureADTokenExchange"),
+        ] {
+            let values = [(CLIENT_CREDENTIAL, "managed_identity"), ("identity_endpoint", MACHINE)];
+            let identity = ManagedIdentity::of_machine(MACHINE).with_audience(audience);
+            assert_eq!(parsed_in(authority_host, &values), Ok(ClientAuthentication::ManagedIdentity(identity)));
         }
         let printed = format!("{:?}", app(MACHINE));
         assert!(!printed.contains("header-value"), "{printed}");
