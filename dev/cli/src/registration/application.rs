@@ -53,7 +53,7 @@ impl Application {
             });
         };
         match response.status {
-            201 => Self::of(response.body, true),
+            200 | 201 => Self::of(response.body, true),
             // It existed, but was not visible yet.
             204 => Self::of(graph.get_new(Purpose::Register, &by_name(unique_name)).await?, true),
             400 if has_deleted_namesake(&response.body) => Self::restore(graph, unique_name).await,

@@ -1,12 +1,15 @@
 //! The Azure CLI: which cloud, which directory, and tokens of the person who ran `az login`.
 
-use std::ffi::OsStr;
+use std::{ffi::OsStr, process::Stdio, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, de::DeserializeOwned};
-use tokio::process::Command;
+use tokio::{process::Command, time::timeout};
 
 use crate::programs::last_lines;
+
+/// It starts slowly, and may have to renew a token.
+const TIME_LIMIT: Duration = Duration::from_secs(120);
 
 /// Where the services of a cloud are: `az cloud show`.
 #[derive(Debug, Deserialize)]
@@ -115,8 +118,10 @@ impl AccessToken {
 
 async fn run<T: DeserializeOwned>(az: &OsStr, arguments: &[&str]) -> Result<T> {
     let mut command = Command::new(az);
-    command.args(arguments).args(["--output", "json"]).kill_on_drop(true);
-    let output = command.output().await.with_context(|| {
+    command.args(arguments).args(["--output", "json"]).stdin(Stdio::null()).kill_on_drop(true);
+    let output = timeout(TIME_LIMIT, command.output()).await;
+    let output = output.with_context(|| format!("`az {}` did not end in time", arguments.join(" ")))?;
+    let output = output.with_context(|| {
         format!(
             "`{}` could not be started: install the Azure CLI, https://learn.microsoft.com/cli/azure/install-azure-cli",
             az.display()

@@ -11,6 +11,8 @@ use crate::programs::last_lines;
 
 /// Graph answers within seconds, if at all.
 const SECONDS: &str = "60";
+/// A page of objects has some hundred kilobytes.
+const LARGEST_BODY: &str = "10M";
 
 /// A request, with whatever may not appear in the list of processes: curl reads it from its standard input.
 pub(super) struct Request<'a> {
@@ -36,7 +38,8 @@ impl Request<'_> {
         let mut command = Command::new(curl);
         // First: the person's own ~/.curlrc must not change the output.
         command.args(["--disable", "--silent", "--show-error", "--include", "--suppress-connect-headers"]);
-        command.args(["--globoff", "--max-time", SECONDS, "--config", "-"]);
+        command.args(["--globoff", "--max-time", SECONDS, "--max-filesize", LARGEST_BODY]);
+        command.args(["--config", "-"]);
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
