@@ -1,11 +1,11 @@
 //! From an empty tenant to a profile, by nothing but what `cargo dev register` wrote.
 
 use std::{
-    collections::BTreeMap,
     fs,
+    io::Write as _,
     net::{Ipv4Addr, TcpListener},
-    os::unix::fs::PermissionsExt as _,
-    path::{Path, PathBuf},
+    path::PathBuf,
+    process::{Command as Process, Stdio},
 };
 
 use cargo_dev::{
@@ -17,56 +17,97 @@ use cargo_dev::{
 };
 use clap::Parser as _;
 use embedded_host::{HostOptions, InstanceReuse, LogSink, WallClock};
-use emulated_tenant::{Tenant, TenantOptions};
+use emulated_tenant::{Service, Tenant, TenantOptions};
 use profile_get_dev::run::{Runner, Server, runtime_config::vault_environment};
 use reqwest::{Client, Response, header, redirect::Policy};
 use serde_json::Value;
+use tempfile::TempDir;
+
+/// A tenant in which nothing is registered, after the command ran with `arguments`.
+struct Registered {
+    tenant: Tenant,
+    client: Client,
+    folder: TempDir,
+}
+
+impl Registered {
+    async fn new(tenant: Tenant, arguments: &[&str]) -> Self {
+        for name in ["clientsecret", "appclientsecret"] {
+            tenant.remove_vault_secret(name);
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let az = folder.path().join("az");
+        // Another process writes it: this one could pass the open file on to programs that other tests start, and a file
+        // that is open for writing cannot be run.
+        let write = format!("cat > '{0}' && chmod 755 '{0}'", az.display());
+        let mut shell = Process::new("sh").args(["-c", &write]).stdin(Stdio::piped()).spawn().unwrap();
+        let program = tenant.azure_cli_program(tenant.administrator());
+        shell.stdin.take().unwrap().write_all(program.as_bytes()).unwrap();
+        assert!(shell.wait().unwrap().success());
+        let output = folder.path().display().to_string();
+        let all = ["cargo dev", "register", "--consent", "--output", &output];
+        let parsed = Arguments::try_parse_from(all.iter().chain(arguments)).unwrap();
+        let Command::Register(register) = parsed.command else { panic!("another command") };
+        let tools = Tools { az: az.into(), ..Tools::default() };
+        register.run_with(&tools, &mut Vec::new(), Progress::default()).await.unwrap();
+        let client = Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
+        Self { tenant, client, folder }
+    }
+
+    fn configuration(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name).join("runtime-config.local.toml")
+    }
+
+    /// Serves the API, or the sign-in app of the folder `app`, with the configuration that was written for it.
+    async fn serve(&self, component: Component, folder: &str, port: u16, variables: &[(&str, &str)]) -> Server {
+        component.build(Progress::default()).await.unwrap();
+        let host = Runner::from_environment().unwrap().find().await.unwrap();
+        host.serve(HostOptions {
+            manifest: workspace::root().join(folder).join("spin.toml"),
+            runtime_config: Some(self.configuration(folder)),
+            listen: (Ipv4Addr::LOCALHOST, port).into(),
+            // The identity that reads the vault.
+            environment: vault_environment(&self.tenant, None),
+            direct_mounts: false,
+            variables: variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            log: LogSink::Collect,
+            reuse: InstanceReuse::default(),
+            state_dir: self.folder.path().join(format!("{}-{port}", host.state_folder())),
+            cache_dir: workspace::compiled(),
+            clock: WallClock::default(),
+        })
+        .await
+        .unwrap()
+    }
+
+    /// Calls the API with a token of ada's from Entra.
+    async fn expect_profile(&self, api: &Server) {
+        let configuration: toml::Table = fs::read_to_string(self.configuration("")).unwrap().parse().unwrap();
+        let client_id = configuration["variables_provider"][0]["values"]["client_id"].as_str().unwrap().to_owned();
+        let mint = format!("{}/emulator/token", self.tenant.authority_url());
+        let form = [("person", "ada".to_owned()), ("resource", format!("api://{client_id}"))];
+        let minted: Value = self.client.post(mint).form(&form).send().await.unwrap().json().await.unwrap();
+        let request = self.client.get(format!("{}/api/profile-get", api.url()));
+        let response = request.bearer_auth(minted["access_token"].as_str().unwrap()).send().await.unwrap();
+        assert_eq!(response.status(), 200, "{:?}", api.log_lines());
+        assert_eq!(response.json::<Value>().await.unwrap()["displayName"], "Ada Marsh");
+    }
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_empty_tenant_is_one_command_away_from_a_profile() {
     let tenant = Tenant::start(TenantOptions::default()).await.unwrap();
-    for name in ["clientsecret", "appclientsecret"] {
-        tenant.remove_vault_secret(name);
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let az = folder.path().join("az");
-    fs::write(&az, tenant.azure_cli_program(tenant.administrator())).unwrap();
-    fs::set_permissions(&az, fs::Permissions::from_mode(0o755)).unwrap();
     let (api_port, app_port) = (free_port(), free_port());
     let (api_url, app_url) = (format!("http://127.0.0.1:{api_port}"), format!("http://localhost:{app_port}"));
-    let output = folder.path().display().to_string();
-    let arguments = ["--vault", tenant.vault_url(), "--consent", "--api-url", &api_url, "--app-url", &app_url];
-    let all = ["cargo dev", "register", "--output", &output].into_iter().chain(arguments);
-    let Command::Register(register) = Arguments::try_parse_from(all).unwrap().command else {
-        panic!("another command")
-    };
-    let mut printed = Vec::new();
-    let tools = Tools { az: az.into(), ..Tools::default() };
-    register.run_with(&tools, &mut printed, Progress::default()).await.unwrap();
+    let vault = tenant.vault_url().to_owned();
+    let arguments = ["--vault", &vault, "--api-url", &api_url, "--app-url", &app_url];
+    let registered = Registered::new(tenant, &arguments).await;
+    let api = registered.serve(Component::Api, "", api_port, &[]).await;
+    registered.expect_profile(&api).await;
 
-    Component::Api.build(Progress::default()).await.unwrap();
-    Component::SignInApp.build(Progress::default()).await.unwrap();
-    let file = |name: &str| folder.path().join(name).join("runtime-config.local.toml");
-    let api = serve(&tenant, workspace::manifest(), file(""), api_port, folder.path()).await;
-    let app = serve(&tenant, workspace::root().join("app/spin.toml"), file("app"), app_port, folder.path()).await;
-
-    // The API alone, with a token from Entra.
-    let client = Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
-    let configuration: toml::Table = fs::read_to_string(file("")).unwrap().parse().unwrap();
-    let client_id = configuration["variables_provider"][0]["values"]["client_id"].as_str().unwrap().to_owned();
-    let resource = format!("api://{client_id}");
-    let minted = client
-        .post(format!("{}/emulator/token", tenant.authority_url()))
-        .form(&[("person", "ada"), ("resource", &resource)])
-        .send()
-        .await
-        .unwrap();
-    let token = minted.json::<Value>().await.unwrap()["access_token"].as_str().unwrap().to_owned();
-    let response = client.get(format!("{}/api/profile-get", api.url())).bearer_auth(token).send().await.unwrap();
-    assert_eq!(response.status(), 200, "{:?}", api.log_lines());
-    assert_eq!(response.json::<Value>().await.unwrap()["displayName"], "Ada Marsh");
-
-    // The sign-in app: Entra asks who signs in, and nothing else, since everybody has consented.
+    // In the sign-in app, Entra asks who signs in, and nothing else, since everybody has consented.
+    let app = registered.serve(Component::SignInApp, "app", app_port, &[]).await;
+    let client = &registered.client;
     let begun = client.get(format!("{app_url}/sign-in")).send().await.unwrap();
     let cookie = cookies(&begun);
     let question = client.get(location(&begun)).send().await.unwrap();
@@ -84,24 +125,18 @@ async fn an_empty_tenant_is_one_command_away_from_a_profile() {
     assert!(home.contains("Ada Marsh"), "{home}\n{:?}\n{:?}", app.log_lines(), api.log_lines());
 }
 
-async fn serve(tenant: &Tenant, manifest: PathBuf, runtime_config: PathBuf, port: u16, folder: &Path) -> Server {
-    let host = Runner::from_environment().unwrap().find().await.unwrap();
-    host.serve(HostOptions {
-        manifest,
-        runtime_config: Some(runtime_config),
-        listen: (Ipv4Addr::LOCALHOST, port).into(),
-        // The identity that reads the vault.
-        environment: vault_environment(tenant, None),
-        direct_mounts: false,
-        variables: BTreeMap::new(),
-        log: LogSink::Collect,
-        reuse: InstanceReuse::default(),
-        state_dir: folder.join(format!("{}-{port}", host.state_folder())),
-        cache_dir: workspace::compiled(),
-        clock: WallClock::default(),
-    })
-    .await
-    .unwrap()
+#[tokio::test(flavor = "multi_thread")]
+async fn so_it_is_without_any_secret() {
+    let tenant = Tenant::start(TenantOptions::default()).await.unwrap();
+    let issuer = format!("{}/{}/v2.0", tenant.authority_url(), tenant.tenant_id());
+    let identity = tenant.system_assigned_identity();
+    let endpoint = tenant.platform_url().to_owned();
+    let arguments = ["--no-app", "--federated", &issuer, &identity.principal_id];
+    let registered = Registered::new(tenant, &arguments).await;
+    let api = registered.serve(Component::Api, "", 0, &[("identity_endpoint", &endpoint)]).await;
+    registered.expect_profile(&api).await;
+    let requests = registered.tenant.requests();
+    assert!(requests.iter().all(|request| request.service != Service::KeyVault), "{requests:?}");
 }
 
 /// Each application's configuration names the addresses of both before they listen.

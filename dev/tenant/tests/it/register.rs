@@ -1,6 +1,12 @@
 //! `cargo dev register`, with programs in place of the Azure CLI and of curl.
 
-use std::{ffi::OsString, fs, os::unix::fs::PermissionsExt as _, path::PathBuf};
+use std::{
+    ffi::OsString,
+    fs,
+    io::Write as _,
+    path::PathBuf,
+    process::{Command as Process, Stdio},
+};
 
 use cargo_dev::{
     commands::{Arguments, Command},
@@ -57,10 +63,14 @@ impl Scene {
         Tools { az: self.program(&name, &self.tenant.azure_cli_program(person)), ..self.tools.clone() }
     }
 
+    /// Another process writes it: this one could pass the open file on to programs that it starts at the same time, and a
+    /// file that is open for writing cannot be run.
     fn program(&self, name: &str, text: &str) -> OsString {
         let path = self.path(name);
-        fs::write(&path, text).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        let write = format!("cat > '{0}' && chmod 755 '{0}'", path.display());
+        let mut shell = Process::new("sh").args(["-c", &write]).stdin(Stdio::piped()).spawn().unwrap();
+        shell.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        assert!(shell.wait().unwrap().success());
         path.into()
     }
 
