@@ -1,8 +1,10 @@
 //! The emulated tenant as a program. `emulated-tenant --help` lists its options.
 
 use std::{
-    fmt, fs,
+    fmt,
+    fs::{self, Permissions},
     io::{self, Write as _},
+    os::unix::fs::PermissionsExt as _,
     path::PathBuf,
     process::ExitCode,
 };
@@ -36,6 +38,10 @@ struct Arguments {
     /// Write the certificate of that authority to a file, for clients to trust.
     #[arg(long, value_name = "FILE", requires = "https")]
     authority: Option<PathBuf>,
+    /// Write a program that answers as the Azure CLI does after the administrator's `az login`, such as target/az: with it
+    /// in front of PATH, `cargo dev register` registers applications here.
+    #[arg(long, value_name = "FILE")]
+    az: Option<PathBuf>,
     /// The port of the Entra login host; 0 takes a free one [default: 7701]
     #[arg(long, value_name = "PORT")]
     entra_port: Option<u16>,
@@ -98,6 +104,12 @@ async fn run(arguments: Arguments) -> Result<()> {
     let server = AdminServer::start(tenant, arguments.admin_port.or(ports.admin).unwrap_or(ADMIN_PORT)).await?;
     if let (Some(path), Some(pem)) = (&arguments.authority, server.tenant().authority_pem()) {
         fs::write(path, pem).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    if let Some(path) = &arguments.az {
+        let tenant = server.tenant();
+        let program = tenant.azure_cli_program(tenant.administrator());
+        let write = || fs::write(path, program).and_then(|()| fs::set_permissions(path, Permissions::from_mode(0o700)));
+        write().with_context(|| format!("cannot write {}", path.display()))?;
     }
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     match arguments.json {

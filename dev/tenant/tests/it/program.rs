@@ -113,6 +113,24 @@ async fn it_speaks_tls_under_the_authority_that_it_writes() {
 }
 
 #[test]
+fn it_stands_in_for_the_azure_cli() {
+    let path = folder("program").join("az");
+    let mut program = Program::start(&["--az", path.to_str().unwrap()]);
+    let az = |arguments: &[&str]| {
+        let output = Command::new(&path).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}");
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()
+    };
+    let cloud = az(&["cloud", "show", "--output", "json"]);
+    assert_eq!(cloud["endpoints"]["activeDirectory"], program.value("authority_url"));
+    let token = az(&["account", "get-access-token", "--resource-type", "ms-graph"]);
+    assert_eq!(token["tenant"], program.value("tenant_id"));
+    let elsewhere = ["account", "get-access-token", "--resource-type", "ms-graph", "--tenant", "elsewhere.example"];
+    assert!(!Command::new(&path).args(elsewhere).output().unwrap().status.success());
+    program.stop("-TERM");
+}
+
+#[test]
 fn its_example_is_a_configuration() {
     let output = run(&["--example"]);
     assert!(output.status.success());
