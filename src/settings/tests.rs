@@ -332,7 +332,7 @@ fn no_value_is_in_the_words_about_it() {
 fn a_variable_that_could_not_be_read_is_blamed_alone() {
     let parse = |unreadable, changes: &[(&'static str, &str)]| {
         let mut values = reader(changes);
-        values.insert(unreadable, Err(VariableUnavailable("no provider".to_owned())));
+        values.insert(unreadable, Err(VariableUnavailable::Unreadable("no provider".to_owned())));
         super::parse(values).unwrap_err()
     };
     for faults in [

@@ -470,7 +470,7 @@ impl Host for ScriptedHost {
             self.sleep(self.0.variable_delay.get()).await;
         }
         let value = self.0.variables.borrow().get(name).cloned();
-        value.unwrap_or_else(|| Err("undefined".to_owned())).map_err(VariableUnavailable)
+        value.unwrap_or_else(|| Err("undefined".to_owned())).map_err(VariableUnavailable::Unreadable)
     }
 
     async fn send(&self, request: &Request<Bytes>, limit: Duration) -> Result<Response<ScriptedBody>, SendFault> {

@@ -351,7 +351,7 @@ impl Host for ScriptedHost {
 
     async fn variable(&self, name: &str) -> Result<String, VariableUnavailable> {
         let value = self.0.variables.borrow()[name].clone();
-        value.map_err(VariableUnavailable)
+        value.map_err(VariableUnavailable::Unreadable)
     }
 
     async fn send(&self, request: &Request<Bytes>, limit: Duration) -> Result<Response<ScriptedBody>, SendFault> {

@@ -45,7 +45,9 @@ impl Instance {
             Some(former) => former.api.clone().with_policy(policy),
             None => ProtectedApi::new(policy),
         };
-        let api = api.with_store_slots(settings.token_store_slots);
+        let api = api
+            .with_store_slots(settings.token_store_slots)
+            .with_client_authentication(settings.client_authentication.clone());
         let new = Arc::new(Guard { settings, api });
         *guard = Some(Arc::clone(&new));
         Ok(new)

@@ -89,12 +89,14 @@ impl Host for Spin {
     }
 
     async fn variable(&self, name: &str) -> Result<String, VariableUnavailable> {
-        variables::get(name).await.map_err(|error| {
-            VariableUnavailable(match error {
-                variables::Error::Provider(words) | variables::Error::Other(words) => words,
-                variables::Error::Undefined(_) => "spin.toml does not give it to the component".to_owned(),
-                variables::Error::InvalidName(_) => "its name is not valid".to_owned(),
-            })
+        variables::get(name).await.map_err(|error| match error {
+            variables::Error::Provider(words) | variables::Error::Other(words) => {
+                VariableUnavailable::Unreadable(words)
+            }
+            variables::Error::Undefined(_) => {
+                VariableUnavailable::Undefined("spin.toml does not give it to the component".to_owned())
+            }
+            variables::Error::InvalidName(_) => VariableUnavailable::Unreadable("its name is not valid".to_owned()),
         })
     }
 

@@ -52,7 +52,8 @@ impl Guarded {
         components["entra"]["source"] = guard.to_str().unwrap().into();
         components["my-api"]["source"] = app.to_str().unwrap().into();
         for (name, value) in change {
-            components["entra"]["variables"][*name] = (*value).into();
+            let variables = components["entra"]["variables"].as_table_mut().unwrap();
+            variables.insert((*name).to_owned(), (*value).into());
         }
         let path = folder.path().join("spin.toml");
         std::fs::write(&path, toml::to_string(&manifest).unwrap()).unwrap();

@@ -8,10 +8,11 @@ use std::time::Duration;
 use http::HeaderValue;
 
 use entra_obo::{
-    Policy,
+    ClientAuthentication, GLOBAL_AUTHORITY, Policy,
     host::Host,
     settings::{
         address,
+        client_authentication::{CLIENT_CREDENTIAL, client_authentication, is_clientsecret},
         fault::SettingsFaults,
         policy::policy,
         reader::{Reader, list, number},
@@ -25,25 +26,33 @@ pub(crate) use self::{
     gateway::{ClaimHeader, GatewaySettings},
 };
 
-/// The names of all but `client_secret`, which is read when it is needed.
-const NAMES: [&str; 17] = [
-    "tenant_id",
-    "client_id",
-    "application_id_uris",
-    "authority_host",
-    "required_scope",
-    "allowed_tenants",
-    "allowed_clients",
-    "allowed_origins",
-    "token_store_slots",
-    "request_timeout",
-    "downstream_apis",
-    "upstream",
-    "public_paths",
-    "claims_to_headers",
-    "access_token_for",
-    "forward_authorization",
-    "public_url",
+/// What every manifest must give: who the API is, and what narrows who may call or what leaves the component, because a
+/// misspelt name must not widen it. `client_secret` is read when it is needed.
+const REQUIRED: [&str; 5] = ["tenant_id", "client_id", "required_scope", "allowed_clients", "forward_authorization"];
+
+/// What a manifest may leave out, and the value that each then has.
+const DEFAULTS: [(&str, &str); 13] = [
+    ("authority_host", GLOBAL_AUTHORITY),
+    ("application_id_uris", ""),
+    ("allowed_tenants", ""),
+    ("allowed_origins", ""),
+    ("token_store_slots", "65536"),
+    ("request_timeout", "20"),
+    ("downstream_apis", ""),
+    ("upstream", ""),
+    ("public_paths", ""),
+    ("claims_to_headers", ""),
+    ("access_token_for", ""),
+    ("public_url", ""),
+    (CLIENT_CREDENTIAL, "clientsecret"),
+];
+
+/// The same for what matters only if the credential is not `clientsecret`.
+const DEFAULTS_WITHOUT_SECRET: [(&str, &str); 4] = [
+    ("federated_token_file", "/var/run/secrets/azure/tokens/azure-identity-token"),
+    ("identity_endpoint", ""),
+    ("identity_header", ""),
+    ("identity_client_id", ""),
 ];
 
 /// What the operator has set, checked.
@@ -51,6 +60,8 @@ const NAMES: [&str; 17] = [
 pub(crate) struct EntraSettings {
     /// Who may call.
     pub(crate) policy: Policy,
+    /// How the component proves itself to Entra.
+    pub(crate) client_authentication: ClientAuthentication,
     /// The APIs for which tokens can be had.
     pub(crate) downstream_apis: Vec<DownstreamApi>,
     /// How requests from outside are forwarded; `None` leaves the component a sidecar alone.
@@ -77,9 +88,15 @@ impl Settings for EntraSettings {
     async fn load<H: Host>(host: &H, begun: Duration, limit: Duration) -> Result<Self, SettingsFaults> {
         let mut reader = Reader::default();
         let by = Deadline::after(begun, limit);
-        reader.load(host, &NAMES, by).await;
+        reader.load(host, &REQUIRED, by).await;
+        reader.load_optional(host, &DEFAULTS, by).await;
+        let is_clientsecret = is_clientsecret(&reader);
+        if !is_clientsecret {
+            reader.load_optional(host, &DEFAULTS_WITHOUT_SECRET, by).await;
+        }
         let mut settings = parse(reader);
         if let Err(faults) = &mut settings
+            && is_clientsecret
             && !faults.may_pass()
         {
             faults.add_fault_of_credential(host, by).await;
@@ -94,6 +111,7 @@ fn parse(mut reader: Reader) -> Result<EntraSettings, SettingsFaults> {
     let downstream_apis = reader.parse_verbatim("downstream_apis", downstream_apis::parse);
     let scopes: Vec<&str> = downstream_apis.iter().flatten().map(|api| api.downstream.scopes()).collect();
     let policy = policy(&mut reader, authority_host, &scopes.join(" "));
+    let client_authentication = client_authentication(&mut reader, policy.as_ref());
     let allowed_origins = reader.parse("allowed_origins", |text| list(text, address::browser_origin));
     let request_timeout = reader.parse("request_timeout", |text| {
         number(text, 1..=120)
@@ -111,6 +129,7 @@ fn parse(mut reader: Reader) -> Result<EntraSettings, SettingsFaults> {
         policy.downstream_audiences = downstream_apis.iter().map(DownstreamApi::origin).collect();
         Some(EntraSettings {
             policy,
+            client_authentication: client_authentication?,
             downstream_apis,
             gateway: gateway?,
             allowed_origins: allowed_origins?,

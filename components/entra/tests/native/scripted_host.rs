@@ -192,21 +192,14 @@ impl World {
             ("tenant_id", TENANT),
             ("client_id", CLIENT),
             ("client_secret", SECRET),
-            ("application_id_uris", ""),
             ("authority_host", AUTHORITY),
             ("required_scope", "user_impersonation"),
-            ("allowed_tenants", ""),
             ("allowed_clients", ""),
-            ("allowed_origins", ""),
-            ("request_timeout", "20"),
             ("token_store_slots", "64"),
             ("downstream_apis", graph.as_str()),
             ("upstream", APP),
             ("public_paths", "/health /static/*"),
-            ("claims_to_headers", ""),
-            ("access_token_for", ""),
             ("forward_authorization", "on"),
-            ("public_url", ""),
         ]);
         let script = Script {
             now: Cell::new(NOW),
@@ -419,7 +412,10 @@ impl Host for ScriptedHost {
 
     async fn variable(&self, name: &str) -> Result<String, VariableUnavailable> {
         let value = self.0.variables.borrow().get(name).cloned();
-        value.unwrap_or_else(|| Err("undefined".to_owned())).map_err(VariableUnavailable)
+        match value {
+            Some(value) => value.map_err(VariableUnavailable::Unreadable),
+            None => Err(VariableUnavailable::Undefined("not in the manifest".to_owned())),
+        }
     }
 
     async fn send(&self, request: &Request<Bytes>, _limit: Duration) -> Result<Response<ScriptedBody>, SendFault> {

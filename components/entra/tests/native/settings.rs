@@ -34,6 +34,24 @@ fn a_setting_that_cannot_work_is_named_in_the_log_and_nobody_gets_in() {
 }
 
 #[test]
+fn what_narrows_who_may_call_must_be_given_and_the_rest_has_defaults() {
+    for name in ["tenant_id", "client_id", "required_scope", "allowed_clients", "forward_authorization"] {
+        let world = World::new();
+        world.script.variables.borrow_mut().remove(name);
+        world.ask(Asked::get("/").bearer(&token())).is(503, "server_unavailable");
+        let line: Value = serde_json::from_str(&world.script.log.borrow()[0]).unwrap();
+        assert!(line["cause"].as_str().unwrap().contains(name), "{line}");
+        assert_eq!(world.arrived().len(), 0);
+    }
+    let least =
+        ["tenant_id", "client_id", "client_secret", "required_scope", "allowed_clients", "forward_authorization"];
+    let world = World::new();
+    world.script.variables.borrow_mut().retain(|name, _| least.contains(name) || *name == "authority_host");
+    world.ask(Asked::get("/anything").bearer(&token())).is(404, "not_found");
+    assert_eq!(world.ask(Asked::get("/Validate").within_app().bearer(&token())).status, 200);
+}
+
+#[test]
 fn what_is_for_forwarding_is_refused_where_nothing_is_forwarded() {
     for (name, value) in
         [("public_paths", "/health"), ("claims_to_headers", "x-user=oid"), ("access_token_for", "graph")]

@@ -17,7 +17,7 @@ pub(super) async fn load<H: Host>(host: &H, deadline: Deadline) -> Result<Client
     if read.is_err() && remaining < READ_TIMEOUT {
         return Err(CredentialFault::OutOfTime);
     }
-    let read = read.unwrap_or_else(|_| Err(VariableUnavailable(NO_ANSWER.to_owned())));
-    let text = read.map_err(|VariableUnavailable(reason)| CredentialFault::Unreadable(reason))?;
+    let read = read.unwrap_or_else(|_| Err(VariableUnavailable::Unreadable(NO_ANSWER.to_owned())));
+    let text = read.map_err(|fault| CredentialFault::Unreadable(fault.into_reason()))?;
     ClientCredential::parse(text).map_err(CredentialFault::Wrong)
 }

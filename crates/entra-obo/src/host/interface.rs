@@ -161,9 +161,24 @@ pub enum SendFault {
     Broken(String),
 }
 
-/// A component variable could not be read: the host's own words.
+/// Why a setting has no value: the host's own words.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VariableUnavailable(pub String);
+pub enum VariableUnavailable {
+    /// The host has no setting of this name.
+    Undefined(String),
+    /// It has one that could not be read.
+    Unreadable(String),
+}
+
+impl VariableUnavailable {
+    /// The host's own words.
+    #[must_use]
+    pub fn into_reason(self) -> String {
+        match self {
+            Self::Undefined(reason) | Self::Unreadable(reason) => reason,
+        }
+    }
+}
 
 /// The shared store failed: the host's own words.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -70,7 +70,7 @@ impl Host for NativeHost {
     }
 
     async fn variable(&self, name: &str) -> Result<String, VariableUnavailable> {
-        (self.0.variables)(name).ok_or_else(|| VariableUnavailable("it is not set".to_owned()))
+        (self.0.variables)(name).ok_or_else(|| VariableUnavailable::Undefined("it is not set".to_owned()))
     }
 
     async fn send(&self, request: &Request<Bytes>, limit: Duration) -> Result<Response<NativeBody>, SendFault> {

@@ -23,9 +23,20 @@ impl Reader {
     pub async fn load<H: Host>(&mut self, host: &H, names: &[&'static str], by: Deadline) {
         let loaded = names.iter().map(|name| async {
             let value = within(host, by.remaining(host), host.variable(name)).await;
-            (*name, value.unwrap_or_else(|_| Err(VariableUnavailable(NO_ANSWER.to_owned()))))
+            (*name, value.unwrap_or_else(|_| Err(VariableUnavailable::Unreadable(NO_ANSWER.to_owned()))))
         });
         self.values.extend(join_all(loaded).await);
+    }
+
+    /// The same for settings that the operator may leave out: each has its value if the host has none of that name.
+    pub async fn load_optional<H: Host>(&mut self, host: &H, defaults: &[(&'static str, &str)], by: Deadline) {
+        let names: Vec<_> = defaults.iter().map(|(name, _)| *name).collect();
+        self.load(host, &names, by).await;
+        for (name, default) in defaults {
+            if let Some(value @ Err(VariableUnavailable::Undefined(_))) = self.values.get_mut(name) {
+                *value = Ok((*default).to_owned());
+            }
+        }
     }
 
     /// Takes a value that was read elsewhere.
@@ -74,7 +85,7 @@ impl Reader {
     fn verbatim(&self, name: &str) -> Result<&str, SettingFault> {
         match self.values.get(name) {
             Some(Ok(text)) => Ok(text),
-            Some(Err(VariableUnavailable(reason))) => Err(SettingFault::Unreadable(reason.clone())),
+            Some(Err(fault)) => Err(SettingFault::Unreadable(fault.clone().into_reason())),
             None => Err(SettingFault::Unreadable("it is not among those that are read".to_owned())),
         }
     }
@@ -97,7 +108,7 @@ impl SettingsFaults {
                 Ok(_) => return,
                 Err(fault) => SettingFault::Wrong(fault.to_owned()),
             },
-            Ok(Err(VariableUnavailable(reason))) => SettingFault::Unreadable(reason),
+            Ok(Err(fault)) => SettingFault::Unreadable(fault.into_reason()),
             Err(_) => SettingFault::Unreadable(NO_ANSWER.to_owned()),
         };
         self.0.insert("clientsecret", fault);

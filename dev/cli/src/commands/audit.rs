@@ -10,7 +10,8 @@ use toml::{Table, Value};
 /// Say what a Spin manifest leaves unguarded.
 ///
 /// Reports routes that reach a component without a guard, guards that are on no route or can be bypassed, secrets that a
-/// component other than a guard can read, and what Spin ignores without a word. Fails if there is anything to report.
+/// component other than a guard can read, settings that `entra` does not have, and what Spin ignores without a word. Fails
+/// if there is anything to report.
 #[derive(Args, Debug)]
 pub struct Audit {
     /// The manifest.
@@ -42,7 +43,10 @@ impl Audit {
 }
 
 /// The settings by which a component is known to be a guard, whatever its name.
-const OF_GUARDS: [&str; 2] = ["upstream", "required_scope"];
+const OF_GUARDS: [&str; 2] = ["forward_authorization", "required_scope"];
+
+/// A manifest with all settings of `entra`.
+const EVERY_SETTING: &str = include_str!("../../../../components/entra/spin.toml");
 
 /// An application, as far as it is audited.
 struct App<'a> {
@@ -65,6 +69,7 @@ fn audit(manifest: &Table, guards: &[String]) -> Vec<String> {
     findings.extend(app.triggers.iter().filter_map(|trigger| app.open_route(trigger)));
     findings.extend(app.triggers.iter().filter_map(ignored));
     findings.extend(app.guards.iter().flat_map(|guard| app.faults_of_guard(guard)));
+    findings.extend(app.guards.iter().flat_map(|guard| app.unknown_settings(guard)));
     findings.extend(app.readable_secrets(manifest));
     findings
 }
@@ -97,6 +102,19 @@ impl<'a> App<'a> {
         let is_behind = middleware.and_then(Value::as_array).is_some_and(|entries| !entries.is_empty());
         let is_open = !is_behind && !self.guards.contains(component);
         is_open.then(|| format!("open: the route {route} reaches {component} without a guard"))
+    }
+
+    /// A misspelt name has no effect, and the setting that was meant has its default.
+    fn unknown_settings(&self, guard: &str) -> Vec<String> {
+        let variables = |component: &'a Table| component.get("variables").and_then(Value::as_table);
+        let Some(given) = self.components.get(guard).and_then(|component| variables(component)) else {
+            return Vec::new();
+        };
+        let is_entra = OF_GUARDS.iter().all(|setting| given.contains_key(*setting));
+        let every: Table = EVERY_SETTING.parse().unwrap_or_default();
+        let known = |name: &str| every.get("component")?.get("entra")?.get("variables")?.get(name);
+        let unknown = given.keys().filter(|name| is_entra && known(name).is_none());
+        unknown.map(|name| format!("unknown: {name} is no setting of the guard {guard}")).collect()
     }
 
     fn faults_of_guard(&self, guard: &str) -> Vec<String> {
@@ -186,6 +204,7 @@ allowed_outbound_hosts = ["http://my-api.spin.internal"]
 [component.entra.variables]
 upstream = "http://my-api.spin.internal"
 required_scope = "x"
+forward_authorization = "on"
 client_secret = "{{ secret }}"
 [component.my-api]
 allowed_outbound_hosts = ["http://entra.spin.internal"]
@@ -230,6 +249,10 @@ allowed_outbound_hosts = ["http://entra.spin.internal"]
             (
                 with("[component.my-api.environment]\nKEY = \"{{secret}}\"\n"),
                 "secret: the code of my-api can read secret, as KEY",
+            ),
+            (
+                changed("client_secret", "allowed_client = \"a\"\nclient_secret"),
+                "unknown: allowed_client is no setting of the guard entra",
             ),
             (
                 changed("component = \"entra\"", "component = \"entra\"\ncomponents.middleware = [\"x\"]"),
