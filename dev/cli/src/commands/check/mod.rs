@@ -43,6 +43,12 @@ const WASM_LINTS: Step = Step::new("lints of the Wasm", "clippy {components} --r
 
 const DOCUMENTATION_TESTS: Step = Step::new("tests in documentation", "test --workspace --doc");
 
+/// Programs without which tests do less: how to run them, what is missing then, and why.
+const OPTIONAL: [(&str, &str, &str, &str); 2] = [
+    ("redis-server", "--version", "faults of the store", "the store was a SQLite file"),
+    ("kubectl", "--help", "manifests", "they were not rendered"),
+];
+
 /// Checks that take minutes. Each is also a command of its own.
 const DEEP: [Step; 4] = [
     Step::new("fuzzing", "dev fuzz --seconds 10"),
@@ -67,9 +73,11 @@ impl Check {
             Err(error) => outcomes.add("tests", Outcome::Failed(format!("{error:#}"))),
         }
         outcomes.add(DOCUMENTATION_TESTS.name, DOCUMENTATION_TESTS.run(progress).await?);
-        if output_of(Command::new("redis-server").arg("--version")).await.is_err() {
-            let reason = "redis-server is not installed; the store was a SQLite file".to_owned();
-            outcomes.add("faults of the store", Outcome::Skipped(reason));
+        for (program, argument, check, without) in OPTIONAL {
+            if output_of(Command::new(program).arg(argument)).await.is_err() {
+                let reason = format!("{program} is not installed; {without}");
+                outcomes.add(check, Outcome::Skipped(reason));
+            }
         }
         if self.deep {
             for step in DEEP {
