@@ -22,7 +22,7 @@ const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub(super) struct LoopbackServer {
     address: SocketAddr,
-    _child: Child,
+    child: Child,
     _lifeline: Lifeline,
 }
 
@@ -36,7 +36,18 @@ impl LoopbackServer {
         arrange: impl FnOnce(&mut Command, SocketAddr) -> Result<()>,
     ) -> Result<Self> {
         // These programs cannot choose a free port themselves. This one was free a moment ago.
-        let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+        Self::start_at(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?, program, arrange).await
+    }
+
+    /// The same on a given address.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub(super) async fn start_at(
+        address: SocketAddr,
+        program: &str,
+        arrange: impl FnOnce(&mut Command, SocketAddr) -> Result<()>,
+    ) -> Result<Self> {
         let mut command = bound_command(program);
         command.stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
         arrange(&mut command, address)?;
@@ -44,11 +55,19 @@ impl LoopbackServer {
             bound_command::spawn(&mut command).with_context(|| format!("{program} could not be started"))?;
         for _ in 0..ATTEMPTS {
             if TcpStream::connect(address).await.is_ok() {
-                return Ok(Self { address, _child: child, _lifeline: lifeline });
+                return Ok(Self { address, child, _lifeline: lifeline });
             }
             sleep(BETWEEN_ATTEMPTS).await;
         }
         bail!("{program} does not listen on {address}")
+    }
+
+    /// Kills it, and waits until it has ended.
+    ///
+    /// # Errors
+    /// If it cannot be waited for.
+    pub(super) async fn stop(mut self) -> Result<()> {
+        Ok(self.child.kill().await?)
     }
 
     pub(super) fn address(&self) -> SocketAddr {

@@ -17,6 +17,7 @@ mod answers;
 mod embedded_host;
 mod entra;
 mod federated_credentials;
+mod fleet;
 mod host_variables;
 mod native_server;
 mod outages;
