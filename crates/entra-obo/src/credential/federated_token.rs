@@ -12,11 +12,11 @@ use crate::{
 };
 
 /// The longest token that is sent. Kubernetes' have about 1 KB, those of managed identities about 2 KB.
-pub(super) const MAX_BYTES: usize = 16 * 1024;
+pub(crate) const MAX_BYTES: usize = 16 * 1024;
 
 /// Who gave the token to this program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Provider {
+pub(crate) enum Provider {
     /// A file, which a cluster keeps up to date.
     File,
     /// The endpoint of managed identities.
@@ -37,7 +37,7 @@ impl FederatedToken {
     ///
     /// # Errors
     /// What is wrong, in words that continue a sentence about the token, without any of it.
-    pub(super) fn parse(bytes: &[u8], provider: Provider) -> Result<Self, &'static str> {
+    pub(crate) fn parse(bytes: &[u8], provider: Provider) -> Result<Self, &'static str> {
         if bytes.len() > MAX_BYTES {
             return Err("is longer than any token");
         }
@@ -70,7 +70,7 @@ impl FederatedToken {
     }
 
     /// The token itself.
-    pub(super) fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.text
     }
 

@@ -100,7 +100,15 @@ impl ManagedIdentity {
         Request::get(format!("{}{path}?{}", self.endpoint, query.finish())).header(name, value).body(Bytes::new())
     }
 
-    fn parse(&self, response: &Response<Bytes>, now: UnixTime) -> Result<(FederatedToken, Duration), UpstreamFault> {
+    /// What is in the platform's response.
+    ///
+    /// # Errors
+    /// Why there is no token, in words for the log, which hold nothing of the response but a code of checked form.
+    pub(crate) fn parse(
+        &self,
+        response: &Response<Bytes>,
+        now: UnixTime,
+    ) -> Result<(FederatedToken, Duration), UpstreamFault> {
         if response.status() != StatusCode::OK {
             return Err(self.refusal(response, now));
         }

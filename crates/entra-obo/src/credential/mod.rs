@@ -7,7 +7,7 @@
 mod x509;
 
 mod certificate;
-mod federated_token;
+pub(crate) mod federated_token;
 
 pub(crate) mod client_credential;
 pub(crate) mod fault;

@@ -21,6 +21,7 @@ mod caller;
 mod challenge;
 mod credential;
 mod exchange;
+mod federated;
 mod keys;
 mod sealed;
 
@@ -34,10 +35,12 @@ pub use self::{
 pub type Target = fn(&[u8]);
 
 /// All targets, by the names of their corpora.
-pub const TARGETS: [(&str, Target); 12] = [
+pub const TARGETS: [(&str, Target); 14] = [
     ("bearer_token", caller::bearer_token),
     ("challenge", challenge::challenge),
     ("client_credential", credential::client_credential),
+    ("federated_token", federated::token),
+    ("identity_answer", federated::identity_answer),
     ("jwt", caller::jwt),
     ("key_set", keys::key_set),
     ("openid_configuration", keys::openid_configuration),

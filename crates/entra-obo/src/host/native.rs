@@ -138,3 +138,20 @@ fn words(error: reqwest::Error) -> String {
     }
     words
 }
+
+#[cfg(test)]
+mod tests {
+    use super::NativeHost;
+    use crate::host::{FileFault, Host};
+
+    #[tokio::test]
+    async fn a_file_is_read_as_far_as_the_limit() {
+        let host = NativeHost::new(reqwest::Client::builder(), |_| None).unwrap();
+        let own = file!().split_once("entra-obo/").unwrap().1;
+        let source = include_bytes!("native.rs");
+        assert_eq!(host.read_file(own, usize::MAX).await.as_deref(), Ok(&source[..]));
+        assert_eq!(host.read_file(own, 7).await.as_deref(), Ok(&source[..7]));
+        assert_eq!(host.read_file("src/host/none", 7).await, Err(FileFault::Missing));
+        assert!(matches!(host.read_file("src/host", 7).await, Err(FileFault::Unreadable(_))));
+    }
+}
