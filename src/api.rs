@@ -35,7 +35,8 @@ pub const HEADERS_READ: [HeaderName; 6] = [
     TRACEPARENT,
 ];
 
-/// Answers a request. There is no request without a response, and none that is not logged.
+/// Answers a request. There is no request without a response, and none that is not logged, except for probes, of which only
+/// the first that finds the instance not ready is.
 pub async fn answer<H: Host>(instance: &Instance, host: &H, request: &RequestHead) -> Response<Body<H::Body>> {
     let context = Context::new(host.clone(), &request.headers, READ_TIMEOUT);
     let app = instance.app(host, context.elapsed).await;
@@ -55,6 +56,7 @@ pub async fn answer<H: Host>(instance: &Instance, host: &H, request: &RequestHea
             };
             (context, outcome)
         }
+        Err(fault) if route == Some(Route::Readiness) => (context, Err(not_ready(fault.clone()))),
         Err(fault) => (context, Err(Error::from(fault.clone()))),
     };
 
@@ -75,6 +77,10 @@ pub async fn answer<H: Host>(instance: &Instance, host: &H, request: &RequestHea
     };
     let total = host.elapsed().saturating_sub(context.elapsed);
     add_headers(response.headers_mut(), request, &context.correlation, settings, || notes.server_timing(total));
+    if route == Some(Route::Readiness) && matches!(error, None | Some(Error::NotReady(_))) {
+        instance.readiness.note(host, error.as_ref());
+        return response;
+    }
     let served = Served {
         method: method_word(&request.method),
         path: route.map_or("other", Route::word),
@@ -101,6 +107,9 @@ async fn serve<H: Host>(
     }
     let bearer = match route {
         Route::Metadata => return metadata(app, request),
+        Route::Readiness => {
+            return app.api.unready(context.elapsed).map_or_else(|| Ok(response::ready()), |why| Err(not_ready(why)));
+        }
         _ => app.api.bearer(&request.headers)?,
     };
     let resource = match route {
@@ -109,6 +118,10 @@ async fn serve<H: Host>(
         _ => Resource::Profile(Select::parse(query).map_err(Error::Query)?),
     };
     flow::get(app, context, notes, bearer, &resource).await
+}
+
+fn not_ready(why: impl Into<Error>) -> Error {
+    Error::NotReady(Box::new(why.into()))
 }
 
 fn allowed_methods(settings: Option<&ApiSettings>) -> HeaderValue {
@@ -140,7 +153,7 @@ const fn cors(settings: &ApiSettings) -> Cors<'_> {
 /// RFC 9728, of a path of this API or of all of it.
 fn metadata<B>(app: &App, request: &RequestHead) -> Result<Response<Body<B>>, Error> {
     let path = request.target.split('?').next().and_then(ProtectedResource::path_of).ok_or(Error::NotFound)?;
-    if !path.is_empty() && !Route::of(path).is_some_and(|route| route != Route::Metadata) {
+    if !path.is_empty() && !Route::of(path).is_some_and(Route::is_protected) {
         return Err(Error::NotFound);
     }
     let resource = request.authority.as_deref().and_then(|authority| ProtectedResource::new(authority, path));
@@ -174,6 +187,8 @@ enum Route {
     Photo,
     /// What a client needs to know to get a token (RFC 9728).
     Metadata,
+    /// What a load balancer needs to know to send requests here or elsewhere.
+    Readiness,
 }
 
 impl Route {
@@ -182,6 +197,7 @@ impl Route {
             "/api/profile-get" => Self::Profile,
             "/api/profile" => Self::ProfileOfSample,
             "/api/profile-get/photo" => Self::Photo,
+            "/readyz" => Self::Readiness,
             _ if ProtectedResource::path_of(path).is_some() => Self::Metadata,
             _ => return None,
         })
@@ -193,6 +209,14 @@ impl Route {
             Self::ProfileOfSample => "/api/profile",
             Self::Photo => "/api/profile-get/photo",
             Self::Metadata => "/.well-known/oauth-protected-resource",
+            Self::Readiness => "/readyz",
+        }
+    }
+
+    const fn is_protected(self) -> bool {
+        match self {
+            Self::Profile | Self::ProfileOfSample | Self::Photo => true,
+            Self::Metadata | Self::Readiness => false,
         }
     }
 }

@@ -40,6 +40,8 @@ pub(crate) enum Error {
     },
     /// The response would have to be streamed in addition to too many others.
     TooManyStreams(TooManyStreams),
+    /// A probe asks, and this instance would refuse every request for this reason.
+    NotReady(Box<Self>),
     /// Something that should be impossible, and must not be a panic.
     Internal(&'static str),
 }
@@ -81,6 +83,7 @@ impl fmt::Display for Error {
             Self::TooManyStreams(TooManyStreams::OfInstance) => {
                 formatter.write_str("the instance streams as many responses as it can")
             }
+            Self::NotReady(reason) => reason.fmt(formatter),
             Self::Internal(words) => formatter.write_str(words),
         }
     }

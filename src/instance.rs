@@ -13,6 +13,7 @@ use entra_obo::{
 
 use crate::{
     graph::{held_back::HeldBack, streams::Streams},
+    readiness::Readiness,
     settings::ApiSettings,
 };
 
@@ -21,6 +22,8 @@ use crate::{
 pub struct Instance {
     settings: Arc<SettingsSource<ApiSettings>>,
     app: Locked<Option<Arc<App>>>,
+    /// What the last probe found.
+    pub(crate) readiness: Readiness,
 }
 
 /// The API under some settings.

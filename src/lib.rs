@@ -17,6 +17,8 @@ mod response;
 mod log_line;
 mod problem;
 
+mod readiness;
+
 mod instance;
 
 mod flow;

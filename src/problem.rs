@@ -71,6 +71,9 @@ problem_types! {
     GRAPH_UNAVAILABLE = SERVICE_UNAVAILABLE "graph_unavailable",
         "Microsoft Graph is unavailable at the moment. Try again later.",
         "Wait as long as `Retry-After` says";
+    NOT_READY = SERVICE_UNAVAILABLE "not_ready",
+        "This instance cannot serve requests at the moment. Its operator can find the reason in the log.",
+        "For the operator, and at `/readyz` only: the log line with `event` `readiness` has the reason";
     GRAPH_TIMEOUT = GATEWAY_TIMEOUT "graph_timeout",
         "Microsoft Graph did not answer in time. Try again.",
         "Try again";
@@ -90,6 +93,7 @@ pub(crate) fn problem(error: &Error, policy: Option<&Policy>) -> Problem {
             .with_detail("This API cannot read its own settings at the moment. Try again later.")
             .with_retry_after(OUTAGE_WAIT),
         Error::Settings(_) | Error::Internal(_) => Problem::new(&SERVER_MISCONFIGURED),
+        Error::NotReady(_) => Problem::new(&NOT_READY).with_retry_after(OUTAGE_WAIT),
         Error::OutOfTime => Problem::new(&REQUEST_TIMEOUT),
         Error::Refused(refusal) => refusal.problem(),
         Error::Upstream(fault) => of_upstream(fault),

@@ -49,6 +49,14 @@ pub(crate) fn of_graph<B>(
     Ok(response)
 }
 
+/// What a probe gets while this instance can serve requests, as far as is known.
+#[must_use]
+pub(crate) fn ready<B>() -> Response<Body<B>> {
+    let mut response = new(StatusCode::OK, Body::Whole(Bytes::from_static(b"ready")));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    response
+}
+
 /// A response without content.
 #[must_use]
 pub(crate) fn empty<B>(status: StatusCode) -> Response<Body<B>> {

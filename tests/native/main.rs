@@ -20,6 +20,7 @@ mod flow;
 mod graph_answers;
 mod keys;
 mod properties;
+mod readiness;
 mod recordings;
 mod refusals;
 mod settings;

@@ -1,6 +1,6 @@
 //! A protected web API: the whole flow from a bearer token to a downstream token.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use http::HeaderMap;
 
@@ -174,6 +174,16 @@ impl ProtectedApi {
         refused: &DownstreamToken,
     ) {
         self.tokens.forget(context, caller, downstream, refused);
+    }
+
+    /// Why this API can serve nobody at this moment of [`Host::elapsed`], as far as it knows: a moment ago it could not read
+    /// the client credential, or not fetch signing keys, and has none from before. Makes no call, so nothing is known before
+    /// a caller's token was to be checked.
+    #[must_use]
+    pub fn unready(&self, elapsed: Duration) -> Option<Refusal> {
+        let credential = self.credential.lack(elapsed).map(KeysFault::Credential);
+        let fault = credential.or_else(|| self.keys.lack(elapsed))?;
+        Some(self.refusal(Cause::Keys(fault)))
     }
 
     fn refusal(&self, cause: Cause) -> Refusal {

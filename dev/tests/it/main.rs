@@ -22,6 +22,7 @@ mod host_variables;
 mod native_server;
 mod outages;
 mod pods;
+mod readiness;
 mod recorded_requests;
 mod refusals;
 mod register;

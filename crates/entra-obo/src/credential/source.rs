@@ -85,6 +85,11 @@ impl CredentialSource {
         self.kept.lock().back_off.failure().filter(|fault| fault.is_of_variable()).cloned()
     }
 
+    /// Why there is no credential, if it was known a moment ago. Makes no call.
+    pub(crate) fn lack(&self, elapsed: Duration) -> Option<CredentialFault> {
+        self.kept.lock().lack(elapsed)
+    }
+
     /// Another credential than `refused`, which Entra did not accept: it may have been rotated. `None` if there is
     /// none, or if the credential was just read.
     pub(crate) async fn instead_of<H: Host>(

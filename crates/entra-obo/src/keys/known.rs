@@ -76,6 +76,11 @@ impl State {
         self.kept.value(elapsed).cloned()
     }
 
+    /// Why there are no keys, if it was known a moment ago.
+    pub(crate) fn lack(&self, elapsed: Duration) -> Option<UpstreamFault> {
+        self.kept.lack(elapsed)
+    }
+
     /// Why a token that names `key_id` is a reason to ask Entra, if it is one.
     pub(crate) fn reason_to_refresh(&self, key_id: &str, elapsed: Duration) -> Option<Reason> {
         let Some(keys) = self.kept.value(elapsed) else { return Some(Reason::NoKeys) };

@@ -2,7 +2,7 @@
 //!
 //! <https://learn.microsoft.com/entra/identity-platform/signing-key-rollover>
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
     caller::unverified_token::TokenVersion,
@@ -113,6 +113,15 @@ impl KeySource {
             }
             elapsed = context.host.elapsed();
         }
+    }
+
+    /// Why there are no keys for any form of token, if it was known a moment ago of one form. Makes no call.
+    pub(crate) fn lack(&self, elapsed: Duration) -> Option<KeysFault> {
+        let states = [&self.v1, &self.v2];
+        if states.iter().any(|state| state.lock().keys(elapsed).is_some()) {
+            return None;
+        }
+        states.iter().find_map(|state| state.lock().lack(elapsed)).map(KeysFault::Upstream)
     }
 
     /// Renews keys that are no longer fresh. No request waits for it.

@@ -16,6 +16,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 /// its outage by hours.
 pub const LONGEST_SILENCE: Duration = Duration::from_secs(60);
 
+/// For how long a failure counts as known at least, so that a probe every five seconds sees it, and attempts follow again.
+const KNOWN: Duration = Duration::from_secs(10);
+
 /// The attempts that failed since the last one that did not.
 #[derive(Debug, Clone)]
 pub struct BackOff<E> {
@@ -138,6 +141,13 @@ impl<T: Clone, E: Clone> Kept<T, E> {
         self.usable(now).map(|held| &held.value)
     }
 
+    /// Why there is no value, if an attempt to fetch one failed a moment ago.
+    #[must_use]
+    pub fn lack(&self, now: Duration) -> Option<E> {
+        let pause = self.back_off.pausing(now, KNOWN).filter(|_| self.usable(now).is_none());
+        pause.map(|pause| pause.error)
+    }
+
     /// Keeps a value that was fetched: for how long it is fresh, and for how long it can be used.
     pub fn hold(&mut self, value: T, now: Duration, fresh: Duration, usable: Duration) {
         let held = Held { value, fresh_until: now.saturating_add(fresh), usable_until: now.saturating_add(usable) };
@@ -220,6 +230,10 @@ mod tests {
         assert_eq!(kept.decide(s(18)), Decision::UseAndRenew('a'));
         assert_eq!(kept.decide(s(29)), Decision::UseAndRenew('a'));
         assert_eq!((kept.decide(s(30)), kept.value(s(30))), (Decision::Fetch, None));
+        // That the last attempt failed is no longer news.
+        assert_eq!(kept.lack(s(30)), None);
+        kept.back_off.failed("broken", s(30), None);
+        assert_eq!([30, 39, 40].map(|now| kept.lack(s(now))), [Some("broken"), Some("broken"), None]);
 
         kept.hold('b', s(40), s(5), s(20));
         assert_eq!((kept.decide(s(41)), kept.value(s(41))), (Decision::Use('b'), Some(&'b')));
