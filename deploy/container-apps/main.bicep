@@ -102,7 +102,7 @@ resource app 'Microsoft.App/containerApps@2024-03-01' = {
           )
           probes: [
             { type: 'Startup', httpGet: health, periodSeconds: 1, failureThreshold: 10 }
-            { type: 'Readiness', httpGet: health, periodSeconds: 5 }
+            { type: 'Readiness', httpGet: { path: '/readyz', port: 8080 }, periodSeconds: 5, timeoutSeconds: 5 }
             { type: 'Liveness', httpGet: health, periodSeconds: 10, timeoutSeconds: 5 }
           ]
           volumeMounts: hasRedis ? [{ volumeName: 'config', mountPath: '/config' }] : []
