@@ -1,8 +1,18 @@
 //! Which headers pass through the gateway.
 
+use std::net::SocketAddr;
+
+use entra_obo::toolkit::RequestHead;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::settings::GatewaySettings;
+
+/// The address of the connection, with its port. Spin adds it after whatever the sender wrote.
+const CLIENT_ADDRESS: &str = "spin-client-addr";
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// What belongs to one connection (RFC 9110 section 7.6.1), and what says where a request was sent: the request to the app goes
 /// over another connection, to another host. `Expect` was answered by the server that received the request.
@@ -51,6 +61,28 @@ pub(super) fn to_app(request: &HeaderMap, gateway: &GatewaySettings) -> HeaderMa
     headers
 }
 
+/// Adds where the request comes from, and how the caller addressed the app, which sees an address within the application. As
+/// with any proxy, only what the last one in front added is to be trusted: it is kept, and the connection's address appended.
+pub(super) fn add_forwarded(headers: &mut HeaderMap, request: &RequestHead, public_url: Option<&str>) {
+    let address = request.headers.get_all(CLIENT_ADDRESS).iter().next_back().and_then(|value| value.to_str().ok());
+    let address = address.and_then(|text| text.parse::<SocketAddr>().ok()).map(|address| address.ip().to_string());
+    if let Some(Ok(address)) = address.map(HeaderValue::try_from) {
+        headers.append(FORWARDED_FOR, address);
+    }
+    let (proto, host) = match public_url.and_then(|origin| origin.split_once("://")) {
+        Some((proto, host)) => (Some(proto), Some(host)),
+        None => (None, request.authority.as_deref()),
+    };
+    for (name, value) in [(FORWARDED_PROTO, proto), (FORWARDED_HOST, host)] {
+        // What the operator has set is true; otherwise a proxy in front knows better than this connection.
+        if let Some(Ok(value)) = value.map(HeaderValue::from_str)
+            && (public_url.is_some() || !headers.contains_key(&name))
+        {
+            headers.insert(name, value);
+        }
+    }
+}
+
 /// Of a request's trailers the app gets none that would mean something in a header: frameworks put them together.
 #[must_use]
 pub(super) fn trailers_to_app(trailers: &HeaderMap, gateway: &GatewaySettings) -> HeaderMap {
@@ -84,8 +116,10 @@ fn is_of_connection(name: &HeaderName, listed: &[String]) -> bool {
 
 /// Many servers hand headers to an app as variables, in which a hyphen and an underscore are the same.
 fn is_of_identity(name: &HeaderName, gateway: &GatewaySettings) -> bool {
+    let is_disguised = name.as_str().contains('_');
     let name = name.as_str().replace('_', "-");
     OF_IDENTITY.iter().any(|family| name.starts_with(family))
+        || is_disguised && name.starts_with("x-forwarded-")
         || gateway.claims_to_headers.iter().any(|mapping| mapping.header.as_str() == name)
 }
 

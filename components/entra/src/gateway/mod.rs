@@ -58,6 +58,7 @@ pub(crate) async fn serve<H: Forward>(
 
     // 2. Who calls, and may they?
     let mut headers = headers::to_app(&request.headers, gateway);
+    headers::add_forwarded(&mut headers, request, settings.public_url.as_deref());
     context.correlation.add_to(&mut headers);
     if !is_public(gateway, &target) {
         let caller = guard.api.validate(context, guard.api.bearer(&request.headers)?).await?;

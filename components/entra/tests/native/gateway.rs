@@ -47,6 +47,48 @@ fn a_caller_reaches_the_app_and_the_app_knows_who_it_is() {
 }
 
 #[test]
+fn the_app_knows_where_a_request_comes_from_and_how_it_was_addressed() {
+    let proxy = [
+        ("x-forwarded-for", "203.0.113.7"),
+        ("x-forwarded-host", "api.contoso.example"),
+        ("x-forwarded-proto", "https"),
+    ];
+    let seen = ["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"];
+    for (address, sent, public_url, expected) in [
+        ("198.51.100.9:4711", &proxy[..0], "", [&["198.51.100.9"][..], &[HOST], &[]]),
+        ("[2001:db8::1]:4711", &proxy[..0], "", [&["2001:db8::1"][..], &[HOST], &[]]),
+        ("not an address", &proxy[..0], "", [&[][..], &[HOST], &[]]),
+        (
+            "198.51.100.9:4711",
+            &proxy[..],
+            "",
+            [&["203.0.113.7", "198.51.100.9"][..], &["api.contoso.example"], &["https"]],
+        ),
+        (
+            "198.51.100.9:4711",
+            &proxy[..],
+            "https://public.contoso.example",
+            [&["203.0.113.7", "198.51.100.9"][..], &["public.contoso.example"], &["https"]],
+        ),
+    ] {
+        let world = World::new();
+        world.set("public_url", public_url);
+        let mut asked = Asked::get("/").bearer(&token()).header("x_forwarded_for", "spoofed");
+        for (name, value) in sent {
+            asked = asked.header(name, value);
+        }
+        // The sender's own, then Spin's.
+        world.ask(asked.header("spin-client-addr", "192.0.2.1:1").header("spin-client-addr", address));
+        let arrived = world.only();
+        for (name, expected) in seen.into_iter().zip(expected) {
+            let values: Vec<&str> = arrived.headers.get_all(name).iter().map(|value| value.to_str().unwrap()).collect();
+            assert_eq!(values, expected, "{name} from {address}, {public_url}");
+        }
+        assert!(arrived.headers.keys().all(|name| !name.as_str().contains('_')), "{arrived:?}");
+    }
+}
+
+#[test]
 fn every_refusal_keeps_all_of_the_request_within_app() {
     let world = World::new();
     let wrong = token_with(|plan| plan.claim("aud", "another"));
