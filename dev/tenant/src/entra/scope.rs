@@ -60,6 +60,19 @@ impl<'t> RequestedScopes<'t> {
         }
     }
 
+    /// Refuses a `resource` (RFC 8707) that is not the one that the scopes name, as Entra does since March 2026.
+    pub(super) fn expect_resource(&self, resource: Option<&str>) -> Result<(), EntraError> {
+        let is_named = |resource: &str| self.others.iter().any(|(prefix, _)| *prefix == Some(resource));
+        match resource {
+            Some(resource) if !is_named(resource) => Err(EntraError::new(
+                "invalid_target",
+                9_010_010,
+                "The parameter resource names another resource than the requested scopes.",
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// Refuses scopes of several resources: a token is for one.
     pub(super) fn expect_one_resource(&self) -> Result<(), EntraError> {
         let mut resources = self.others.iter().map(|(prefix, _)| match prefix.map(|name| name.trim_end_matches('/')) {

@@ -43,6 +43,11 @@ impl Tenant {
         application.register_redirect_uri(uri).context("this redirect URI cannot be registered")
     }
 
+    /// Adds an Application ID URI of the API, as if the tenant had verified its domain.
+    pub fn add_application_id_uri(&self, uri: impl Into<String>) {
+        self.directory.api.manifest_mut().identifier_uris.push(uri.into());
+    }
+
     /// A new client secret for the API, in the vault and at Entra; the old one is refused from now on.
     pub fn rotate_client_secret(&self) -> String {
         let secret = random::client_secret();

@@ -105,6 +105,7 @@ async fn other_mistakes_are_told_to_the_application() {
         ("scope", "", "invalid_request", 900_144),
         ("scope", "https://unknown.example/User.Read", "invalid_resource", 500_011),
         ("scope", "Nonsense", "invalid_scope", 70011),
+        ("resource", "https://api.contoso.example/mcp", "invalid_target", 9_010_010),
         ("prompt", "nonsense", "invalid_request", 90023),
         ("claims", "{", "invalid_request", 90023),
         ("code_challenge", "short", "invalid_request", 501_491),

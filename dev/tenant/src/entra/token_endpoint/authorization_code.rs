@@ -21,6 +21,7 @@ pub(super) fn grant(request: &TokenRequest<'_>) -> Result<Value, EntraError> {
     check(request, &client, &code)?;
     let scope = request.form.optional("scope");
     let requested = RequestedScopes::parse(scope.unwrap_or(&code.grant.scope));
+    requested.expect_resource(request.form.optional("resource"))?;
     if scope.is_some() {
         requested.expect_one_resource()?;
     }

@@ -47,5 +47,6 @@ pub(super) fn grant(request: &TokenRequest<'_>) -> Result<Value, EntraError> {
     };
     let scope = token.grant.scope.clone();
     let requested = RequestedScopes::parse(request.form.optional("scope").unwrap_or(&scope));
+    requested.expect_resource(request.form.optional("resource"))?;
     SignInTokens { request, client: &client, grant: token.grant, requested, nonce: None, refresh_expires }.issue()
 }

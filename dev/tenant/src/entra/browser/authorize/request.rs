@@ -58,12 +58,14 @@ impl<'r> AuthorizationRequest<'r> {
     ) -> Result<Self, EntraError> {
         check_response(recipient, parameters)?;
         let scope = parameters.required("scope")?;
+        let requested = RequestedScopes::parse(scope);
+        requested.expect_resource(parameters.optional("resource"))?;
         Ok(Self {
             directory,
             authority,
             client: Arc::clone(&recipient.client),
             scope,
-            permissions: RequestedScopes::parse(scope).permissions(directory)?,
+            permissions: requested.permissions(directory)?,
             prompt: prompt(parameters)?,
             login_hint: parameters.optional("login_hint"),
             domain_hint: parameters.optional("domain_hint"),
