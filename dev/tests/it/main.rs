@@ -19,6 +19,7 @@ mod entra;
 mod federated_credentials;
 mod fleet;
 mod host_variables;
+mod mcp;
 mod native_server;
 mod outages;
 mod pods;
