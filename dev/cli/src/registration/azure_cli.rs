@@ -45,7 +45,11 @@ impl Cloud {
 
     /// Entra's address, without a slash at its end.
     pub(crate) fn authority(&self) -> &str {
-        self.endpoints.active_directory.trim_end_matches('/')
+        match self.endpoints.active_directory.trim_end_matches('/') {
+            // Its tokens and metadata name the newer host.
+            "https://login.chinacloudapi.cn" => "https://login.partner.microsoftonline.cn",
+            other => other,
+        }
     }
 
     /// Graph's address, without a slash at its end.
@@ -56,6 +60,11 @@ impl Cloud {
     /// The end of the host names of all vaults: `.vault.azure.net`.
     pub(crate) fn vault_suffix(&self) -> &str {
         &self.suffixes.keyvault_dns
+    }
+
+    /// What tokens for all vaults are for.
+    fn vault_resource(&self) -> String {
+        format!("https://{}", self.vault_suffix().trim_start_matches('.'))
     }
 
     /// The audience of tokens that are exchanged at this cloud's Entra.
@@ -96,8 +105,7 @@ impl AccessToken {
     /// # Errors
     /// As [`Self::for_graph`].
     pub(crate) async fn for_vaults(az: &OsStr, cloud: &Cloud, tenant: &str) -> Result<Self> {
-        let resource = format!("https://{}", cloud.vault_suffix().trim_start_matches('.'));
-        Self::get(az, &["--resource", &resource], Some(tenant)).await
+        Self::get(az, &["--resource", &cloud.vault_resource()], Some(tenant)).await
     }
 
     async fn get(az: &OsStr, resource: &[&str], tenant: Option<&str>) -> Result<Self> {
@@ -135,4 +143,63 @@ async fn run<T: DeserializeOwned>(az: &OsStr, arguments: &[&str]) -> Result<T> {
     serde_json::from_slice(&output.stdout)
         .ok()
         .with_context(|| format!("`az {}` printed no such JSON", arguments.join(" ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn each_cloud_has_its_own_addresses() {
+        // As the Azure CLI has them.
+        for (name, entra, graph, vaults, expected) in [
+            (
+                "AzureCloud",
+                "https://login.microsoftonline.com",
+                "https://graph.microsoft.com/",
+                ".vault.azure.net",
+                [
+                    "https://login.microsoftonline.com",
+                    "https://graph.microsoft.com",
+                    "https://vault.azure.net",
+                    "api://AzureADTokenExchange",
+                ],
+            ),
+            (
+                "AzureUSGovernment",
+                "https://login.microsoftonline.us",
+                "https://graph.microsoft.us/",
+                ".vault.usgovcloudapi.net",
+                [
+                    "https://login.microsoftonline.us",
+                    "https://graph.microsoft.us",
+                    "https://vault.usgovcloudapi.net",
+                    "api://AzureADTokenExchangeUSGov",
+                ],
+            ),
+            (
+                "AzureChinaCloud",
+                "https://login.chinacloudapi.cn",
+                "https://microsoftgraph.chinacloudapi.cn",
+                ".vault.azure.cn",
+                [
+                    "https://login.partner.microsoftonline.cn",
+                    "https://microsoftgraph.chinacloudapi.cn",
+                    "https://vault.azure.cn",
+                    "api://AzureADTokenExchangeChina",
+                ],
+            ),
+        ] {
+            let cloud = json!({
+                "name": name,
+                "endpoints": {"activeDirectory": entra, "microsoftGraphResourceId": graph},
+                "suffixes": {"keyvaultDns": vaults},
+            });
+            let cloud: Cloud = serde_json::from_value(cloud).unwrap();
+            assert_eq!([cloud.authority(), cloud.graph(), &cloud.vault_resource(), cloud.token_exchange()], expected);
+            assert_eq!(cloud.is_global(), name == "AzureCloud");
+        }
+    }
 }
