@@ -84,3 +84,41 @@ impl Register {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::{
+        commands::{Arguments, Command},
+        workspace,
+    };
+
+    /// All texts in a value.
+    fn texts(value: &Value) -> Vec<&str> {
+        match value {
+            Value::String(text) => vec![text],
+            Value::Array(elements) => elements.iter().flat_map(texts).collect(),
+            Value::Object(members) => members.values().flat_map(texts).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_template_in_bicep_registers_the_same() {
+        let arguments = Arguments::try_parse_from(["cargo dev", "register", "--redirect-uri", "https://a/"]).unwrap();
+        let Command::Register(register) = arguments.command else { panic!("another command") };
+        let template = std::fs::read_to_string(workspace::root().join("deploy/bicep/main.bicep")).unwrap();
+        let scope = Scope::new(&register.api_name());
+        let basis = register.api_basis(&scope);
+        let own = [scope.id.as_str(), "https://a/"];
+        let others = [OPENID, PROFILE, AZURE_CLI, "AzureADMyOrg", "${appUrl}/signin-callback", "${appUrl}/signed-out"];
+        for text in texts(&basis).into_iter().filter(|text| !own.contains(text)).chain(others) {
+            assert!(template.contains(&format!("'{text}'")), "{text}");
+        }
+        // The id of the scope is made in the same way.
+        assert!(template.contains("var scopeId = guid('${name}-api')"));
+        assert!(template.contains("requestedAccessTokenVersion: 2"));
+    }
+}
