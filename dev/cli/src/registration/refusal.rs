@@ -72,7 +72,11 @@ pub(super) fn error(purpose: Purpose, request: &str, response: &Response) -> Err
         500.. => "the service has a fault: run the command again later; it continues where it stopped".to_owned(),
         _ => format!("{service} does not accept this request"),
     };
-    anyhow!("{request}: {service} answered {} {code}: {advice}\n{service}: {message}", response.status)
+    let status = response.status;
+    match code.is_empty() {
+        true => anyhow!("{request}: {service} answered {status}: {advice}"),
+        false => anyhow!("{request}: {service} answered {status} {code}: {advice}\n{service}: {message}"),
+    }
 }
 
 /// Whether a vault refuses a request for the sake of the secret, and not of the caller.
@@ -85,4 +89,37 @@ pub(super) fn is_disabled_secret(response: &Response) -> bool {
 pub(super) fn has_detail(response: &Response, code: &str) -> bool {
     let details = response.body.get("error").and_then(|error| error.get("details")).and_then(Value::as_array);
     details.into_iter().flatten().any(|detail| detail.get("code").and_then(Value::as_str) == Some(code))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_refusal_says_what_to_do() {
+        for (purpose, status, expected) in [
+            (Purpose::Register, 400, "Microsoft Graph does not accept this request"),
+            (Purpose::Register, 401, "`az login`"),
+            (Purpose::Register, 403, "Application Developer"),
+            (Purpose::Consent, 403, "Cloud Application Administrator"),
+            (Purpose::DeletedItems, 403, "Cloud Application Administrator"),
+            (Purpose::Vault, 403, "Key Vault Secrets Officer"),
+            (Purpose::Register, 404, "run the command again"),
+            (Purpose::Register, 409, "run the command again"),
+            (Purpose::Register, 429, "wait some minutes"),
+            (Purpose::Vault, 503, "run the command again later"),
+        ] {
+            let body = json!({"error": {"code": "TheCode", "message": "Their words."}});
+            let response = Response { status, retry_after: None, body };
+            let error = error(purpose, "GET /path", &response).to_string();
+            let service = purpose.service();
+            assert!(error.starts_with(&format!("GET /path: {service} answered {status} TheCode: ")), "{error}");
+            assert!(error.contains(expected) && error.ends_with(&format!("\n{service}: Their words.")), "{error}");
+            // What is no JSON of theirs.
+            let empty = Response { status, retry_after: None, body: Value::Null };
+            assert!(super::error(purpose, "GET /path", &empty).to_string().contains(expected));
+        }
+    }
 }

@@ -185,3 +185,51 @@ impl Service<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{ffi::OsString, process::Command};
+
+    use serde_json::json;
+
+    use super::*;
+
+    const BUSY: &str = "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 0\r\n\r\n";
+    const UNAVAILABLE: &str = "HTTP/1.1 503 Service Unavailable\r\n\r\n";
+    const FOUND: &str = "HTTP/1.1 200 OK\r\n\r\n{\"a\": 1}";
+
+    /// A program in place of curl that prints these responses, one after the other.
+    fn curl(folder: &std::path::Path, responses: &[&str]) -> OsString {
+        for (index, response) in responses.iter().enumerate() {
+            std::fs::write(folder.join(index.to_string()), response).unwrap();
+        }
+        // The shell writes it: a file that this process has open for writing cannot be run by others.
+        let script = "cd \"$1\" && printf '%s\\n' '#!/bin/sh' 'cd \"$(dirname \"$0\")\"' 'cat >/dev/null' \
+                      'for next in [0-9]; do cat $next; rm $next; exit; done' > curl && chmod 755 curl";
+        assert!(Command::new("sh").args(["-c", script, "sh"]).arg(folder).status().unwrap().success());
+        folder.join("curl").into()
+    }
+
+    #[tokio::test]
+    async fn busy_services_are_asked_again_for_as_long_as_the_person_waits() {
+        for (responses, seconds, expected) in [
+            (&[FOUND][..], 0, Ok(json!({"a": 1}))),
+            (&[BUSY, UNAVAILABLE, FOUND], 10, Ok(json!({"a": 1}))),
+            (&[BUSY, FOUND], 0, Err("wait some minutes")),
+            (&[UNAVAILABLE, FOUND], 0, Err("run the command again later")),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let tools = Tools { curl: curl(folder.path(), responses), ..Tools::default() };
+            let mut output = Vec::new();
+            let wait = Duration::from_secs(seconds);
+            let session = Session::new(&tools, false, wait, Progress::default(), &mut output);
+            let token = serde_json::from_value(json!({"accessToken": "t", "tenant": "d"})).unwrap();
+            let service = Service { session: &session, base: "http://127.0.0.1:1".to_owned(), token };
+            let got = service.get(Purpose::Register, "/x").await;
+            match expected {
+                Ok(expected) => assert_eq!(got.unwrap(), Some(expected), "{responses:?}"),
+                Err(expected) => assert!(got.unwrap_err().to_string().contains(expected), "{responses:?}"),
+            }
+        }
+    }
+}
