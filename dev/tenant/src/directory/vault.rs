@@ -127,6 +127,15 @@ impl Vault {
         }
     }
 
+    /// Lets the current version have been written so many seconds earlier.
+    pub(crate) fn age(&self, name: &str, seconds: i64) {
+        let mut vault = self.0.write();
+        if let Some(secret) = vault.secrets.get_mut(&name.to_ascii_lowercase()).and_then(|versions| versions.last_mut())
+        {
+            secret.created -= seconds;
+        }
+    }
+
     /// Removes all versions.
     pub(crate) fn remove(&self, name: &str) {
         self.0.write().secrets.remove(&name.to_ascii_lowercase());

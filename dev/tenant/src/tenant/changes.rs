@@ -76,6 +76,11 @@ impl Tenant {
         self.directory.vault.disable(name);
     }
 
+    /// Lets the current version of a secret in the vault have been written so many seconds earlier.
+    pub fn age_vault_secret(&self, name: &str, seconds: i64) {
+        self.directory.vault.age(name, seconds);
+    }
+
     /// Removes a secret from the vault.
     pub fn remove_vault_secret(&self, name: &str) {
         self.directory.vault.remove(name);

@@ -461,6 +461,15 @@ async fn secrets_are_replaced_on_request_or_when_they_no_longer_work() {
     assert_eq!((scene.writes(), keys().await.len()), (Vec::new(), 2));
     assert_eq!(scene.authenticate(API, "clientsecret").await.status, 200);
 
+    // Ten minutes later they do not.
+    scene.tenant.age_vault_secret("clientsecret", 601);
+    run(&[]).await.succeeds();
+    assert_eq!(keys().await, [second["tags"]["key-id"].as_str().unwrap()]);
+    assert_eq!(scene.authenticate(API, "clientsecret").await.status, 200);
+    scene.writes();
+    run(&[]).await.succeeds();
+    assert_eq!(scene.writes(), [""; 0]);
+
     // Somebody removed the one in the vault.
     let object_id = scene.graph().get(API).await.json()["id"].as_str().unwrap().to_owned();
     let body = json!({"keyId": second["tags"]["key-id"]});
