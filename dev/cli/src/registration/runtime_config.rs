@@ -223,6 +223,23 @@ mod tests {
         assert!(config(Some("")).differences(&gone).unwrap().is_empty());
     }
 
+    #[tokio::test]
+    async fn the_templates_have_every_variable_but_the_secrets() {
+        for folder in ["", "app"] {
+            let folder = workspace::root().join(folder);
+            let manifest: Table = read(&folder.join("spin.toml")).await.unwrap().parse().unwrap();
+            let is_secret = |variable: &Value| variable.get("secret").and_then(Value::as_bool) == Some(true);
+            let variables = manifest["variables"].as_table().unwrap();
+            let template = Present::parse(&read(&folder.join("runtime-config.toml")).await.unwrap()).unwrap();
+            for (name, variable) in variables {
+                assert!(is_secret(variable) || template.values.contains_key(name), "{name}");
+            }
+            for name in template.values.keys() {
+                assert!(variables.contains_key(name), "{name}");
+            }
+        }
+    }
+
     #[test]
     fn what_differs_is_listed() {
         let text = "[[variables_provider]]\ntype = \"static\"\nvalues = { tenant_id = \"other\" }\n";
