@@ -4,10 +4,13 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod openapi;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     env, fs,
     path::Path,
+    sync::Mutex,
 };
 
 use entra_obo::toolkit::ProblemType;
@@ -168,11 +171,16 @@ fn the_guards_table_of_errors_is_that_of_its_code() {
     is_in("docs/entra.md", "codes", &table);
 }
 
-/// The part between the two comments that bear this name is `generated`.
+/// Tests that read and write parts of the same document run at the same time.
+static WRITING: Mutex<()> = Mutex::new(());
+
+/// The part between the two comments of this name is `generated`.
 fn is_in(document: &str, name: &str, generated: &str) {
+    let _writing = WRITING.lock();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(document);
     let text = fs::read_to_string(&path).unwrap();
-    let (begin, end) = (format!("<!-- {name}: generated -->\n"), format!("<!-- /{name} -->\n"));
+    let (open, close) = if document.ends_with(".md") { ("<!--", " -->") } else { ("#", "") };
+    let (begin, end) = (format!("{open} {name}: generated{close}\n"), format!("{open} /{name}{close}\n"));
     let (before, rest) = text.split_once(&begin).unwrap_or_else(|| panic!("{document} has no {begin}"));
     let (now, after) = rest.split_once(&end).unwrap_or_else(|| panic!("{document} has no {end}"));
     if env::var_os("UPDATE_DOCUMENTS").is_some() {

@@ -21,6 +21,7 @@ mod fleet;
 mod host_variables;
 mod mcp;
 mod native_server;
+mod openapi;
 mod outages;
 mod pods;
 mod readiness;
