@@ -3,8 +3,8 @@
 //! It is for development and tests, not for production. It reads the same `spin.toml` and runtime config, behaves as
 //! Spin 4.1 does wherever a component can see the difference, and refuses by name what it does not support.
 //!
-//! A request passes through these modules: `listener` accepts it, `routes` finds its component, `request` adds Spin's
-//! headers, and `pool` provides an `instance`. `bindings` (variables, key-value stores) and `outbound` (HTTP) serve the
+//! A request passes through these modules: `listener` accepts it, `dispatcher` finds its component with `routes`,
+//! `request` adds Spin's headers, and `pool` provides an `instance`. `bindings` (variables, key-value stores) and `outbound` (HTTP) serve the
 //! component's calls.
 
 mod clock;
@@ -38,6 +38,8 @@ mod routes;
 
 mod request;
 
+mod dispatcher;
+
 mod listener;
 
 use std::{
@@ -60,9 +62,9 @@ use tokio_util::sync::CancellationToken;
 use wasmtime_wasi_http::handler::ProxyHandler;
 
 use self::{
+    dispatcher::{Dispatcher, Info},
     instance::ComponentContext,
     key_value::Stores,
-    listener::{Dispatcher, Info},
     log::Log,
     manifest::{ComponentSettings, Manifest},
     pool::InstancePool,
