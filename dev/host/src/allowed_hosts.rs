@@ -1,14 +1,14 @@
 //! `allowed_outbound_hosts`: which destinations a component may call.
 //!
 //! An entry is `scheme://host[:port]` with `http` or `https`. Of Spin's grammar this host does not support wildcards,
-//! networks, ranges of ports, `self` and service chaining.
+//! networks, ranges of ports and `self`.
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail, ensure};
-use url::{Origin, Url};
+use url::{Host, Origin, Url};
 
-use super::template::Template;
+use super::{chaining::component_of, template::Template};
 
 /// The destinations that one component may call.
 #[derive(Debug, Default)]
@@ -30,6 +30,14 @@ impl AllowedHosts {
         Ok(Self(hosts))
     }
 
+    /// The ids of the components of the application that may be called.
+    pub(super) fn components(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|origin| match origin {
+            Origin::Tuple(_, Host::Domain(name), _) => component_of(name),
+            _ => None,
+        })
+    }
+
     /// Whether a request to `url` may be sent.
     pub(super) fn allow(&self, url: &Url) -> bool {
         self.0.contains(&url.origin())
@@ -43,8 +51,7 @@ fn parse(entry: &str) -> Result<Origin> {
     let is_unsupported = !matches!(scheme, "http" | "https")
         || rest.contains(['*', '{'])
         || rest.contains("..")
-        || matches!(rest, "self" | "self.alt")
-        || rest.contains(".spin.internal");
+        || matches!(rest, "self" | "self.alt");
     ensure!(!is_unsupported, "`{entry}` is not supported by the embedded host; run with --spin");
     let url = Url::parse(entry).with_context(|| format!("`{entry}` is not `scheme://host[:port]`"))?;
     let has_more = url.path() != "/" || url.query().is_some() || url.fragment().is_some() || rest.contains('@');
@@ -74,6 +81,8 @@ mod tests {
             ("http://127.0.0.1:3000", "http://127.0.0.1:3000/", true),
             ("http://127.0.0.1:3000", "http://localhost:3000/", false),
             ("http://[::1]", "http://[::1]/", true),
+            ("http://one.spin.internal", "http://one.spin.internal/path", true),
+            ("http://one.spin.internal", "http://two.spin.internal/path", false),
         ] {
             let url = Url::parse(url).unwrap();
             assert_eq!(allowed(entry).allow(&url), expected, "{entry} for {url}");
@@ -111,7 +120,7 @@ mod tests {
             "http://example.com:80..82",
             "http://self",
             "https://self.alt",
-            "http://other.spin.internal",
+            "http://*.spin.internal",
         ] {
             let error = parse(entry).unwrap_err().to_string();
             assert_eq!(error, format!("`{entry}` is not supported by the embedded host; run with --spin"));

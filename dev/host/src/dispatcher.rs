@@ -1,8 +1,12 @@
-//! Answers requests: each by the component of its route, or by Spin itself.
+//! Answers requests: from outside by the component of their route or by Spin itself, and from other components.
 
-use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    net::{Ipv4Addr, SocketAddr},
+    sync::{Arc, Weak},
+};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use http::{Request, Response, StatusCode, header::CONTENT_TYPE};
 use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::{Bytes, Incoming};
@@ -10,10 +14,11 @@ use serde::Serialize;
 use wasmtime_wasi_http::{Error, WasiBody, handler::ProxyHandler};
 
 use super::{
+    chaining::ServiceChaining,
     log::Log,
     pool::InstancePool,
     request::{self, RequestContext},
-    routes::{Routes, WELL_KNOWN_PREFIX},
+    routes::{RouteMatch, Routes, WELL_KNOWN_PREFIX},
 };
 
 /// Passes requests to components.
@@ -32,47 +37,70 @@ pub(super) struct Info {
     pub(super) version: Option<String>,
 }
 
-/// # Errors
-/// If the request does not name its host. This closes the connection.
-pub(super) async fn respond(
-    dispatcher: Arc<Dispatcher>,
-    client: SocketAddr,
-    mut request: Request<Incoming>,
-) -> Result<Response<WasiBody>> {
-    request::strip_headers(request.headers_mut());
-    let path = request.uri().path();
-    if let Some(well_known) = path.strip_prefix(WELL_KNOWN_PREFIX) {
-        return match well_known {
-            "health" => Ok(Response::new(full("OK"))),
-            "info" => {
-                let info = serde_json::to_vec_pretty(&dispatcher.info)?;
-                Ok(Response::builder().header(CONTENT_TYPE, "application/json").body(full(info))?)
-            }
-            _ => Ok(empty(StatusCode::NOT_FOUND)),
-        };
-    }
-    let Some(route) = dispatcher.routes.find(path) else {
-        return Ok(empty(StatusCode::NOT_FOUND));
-    };
-    let request = request::with_absolute_uri(request)?;
-    let answered = match request::with_spin_headers(request, &RequestContext { route: &route, client }) {
-        Ok(request) => dispatcher.ask(&route.component, request).await,
-        Err(error) => Err(error),
-    };
-    Ok(answered.unwrap_or_else(|error| {
-        dispatcher.log.host(&route.component, format_args!("a request was answered 500: {error:#}"));
-        empty(StatusCode::INTERNAL_SERVER_ERROR)
-    }))
-}
+/// The client's address in requests of other components, as in Spin.
+const CHAINED_CLIENT: (Ipv4Addr, u16) = (Ipv4Addr::UNSPECIFIED, 0);
 
 impl Dispatcher {
-    async fn ask(&self, component: &str, request: Request<Incoming>) -> Result<Response<WasiBody>> {
+    /// Answers a request from outside.
+    ///
+    /// # Errors
+    /// If the request does not name its host. This closes the connection.
+    pub(super) async fn respond(
+        &self,
+        client: SocketAddr,
+        mut request: Request<Incoming>,
+    ) -> Result<Response<WasiBody>> {
+        request::strip_headers(request.headers_mut());
+        let path = request.uri().path();
+        if let Some(well_known) = path.strip_prefix(WELL_KNOWN_PREFIX) {
+            return match well_known {
+                "health" => Ok(Response::new(full("OK"))),
+                "info" => {
+                    let info = serde_json::to_vec_pretty(&self.info)?;
+                    Ok(Response::builder().header(CONTENT_TYPE, "application/json").body(full(info))?)
+                }
+                _ => Ok(empty(StatusCode::NOT_FOUND)),
+            };
+        }
+        match self.routes.find(path) {
+            Some(route) => {
+                let request = request.map(|body| body.map_err(Error::from).boxed_unsync());
+                self.ask(&RequestContext { route: &route, client }, request).await
+            }
+            None => Ok(empty(StatusCode::NOT_FOUND)),
+        }
+    }
+
+    /// Makes this dispatcher answer the requests of components to each other, for as long as it exists.
+    pub(super) fn connect(self: &Arc<Self>, chaining: &ServiceChaining) {
+        // The components belong to the dispatcher, so what they hold must not keep it.
+        let dispatcher = Arc::downgrade(self);
+        chaining.connect(move |component, request| {
+            let dispatcher = Weak::upgrade(&dispatcher);
+            Box::pin(async move {
+                let route = RouteMatch::chained(component, request.uri().path());
+                let context = RequestContext { route: &route, client: CHAINED_CLIENT.into() };
+                dispatcher.context("the host stops")?.ask(&context, request).await
+            })
+        });
+    }
+
+    /// A failure of the component is a response, too.
+    async fn ask(&self, context: &RequestContext<'_>, request: Request<WasiBody>) -> Result<Response<WasiBody>> {
+        let component = &context.route.component;
         let handler = self
             .components
             .get(component)
-            .ok_or_else(|| anyhow::anyhow!("the route names no component of the application"))?;
-        let request = request.map(|body| body.map_err(Error::from).boxed_unsync());
-        Ok(handler.handle((), request).await?)
+            .with_context(|| format!("the application has no component `{component}` with a trigger"))?;
+        let request = request::with_absolute_uri(request)?;
+        let answered = match request::with_spin_headers(request, context) {
+            Ok(request) => handler.handle((), request).await.map_err(anyhow::Error::from),
+            Err(error) => Err(error),
+        };
+        Ok(answered.unwrap_or_else(|error| {
+            self.log.host(component, format_args!("a request was answered 500: {error:#}"));
+            empty(StatusCode::INTERNAL_SERVER_ERROR)
+        }))
     }
 }
 

@@ -10,6 +10,7 @@ use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::{
+    chaining::ServiceChaining,
     clock::WallClock,
     files::Preopen,
     key_value::Stores,
@@ -31,6 +32,7 @@ pub(super) struct ComponentContext {
     pub(super) allowed_stores: Arc<BTreeSet<String>>,
     pub(super) outbound_client: OutboundClient,
     pub(super) client_tls: Arc<ClientTls>,
+    pub(super) chaining: ServiceChaining,
     pub(super) log: Log,
     pub(super) clock: WallClock,
     pub(super) memory: MemoryMeter,
@@ -80,6 +82,7 @@ impl ComponentContext {
             outbound: OutboundHttp::new(
                 self.outbound_client.clone(),
                 Arc::clone(&self.client_tls),
+                self.chaining.clone(),
                 Arc::clone(&self.allowed_outbound_hosts),
                 Arc::clone(&self.variables),
                 Arc::clone(&self.id),

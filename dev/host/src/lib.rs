@@ -4,9 +4,10 @@
 //! Spin 4.1 does wherever a component can see the difference, and refuses by name what it does not support.
 //!
 //! A request passes through these modules: `listener` accepts it, `dispatcher` finds its component with `routes`,
-//! `request` adds Spin's headers, and `pool` provides an `instance`. `bindings` (variables, key-value stores) and `outbound` (HTTP) serve the
-//! component's calls.
+//! `request` adds Spin's headers, and `pool` provides an `instance`. `bindings` (variables, key-value stores) and
+//! `outbound` (HTTP) serve the component's calls; `chaining` takes those to other components back to the dispatcher.
 
+mod chaining;
 mod clock;
 mod files;
 mod log;
@@ -62,6 +63,7 @@ use tokio_util::sync::CancellationToken;
 use wasmtime_wasi_http::handler::ProxyHandler;
 
 use self::{
+    chaining::ServiceChaining,
     dispatcher::{Dispatcher, Info},
     instance::ComponentContext,
     key_value::Stores,
@@ -108,6 +110,7 @@ impl RunningHost {
         let url = format!("http://{}", listener.local_addr()?);
 
         let stopped = CancellationToken::new();
+        let chaining = ServiceChaining::default();
         let memory = MemoryMeter::default();
         let application = options.manifest.parent().unwrap_or_else(|| Path::new("")).to_owned();
         let mounting =
@@ -117,6 +120,7 @@ impl RunningHost {
             variables: Arc::new(variables),
             stores: Arc::new(stores),
             client_tls: Arc::new(runtime_config.client_tls),
+            chaining: chaining.clone(),
             log: log.clone(),
             clock: options.clock,
             memory: memory.clone(),
@@ -126,14 +130,15 @@ impl RunningHost {
         };
         let components = spawn_blocking(move || assembly.components(manifest.components)).await??;
         let routes = manifest.routes.iter().map(|(pattern, component)| (pattern.as_str(), component.as_str()));
-        let dispatcher = Dispatcher {
+        let dispatcher = Arc::new(Dispatcher {
             info: Info { name: manifest.name, version: manifest.version },
             routes: Routes::new(routes).with_context(|| options.manifest.display().to_string())?,
             components,
             log: log.clone(),
-        };
+        });
+        dispatcher.connect(&chaining);
         let stopping = CancellationToken::new();
-        let serving = listener::serve(listener, Arc::new(dispatcher), stopping.clone());
+        let serving = listener::serve(listener, dispatcher, stopping.clone());
         Ok(Self { url, log, memory, serving: tokio::spawn(serving), stopping, stopped })
     }
 
@@ -183,6 +188,7 @@ struct Assembly {
     variables: Arc<Variables>,
     stores: Arc<Stores>,
     client_tls: Arc<ClientTls>,
+    chaining: ServiceChaining,
     log: Log,
     clock: WallClock,
     memory: MemoryMeter,
@@ -220,6 +226,7 @@ impl Assembly {
                         allowed_stores: Arc::new(component.key_value_stores),
                         outbound_client: outbound_client.clone(),
                         client_tls: Arc::clone(&self.client_tls),
+                        chaining: self.chaining.clone(),
                         log: self.log.clone(),
                         clock: self.clock.clone(),
                         memory: self.memory.clone(),

@@ -14,7 +14,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::dispatcher::{self, Dispatcher};
+use super::dispatcher::Dispatcher;
 
 /// How long requests in progress may take when the host stops.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -36,7 +36,10 @@ pub(super) async fn serve(listener: TcpListener, dispatcher: Arc<Dispatcher>, st
         };
         // TCP_NODELAY is off, as in Spin: the second part of a response waits for the client's ACK of the first.
         let dispatcher = Arc::clone(&dispatcher);
-        let service = service_fn(move |request| dispatcher::respond(Arc::clone(&dispatcher), client, request));
+        let service = service_fn(move |request| {
+            let dispatcher = Arc::clone(&dispatcher);
+            async move { dispatcher.respond(client, request).await }
+        });
         let connection =
             Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).into_owned();
         connections.spawn(graceful.watch(connection));

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde::{Deserialize, de::IgnoredAny};
 
 use super::{
@@ -19,8 +19,9 @@ pub(super) struct Manifest {
     pub(super) version: Option<String>,
     /// Declared variables and their defaults.
     pub(super) variables: BTreeMap<String, Option<String>>,
-    /// (pattern, component id) in the manifest's order.
+    /// (pattern, component id) in the manifest's order, without private ones.
     pub(super) routes: Vec<(String, String)>,
+    /// The components that a trigger names. Like Spin, this host does not load others.
     pub(super) components: BTreeMap<String, ComponentSettings>,
 }
 
@@ -48,7 +49,7 @@ impl Manifest {
         let file: ManifestFile = toml::from_str(text).context(UNSUPPORTED)?;
         ensure!(file.spin_manifest_version == 2, "spin_manifest_version must be 2");
         let variables = declared_variables(&file.variables).context("[variables]")?;
-        let components = file
+        let mut components = file
             .component
             .into_iter()
             .map(|(id, component)| {
@@ -57,7 +58,9 @@ impl Manifest {
                 Ok((id, read))
             })
             .collect::<Result<BTreeMap<_, _>>>()?;
+        components.retain(|id, _| file.trigger.http.iter().any(|trigger| trigger.component == *id));
         let routes = routes(file.trigger.http, &components).context("[[trigger.http]]")?;
+        check_chaining(&components)?;
         Ok(Self { name: file.application.name, version: file.application.version, variables, routes, components })
     }
 }
@@ -142,7 +145,31 @@ fn routes(
             "component `{component}` is not defined: add [component.{component}]"
         );
     }
-    Ok(triggers.into_iter().map(|trigger| (trigger.route, trigger.component)).collect())
+    triggers
+        .into_iter()
+        .filter_map(|trigger| match trigger.route {
+            Route::Public(pattern) => Some(Ok((pattern, trigger.component))),
+            Route::Private(PrivateRoute { private: true }) => None,
+            Route::Private(PrivateRoute { private: false }) => {
+                Some(Err(anyhow!("the route of `{}` is neither a pattern nor {{ private = true }}", trigger.component)))
+            }
+        })
+        .collect()
+}
+
+/// Refuses hosts of components that are not there. Spin ends the instance that calls one.
+fn check_chaining(components: &BTreeMap<String, ComponentSettings>) -> Result<()> {
+    for (id, component) in components {
+        for entry in component.allowed_outbound_hosts.iter().filter(|entry| entry.is_literal()) {
+            for called in AllowedHosts::resolve(std::slice::from_ref(entry), &BTreeMap::new())?.components() {
+                ensure!(
+                    components.contains_key(called),
+                    "component.{id}: allowed_outbound_hosts: no [[trigger.http]] names a component `{called}`"
+                );
+            }
+        }
+    }
+    Ok(())
 }
 
 #[derive(Deserialize)]
@@ -185,8 +212,22 @@ struct TriggerTables {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct HttpTriggerTable {
-    route: String,
+    route: Route,
     component: String,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "a route is a pattern, or { private = true }")]
+enum Route {
+    Public(String),
+    Private(PrivateRoute),
+}
+
+/// For requests of other components alone.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PrivateRoute {
+    private: bool,
 }
 
 #[derive(Deserialize)]
@@ -228,6 +269,14 @@ secret = { required = true, secret = true }
 [[trigger.http]]
 route = "/one"
 component = "one"
+[[trigger.http]]
+route = { private = true }
+component = "two"
+[component.two]
+source = "target/two.wasm"
+allowed_outbound_hosts = ["http://one.spin.internal"]
+[component.idle]
+source = "target/idle.wasm"
 [component.one]
 source = "target/one.wasm"
 allowed_outbound_hosts = ["{{ host }}", "https://{{ secret }}"]
@@ -248,6 +297,7 @@ command = "cargo build"
         let manifest = parse(VALID).unwrap();
         assert_eq!(manifest.routes, [("/one".to_owned(), "one".to_owned())]);
         assert_eq!(manifest.variables["secret"], None);
+        assert_eq!(manifest.components.keys().collect::<Vec<_>>(), ["one", "two"]);
         let component = &manifest.components["one"];
         assert_eq!(component.source, Path::new("app/target/one.wasm"));
         assert_eq!(component.variables["url"].variables().collect::<Vec<_>>(), ["host"]);
@@ -266,14 +316,18 @@ command = "cargo build"
             (stores, "dependencies = { \"a:b\" = \"1\" }", "unknown field `dependencies`"),
             ("[{ source = \"/tokens\", destination = \"/t\" }]", "[\"tokens/*\"]", "files = [\"tokens/*\"]"),
             (source, "source = { url = \"https://example.com\" }", "source = { url"),
-            ("\"{{ host }}\"", "\"http://two.spin.internal\"", "http://two.spin.internal` is not supported"),
+            ("\"{{ host }}\"", "\"http://*.spin.internal\"", "http://*.spin.internal` is not supported"),
+            ("\"{{ host }}\"", "\"http://three.spin.internal\"", "no [[trigger.http]] names a component `three`"),
+            ("\"{{ host }}\"", "\"http://idle.spin.internal\"", "no [[trigger.http]] names a component `idle`"),
             ("[[trigger.http]]\nroute = \"/one\"", "[[trigger.redis]]\nchannel = \"one\"", "unknown field `redis`"),
             (
-                "component = \"one\"\n[component.one]",
-                "component = \"two\"\n[component.one]",
-                "component `two` is not defined",
+                "component = \"two\"\n[component.two]",
+                "component = \"three\"\n[component.two]",
+                "component `three` is not defined",
             ),
-            ("route = \"/one\"", "route = { private = true }", "route = { private"),
+            ("{ private = true }", "{ private = false }", "neither a pattern nor { private = true }"),
+            ("{ private = true }", "{ private = true, shared = true }", "a route is a pattern, or { private = true }"),
+            ("{ private = true }", "1", "a route is a pattern, or { private = true }"),
             ("route = \"/one\"", "route = \"/one\"\nexecutor = { type = \"wagi\" }", "unknown field `executor`"),
             ("{{ host }}/path", "{{ hots }}/path", "the variable `hots`"),
             ("{{ host }}/path", "{{ host /path", "does not close it"),

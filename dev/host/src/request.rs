@@ -9,7 +9,7 @@ use http::{
     uri::{Authority, Scheme},
 };
 
-use super::routes::RouteMatch;
+use super::{chaining::component_of, routes::RouteMatch};
 
 /// The origin and the route of a request.
 pub(super) struct RequestContext<'a> {
@@ -19,13 +19,8 @@ pub(super) struct RequestContext<'a> {
 
 /// Removes headers of the connection, and a `Host` that belongs to Spin's service chaining.
 pub(super) fn strip_headers(headers: &mut HeaderMap) {
-    let is_internal = headers
-        .get(HOST)
-        .and_then(|host| host.to_str().ok())
-        .map(|host| host.rsplit_once(':').map_or(host, |(name, _)| name))
-        .and_then(|host| host.split_once('.'))
-        .is_some_and(|(_, domain)| domain == "spin.internal");
-    if is_internal {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    if host.and_then(component_of).is_some() {
         headers.remove(HOST);
     }
     headers.remove(CONNECTION);

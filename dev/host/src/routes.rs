@@ -72,6 +72,12 @@ impl Routes {
 }
 
 impl RouteMatch {
+    /// What a request of another component matches: the route `/...`, whatever the routes of `component` are.
+    pub(super) fn chained(component: String, path: &str) -> Self {
+        let pattern = "/...".to_owned();
+        Self { component, normal_form: pattern.clone(), pattern, trailing: path.to_owned() }
+    }
+
     /// The route without its `/...`.
     pub(super) fn prefix(&self) -> &str {
         self.pattern.strip_suffix("/...").unwrap_or(&self.pattern)

@@ -1,7 +1,7 @@
 //! An app for tests, behind a guard: it says what reaches it, and tries what it must not do.
 //!
-//! `/echo` sends a body back as it arrives, with its trailers; `/secret` reads the guard's variables; `/trap` traps; everything
-//! else describes the request in JSON.
+//! `/echo` sends a body back as it arrives, with its trailers; `/secret` reads the guard's variables; `/trap` traps;
+//! `/call/<host>/<path>` passes the request on and the response back; everything else describes the request in JSON.
 
 #![cfg(target_family = "wasm")]
 
@@ -10,7 +10,10 @@ use spin_sdk::{
     variables,
     wasip3::{
         exports::http::handler::Guest,
-        http::types::{ErrorCode, Fields, Request, Response},
+        http::{
+            client,
+            types::{ErrorCode, Fields, Request, Response, Scheme},
+        },
         wit_future, wit_stream,
     },
     wit_bindgen,
@@ -23,6 +26,9 @@ struct Component;
 impl Guest for Component {
     async fn handle(request: Request) -> Result<Response, ErrorCode> {
         let path = request.get_path_with_query().unwrap_or_default();
+        if let Some((host, path)) = path.split_once("/call/").and_then(|(_, rest)| rest.split_once('/')) {
+            return Ok(call(request, host, path).await);
+        }
         match path.as_str() {
             "/echo" => Ok(echo(request)),
             "/trap" => std::process::abort(),
@@ -38,8 +44,10 @@ impl Guest for Component {
                 let headers: Vec<_> =
                     headers.map(|(name, value)| json!([name, String::from_utf8_lossy(&value)])).collect();
                 let method = format!("{:?}", request.get_method());
+                let authority = request.get_authority();
                 let bytes = bytes_of(request).await;
-                Ok(text(json!({"method": method, "target": path, "headers": headers, "bytes": bytes}).to_string()))
+                let seen = json!({"method": method, "authority": authority, "target": path, "headers": headers, "bytes": bytes});
+                Ok(text(seen.to_string()))
             }
         }
     }
@@ -58,6 +66,23 @@ fn echo(request: Request) -> Response {
     let (_taken, taken) = wit_future::new(|| Ok(()));
     let (contents, trailers) = Request::consume_body(request, taken);
     Response::new(Fields::new(), Some(contents), trailers).0
+}
+
+async fn call(request: Request, host: &str, path: &str) -> Response {
+    let (method, headers) = (request.get_method(), request.get_headers().clone());
+    let (_taken, taken) = wit_future::new(|| Ok(()));
+    let (contents, trailers) = Request::consume_body(request, taken);
+    let (call, _sent) = Request::new(headers, Some(contents), trailers, None);
+    let set = [
+        call.set_method(&method),
+        call.set_scheme(Some(&Scheme::Http)),
+        call.set_authority(Some(host)),
+        call.set_path_with_query(Some(&format!("/{path}"))),
+    ];
+    if set.contains(&Err(())) {
+        return text("no such request".to_owned());
+    }
+    client::send(call).await.unwrap_or_else(|error| text(format!("{error:?}")))
 }
 
 fn text(text: String) -> Response {

@@ -1,5 +1,4 @@
-//! The guard `entra`: a gateway and a sidecar in front of an app that can be reached in no other way, on the real Spin. The
-//! embedded host has no requests between components, so there these tests are skipped, and say so.
+//! The guard `entra`: a gateway and a sidecar in front of an app that can be reached in no other way.
 
 use std::{
     collections::BTreeMap,
@@ -8,10 +7,10 @@ use std::{
     time::Duration,
 };
 
-use cargo_dev::{component::Component, progress::Progress, spin_program::SpinProgram, workspace};
+use cargo_dev::{component::Component, progress::Progress, workspace};
 use embedded_host::{HostOptions, InstanceReuse, LogSink, WallClock};
 use emulated_tenant::{Tenant, TenantOptions};
-use profile_get_dev::{real_spin::RealSpin, run::Runner};
+use profile_get_dev::run::{Runner, Server};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -26,22 +25,19 @@ use toml::Table;
 /// A guarded app that runs, and a tenant that its guard trusts.
 struct Guarded {
     tenant: Tenant,
-    spin: RealSpin,
+    server: Server,
     client: Client,
     _folder: TempDir,
 }
 
 impl Guarded {
-    /// `None` where there is no real Spin to run on. `change` is made to the variables that the manifest gives the guard.
-    async fn start(app: Component, change: &[(&str, &str)]) -> Option<Self> {
-        if is_skipped() {
-            return None;
-        }
-        Some(Self::start_app(&app.build(Progress::default()).await.unwrap(), change).await)
+    /// `change` is made to the variables that the manifest gives the guard.
+    async fn start(app: Component, change: &[(&str, &str)]) -> Self {
+        Self::start_app(&app.build(Progress::default()).await.unwrap(), change).await
     }
 
     async fn start_app(app: &Path, change: &[(&str, &str)]) -> Self {
-        let program = SpinProgram::find().await.unwrap();
+        let host = Runner::from_environment().unwrap().find().await.unwrap();
         let guard = Component::Entra.build(Progress::default()).await.unwrap();
         let tenant = Tenant::start(TenantOptions::default()).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
@@ -77,9 +73,9 @@ impl Guarded {
             clock: WallClock::default(),
             direct_mounts: false,
         };
-        let spin = RealSpin::start(&program, options).await.unwrap();
+        let server = host.serve(options).await.unwrap();
         let client = Client::builder().no_proxy().build().unwrap();
-        Self { tenant, spin, client, _folder: folder }
+        Self { tenant, server, client, _folder: folder }
     }
 
     fn token(&self, name: &str) -> String {
@@ -87,7 +83,7 @@ impl Guarded {
     }
 
     async fn get(&self, target: &str, token: Option<&str>) -> (StatusCode, String) {
-        let mut request = self.client.get(format!("{}{target}", self.spin.url()));
+        let mut request = self.client.get(format!("{}{target}", self.server.url()));
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }
@@ -97,7 +93,7 @@ impl Guarded {
 
     /// Bytes as they are, and the first that come back.
     async fn raw(&self, bytes: &str) -> String {
-        let address = self.spin.url().trim_start_matches("http://");
+        let address = self.server.url().trim_start_matches("http://");
         let mut stream = TcpStream::connect(address).await.unwrap();
         stream.write_all(bytes.as_bytes()).await.unwrap();
         let mut read = Vec::new();
@@ -106,20 +102,9 @@ impl Guarded {
     }
 }
 
-fn is_skipped() -> bool {
-    let is_skipped = Runner::from_environment().unwrap() != Runner::RealSpin;
-    if is_skipped {
-        eprintln!("skipped: the embedded host has no requests between components; set {}=1", Runner::VARIABLE);
-    }
-    is_skipped
-}
-
 /// An example that is built by the tools of its language, which are fetched once into `target/examples`. `None` where the
 /// machine does not have the language, or cannot reach its registry.
 async fn build_example(language: &str, script: &str, built: &str) -> Option<PathBuf> {
-    if is_skipped() {
-        return None;
-    }
     let folder = workspace::target().join("examples").join(language);
     std::fs::create_dir_all(&folder).unwrap();
     let source = workspace::root().join("examples").join(language);
@@ -144,7 +129,9 @@ async fn an_app_in_javascript_is_guarded_as_well() {
 
 #[tokio::test]
 async fn an_app_in_python_is_guarded_as_well() {
-    let script = "test -d .venv || python3 -m venv .venv; . .venv/bin/activate; pip install -q -r requirements.txt; \
+    // A virtual environment knows its own path, so it does not survive a move of the workspace.
+    let script = "grep -qsF \"$PWD/.venv\" .venv/bin/activate || python3 -m venv --clear .venv; \
+                  . .venv/bin/activate; pip install -q -r requirements.txt; \
                   rm -f app.wasm; componentize-py -w spin:up/http-trigger@4.1.0 componentize app -o app.wasm";
     let Some(app) = build_example("python", script, "app.wasm").await else { return };
     greets_and_reads(&Guarded::start_app(&app, &[]).await).await;
@@ -152,7 +139,7 @@ async fn an_app_in_python_is_guarded_as_well() {
 
 #[tokio::test]
 async fn an_app_greets_its_caller_and_reads_their_profile() {
-    let Some(guarded) = Guarded::start(Component::RustExample, &[]).await else { return };
+    let guarded = Guarded::start(Component::RustExample, &[]).await;
     greets_and_reads(&guarded).await;
 }
 
@@ -160,10 +147,15 @@ async fn greets_and_reads(guarded: &Guarded) {
     let ada = guarded.token("ada");
     let person = guarded.tenant.person("ada").unwrap();
     let (status, text) = guarded.get("/", Some(&ada)).await;
-    assert_eq!((status, text.starts_with("Hello, ")), (StatusCode::OK, true), "{text} {:?}", guarded.spin.log_lines());
+    assert_eq!(
+        (status, text.starts_with("Hello, ")),
+        (StatusCode::OK, true),
+        "{text} {:?}",
+        guarded.server.log_lines()
+    );
     let (status, text) = guarded.get("/profile", Some(&ada)).await;
     let profile: Value =
-        serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text} {:?}", guarded.spin.log_lines()));
+        serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text} {:?}", guarded.server.log_lines()));
     assert_eq!((status, &profile["id"]), (StatusCode::OK, &json!(person.object_id)), "{text}");
     // A second factor: the app hands on what the sidecar says, and the caller learns what to do.
     let (status, text) = guarded.get("/profile", Some(&guarded.token("mona"))).await;
@@ -178,13 +170,13 @@ async fn greets_and_reads(guarded: &Guarded) {
 #[tokio::test]
 async fn the_app_sees_whom_the_guard_let_in_and_nothing_that_they_made_up() {
     let change = [("access_token_for", "graph"), ("public_paths", "/open/*"), ("claims_to_headers", "x-user=oid")];
-    let Some(guarded) = Guarded::start(Component::Probe, &change).await else { return };
+    let guarded = Guarded::start(Component::Probe, &change).await;
     let ada = guarded.token("ada");
     let person = guarded.tenant.person("ada").unwrap().object_id.to_string();
     let spoofed =
         ["x-ms-client-principal-id", "x-ms-token-aad-access-token", "x_ms_client_principal_id", "x-user", "x_user"];
     for (target, token) in [("/seen?a=%2F", Some(&ada)), ("/open/seen", None)] {
-        let mut request = guarded.client.get(format!("{}{target}", guarded.spin.url()));
+        let mut request = guarded.client.get(format!("{}{target}", guarded.server.url()));
         for name in spoofed {
             request = request.header(name, "spoofed");
         }
@@ -193,7 +185,7 @@ async fn the_app_sees_whom_the_guard_let_in_and_nothing_that_they_made_up() {
         }
         let text = request.send().await.unwrap().text().await.unwrap();
         let seen: Value =
-            serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text} {:?}", guarded.spin.log_lines()));
+            serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text} {:?}", guarded.server.log_lines()));
         assert_eq!(seen["target"], target);
         let values = |name: &str| -> Vec<String> {
             let headers = seen["headers"].as_array().unwrap().iter().filter(|header| header[0] == name);
@@ -216,17 +208,17 @@ async fn the_app_sees_whom_the_guard_let_in_and_nothing_that_they_made_up() {
 
 #[tokio::test]
 async fn bodies_pass_in_both_directions_as_they_arrive() {
-    let Some(guarded) = Guarded::start(Component::Probe, &[]).await else { return };
+    let guarded = Guarded::start(Component::Probe, &[]).await;
     let ada = guarded.token("ada");
-    let url = format!("{}/echo", guarded.spin.url());
+    let url = format!("{}/echo", guarded.server.url());
     for bytes in [0, 1, 100_000, 5_000_000] {
         let body: Vec<u8> = (0..bytes).map(|index: u32| (index % 251).try_into().unwrap()).collect();
         let response = guarded.client.post(&url).bearer_auth(&ada).body(body.clone()).send().await.unwrap();
-        assert_eq!(response.status(), StatusCode::OK, "{:?}", guarded.spin.log_lines());
+        assert_eq!(response.status(), StatusCode::OK, "{:?}", guarded.server.log_lines());
         assert!(response.bytes().await.unwrap() == body, "{bytes} bytes");
     }
     // A piece comes back before the next is sent.
-    let address = guarded.spin.url().trim_start_matches("http://").to_owned();
+    let address = guarded.server.url().trim_start_matches("http://").to_owned();
     let mut stream = TcpStream::connect(&address).await.unwrap();
     let head = format!(
         "POST /echo HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {ada}\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -244,7 +236,7 @@ async fn bodies_pass_in_both_directions_as_they_arrive() {
             }
         })
         .await
-        .unwrap_or_else(|_| panic!("{piece} did not come back: {seen} {:?}", guarded.spin.log_lines()));
+        .unwrap_or_else(|_| panic!("{piece} did not come back: {seen} {:?}", guarded.server.log_lines()));
     }
     stream.write_all(b"0\r\nx-sum: 1\r\n\r\n").await.unwrap();
     timeout(Duration::from_secs(10), async {
@@ -261,8 +253,8 @@ async fn bodies_pass_in_both_directions_as_they_arrive() {
 
 #[tokio::test]
 async fn smugglers_reach_no_path_that_was_not_judged() {
-    let Some(guarded) = Guarded::start(Component::Probe, &[("public_paths", "/open/*")]).await else { return };
-    let host = guarded.spin.url().trim_start_matches("http://").to_owned();
+    let guarded = Guarded::start(Component::Probe, &[("public_paths", "/open/*")]).await;
+    let host = guarded.server.url().trim_start_matches("http://").to_owned();
     let close = "connection: close\r\n\r\n";
     for (what, bytes) in [
         ("dots", format!("GET /open/../seen HTTP/1.1\r\nhost: {host}\r\n{close}")),
@@ -288,10 +280,6 @@ async fn smugglers_reach_no_path_that_was_not_judged() {
             "a claimed address",
             format!("GET /Validate HTTP/1.1\r\nhost: {host}\r\nspin-client-addr: 0.0.0.0:0\r\n{close}"),
         ),
-        (
-            "an upgrade",
-            format!("GET /open/seen HTTP/1.1\r\nhost: {host}\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n"),
-        ),
     ] {
         let answer = guarded.raw(&bytes).await;
         let head = answer.lines().next().unwrap_or_default();
@@ -299,6 +287,11 @@ async fn smugglers_reach_no_path_that_was_not_judged() {
         // Spin closes some connections without a word.
         assert!((is_refused || answer.is_empty()) && !answer.contains("\"target\""), "{what}: {answer}");
     }
+    // The embedded host's wasmtime is newer than that of Spin 4.1, and removes the header before the guard sees it.
+    let upgrade = format!("GET /open/seen HTTP/1.1\r\nhost: {host}\r\nupgrade: websocket\r\n{close}");
+    let answer = guarded.raw(&upgrade).await;
+    let status = if matches!(guarded.server, Server::Embedded(_)) { "200" } else { "501" };
+    assert!(answer.starts_with(&format!("HTTP/1.1 {status}")) && !answer.contains("websocket"), "{answer}");
     // A length and chunks: whoever read the one would take the rest for another request.
     let both = format!(
         "POST /open/seen HTTP/1.1\r\nhost: {host}\r\ncontent-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\nGET /seen HTTP/1.1\r\nhost: {host}\r\n{close}"
@@ -309,19 +302,19 @@ async fn smugglers_reach_no_path_that_was_not_judged() {
 
 #[tokio::test]
 async fn an_app_that_traps_harms_no_other_request_and_none_of_the_guards_caches() {
-    let Some(guarded) = Guarded::start(Component::Probe, &[("access_token_for", "graph")]).await else { return };
+    let guarded = Guarded::start(Component::Probe, &[("access_token_for", "graph")]).await;
     let ada = guarded.token("ada");
     assert_eq!(guarded.get("/seen", Some(&ada)).await.0, StatusCode::OK);
     let before = guarded.tenant.requests().len();
     let slow = async {
-        let response = guarded.client.post(format!("{}/echo", guarded.spin.url())).bearer_auth(guarded.token("ada"));
+        let response = guarded.client.post(format!("{}/echo", guarded.server.url())).bearer_auth(guarded.token("ada"));
         response.body("still here").send().await.unwrap().text().await.unwrap()
     };
     let trap = async {
         sleep(Duration::from_millis(1)).await;
         guarded
             .client
-            .request(Method::GET, format!("{}/trap", guarded.spin.url()))
+            .request(Method::GET, format!("{}/trap", guarded.server.url()))
             .bearer_auth(&ada)
             .send()
             .await

@@ -14,6 +14,7 @@
 mod harness;
 
 mod answers;
+mod chaining;
 mod embedded_host;
 mod entra;
 mod federated_credentials;

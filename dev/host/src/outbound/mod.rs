@@ -1,6 +1,7 @@
 //! Outbound HTTP: what a component may call, and how the call is made.
 //!
-//! All instances share one pool of connections. Redirects are not followed, and only what HTTP itself needs is added to
+//! A request to a component of the same application is passed to it; for the others all instances share one pool of
+//! connections. Redirects are not followed, and only what HTTP itself needs is added to
 //! a request.
 
 mod connect;
@@ -23,7 +24,14 @@ use self::{
     connect::{CONNECT_OPTIONS, ConnectError, ConnectOptions, Connector},
     timed_body::TimedBody,
 };
-use super::{allowed_hosts::AllowedHosts, log::Log, template::Template, tls::ClientTls, variables::Variables};
+use super::{
+    allowed_hosts::AllowedHosts,
+    chaining::{ServiceChaining, component_of},
+    log::Log,
+    template::Template,
+    tls::ClientTls,
+    variables::Variables,
+};
 
 /// The limit for each phase of a call if the component sets none.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
@@ -41,6 +49,7 @@ pub(super) fn client() -> OutboundClient {
 pub(super) struct OutboundHttp {
     client: OutboundClient,
     tls: Arc<ClientTls>,
+    chaining: ServiceChaining,
     allowed_hosts: AllowedHostsLookup,
     component: Arc<str>,
     log: Log,
@@ -53,6 +62,7 @@ impl OutboundHttp {
     pub(super) fn new(
         client: OutboundClient,
         tls: Arc<ClientTls>,
+        chaining: ServiceChaining,
         entries: Arc<[Template]>,
         variables: Arc<Variables>,
         component: Arc<str>,
@@ -80,22 +90,31 @@ impl OutboundHttp {
         }
         .boxed()
         .shared();
-        Self { client, tls, allowed_hosts, component, log }
+        Self { client, tls, chaining, allowed_hosts, component, log }
     }
 
     async fn send(self, mut request: Request<WasiBody>, options: RequestOptions) -> Result<Response<WasiBody>, Error> {
         if !self.allows(request.uri()).await {
             return Err(Error::HttpRequestDenied);
         }
-        // The client adds the header for the URI.
+        // The client adds the header for the URI; Spin passes requests to other components without it.
         request.headers_mut().remove(HOST);
+        let between_bytes_timeout = options.between_bytes_timeout.unwrap_or(DEFAULT_TIMEOUT);
+        let component = request.uri().host().and_then(component_of).map(str::to_owned);
+        if let Some(component) = component {
+            let response = self.chaining.send(&component, request).await.map_err(|error| {
+                self.log
+                    .host(&self.component, format_args!("a request to the component `{component}` failed: {error:#}"));
+                Error::InternalError(Some("service chaining failed".to_owned()))
+            })?;
+            return Ok(response.map(|body| TimedBody::new(body, between_bytes_timeout).boxed_unsync()));
+        }
 
         let connect_options = ConnectOptions {
             timeout: options.connect_timeout.unwrap_or(DEFAULT_TIMEOUT),
             tls: Arc::clone(self.tls.config(&self.component, request.uri().host().unwrap_or_default())),
         };
         let first_byte_timeout = options.first_byte_timeout.unwrap_or(DEFAULT_TIMEOUT);
-        let between_bytes_timeout = options.between_bytes_timeout.unwrap_or(DEFAULT_TIMEOUT);
         let sending = CONNECT_OPTIONS.scope(connect_options, self.client.request(request));
         let response = timeout(first_byte_timeout, sending)
             .await

@@ -9,12 +9,11 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use tokio::time::{Sleep, sleep};
 use wasmtime_wasi_http::Error;
 
 /// Wraps a body and limits the time between two of its chunks.
-pub(super) struct TimedBody<B = Incoming> {
+pub(super) struct TimedBody<B> {
     /// Dropped when the limit has passed, which closes the connection.
     body: Option<B>,
     limit: Duration,
