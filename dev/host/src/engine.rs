@@ -10,9 +10,9 @@ use wasmtime::{
     component::{Component, Linker},
     error::Context,
 };
-use wasmtime_wasi_http::{handler::ProxyPre, p3::bindings::ServicePre};
+use wasmtime_wasi_http::{handler::ProxyPre, p2, p3::bindings::ServicePre};
 
-use super::{bindings, instance::InstanceState};
+use super::{bindings, instance::InstanceState, missing};
 
 /// The compiler and runtime, configured as in Spin, with compiled code cached in `cache_dir`.
 pub(super) fn engine(cache_dir: &Path) -> Result<Engine> {
@@ -50,12 +50,17 @@ pub(super) fn load(engine: &Engine, id: &str, source: &Path) -> Result<ProxyPre<
     })?;
     let component = compile(engine, &bytes)
         .with_context(|| format!("component {id}: {} is no Wasm component", source.display()))?;
-    let instance = linker(engine)?
+    let mut linker = linker(engine)?;
+    missing::trap_when_called(&mut linker, engine, &component)?;
+    let instance = linker
         .instantiate_pre(&component)
         .with_context(|| format!("component {id} imports what the embedded host does not offer; run with --spin"))?;
-    let service = ServicePre::new(instance)
-        .with_context(|| format!("component {id} does not export wasi:http/handler@0.3.0: build it with spin-sdk 7"))?;
-    Ok(ProxyPre::P3(service))
+    match ServicePre::new(instance.clone()) {
+        Ok(service) => Ok(ProxyPre::P3(service)),
+        Err(_) => Ok(ProxyPre::P2(p2::bindings::ProxyPre::new(instance).with_context(|| {
+            format!("component {id} exports neither wasi:http/handler@0.3.0 nor wasi:http/incoming-handler@0.2")
+        })?)),
+    }
 }
 
 /// Compiles one component at a time, so that hosts that start together share the cached result.
@@ -69,6 +74,7 @@ fn linker(engine: &Engine) -> Result<Linker<InstanceState>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi::p3::add_to_linker(&mut linker)?;
+    p2::add_only_http_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
     bindings::add_to_linker(&mut linker)?;
     Ok(linker)

@@ -28,6 +28,7 @@ mod outbound;
 mod instance;
 
 mod bindings;
+mod missing;
 mod pool;
 
 mod engine;

@@ -13,7 +13,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use wasmtime::{Engine, Store, StoreContextMut, component::GuestTaskId};
 use wasmtime_wasi_http::{
     WasiHttpView,
-    handler::{HandlerState, Instance, ProxyPre, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus},
+    handler::{HandlerState, Instance, Proxy, ProxyPre, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus},
 };
 
 use super::{
@@ -45,6 +45,8 @@ impl HandlerState for InstancePool {
         store.set_epoch_deadline(NO_DEADLINE);
         store.limiter(|state| &mut state.memory);
         let proxy = self.component.instantiate_async(&mut store).await?;
+        // Like Spin, a new instance for each request of WASI 0.2.
+        let max_requests = if matches!(proxy, Proxy::P2(_)) { 1 } else { self.reuse.max_requests };
         Ok(Instance {
             store,
             proxy,
@@ -55,7 +57,7 @@ impl HandlerState for InstancePool {
                 stopped: Box::pin(self.stopped.clone().cancelled_owned()),
             },
             state: Capacity {
-                reuse: self.reuse,
+                reuse: InstanceReuse { max_requests, ..self.reuse },
                 component: Arc::clone(&self.context.id),
                 log: self.context.log.clone(),
                 stopped: self.stopped.clone(),
