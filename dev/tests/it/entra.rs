@@ -108,7 +108,7 @@ async fn build_example(language: &str, script: &str, built: &str) -> Option<Path
     let folder = workspace::target().join("examples").join(language);
     std::fs::create_dir_all(&folder).unwrap();
     let source = workspace::root().join("examples").join(language);
-    let script = format!("set -e; cp -r '{}'/. .; {script}", source.display());
+    let script = format!("set -e; cp -a '{}'/. .; {script}", source.display());
     let output = Command::new("bash").args(["-c", &script]).current_dir(&folder).output().await.unwrap();
     if !output.status.success() {
         eprintln!(
@@ -132,7 +132,8 @@ async fn an_app_in_python_is_guarded_as_well() {
     // A virtual environment knows its own path, so it does not survive a move of the workspace.
     let script = "grep -qsF \"$PWD/.venv\" .venv/bin/activate || python3 -m venv --clear .venv; \
                   . .venv/bin/activate; pip install -q -r requirements.txt; \
-                  rm -f app.wasm; componentize-py -w spin:up/http-trigger@4.1.0 componentize app -o app.wasm";
+                  test app.wasm -nt app.py && test app.wasm -nt requirements.txt || \
+                  { rm -f app.wasm; componentize-py -w spin:up/http-trigger@4.1.0 componentize app -o app.wasm; }";
     let Some(app) = build_example("python", script, "app.wasm").await else { return };
     greets_and_reads(&Guarded::start_app(&app, &[]).await).await;
 }
