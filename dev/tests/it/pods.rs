@@ -158,6 +158,16 @@ impl Pod {
         (body["displayName"].clone(), line["token_from"].clone())
     }
 
+    /// Every probe of the only Deployment succeeds.
+    async fn passes_probes(&self, objects: &[Value]) {
+        let container = &only(objects, "Deployment").unwrap()["spec"]["template"]["spec"]["containers"][0];
+        for probe in ["startupProbe", "readinessProbe", "livenessProbe"] {
+            let path = container[probe]["httpGet"]["path"].as_str().unwrap();
+            let response = loopback::client().unwrap().get(format!("{}{path}", self.spin.url())).send().await.unwrap();
+            assert_eq!(response.status(), 200, "{probe} {:?}", self.spin.log_lines());
+        }
+    }
+
     async fn log_line(&self, request_id: &str) -> Value {
         for _ in 0..200 {
             let lines = self.spin.log_lines();
@@ -279,6 +289,8 @@ async fn pods_without_a_secret_share_what_one_has_exchanged() {
     let container = Container::of_deployment(&objects, &Image::load().unwrap()).unwrap();
     cluster.trust(cluster.tenant.client_id());
     let (first, second) = (cluster.run("first", &container).await, cluster.run("second", &container).await);
+    first.passes_probes(&objects).await;
+    assert_eq!(cluster.tenant.requests().len(), 0);
     let ada = cluster.token("ada");
     assert_eq!(first.profile(&ada).await.1, "exchange");
     assert_eq!(second.profile(&ada).await.1, "store");
