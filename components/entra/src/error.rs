@@ -92,7 +92,7 @@ impl fmt::Display for Error {
             | Self::Parameter(_) => Ok(()),
             Self::Path(fault) => formatter.write_str(fault),
             Self::BodyTooLarge => formatter.write_str("the request's body is too large"),
-            Self::BodyBroken => formatter.write_str("the request's body broke off"),
+            Self::BodyBroken => formatter.write_str("the request's body ended before it was complete"),
             Self::Settings(faults) => write!(formatter, "wrong variables: {faults}"),
             Self::OutOfTime => formatter.write_str("the request ran out of time"),
             Self::Refused(refusal) => refusal.fmt(formatter),

@@ -28,11 +28,11 @@ problem_types! {
         "The request's target is not one that every program reads alike.",
         "Send a path without dot segments, empty segments, encoded slashes or backslashes";
     BODY_BROKEN = BAD_REQUEST "request_body_broken",
-        "The request's body broke off.",
+        "The request's body ended before it was complete.",
         "Send the request again";
     PARAMETER_NOT_SUPPORTED = BAD_REQUEST "parameter_not_supported",
-        "The parameter named here is not supported, or its value is not within what the operator allows.",
-        "Leave out the parameter that `parameter` names, or have the operator declare what it asks for";
+        "The parameter that `parameter` names is not supported, or has a value that the operator does not allow.",
+        "Leave out the parameter that `parameter` names; scopes must be declared in `downstream_apis`";
     ORIGIN_NOT_ALLOWED = FORBIDDEN "origin_not_allowed",
         "Pages of this origin are not allowed to call this API. Its operator sets the origins that are.",
         "The page's origin is not in `allowed_origins`";
@@ -41,18 +41,18 @@ problem_types! {
         "Call `/AuthorizationHeader` or `/DownstreamApi` with the caller's `Authorization` header";
     NOT_FOUND = NOT_FOUND "not_found",
         "There is nothing here.",
-        "Use a path of the table in docs/entra.md; from outside, only what `upstream` serves can be reached";
+        "For the app: use a path of [the sidecar](#the-sidecar). From outside: `upstream` must be set";
     UNKNOWN_API = NOT_FOUND "downstream_api_unknown",
         "There is no downstream API of this name.",
         "Declare it in `downstream_apis`, or use a name that is declared";
     METHOD_NOT_ALLOWED = METHOD_NOT_ALLOWED "method_not_allowed",
-        "This path does not have this method.",
+        "This path does not support this method.",
         "Use a method that `Allow` names";
     BODY_TOO_LARGE = PAYLOAD_TOO_LARGE "request_body_too_large",
         "The request's body is larger than 4 MiB.",
         "Get a token from `/AuthorizationHeader` and call the API yourself";
     UPGRADE = NOT_IMPLEMENTED "upgrade_not_supported",
-        "WebSockets do not pass through here. Use requests and server-sent events.",
+        "WebSockets are not supported here. Use requests and server-sent events.",
         "Use requests and server-sent events, or reach the WebSocket another way";
     APP_UNREACHABLE = BAD_GATEWAY "app_unreachable",
         "The app behind this gateway could not be reached.",

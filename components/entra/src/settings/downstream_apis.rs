@@ -73,7 +73,7 @@ fn one(entry: &str) -> Result<DownstreamApi, String> {
     let is_name = (1..=MAX_NAME_CHARACTERS).contains(&name.len())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
     if !is_name {
-        return Err(format!("has a name of other characters than letters, digits, - and _, or a long one; {FORM}"));
+        return Err(format!("has a name that is too long, or not of letters, digits, - and _ only; {FORM}"));
     }
     let mut words = rest.split([' ', ',']).filter(|word| !word.is_empty());
     let base_url = base_url(words.next().ok_or_else(|| format!("has no address; {FORM}"))?)?;
@@ -102,7 +102,7 @@ fn check_scopes(scopes: &[&str]) -> Result<(), String> {
     }
     // `scope-token` of RFC 6749 section 3.3.
     if scopes.iter().any(|scope| scope.bytes().any(|byte| matches!(byte, b'"' | b'\\'))) {
-        return Err("has a scope with characters that none has".to_owned());
+        return Err("has a scope with characters that no scope can have".to_owned());
     }
     if scopes.contains(&"offline_access") {
         return Err("asks for offline_access; remove it, no refresh tokens are kept".to_owned());
@@ -115,7 +115,7 @@ fn check_scopes(scopes: &[&str]) -> Result<(), String> {
     if let Some(first) = resources.next()
         && resources.any(|other| other != first)
     {
-        return Err("has scopes of several APIs, of which Entra issues no token; write an entry for each".to_owned());
+        return Err("has scopes of several APIs, which one token cannot have; write an entry for each".to_owned());
     }
     Ok(())
 }

@@ -48,17 +48,21 @@ impl PublicPath {
         }
         let (path, below) = match text.strip_suffix('*') {
             Some(path) if path.ends_with('/') => (path, true),
-            Some(_) => return Err("has a * elsewhere than after its last slash".to_owned()),
+            Some(_) => return Err("has a * that is not directly after its last slash and at its end".to_owned()),
             None => (text, false),
         };
         let is_plain = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte))
             && !path.contains("//")
             && !path.split('/').any(|segment| matches!(segment, "." | ".."));
         if !is_plain {
-            return Err("has something else than letters, digits, hyphens, dots and single slashes".to_owned());
+            return Err(
+                "has other characters than letters, digits, - . _ ~ and single slashes, or a dot segment".to_owned()
+            );
         }
         if path == "/" && below {
-            return Err("is every path, which would leave the app unguarded; list those that need no token".to_owned());
+            return Err(
+                "is every path, which would leave the app unprotected; list those that need no token".to_owned()
+            );
         }
         Ok(if below { Self::Below(path.to_owned()) } else { Self::Exactly(path.to_owned()) })
     }
@@ -78,14 +82,14 @@ impl ClaimHeader {
     fn parse(text: &str) -> Result<Self, String> {
         let (header, claim) =
             text.split_once('=').ok_or("has no = between header and claim; write it as x-user=oid")?;
-        let header = HeaderName::try_from(header).map_err(|_| "has no header's name before its =")?;
+        let header = HeaderName::try_from(header).map_err(|_| "has no valid header name before its =")?;
         let name = header.as_str();
         if !name.starts_with("x-") || name.contains('_') {
             return Err("has a header that does not begin with x-, or has an underscore".to_owned());
         }
         if ["x-ms-", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"].iter().any(|own| name.starts_with(own))
         {
-            return Err("has a header that something else sets".to_owned());
+            return Err("has a header that the gateway itself sets; choose another name".to_owned());
         }
         if claim.is_empty() {
             return Err("has no claim after its =".to_owned());

@@ -56,7 +56,7 @@ impl fmt::Display for CredentialFault {
                 write!(formatter, "federated_token_file could not be read ({reason}); check its permissions")
             }
             Self::NotAToken(words) => {
-                write!(formatter, "what is in federated_token_file {words}; set the file of a service account token")
+                write!(formatter, "what is in federated_token_file {words}; set the path of a service account token")
             }
             Self::ManagedIdentity(fault) => {
                 fault.fmt(formatter)?;

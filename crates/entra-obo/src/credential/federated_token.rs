@@ -46,7 +46,7 @@ impl FederatedToken {
             return Err("is empty");
         }
         if text.contains("-----BEGIN") {
-            return Err("is a certificate or key in PEM; a certificate belongs into clientsecret");
+            return Err("is a certificate or key in PEM; a certificate belongs in clientsecret");
         }
         let parts: Vec<&str> = text.splitn(6, '.').collect();
         let [header, payload, signature] = *parts.as_slice() else {
@@ -105,7 +105,7 @@ impl fmt::Debug for FederatedToken {
 const EXPIRED: [&str; 2] = [
     "the token in federated_token_file has expired: see that the cluster replaces it, and start Spin with --direct-mounts, \
      without which it keeps the files that it found at start",
-    "the managed identity's token has expired: compare the clock of this machine",
+    "the managed identity's token has expired: check the clock of this machine",
 ];
 
 const UNKNOWN: [&str; 2] = [
@@ -153,7 +153,7 @@ const REMEDIES: [(&[u32], &str, &str); 7] = [
     (
         &[700_024],
         "the token is outside its time range: compare the clocks of this machine and of the cluster",
-        "the token is outside its time range: compare the clock of this machine",
+        "the token is outside its time range: check the clock of this machine",
     ),
     (
         &[700_027, 7_000_272],

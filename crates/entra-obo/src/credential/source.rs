@@ -153,7 +153,7 @@ impl CredentialSource {
         kept.back_off.failed(fault.clone(), now, fault.retry_after());
         drop(kept);
         if is_hidden {
-            event_log::warn(host, "credential", format!("{fault}; the one that was read before is used meanwhile"));
+            event_log::warn(host, "credential", format!("{fault}; the former one is used until it can be read"));
         }
     }
 

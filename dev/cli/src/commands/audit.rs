@@ -7,10 +7,10 @@ use clap::Args;
 use tokio::fs;
 use toml::{Table, Value};
 
-/// Say what a Spin manifest leaves unguarded.
+/// Report what a Spin manifest leaves unprotected.
 ///
 /// Reports routes that reach a component without a guard, guards that are on no route or can be bypassed, secrets that a
-/// component other than a guard can read, settings that `entra` does not have, and what Spin ignores without a word. Fails
+/// component other than a guard can read, settings that `entra` does not have, and what Spin silently ignores. Fails
 /// if there is anything to report.
 #[derive(Args, Debug)]
 pub struct Audit {
@@ -114,7 +114,7 @@ impl<'a> App<'a> {
         let every: Table = EVERY_SETTING.parse().unwrap_or_default();
         let known = |name: &str| every.get("component")?.get("entra")?.get("variables")?.get(name);
         let unknown = given.keys().filter(|name| is_entra && known(name).is_none());
-        unknown.map(|name| format!("unknown: {name} is no setting of the guard {guard}")).collect()
+        unknown.map(|name| format!("unknown: {name} is not a setting of the guard {guard}")).collect()
     }
 
     fn faults_of_guard(&self, guard: &str) -> Vec<String> {
@@ -141,7 +141,7 @@ impl<'a> App<'a> {
         if let Some(behind) = behind {
             let mut routes = self.triggers.iter().filter(|trigger| trigger.component == behind).peekable();
             if !self.components.contains_key(behind) {
-                faults.push(format!("unreachable: the guard {guard} forwards to {behind}, which is no component"));
+                faults.push(format!("unreachable: the guard {guard} forwards to {behind}, which is not a component"));
             } else if routes.peek().is_none() {
                 faults.push(format!("unreachable: {behind} has no route; give it `route = {{ private = true }}`"));
             }
@@ -241,7 +241,7 @@ allowed_outbound_hosts = ["http://entra.spin.internal"]
                 "unreachable: the guard entra may not",
             ),
             (changed("component = \"my-api\"", "component = \"entra\""), "unreachable: my-api has no route"),
-            (changed("[component.my-api]", "[component.another]"), "which is no component"),
+            (changed("[component.my-api]", "[component.another]"), "which is not a component"),
             (
                 with("[component.my-api.variables]\nkey = \"x-{{ secret }}\"\n"),
                 "secret: the code of my-api can read secret, as key",
@@ -252,7 +252,7 @@ allowed_outbound_hosts = ["http://entra.spin.internal"]
             ),
             (
                 changed("client_secret", "allowed_client = \"a\"\nclient_secret"),
-                "unknown: allowed_client is no setting of the guard entra",
+                "unknown: allowed_client is not a setting of the guard entra",
             ),
             (
                 changed("component = \"entra\"", "component = \"entra\"\ncomponents.middleware = [\"x\"]"),

@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::{component::Component, progress::Progress};
 
-/// Build the Wasm components, the API, the sign-in app and the guard, into target/wasm32-wasip2/release.
+/// Build the Wasm components, the API, the sign-in app and `entra`, into target/wasm32-wasip2/release.
 ///
 /// Does the same as `spin build` for each, and first provides a compiler for their target if the machine has none.
 #[derive(Args, Debug)]

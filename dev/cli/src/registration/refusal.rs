@@ -40,7 +40,7 @@ impl Purpose {
                  --consent out"
             }
             Self::DeletedItems => {
-                "you may not restore or delete for ever what was deleted: ask for the role Cloud Application Administrator"
+                "you may not restore deleted applications or delete them permanently: ask for the role Cloud Application Administrator"
             }
             Self::Vault => {
                 "you may not read or write its secrets: ask for the role Key Vault Secrets Officer on the vault. A new role \

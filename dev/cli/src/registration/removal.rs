@@ -44,7 +44,7 @@ pub(crate) async fn remove(
     let purge = Change {
         method: "DELETE",
         path: format!("{DELETED}/{object_id}"),
-        lines: vec![format!("- {unique_name}, for ever")],
+        lines: vec![format!("- {unique_name}, permanently")],
         // It gets there a little later.
         is_about_new: application.is_some(),
         ..Change::default()

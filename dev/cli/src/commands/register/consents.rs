@@ -25,8 +25,8 @@ impl Register {
             // Whoever may not read consents may not give them either.
             if !of_api.is_given(graph).await.unwrap_or_default() {
                 graph.session.report(&format!(
-                    "Each person is asked for consent once. Somebody with the role Cloud Application Administrator, \
-                     Application Administrator or Privileged Role Administrator can consent for everybody: with this \
+                    "Each person is asked for consent once. An administrator with the role Cloud Application Administrator, \
+                     Application Administrator or Privileged Role Administrator can consent for everyone: with this \
                      command and --consent, or at\n    {}",
                     self.consent_url(cloud, &graph.token.tenant, &api.client_id)
                 ))?;

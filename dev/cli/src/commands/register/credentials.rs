@@ -32,7 +32,7 @@ impl Register {
             }
             (None, _, Some(secret)) => secret.ensure(api).await?,
             (None, _, None) => graph.session.report(&format!(
-                "Without --vault, no client secret is made. To try the API, keep one in a variable:\n    \
+                "Without --vault, no client secret is created. To try the API, set one in the environment:\n    \
                  export SPIN_VARIABLE_CLIENTSECRET=\"$(az ad app credential reset --append --id {} --query password \
                  --output tsv)\"",
                 api.client_id

@@ -53,25 +53,25 @@ pub struct Register {
     /// Which registration: the applications have the unique names NAME-api and NAME-app.
     #[arg(long, value_name = "NAME", default_value = "profile-get", value_parser = name)]
     name: String,
-    /// Consent for everybody in the directory.
+    /// Consent for everyone in the directory.
     #[arg(long)]
     consent: bool,
-    /// The key vault into which client secrets go: its name or address. Without one, none are made.
+    /// The key vault into which client secrets go: its name or address. Without a vault, no secrets are created.
     #[arg(long, value_name = "VAULT")]
     vault: Option<String>,
-    /// Replace secrets in the vault that still work.
+    /// Replace the secrets in the vault, even if they still work.
     #[arg(long, requires = "vault")]
     rotate: bool,
     /// Register the certificate in this PEM file for the API, instead of a secret.
     #[arg(long, value_name = "FILE")]
     certificate: Option<PathBuf>,
-    /// Let the API use tokens of this issuer for this subject instead of a secret: a federated credential.
+    /// Register a federated credential: instead of a secret, the API uses tokens of this issuer for this subject.
     #[arg(long, num_args = 2, value_names = ["ISSUER", "SUBJECT"], conflicts_with = "certificate")]
     federated: Option<Vec<String>>,
     /// Another application that may call the API without consent. Can be repeated.
     #[arg(long = "client", value_name = "CLIENT ID")]
     clients: Vec<Uuid>,
-    /// A page to which Entra sends people after they consented to the API. Default: the sign-in app.
+    /// A page to which Entra sends people after they consent to the API. Default: the sign-in app.
     #[arg(long, value_name = "URL", value_parser = web_address)]
     redirect_uri: Option<String>,
     /// Where browsers find the sign-in app.
