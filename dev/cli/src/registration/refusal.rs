@@ -12,7 +12,7 @@ pub(crate) enum Purpose {
     Register,
     /// Consent for everybody.
     Consent,
-    /// Restore or delete for ever what was deleted.
+    /// Restore what was deleted, or delete it permanently.
     DeletedItems,
     /// Read and write secrets.
     Vault,

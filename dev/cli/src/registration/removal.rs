@@ -9,8 +9,9 @@ use super::{
     vault::Vault,
 };
 
-/// Deletes the application with this unique name, its service principal and its consents, for ever: a deleted application
-/// keeps its name for 30 days. Before that, deletes those of `secrets` that this command put into the vault for it.
+/// Permanently deletes the application with this unique name, its service principal and its consents: a deleted
+/// application keeps its name for 30 days. Before that, deletes those of `secrets` that this command put into the vault
+/// for it.
 ///
 /// # Errors
 /// If a service refuses that. If only the last step is refused, the application stays among the deleted ones, and the

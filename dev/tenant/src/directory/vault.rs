@@ -164,7 +164,7 @@ impl Vault {
         move_secret(deleted, secrets, name)
     }
 
-    /// Removes a deleted secret for ever; `false` when there is none.
+    /// Removes a deleted secret permanently; `false` when there is none.
     pub(crate) fn purge(&self, name: &str) -> bool {
         self.0.write().deleted.remove(&name.to_ascii_lowercase()).is_some()
     }
