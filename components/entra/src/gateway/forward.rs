@@ -72,8 +72,15 @@ pub(super) async fn forward<H: Forward>(
     notes.upstream_answered(host.elapsed().saturating_sub(begun));
 
     let (mut head, body) = response.into_parts();
+    if head.status.is_informational() {
+        return Err(Error::App(SendFault::Broken("its response has an interim status".to_owned())));
+    }
     without_connection(&mut head.headers);
-    let has_content = request.method != Method::HEAD && !matches!(head.status.as_u16(), 204 | 304);
+    if matches!(head.status.as_u16(), 204 | 205) {
+        // A length without content would make somebody wait for the next response's bytes (RFC 9110 section 8.6).
+        head.headers.remove(header::CONTENT_LENGTH);
+    }
+    let has_content = request.method != Method::HEAD && !matches!(head.status.as_u16(), 204 | 205 | 304);
     let length = length_of(&head.headers).filter(|length| *length <= MAX_WHOLE_BYTES && has_content);
     let body = match length {
         _ if !has_content => Body::Whole(Bytes::new()),

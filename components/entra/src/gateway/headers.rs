@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use entra_obo::toolkit::RequestHead;
+use entra_obo::toolkit::{CLIENT_REQUEST_ID, REQUEST_ID, RequestHead, TRACEPARENT};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::settings::GatewaySettings;
@@ -33,6 +33,14 @@ const OF_CONNECTION: [&str; 11] = [
 /// How the app knows its caller: whoever else sets these pretends to be this gateway. `spin-` is Spin's own.
 const OF_IDENTITY: [&str; 3] = ["x-ms-client-principal", "x-ms-token-", "spin-"];
 
+/// What makes some frameworks route by another target than the one that was judged. No header is called `Proxy`: CGI makes a
+/// variable of it by which HTTP clients choose their proxy. `Forwarded` would contradict the `X-Forwarded` headers.
+const MISLEADING: [&str; 6] =
+    ["forwarded", "proxy", "x-original-uri", "x-original-url", "x-rewrite-uri", "x-rewrite-url"];
+
+/// What a proxy in front says about a request.
+const FORWARDED: &str = "x-forwarded-";
+
 /// What a server may answer to browsers of other origins.
 const OF_CORS: [HeaderName; 5] = [
     header::ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -49,7 +57,7 @@ pub(super) fn to_app(request: &HeaderMap, gateway: &GatewaySettings) -> HeaderMa
     let mut headers = HeaderMap::with_capacity(request.len());
     for (name, value) in request {
         let is_dropped = is_of_connection(name, &listed)
-            || is_of_identity(name, gateway)
+            || is_spoofed(name, gateway)
             || name == header::AUTHORIZATION && !gateway.forward_authorization;
         if !is_dropped {
             headers.append(name.clone(), value.clone());
@@ -86,11 +94,13 @@ pub(super) fn add_forwarded(headers: &mut HeaderMap, request: &RequestHead, publ
 /// Of a request's trailers the app gets none that would mean something in a header: frameworks put them together.
 #[must_use]
 pub(super) fn trailers_to_app(trailers: &HeaderMap, gateway: &GatewaySettings) -> HeaderMap {
-    let is_passed = |name: &HeaderName| {
-        !is_of_connection(name, &[])
-            && !is_of_identity(name, gateway)
-            && !matches!(*name, header::AUTHORIZATION | header::COOKIE | header::CONTENT_LENGTH | header::TRAILER)
+    let means_something = |name: &HeaderName| {
+        [header::AUTHORIZATION, header::COOKIE, header::TRAILER, REQUEST_ID, CLIENT_REQUEST_ID, TRACEPARENT]
+            .contains(name)
+            || ["content-", FORWARDED].iter().any(|family| name.as_str().starts_with(family))
     };
+    let is_passed =
+        |name: &HeaderName| !is_of_connection(name, &[]) && !is_spoofed(name, gateway) && !means_something(name);
     trailers.iter().filter(|(name, _)| is_passed(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
@@ -114,20 +124,26 @@ fn is_of_connection(name: &HeaderName, listed: &[String]) -> bool {
     OF_CONNECTION.contains(&name.as_str()) || listed.iter().any(|listed| listed == name.as_str())
 }
 
-/// Many servers hand headers to an app as variables, in which a hyphen and an underscore are the same.
-fn is_of_identity(name: &HeaderName, gateway: &GatewaySettings) -> bool {
-    let is_disguised = name.as_str().contains('_');
-    let name = name.as_str().replace('_', "-");
-    OF_IDENTITY.iter().any(|family| name.starts_with(family))
-        || is_disguised && name.starts_with("x-forwarded-")
-        || gateway.claims_to_headers.iter().any(|mapping| mapping.header.as_str() == name)
+/// Whether the app could take a header for one of the gateway or of a proxy. Many servers hand headers to an app as variables,
+/// in which a hyphen and other signs are the same.
+fn is_spoofed(name: &HeaderName, gateway: &GatewaySettings) -> bool {
+    let plain = name.as_str().replace(|character: char| !character.is_ascii_alphanumeric(), "-");
+    let is_disguised = plain != name.as_str();
+    let of_others = || plain.starts_with(FORWARDED) || plain == "content-length" || OF_CONNECTION.contains(&&*plain);
+    OF_IDENTITY.iter().any(|family| plain.starts_with(family))
+        || MISLEADING.contains(&&*plain)
+        || is_disguised && of_others()
+        || gateway.claims_to_headers.iter().any(|mapping| mapping.header.as_str() == plain)
 }
 
-/// Headers that the sender declares to be of its connection. Never one that the gateway relies on.
+/// Headers that the sender declares to be of its connection. Never one that the gateway relies on, or that a proxy in front
+/// added.
 fn listed_in_connection(headers: &HeaderMap) -> Vec<String> {
     let values = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
     let names = values.flat_map(|value| value.split(',')).map(|name| name.trim().to_ascii_lowercase());
-    names.filter(|name| !matches!(name.as_str(), "" | "close" | "authorization" | "content-length")).collect()
+    let is_kept =
+        |name: &str| matches!(name, "" | "close" | "authorization" | "content-length") || name.starts_with(FORWARDED);
+    names.filter(|name| !is_kept(name)).collect()
 }
 
 fn accepts_trailers(request: &HeaderMap) -> bool {

@@ -49,6 +49,10 @@ pub(crate) async fn serve<H: Forward>(
         return Err(Error::Upgrade);
     }
     let cors = cors(settings);
+    if request.method == Method::TRACE {
+        // The app would repeat to the caller what the gateway adds, tokens too.
+        return Err(Error::MethodNotAllowed(cors.methods));
+    }
     if request.method == Method::OPTIONS && !cors.origins.is_empty() && is_preflight(&request.headers) {
         return preflight(&cors, request);
     }

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Headers by which the app knows its caller, in the spellings that reach it as the same.
-const SPOOFED: [&str; 14] = [
+const SPOOFED: [&str; 16] = [
     "x-ms-client-principal",
     "X-MS-CLIENT-PRINCIPAL-ID",
     "x-ms-client-principal-name",
@@ -20,8 +20,10 @@ const SPOOFED: [&str; 14] = [
     "x-ms-token-aad-refresh-token",
     "x_ms_client_principal_id",
     "x-ms_client-principal_name",
+    "x-ms.client-principal-id",
     "x-user",
     "x_user",
+    "x~user",
     "spin-client-addr",
 ];
 
@@ -43,12 +45,65 @@ fn a_spoofed_header_never_arrives() {
     }
 }
 
+/// Headers that make some frameworks route by another target than the one that was judged, frame a body in another way,
+/// use another proxy, or believe another address.
+const MISLEADING: [&str; 9] = [
+    "x-original-url",
+    "x-original-uri",
+    "x-rewrite-url",
+    "x_original_url",
+    "proxy",
+    "forwarded",
+    "transfer_encoding",
+    "content_length",
+    "x_forwarded_for",
+];
+
+#[test]
+fn a_misleading_header_never_arrives() {
+    let world = World::new();
+    for target in ["/orders", "/health"] {
+        for name in MISLEADING {
+            assert_eq!(world.ask(Asked::get(target).bearer(&token()).header(name, "/admin")).status, 200);
+            assert!(!world.arrived().pop().unwrap().headers.contains_key(name), "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_sender_cannot_take_out_what_a_proxy_in_front_added() {
+    let world = World::new();
+    for (name, value) in
+        [("x-forwarded-for", "203.0.113.7"), ("x-forwarded-proto", "https"), ("x-forwarded-client-cert", "Hash=1")]
+    {
+        for listed in [name.to_owned(), format!("close, {}", name.to_ascii_uppercase())] {
+            world.ask(Asked::get("/").bearer(&token()).header("connection", &listed).header(name, value));
+            assert_eq!(world.arrived().pop().unwrap().header(name), value, "{listed}");
+        }
+    }
+}
+
+#[test]
+fn nobody_gets_an_echo_of_what_the_gateway_adds() {
+    let world = World::new();
+    world.set("access_token_for", "graph");
+    for target in ["/orders", "/health"] {
+        let answer = world.ask(Asked::new(Method::TRACE, target).bearer(&token()));
+        answer.is(405, "method_not_allowed");
+        assert!(answer.header("allow").contains("GET, ") && !answer.header("allow").contains("TRACE"));
+    }
+    assert_eq!(world.arrived().len(), 0);
+}
+
 #[test]
 fn a_spoofed_trailer_never_arrives() {
     let world = World::new();
     world.set("claims_to_headers", "x-user=oid");
     let mut trailers = HeaderMap::new();
-    for name in SPOOFED.iter().chain(&["authorization", "cookie", "transfer-encoding", "host", "content-length"]) {
+    let others = ["authorization", "cookie", "transfer-encoding", "host", "content-length", "content-type"];
+    let forwarded =
+        ["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "forwarded", "request-id", "traceparent"];
+    for name in SPOOFED.iter().chain(&others).chain(&forwarded).chain(&MISLEADING) {
         trailers.insert(http::HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_static("spoofed"));
     }
     trailers.insert("x-checksum", HeaderValue::from_static("right"));
