@@ -1,6 +1,8 @@
 //! The APIs for which tokens can be had: one entry for each, `name = https://address scope ...`, separated by semicolons or
 //! line breaks.
 
+use std::collections::BTreeSet;
+
 use entra_obo::{Downstream, settings::address};
 
 /// As in Microsoft's configuration, a name is a word that a path can hold.
@@ -41,7 +43,9 @@ impl DownstreamApi {
                 !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
             if is_name { Ok(format!("{resource}/{name}")) } else { Err(*scope) }
         });
-        let whole = whole.collect::<Result<Vec<String>, _>>()?;
+        // Whoever repeats or reorders scopes gets the same token, and no further exchange.
+        let whole: BTreeSet<String> = whole.collect::<Result<_, _>>()?;
+        let whole: Vec<String> = whole.into_iter().collect();
         Ok(Downstream::new(self.downstream.base_url(), &whole.join(" ")))
     }
 }

@@ -43,11 +43,15 @@ fn an_authorization_header_is_exchanged_once_and_remembered_by_scopes() {
         ("/AuthorizationHeader/graph?optionsOverride.Scopes=Mail.Read", "Bearer token-2"),
         ("/AuthorizationHeader/graph?optionsOverride.AcquireTokenOptions.ForceRefresh=true", "Bearer token-3"),
         ("/AuthorizationHeader/graph", "Bearer token-3"),
+        // The same scopes are the same token, whatever their order and however often one is named.
+        ("/AuthorizationHeader/graph?optionsOverride.Scopes=Mail.Read+User.Read", "Bearer token-4"),
+        ("/AuthorizationHeader/graph?optionsOverride.Scopes=User.Read+Mail.Read+User.Read", "Bearer token-4"),
+        ("/AuthorizationHeader/graph?optionsOverride.Scopes=Mail.Read+Mail.Read", "Bearer token-2"),
     ] {
         let answer = world.ask(get(target));
         assert_eq!((answer.status, answer.json()), (200, json!({"authorizationHeader": header})), "{target}");
     }
-    assert_eq!(world.script.exchanges.borrow().len(), 3);
+    assert_eq!(world.script.exchanges.borrow().len(), 4);
     assert_eq!(world.arrived().len(), 0);
 }
 
