@@ -287,6 +287,35 @@ fn a_short_lived_token_of_a_managed_identity_is_not_requested_each_time() {
 }
 
 #[test]
+fn an_expired_token_of_a_managed_identity_is_not_requested_for_each_request() {
+    // Either this machine's clock is wrong, and Entra accepts the token, or the platform's is.
+    for seconds in [-1, 0, 1] {
+        let world = with_identity();
+        world.next("identity", (0..9).map(|_| granted("machine", seconds)));
+        for name in ["a", "b", "c"] {
+            assert_eq!(another(&world, name).status, 200);
+        }
+        assert_eq!(world.calls("identity"), 1, "{seconds} s");
+        world.pass(5);
+        assert_eq!(another(&world, "d").status, 200);
+        assert_eq!(world.calls("identity"), 2, "{seconds} s");
+    }
+}
+
+#[test]
+fn a_token_of_a_managed_identity_is_not_kept_beyond_its_own_end() {
+    let world = with_identity();
+    let end = (NOW + 86_400).to_string();
+    let first = json!({"access_token": federated("first", 3600), "expires_on": end, "token_type": "Bearer"});
+    world.next("identity", [Reply::json(200, &first), granted("second", 86_400)]);
+    assert_eq!(world.get(&token()).status, 200);
+    world.pass(3601);
+    let later = token_with(|plan| plan.valid_from(NOW + 3000));
+    assert_eq!(world.get(&later).status, 200);
+    assert_eq!(asserted(&world), "second");
+}
+
+#[test]
 fn requests_at_the_same_time_share_one_token_of_the_managed_identity() {
     let world = with_identity();
     world.next("identity", [granted("machine", 86_400).after(Duration::from_millis(700))]);

@@ -117,12 +117,9 @@ impl ManagedIdentity {
         let text = members.get("access_token").and_then(Value::as_str).ok_or_else(foreign)?;
         let token = FederatedToken::parse(text.as_bytes(), Provider::ManagedIdentity)
             .map_err(|words| STEP.unusable(format!("its token {words}")))?;
-        let end = members
-            .get("expires_on")
-            .and_then(seconds)
-            .map(UnixTime)
-            .or_else(|| token.expires())
-            .ok_or_else(foreign)?;
+        // The platform's word, but not beyond what the token itself says.
+        let said = members.get("expires_on").and_then(seconds).map(UnixTime);
+        let end = said.into_iter().chain(token.expires()).min().ok_or_else(foreign)?;
         Ok((token, Duration::from_secs(end.since(now).min(MAX_LIFE_SECONDS))))
     }
 
