@@ -1,7 +1,7 @@
 //! A host for native programs, on tokio and reqwest.
 
 use std::{
-    fs::File,
+    fs::{File, metadata},
     io::{self, Read, Write, stderr},
     process::abort,
     sync::Arc,
@@ -95,6 +95,10 @@ impl Host for NativeHost {
     async fn read_file(&self, path: &str, limit: usize) -> Result<Vec<u8>, FileFault> {
         let path = path.to_owned();
         let read = spawn_blocking(move || {
+            // Opening a pipe would wait for its writer, and keep the thread.
+            if !metadata(&path)?.is_file() {
+                return Err(io::Error::other("it is no regular file"));
+            }
             let mut bytes = Vec::new();
             File::open(path)?.take(limit.try_into().unwrap_or(u64::MAX)).read_to_end(&mut bytes)?;
             Ok(bytes)
@@ -152,6 +156,9 @@ mod tests {
         assert_eq!(host.read_file(own, usize::MAX).await.as_deref(), Ok(&source[..]));
         assert_eq!(host.read_file(own, 7).await.as_deref(), Ok(&source[..7]));
         assert_eq!(host.read_file("src/host/none", 7).await, Err(FileFault::Missing));
-        assert!(matches!(host.read_file("src/host", 7).await, Err(FileFault::Unreadable(_))));
+        // What can give bytes for ever, or none for ever.
+        for other in ["src/host", "/dev/zero"] {
+            assert!(matches!(host.read_file(other, 7).await, Err(FileFault::Unreadable(_))), "{other}");
+        }
     }
 }
