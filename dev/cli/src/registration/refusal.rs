@@ -75,8 +75,19 @@ pub(super) fn error(purpose: Purpose, request: &str, response: &Response) -> Err
     let status = response.status;
     match code.is_empty() {
         true => anyhow!("{request}: {service} answered {status}: {advice}"),
-        false => anyhow!("{request}: {service} answered {status} {code}: {advice}\n{service}: {message}"),
+        false => {
+            let words = format!("{request}: {service} answered {status} {code}: {advice}\n{service}: {message}");
+            anyhow!(printable(&words))
+        }
     }
+}
+
+/// The text without characters that control a terminal or change the order of what is read: what others wrote into an
+/// application must not look like this command's words.
+pub(super) fn printable(text: &str) -> String {
+    let controls = |c: char| c.is_control() && c != '\n';
+    let reorders = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.replace(|c: char| controls(c) || reorders(c), "\u{fffd}")
 }
 
 /// Whether a vault refuses a request for the sake of the secret, and not of the caller.
@@ -117,6 +128,10 @@ mod tests {
             let service = purpose.service();
             assert!(error.starts_with(&format!("GET /path: {service} answered {status} TheCode: ")), "{error}");
             assert!(error.contains(expected) && error.ends_with(&format!("\n{service}: Their words.")), "{error}");
+            // Their words cannot control the terminal.
+            let body = json!({"error": {"code": "C\u{1b}[2J", "message": "m\u{9b}2J\r"}});
+            let hostile = super::error(purpose, "GET /path", &Response { status, retry_after: None, body }).to_string();
+            assert!(!hostile.contains(['\u{1b}', '\u{9b}', '\r']), "{hostile:?}");
             // What is no JSON of theirs.
             let empty = Response { status, retry_after: None, body: Value::Null };
             assert!(super::error(purpose, "GET /path", &empty).to_string().contains(expected));

@@ -76,7 +76,7 @@ impl<'a> Session<'a> {
     /// # Errors
     /// If standard output is closed.
     pub(crate) fn report(&self, line: &str) -> Result<()> {
-        writeln!(self.output.borrow_mut(), "{line}").context("standard output is closed")
+        writeln!(self.output.borrow_mut(), "{}", refusal::printable(line)).context("standard output is closed")
     }
 }
 
@@ -176,7 +176,7 @@ impl Service<'_> {
                 _ => return Ok(response),
             };
             let pause_now = response.retry_after.map_or(pause, Duration::from_secs);
-            if started.elapsed() + pause_now > self.session.wait {
+            if started.elapsed().saturating_add(pause_now) > self.session.wait {
                 return Ok(response);
             }
             step.detail(&format!("{reason} ({method} {path})"));
@@ -196,6 +196,7 @@ mod tests {
 
     const BUSY: &str = "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 0\r\n\r\n";
     const UNAVAILABLE: &str = "HTTP/1.1 503 Service Unavailable\r\n\r\n";
+    const LATER: &str = "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 18446744073709551615\r\n\r\n";
     const FOUND: &str = "HTTP/1.1 200 OK\r\n\r\n{\"a\": 1}";
 
     /// A program in place of curl that prints these responses, one after the other.
@@ -216,6 +217,8 @@ mod tests {
             (&[FOUND][..], 0, Ok(json!({"a": 1}))),
             (&[BUSY, UNAVAILABLE, FOUND], 10, Ok(json!({"a": 1}))),
             (&[BUSY, FOUND], 0, Err("wait some minutes")),
+            // The second one comes after a second.
+            (&[BUSY, LATER, FOUND], 10, Err("wait some minutes")),
             (&[UNAVAILABLE, FOUND], 0, Err("run the command again later")),
         ] {
             let folder = tempfile::tempdir().unwrap();
@@ -231,5 +234,14 @@ mod tests {
                 Err(expected) => assert!(got.unwrap_err().to_string().contains(expected), "{responses:?}"),
             }
         }
+    }
+
+    #[test]
+    fn a_report_cannot_control_the_terminal() {
+        let mut output = Vec::new();
+        let tools = Tools::default();
+        let session = Session::new(&tools, false, Duration::ZERO, Progress::default(), &mut output);
+        session.report("one\n    two\u{1b}[2J\u{9b}A\r\u{202e}x").unwrap();
+        assert_eq!(String::from_utf8(output).unwrap(), "one\n    two\u{fffd}[2J\u{fffd}A\u{fffd}\u{fffd}x\n");
     }
 }
