@@ -34,7 +34,8 @@ pub enum Component {
 
 impl Component {
     /// All components.
-    pub(crate) const ALL: [Self; 4] = [Self::Api, Self::SignInApp, Self::PassThrough, Self::Rs256];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Api, Self::SignInApp, Self::Entra, Self::RustExample, Self::Probe, Self::PassThrough, Self::Rs256];
 
     /// The built component's file, which is the `source` in its manifest. A process builds it once.
     ///
@@ -71,7 +72,7 @@ impl Component {
         match self {
             Self::Api => "component",
             Self::SignInApp => "sign-in app",
-            Self::Entra => "guard",
+            Self::Entra => "component entra",
             Self::RustExample => "example in Rust",
             Self::Probe => "guarded app of tests",
             Self::PassThrough => "pass-through",
