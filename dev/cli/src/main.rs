@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use cargo_dev::{
-    commands::{Arguments, Command, exit_code},
+    commands::{Arguments, Command, exit_code, up::Language},
     component::Component,
     handover::{BENCH, HARNESS, hand_over},
     progress::Progress,
@@ -30,7 +30,12 @@ async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Audit(audit) => audit.run().await,
         Command::Up(up) => {
             find_spin(up.spin).await?;
-            hand_over(HARNESS, &[Component::Api, Component::SignInApp], progress).await
+            let components: &[Component] = match up.example {
+                None => &[Component::Api, Component::SignInApp],
+                Some(Language::Rust) => &[Component::Entra, Component::RustExample],
+                Some(Language::Javascript | Language::Python) => &[Component::Entra],
+            };
+            hand_over(HARNESS, components, progress).await
         }
         Command::Call(_) => hand_over(HARNESS, &[Component::Api], progress).await,
         Command::Deep(deep) => {

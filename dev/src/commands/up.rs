@@ -1,29 +1,33 @@
 //! `cargo dev up`
 
+mod port;
+mod stop_signals;
+
+mod example;
+
 use std::{
     collections::BTreeMap,
     fmt,
-    io::ErrorKind,
-    net::{Ipv4Addr, TcpListener},
+    net::Ipv4Addr,
     process::{self, ExitCode},
 };
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use cargo_dev::{commands::up::Up, component::Component, progress::Progress, workspace};
 use console::style;
 use embedded_host::LogSink;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use self::{
+    port::{API_PORT, choose_port},
+    stop_signals::{INTERRUPTED, StopSignals},
+};
 use crate::run::{Announcement, Api, ApiOptions, Runner, Running, SignInApp, SignInAppOptions, find_running};
 
-const API_PORT: u16 = 3000;
 const APP_PORT: u16 = 3001;
 /// The person in the printed examples.
 const ORDINARY_MEMBER: &str = "ada";
 /// Listed last, because for two seconds after a call as this person others are throttled, too.
 const THROTTLING_MEMBER: &str = "tess";
-/// The exit code that shells use for a program ended by Ctrl-C.
-const INTERRUPTED: u8 = 130;
 
 /// Serves until a signal asks it to stop.
 ///
@@ -33,6 +37,9 @@ pub async fn run(arguments: Up, progress: Progress) -> Result<ExitCode> {
     let mut stop = StopSignals::catch()?;
     if let Some(Running { process, api_url, .. }) = find_running().await? {
         bail!("`cargo dev up` is already serving {api_url} (process {process}): stop it first");
+    }
+    if let Some(language) = arguments.example {
+        return example::run(language, &arguments, progress, stop).await;
     }
     let (mut api, mut app) = tokio::select! {
         started = start(&arguments, progress) => started?,
@@ -106,44 +113,6 @@ async fn start(arguments: &Up, progress: Progress) -> Result<(Api, SignInApp)> {
     Ok((api, app))
 }
 
-/// The signals that ask a program to end: Ctrl-C, `kill`, a closed terminal.
-struct StopSignals {
-    interrupt: Signal,
-    terminate: Signal,
-    hangup: Signal,
-}
-
-impl StopSignals {
-    fn catch() -> Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            hangup: signal(SignalKind::hangup())?,
-        })
-    }
-
-    async fn received(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-            _ = self.hangup.recv() => {}
-        }
-    }
-}
-
-/// A port that is free now, 0 for any.
-fn choose_port(requested: Option<u16>, usual: u16, option: &str) -> Result<u16> {
-    let port = requested.unwrap_or(usual);
-    match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
-        Ok(_) => Ok(port),
-        Err(_) if requested.is_none() => Ok(0),
-        Err(error) if error.kind() == ErrorKind::AddrInUse => {
-            Err(anyhow!("port {port} is taken: stop the program that listens there, or choose another {option}"))
-        }
-        Err(error) => Err(error).with_context(|| format!("cannot listen on port {port}: choose another {option}")),
-    }
-}
-
 /// The text that `up` prints when everything runs.
 struct Introduction<'a> {
     api: &'a Api,
@@ -185,32 +154,5 @@ impl fmt::Display for Introduction<'_> {
 "
         )?;
         write!(formatter, "Ctrl-C stops everything. Requests are logged below.")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_taken_port_is_refused_with_what_to_do() {
-        let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let port = taken.local_addr().unwrap().port();
-        let error = choose_port(Some(port), API_PORT, "--port").unwrap_err().to_string();
-        assert_eq!(
-            error,
-            format!("port {port} is taken: stop the program that listens there, or choose another --port")
-        );
-        drop(taken);
-        assert_eq!(choose_port(Some(port), API_PORT, "--port").unwrap(), port);
-    }
-
-    #[test]
-    fn by_default_there_is_always_a_port() {
-        let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let usual = taken.local_addr().unwrap().port();
-        assert_eq!(choose_port(None, usual, "--port").unwrap(), 0);
-        drop(taken);
-        assert_eq!(choose_port(None, usual, "--port").unwrap(), usual);
     }
 }

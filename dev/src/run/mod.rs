@@ -1,6 +1,6 @@
 //! What commands and tests start, and the configuration that is derived for it.
 //!
-//! - `api`, `sign_in_app`: one Spin application each, configured for an emulated tenant;
+//! - `api`, `sign_in_app`, `guarded_app`: one Spin application each, configured for an emulated tenant;
 //! - `runner`: what serves an application, the embedded host or the real Spin;
 //! - `manifest`, `runtime_config`: the project's own files, changed for a run; `directory`: the folder of a run;
 //! - `announcement`: where `cargo dev up` is serving, for the other commands;
@@ -10,6 +10,7 @@
 mod announcement;
 mod api;
 mod directory;
+mod guarded_app;
 mod loopback_server;
 pub mod manifest;
 mod redis;
@@ -22,6 +23,7 @@ pub use self::{
     announcement::{Announcement, Running, find_running},
     api::{Api, ApiOptions},
     directory::RunDirectory,
+    guarded_app::{GuardedApp, GuardedAppOptions, build_example},
     redis::Redis,
     registry::Registry,
     runner::{AvailableRunner, Runner, Server},

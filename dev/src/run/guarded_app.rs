@@ -1,0 +1,175 @@
+//! An app of `examples/` on this machine, behind the guard `entra`, and the emulated tenant that the guard trusts.
+
+use std::{
+    collections::BTreeMap,
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Error, Result, bail};
+use cargo_dev::{commands::up::Language, component::Component, progress::Progress, workspace};
+use embedded_host::{HostOptions, InstanceReuse, LogSink, WallClock};
+use emulated_tenant::{Tenant, TenantOptions};
+use tokio::{fs, process::Command};
+use toml::{Table, Value};
+
+use super::{
+    directory::RunDirectory,
+    manifest,
+    runner::{Runner, Server},
+};
+
+/// Builds the app in `examples/` with the tools of its language, which are fetched once into `target/examples`.
+///
+/// # Errors
+/// If the machine does not have the language, cannot reach its registry, or the app does not build.
+pub async fn build_example(language: Language, progress: Progress) -> Result<PathBuf> {
+    let (script, built) = match language {
+        Language::Rust => return Component::RustExample.build(progress).await,
+        Language::Javascript => {
+            ("test -d node_modules || npm install --no-audit --no-fund; npm run build", "dist/guarded-javascript.wasm")
+        }
+        Language::Python => (
+            // A virtual environment knows its own path, so it does not survive a move of the workspace.
+            "grep -qsF \"$PWD/.venv\" .venv/bin/activate || python3 -m venv --clear .venv; \
+             . .venv/bin/activate; pip install -q -r requirements.txt; \
+             test app.wasm -nt app.py && test app.wasm -nt requirements.txt || \
+             { rm -f app.wasm; componentize-py -w spin:up/http-trigger@4.1.0 componentize app -o app.wasm; }",
+            "app.wasm",
+        ),
+    };
+    let step = progress.step_if_needed(&format!("Building the example in {}", language.folder()));
+    let folder = workspace::target().join("examples").join(language.folder());
+    fs::create_dir_all(&folder).await?;
+    let script = format!("set -e; cp -a \"$0\"/. .; {script}");
+    let output = Command::new("bash")
+        .args(["-c", &script])
+        .arg(workspace::root().join("examples").join(language.folder()))
+        .current_dir(&folder)
+        .output()
+        .await
+        .context("bash is missing")?;
+    if !output.status.success() {
+        bail!(
+            "the example in {} cannot be built here: {}{}",
+            language.folder(),
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+    step.done(&format!("Built the example in {}", language.folder()));
+    Ok(folder.join(built))
+}
+
+/// How to run it. The defaults are for tests.
+#[derive(Clone, Debug)]
+pub struct GuardedAppOptions {
+    /// What runs the components.
+    pub runner: Runner,
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Values that replace those of the guard's variables in the manifest.
+    pub guard_variables: BTreeMap<String, String>,
+    /// Where the components' log lines go.
+    pub log: LogSink,
+    /// Where the host keeps its state. Default: a temporary folder.
+    pub directory: Option<PathBuf>,
+    /// How progress is shown.
+    pub progress: Progress,
+}
+
+impl Default for GuardedAppOptions {
+    fn default() -> Self {
+        Self {
+            runner: Runner::default(),
+            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            guard_variables: BTreeMap::new(),
+            log: LogSink::Collect,
+            directory: None,
+            progress: Progress::default(),
+        }
+    }
+}
+
+/// A running app. Dropping it ends it.
+#[derive(Debug)]
+pub struct GuardedApp {
+    /// The tenant that its guard trusts.
+    pub tenant: Tenant,
+    server: Server,
+    _directory: RunDirectory,
+}
+
+impl GuardedApp {
+    /// Builds the guard unless this process has done so, and serves the Wasm file `app` behind it.
+    ///
+    /// # Errors
+    /// If the guard does not build, the port is taken, or it does not start.
+    pub async fn start(app: &Path, options: GuardedAppOptions) -> Result<Self> {
+        let host = options.runner.find().await?;
+        Component::Entra.build(options.progress).await?;
+        let tenant = Tenant::start(TenantOptions::default()).await?;
+        let directory = RunDirectory::prepare(options.directory).await?;
+        let manifest = guarded_manifest(app, &options.guard_variables).await?;
+        let variables = [
+            ("tenant_id", tenant.tenant_id()),
+            ("client_id", tenant.client_id()),
+            ("authority_host", tenant.authority_url()),
+            ("graph_url", tenant.graph_url()),
+        ];
+        let server = host
+            .serve(HostOptions {
+                manifest: directory.write("spin.toml", manifest).await?,
+                runtime_config: None,
+                direct_mounts: false,
+                listen: options.listen,
+                // Not among the variables, which the real Spin gets on its command line, where every user can see them.
+                environment: BTreeMap::from([("SPIN_VARIABLE_CLIENTSECRET".to_owned(), tenant.client_secret())]),
+                variables: variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+                log: options.log,
+                reuse: InstanceReuse::default(),
+                state_dir: directory.path().join(host.state_folder()),
+                cache_dir: workspace::compiled(),
+                clock: WallClock::default(),
+            })
+            .await?;
+        Ok(Self { tenant, server, _directory: directory })
+    }
+
+    /// Its base URL, without a trailing slash.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        self.server.url()
+    }
+
+    /// The log so far, if the options ask to collect it.
+    #[must_use]
+    pub fn log_lines(&self) -> Vec<String> {
+        self.server.log_lines()
+    }
+
+    /// Waits until it ends by itself. Only the real Spin can do so.
+    pub async fn ended(&mut self) -> Error {
+        self.server.ended().await
+    }
+
+    /// Ends it after the requests in progress.
+    pub async fn stop(self) {
+        self.server.stop().await;
+    }
+}
+
+/// The manifest of the example in Rust, which differs from the others only in its app.
+async fn guarded_manifest(app: &Path, guard_variables: &BTreeMap<String, String>) -> Result<String> {
+    let folder = workspace::root().join("examples/rust");
+    let text = fs::read_to_string(folder.join("spin.toml")).await?;
+    let mut manifest: Table = manifest::derive(&text, &folder, "entra", &BTreeMap::new(), &[])?.parse()?;
+    let components = manifest.get_mut("component").and_then(Value::as_table_mut).context("no component")?;
+    // Settings that the example leaves at their defaults are not in its manifest.
+    let variables = components.get_mut("entra").and_then(|guard| guard.get_mut("variables"));
+    let variables = variables.and_then(Value::as_table_mut).context("the guard has no variables")?;
+    variables.extend(guard_variables.iter().map(|(name, value)| (name.clone(), value.clone().into())));
+    let component = components.get_mut("my-api").and_then(Value::as_table_mut).context("no component my-api")?;
+    component.insert("source".to_owned(), app.to_str().context("the app's path is not UTF-8")?.into());
+    toml::to_string(&manifest).context("the derived manifest")
+}
