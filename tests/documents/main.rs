@@ -189,3 +189,15 @@ fn is_in(document: &str, name: &str, generated: &str) {
         assert_eq!(now, generated, "UPDATE_DOCUMENTS=1 cargo test --test documents rewrites {document}");
     }
 }
+
+/// `spin new` starts an app with the code of the example in the same language.
+#[test]
+fn templates_have_the_code_of_the_examples() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: String| fs::read_to_string(root.join(path)).unwrap();
+    for (language, code) in [("rust", "src/lib.rs"), ("javascript", "src/index.js"), ("python", "app.py")] {
+        let template = read(format!("templates/entra-{language}/content/{code}"));
+        let template = template.replacen("{% raw %}", "", 1).replacen("{% endraw %}", "", 1);
+        assert_eq!(template.trim_end(), read(format!("examples/{language}/{code}")).trim_end(), "{language}");
+    }
+}
