@@ -2,7 +2,9 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
-    process::Stdio,
+    ops::Range,
+    process::{self, Stdio},
+    sync::atomic::{AtomicU16, Ordering},
     time::Duration,
 };
 
@@ -17,6 +19,10 @@ use crate::bound_command::{self, Lifeline, bound_command};
 
 const ATTEMPTS: usize = 100;
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(50);
+
+/// Below the ports that systems give to outgoing connections. While a server is replaced, its clients try to connect, and one
+/// whose own port happened to be the server's would be connected to itself and keep the server from coming back.
+const PORTS: Range<u16> = 16_384..32_768;
 
 /// Killed when dropped.
 #[derive(Debug)]
@@ -35,8 +41,7 @@ impl LoopbackServer {
         program: &str,
         arrange: impl FnOnce(&mut Command, SocketAddr) -> Result<()>,
     ) -> Result<Self> {
-        // These programs cannot choose a free port themselves. This one was free a moment ago.
-        Self::start_at(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?, program, arrange).await
+        Self::start_at(free_address()?, program, arrange).await
     }
 
     /// The same on a given address.
@@ -73,4 +78,17 @@ impl LoopbackServer {
     pub(super) fn address(&self) -> SocketAddr {
         self.address
     }
+}
+
+/// An address that was free a moment ago: these programs cannot choose one themselves. Processes and calls begin at different
+/// ports.
+fn free_address() -> Result<SocketAddr> {
+    static CALLS: AtomicU16 = AtomicU16::new(0);
+    let span = PORTS.end - PORTS.start;
+    let first = u16::try_from(process::id() % u32::from(span))?;
+    let mut addresses = (0..ATTEMPTS).map(|_| {
+        let port = PORTS.start + first.wrapping_add(CALLS.fetch_add(1, Ordering::Relaxed)) % span;
+        SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+    });
+    addresses.find(|address| TcpListener::bind(address).is_ok()).context("no free port was found")
 }
