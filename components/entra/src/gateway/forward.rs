@@ -44,7 +44,7 @@ const WHOLE_LIMIT: Duration = Duration::from_millis(100);
 pub(super) async fn forward<H: Forward>(
     context: &Context<H>,
     notes: &RequestNotes,
-    gateway: &GatewaySettings,
+    gateway: &Arc<GatewaySettings>,
     request: &RequestHead,
     headers: HeaderMap,
     body: H::Body,
@@ -55,7 +55,7 @@ pub(super) async fn forward<H: Forward>(
     let uri: Uri = format!("{}{}", gateway.upstream, request.target)
         .parse()
         .map_err(|_| Error::Path("The request's target is no part of an address."))?;
-    let upload = Upload { body, host: host.clone(), progress: Arc::clone(&progress), gateway: gateway.clone() };
+    let upload = Upload { body, host: host.clone(), progress: Arc::clone(&progress), gateway: Arc::clone(gateway) };
     let body = begin(upload, &request.method, &request.headers).await?;
     let is_upload = matches!(body, Body::Streamed(..));
     let mut outgoing = Request::new(body);

@@ -25,7 +25,7 @@ pub(super) struct Upload<H: Host> {
     /// When the last piece passed, as [`Host::elapsed`].
     pub(super) progress: Arc<Locked<Duration>>,
     /// Which trailers pass.
-    pub(super) gateway: GatewaySettings,
+    pub(super) gateway: Arc<GatewaySettings>,
 }
 
 impl<H: Host> UpstreamBody for Upload<H> {

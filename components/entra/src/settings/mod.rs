@@ -3,7 +3,7 @@
 mod downstream_apis;
 mod gateway;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use http::HeaderValue;
 
@@ -65,7 +65,7 @@ pub(crate) struct EntraSettings {
     /// The APIs for which tokens can be had.
     pub(crate) downstream_apis: Vec<DownstreamApi>,
     /// How requests from outside are forwarded; `None` leaves the component a sidecar alone.
-    pub(crate) gateway: Option<GatewaySettings>,
+    pub(crate) gateway: Option<Arc<GatewaySettings>>,
     /// The browser origins that may call.
     pub(crate) allowed_origins: Vec<HeaderValue>,
     /// Where callers find the app, if that is not the host that they address.
@@ -131,7 +131,7 @@ fn parse(mut reader: Reader) -> Result<EntraSettings, SettingsFaults> {
             policy,
             client_authentication: client_authentication?,
             downstream_apis,
-            gateway: gateway?,
+            gateway: gateway?.map(Arc::new),
             allowed_origins: allowed_origins?,
             public_url: public_url?,
             request_timeout: request_timeout?,

@@ -1,4 +1,4 @@
-//! Requests from outside: who gets in, what the app is told, and what comes back.
+//! Requests from outside: who gets in, what the app learns, and what comes back.
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! A [`Host`] whose clock, network, store and log are the test's.
 //!
-//! Time is virtual: it stands still while anything can go on, and then leaps to the next moment that somebody waits for.
+//! Time is virtual: it does not pass while anything can go on, and then leaps to the next moment that somebody waits for.
 
 use std::{
     cell::{Cell, RefCell},
