@@ -105,7 +105,7 @@ impl Settings {
     pub(super) fn parse(text: &str) -> Result<Self> {
         let settings: Self = toml::from_str(text).with_context(|| {
             format!(
-                "this is not as it must be; secrets stand in the environment, as RECORD_CLIENT_SECRET and so on, and \
+                "this is not as it must be; secrets are in the environment, as RECORD_CLIENT_SECRET and so on, and \
                  the file is like this:\n{TEMPLATE}"
             )
         })?;
