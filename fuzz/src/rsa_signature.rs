@@ -47,7 +47,7 @@ fn verdict(modulus: &BigUint, exponent: &[u8], message: &[u8], signature: &[u8])
     Some(accepted)
 }
 
-/// EMSA-PKCS1-v1_5 (RFC 8017, section 9.2).
+/// EMSA-PKCS1-v1_5 (RFC 8017 section 9.2).
 fn encode(message: &[u8], length: usize) -> BigUint {
     let digest_info = b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20";
     let hash = Sha256::digest(message);

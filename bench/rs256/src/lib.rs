@@ -34,7 +34,7 @@ spin_sdk::wasip3::http::service::export!(Component);
 
 struct Component;
 
-/// What to verify, and by what. Numbers as in a JSON Web Key (RFC 7518, section 6.3.1).
+/// What to verify, and by what. Numbers as in a JSON Web Key (RFC 7518 section 6.3.1).
 #[derive(Deserialize)]
 struct Question {
     by: Verifier,

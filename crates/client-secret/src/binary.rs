@@ -35,7 +35,7 @@ pub(crate) fn kind(bytes: &[u8]) -> Option<NotASecret> {
     let has_algorithm = |inner: Option<Element<'_>>| inner.is_some_and(|inner| inner.tag == OBJECT_IDENTIFIER);
 
     match (first.tag, second.map(|second| second.tag)) {
-        // PFX of RFC 7292, section 4: version 3, then a ContentInfo.
+        // PFX of RFC 7292 section 4: version 3, then a ContentInfo.
         (INTEGER, Some(SEQUENCE))
             if first.content == [3] && of_second.is_some_and(|id| id.content.starts_with(&PKCS7)) =>
         {
@@ -45,7 +45,7 @@ pub(crate) fn kind(bytes: &[u8]) -> Option<NotASecret> {
         (INTEGER, Some(SEQUENCE)) if matches!(first.content, [0 | 1]) && has_algorithm(of_second) => {
             Some(NotASecret::Der)
         }
-        // RSAPrivateKey and RSAPublicKey of RFC 8017, appendix A.1.
+        // RSAPrivateKey and RSAPublicKey of RFC 8017 appendix A.1.
         (INTEGER, Some(INTEGER))
             if first.content.len() >= SHORTEST_MODULUS
                 || first.content == [0] && second.is_some_and(|second| second.content.len() >= SHORTEST_MODULUS) =>

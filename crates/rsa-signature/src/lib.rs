@@ -28,7 +28,7 @@ pub struct RsaPublicKey {
 }
 
 impl RsaPublicKey {
-    /// Prepares a key given as in RFC 7518, section 6.3.1: big-endian and without leading zeros, base64url undone.
+    /// Prepares a key given as in RFC 7518 section 6.3.1: big-endian and without leading zeros, base64url undone.
     ///
     /// # Errors
     ///
@@ -61,7 +61,7 @@ impl RsaPublicKey {
     }
 
     /// Whether `signature` is this key's signature of the message whose SHA-256 is `digest`:
-    /// RSASSA-PKCS1-V1_5-VERIFY (RFC 8017, section 8.2.2).
+    /// RSASSA-PKCS1-V1_5-VERIFY (RFC 8017 section 8.2.2).
     ///
     /// The encoded message is not taken apart. It is built, and the whole of it is compared with the power of the
     /// signature. So each message has exactly one signature: of exactly the modulus' length, below the modulus, and
@@ -90,7 +90,7 @@ impl fmt::Debug for RsaPublicKey {
 /// Why [`RsaPublicKey::new`] refuses a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyError {
-    /// The modulus begins with a zero byte, which RFC 7518, section 6.3.1.1, forbids.
+    /// The modulus begins with a zero byte, which RFC 7518 section 6.3.1.1 forbids.
     LeadingZero,
     /// The modulus does not have 2048, 3072 or 4096 bits.
     ModulusSize,
@@ -139,7 +139,7 @@ fn squarings(modulus: &[u8], exponent: &[u8]) -> Result<u32, KeyError> {
     }
 }
 
-/// EMSA-PKCS1-v1_5 (RFC 8017, section 9.2) with SHA-256: `00 01 FF .. FF 00`, the `DigestInfo`, which ends with the hash.
+/// EMSA-PKCS1-v1_5 (RFC 8017 section 9.2) with SHA-256: `00 01 FF .. FF 00`, the `DigestInfo`, which ends with the hash.
 fn encode(digest: &[u8; 32], length: usize) -> Vec<u8> {
     /// `DigestInfo` up to the hash (note 1 of section 9.2).
     const DIGEST_INFO: [u8; 19] = [

@@ -265,7 +265,7 @@ fn sign(key: &SmoothKey, message: &[u8]) -> Vec<u8> {
     key.root(&BigUint::from_bytes_be(&encode(message, key.modulus_bytes().len())))
 }
 
-/// EMSA-PKCS1-v1_5 (RFC 8017, section 9.2).
+/// EMSA-PKCS1-v1_5 (RFC 8017 section 9.2).
 fn encode(message: &[u8], length: usize) -> Vec<u8> {
     let digest_info = bytes("3031300d060960864801650304020105000420");
     let hash = Sha256::digest(message);

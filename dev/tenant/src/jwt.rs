@@ -1,4 +1,4 @@
-//! JSON Web Tokens in the compact serialization (RFC 7515, section 7.1): taking apart and putting together.
+//! JSON Web Tokens in the compact serialization (RFC 7515 section 7.1): taking apart and putting together.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value};
@@ -10,7 +10,7 @@ pub(crate) type Object = Map<String, Value>;
 pub(crate) struct UnverifiedJwt<'a> {
     pub(crate) unverified_header: Object,
     pub(crate) unverified_claims: Object,
-    /// The header and claims as signed (RFC 7515, section 5.1).
+    /// The header and claims as signed (RFC 7515 section 5.1).
     pub(crate) signing_input: &'a str,
     pub(crate) signature: Vec<u8>,
 }

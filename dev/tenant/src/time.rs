@@ -12,7 +12,7 @@ pub(crate) fn entra_timestamp() -> String {
     Timestamp::now().strftime("%F %TZ").to_string()
 }
 
-/// As in HTTP headers (RFC 9110, section 5.6.7), `seconds` from now: `Sat, 31 Jan 2026 12:00:00 GMT`.
+/// As in HTTP headers (RFC 9110 section 5.6.7), `seconds` from now: `Sat, 31 Jan 2026 12:00:00 GMT`.
 pub(crate) fn http_date(seconds: i64) -> String {
     let moment = Timestamp::from_second(now() + seconds).unwrap_or_else(|_| Timestamp::now());
     moment.strftime("%a, %d %b %Y %T GMT").to_string()

@@ -195,7 +195,7 @@ pub fn is_of_this_application(origin: &str) -> bool {
     host(origin).ends_with(".spin.internal")
 }
 
-/// Scheme, host and port in the normal form of RFC 3986, section 6.2.2.1 and 6.2.3: in lower case, without the default
+/// Scheme, host and port in the normal form of RFC 3986 sections 6.2.2.1 and 6.2.3: in lower case, without the default
 /// port.
 fn origin(text: &str) -> Result<String, String> {
     let fault = |words: &str| Err(format!("{words}; write it as https://host or https://host:port"));

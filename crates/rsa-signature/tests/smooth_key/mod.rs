@@ -35,7 +35,7 @@ impl SmoothKey {
         BigUint::from(self.exponent).to_bytes_be()
     }
 
-    /// RSASP1 (RFC 8017, section 5.2.1): the number whose power is `message`, as long as the modulus.
+    /// RSASP1 (RFC 8017 section 5.2.1): the number whose power is `message`, as long as the modulus.
     pub(crate) fn root(&self, message: &BigUint) -> Vec<u8> {
         let (mut root, mut product) = (BigUint::default(), BigUint::from(1_u32));
         for &prime in &self.primes {

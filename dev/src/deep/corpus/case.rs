@@ -36,7 +36,7 @@ pub(super) struct Expected {
 enum Challenge {
     /// There is none.
     None,
-    /// A Bearer challenge without `error`, for requests without a token (RFC 6750, section 3.1).
+    /// A Bearer challenge without `error`, for requests without a token (RFC 6750 section 3.1).
     Bearer,
     /// A Bearer challenge with this `error`.
     Error(&'static str),

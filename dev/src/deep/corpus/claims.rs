@@ -294,7 +294,7 @@ fn audiences(cases: &mut Cases<'_>, version: u8, parts: &Parts) {
     }
 }
 
-/// The API does not check proof of possession, so it must refuse tokens that require it (RFC 7800, section 3).
+/// The API does not check proof of possession, so it must refuse tokens that require it (RFC 7800 section 3).
 fn bound_to_keys(cases: &mut Cases<'_>, version: u8, parts: &Parts) {
     cases.kind("bound to a key", Expected::INVALID_TOKEN);
     let jwk = json!({"kty": "RSA", "n": "AQAB", "e": "AQAB", "kid": "x", "alg": "RS256"});

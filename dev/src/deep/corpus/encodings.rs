@@ -17,7 +17,7 @@ fn base64(cases: &mut Cases<'_>, parts: &Parts) {
     let right = [encoded(parts.header_text().as_bytes()), encoded(parts.claims_text().as_bytes())];
     for (place, name) in ["header", "claims", "signature"].into_iter().enumerate() {
         for (form, change) in FORMS {
-            // Trailing spaces are not part of a header's value (RFC 9110, section 5.5).
+            // Trailing spaces are not part of a header's value (RFC 9110 section 5.5).
             if (name, form) == ("signature", "a blank at the end") {
                 continue;
             }
@@ -64,7 +64,7 @@ fn within(part: &str, what: &str) -> String {
     format!("{first}{what}{second}")
 }
 
-/// Another last letter for the same bytes (RFC 4648, section 3.5), or an extra letter if there is no rest.
+/// Another last letter for the same bytes (RFC 4648 section 3.5), or an extra letter if there is no rest.
 fn stray_bit(part: &str) -> String {
     const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let next = part.chars().last().and_then(|last| ALPHABET.chars().skip_while(|letter| *letter != last).nth(1));

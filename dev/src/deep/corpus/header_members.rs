@@ -105,7 +105,7 @@ fn changes() -> Vec<(&'static str, Vec<Value>)> {
     ]
 }
 
-/// Ways to name a key (RFC 7515, section 4.1). Nothing is fetched from their addresses, so nothing needs to listen
+/// Ways to name a key (RFC 7515 section 4.1). Nothing is fetched from their addresses, so nothing needs to listen
 /// there.
 fn offers() -> Vec<(&'static str, Value)> {
     let jwk = json!({"kty": "RSA", "n": encoded(&[0xff; 256]), "e": "AQAB", "kid": "x", "use": "sig"});

@@ -107,7 +107,7 @@ const FORGERIES: [(&str, Forge); 8] = [
     ("the padded block itself", |forgery| block(0xff, 202, &[PREFIX, &forgery.digest(256)].concat())),
 ];
 
-/// `DigestInfo` of SHA-256 up to the digest (RFC 8017, section 9.2, note 1).
+/// `DigestInfo` of SHA-256 up to the digest (RFC 8017 section 9.2, note 1).
 const PREFIX: &[u8] =
     &[0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20];
 const PREFIX_SHA384: &[u8] =

@@ -76,7 +76,7 @@ pub(crate) fn pem(label: &str, der: &[u8]) -> Result<String> {
 pub(crate) struct RegisteredCertificate {
     /// An `RSAPublicKey` of RFC 8017 in DER.
     public_key: Vec<u8>,
-    /// The thumbprints in the form of the headers `x5t` and `x5t#S256` (RFC 7515, sections 4.1.7 and 4.1.8).
+    /// The thumbprints in the form of the headers `x5t` and `x5t#S256` (RFC 7515 sections 4.1.7 and 4.1.8).
     sha1_thumbprint: String,
     sha256_thumbprint: String,
     /// Seconds since the Unix epoch.

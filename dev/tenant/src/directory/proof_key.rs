@@ -43,7 +43,7 @@ fn is_well_formed(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// The example of RFC 7636, appendix B.
+    /// The example of RFC 7636 appendix B.
     const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
     const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 

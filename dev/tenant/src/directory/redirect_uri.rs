@@ -28,7 +28,7 @@ impl RedirectUri {
         Ok(Self(uri))
     }
 
-    /// The URI that a request sent, if it is this one. On loopback any port will do (RFC 8252, section 7.3).
+    /// The URI that a request sent, if it is this one. On loopback any port will do (RFC 8252 section 7.3).
     pub(crate) fn admit(&self, sent: &str) -> Option<Url> {
         canonical(sent).filter(|sent| without_loopback_port(sent) == without_loopback_port(&self.0))
     }

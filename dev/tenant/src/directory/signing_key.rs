@@ -55,17 +55,17 @@ impl SigningKey {
         self.pair.as_der().map_err(|_| anyhow!("cannot encode a private key"))
     }
 
-    /// The public key as the `SubjectPublicKeyInfo` of RFC 5280, section 4.1, in DER.
+    /// The public key as the `SubjectPublicKeyInfo` of RFC 5280 section 4.1, in DER.
     pub(crate) fn public_key_der(&self) -> Result<PublicKeyX509Der<'static>> {
         self.pair.public_key().as_der().map_err(|_| anyhow!("cannot encode a public key"))
     }
 
-    /// Signs with PKCS #1 v1.5 and SHA-256, the algorithm `RS256` of RFC 7518, section 3.3.
+    /// Signs with PKCS #1 v1.5 and SHA-256, the algorithm `RS256` of RFC 7518 section 3.3.
     pub(crate) fn sign_rs256(&self, message: &[u8]) -> Vec<u8> {
         self.sign(&signature::RSA_PKCS1_SHA256, message)
     }
 
-    /// Signs with PSS and SHA-256, the algorithm `PS256` of RFC 7518, section 3.5.
+    /// Signs with PSS and SHA-256, the algorithm `PS256` of RFC 7518 section 3.5.
     pub(crate) fn sign_ps256(&self, message: &[u8]) -> Vec<u8> {
         self.sign(&signature::RSA_PSS_SHA256, message)
     }

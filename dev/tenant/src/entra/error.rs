@@ -15,7 +15,7 @@ const WITHOUT_PAGE: [u32; 3] = [65001, 70003, 700_038];
 /// Why a request is refused.
 pub(super) struct EntraError {
     status: StatusCode,
-    /// The error of RFC 6749, section 5.2, or one of Entra's own.
+    /// The error of RFC 6749 section 5.2, or one of Entra's own.
     error: &'static str,
     /// The number after `AADSTS`.
     code: u32,
@@ -113,7 +113,7 @@ impl EntraError {
 }
 
 impl EntraError {
-    /// The parameters of an error redirect (RFC 6749, section 4.1.2.1).
+    /// The parameters of an error redirect (RFC 6749 section 4.1.2.1).
     pub(super) fn parameters(&self, incoming: &IncomingRequest) -> Vec<(&'static str, String)> {
         let mut parameters =
             vec![("error", self.error.to_owned()), ("error_description", self.description(&RequestIds::of(incoming)))];

@@ -3,7 +3,7 @@
 use super::error::EntraError;
 use crate::{claims_request::ClaimsRequest, wire::IncomingRequest};
 
-/// Parameters, each at most once (RFC 6749, section 3.1 and 3.2).
+/// Parameters, each at most once (RFC 6749 sections 3.1 and 3.2).
 #[derive(Default)]
 pub(super) struct Parameters(Vec<(String, String)>);
 
@@ -29,7 +29,7 @@ impl Parameters {
         }
     }
 
-    /// A parameter; an empty one counts as absent (RFC 6749, section 3.2).
+    /// A parameter; an empty one counts as absent (RFC 6749 section 3.2).
     pub(super) fn optional(&self, name: &str) -> Option<&str> {
         let pair = self.0.iter().find(|pair| pair.0 == name)?;
         Some(pair.1.as_str()).filter(|value| !value.is_empty())

@@ -53,7 +53,7 @@ impl GraphError {
     }
 
     /// 401: the token was issued before its person was signed out everywhere. In the form of 2022, a parameter is not
-    /// quoted although it is no token (RFC 9110, section 11.2).
+    /// quoted although it is no token (RFC 9110 section 11.2).
     pub(super) fn session_revoked() -> Self {
         let message = "Continuous access evaluation found that the token is older than the end of its session.";
         let claims = claims(&json!({"nbf": {"essential": true, "value": time::now().to_string()}}));

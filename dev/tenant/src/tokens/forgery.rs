@@ -22,7 +22,7 @@ pub struct Forgery<'a> {
     key: &'a SigningKey,
 }
 
-/// Too short for RS256 (RFC 7518, section 3.3).
+/// Too short for RS256 (RFC 7518 section 3.3).
 const SHORT_KEY_BITS: usize = 1024;
 
 impl<'a> Forgery<'a> {

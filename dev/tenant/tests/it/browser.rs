@@ -6,7 +6,7 @@ use http::Method;
 use crate::client::{Response, start, try_send};
 
 pub(crate) const REDIRECT_URI: &str = "http://localhost:5999/callback";
-/// The example of RFC 7636, appendix B.
+/// The example of RFC 7636 appendix B.
 pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 pub(crate) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 

@@ -1,4 +1,4 @@
-//! The published signing keys (RFC 7517, section 5).
+//! The published signing keys (RFC 7517 section 5).
 
 use http::{Response, StatusCode};
 use serde_json::{Value, json};

@@ -48,7 +48,7 @@ fn authenticate_by_credential(request: &TokenRequest<'_>) -> Result<Arc<AppRegis
     let form = &request.form;
     if let Some((client_id, secret)) = basic_credentials(request)? {
         if form.optional("client_secret").is_some() || form.optional("client_assertion").is_some() {
-            let message = "The client authenticates in more than one way (RFC 6749, section 2.3).";
+            let message = "The client authenticates in more than one way (RFC 6749 section 2.3).";
             return Err(EntraError::new("invalid_request", 90023, message));
         }
         let application = find(request, &client_id)?;
@@ -59,7 +59,7 @@ fn authenticate_by_credential(request: &TokenRequest<'_>) -> Result<Arc<AppRegis
         (Some(secret), None) => check_secret(&application, secret).map(|()| application),
         (None, Some(assertion)) => check_assertion(request, &application, assertion).map(|()| application),
         (Some(_), Some(_)) => {
-            let message = "The client authenticates in more than one way (RFC 6749, section 2.3).";
+            let message = "The client authenticates in more than one way (RFC 6749 section 2.3).";
             Err(EntraError::new("invalid_request", 90023, message))
         }
         (None, None) => {
@@ -87,7 +87,7 @@ fn check_installation(request: &TokenRequest<'_>, client: &AppRegistration) -> R
     }
 }
 
-/// The id and secret of HTTP Basic, each form-encoded before the base64 (RFC 6749, section 2.3.1).
+/// The id and secret of HTTP Basic, each form-encoded before the base64 (RFC 6749 section 2.3.1).
 fn basic_credentials(request: &TokenRequest<'_>) -> Result<Option<(String, String)>, EntraError> {
     let Some(header) = request.incoming.header("authorization") else { return Ok(None) };
     let decode = || {
@@ -124,7 +124,7 @@ fn check_secret(application: &AppRegistration, secret: &str) -> Result<(), Entra
     }
 }
 
-/// Verifies a client assertion (RFC 7523, section 3) as
+/// Verifies a client assertion (RFC 7523 section 3) as
 /// <https://learn.microsoft.com/entra/identity-platform/certificate-credentials> describes it.
 fn check_assertion(
     request: &TokenRequest<'_>,

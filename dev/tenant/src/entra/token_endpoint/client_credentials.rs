@@ -1,4 +1,4 @@
-//! The client credentials grant (RFC 6749, section 4.4): how the vault's reader gets its token, and a daemon one for the
+//! The client credentials grant (RFC 6749 section 4.4): how the vault's reader gets its token, and a daemon one for the
 //! API.
 
 use serde_json::{Value, json};

@@ -121,7 +121,7 @@ fn finish(
     response
 }
 
-/// The successful response of RFC 6749, section 4.1.2, with Entra's additions.
+/// The successful response of RFC 6749 section 4.1.2, with Entra's additions.
 fn code_response(
     request: AuthorizationRequest<'_>,
     session: &BrowserSession,
