@@ -6,10 +6,12 @@
 use std::{cell::RefCell, time::Duration};
 
 use http::StatusCode;
-use serde::Serialize;
 use uuid::Uuid;
 
-use entra_obo::{event_log, host::Host};
+use entra_obo::{
+    event_log::{Line, level, milliseconds},
+    host::Host,
+};
 
 use crate::{api::call::ApiFault, failure::Failure};
 
@@ -71,27 +73,24 @@ impl RequestNotes {
     ) {
         let notes = self.0.borrow();
         let refusal = failure.and_then(Failure::entra_refusal);
-        let line = RequestLine {
-            level: event_log::level(served.status),
-            event: "request",
-            method: served.method,
-            path: served.path,
-            status: served.status.as_u16(),
-            outcome: failure.map_or("ok", Failure::code),
-            cause: failure.and_then(Failure::cause),
-            request_id,
-            tenant_id: notes.tenant_id,
-            object_id: notes.object_id,
-            entra_correlation_id: refusal.and_then(|refusal| refusal.correlation_id),
-            entra_trace_id: refusal.and_then(|refusal| refusal.trace_id),
-            api_status: notes.api_status,
-            api_code: notes.api_code.as_deref(),
-            api_request_id: notes.api_request_id.as_deref(),
-            entra_ms: notes.entra.map(event_log::milliseconds),
-            api_ms: notes.api.map(event_log::milliseconds),
-            total_ms: event_log::milliseconds(total),
-        };
-        event_log::write(host, &line);
+        Line::new(level(served.status), "request")
+            .with("method", served.method)
+            .with("path", served.path)
+            .with("status", served.status.as_u16())
+            .with("outcome", failure.map_or("ok", Failure::code))
+            .with_some("cause", failure.and_then(Failure::cause))
+            .with("request_id", request_id)
+            .with_some("tenant_id", notes.tenant_id)
+            .with_some("object_id", notes.object_id)
+            .with_some("entra_correlation_id", refusal.and_then(|refusal| refusal.correlation_id))
+            .with_some("entra_trace_id", refusal.and_then(|refusal| refusal.trace_id))
+            .with_some("api_status", notes.api_status)
+            .with_some("api_code", notes.api_code.as_deref())
+            .with_some("api_request_id", notes.api_request_id.as_deref())
+            .with_some("entra_ms", notes.entra.map(milliseconds))
+            .with_some("api_ms", notes.api.map(milliseconds))
+            .with("total_ms", milliseconds(total))
+            .write(host);
     }
 }
 
@@ -104,36 +103,4 @@ pub(crate) struct Served {
     pub(crate) path: &'static str,
     /// The status of the answer.
     pub(crate) status: StatusCode,
-}
-
-#[derive(Serialize)]
-struct RequestLine<'a> {
-    level: &'static str,
-    event: &'static str,
-    method: &'static str,
-    path: &'static str,
-    status: u16,
-    outcome: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cause: Option<String>,
-    request_id: Uuid,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tenant_id: Option<Uuid>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    object_id: Option<Uuid>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    entra_correlation_id: Option<Uuid>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    entra_trace_id: Option<Uuid>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    api_status: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    api_code: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    api_request_id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    entra_ms: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    api_ms: Option<f64>,
-    total_ms: f64,
 }

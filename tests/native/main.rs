@@ -19,6 +19,7 @@ mod federated_credentials;
 mod flow;
 mod graph_answers;
 mod keys;
+mod log_line;
 mod properties;
 mod readiness;
 mod recordings;

@@ -7,24 +7,89 @@ use std::time::Duration;
 
 use http::StatusCode;
 use serde::Serialize;
+use uuid::Uuid;
 
-use crate::host::Host;
-
-/// Writes one line.
-pub fn write<H: Host>(host: &H, line: &impl Serialize) {
-    if let Ok(text) = serde_json::to_string(line) {
-        host.log(&text);
-    }
-}
+use crate::{correlation::Correlation, host::Host};
 
 /// Writes a line about something that may resolve itself.
 pub fn warn<H: Host>(host: &H, event: &'static str, cause: String) {
-    write(host, &Event { level: "warn", event, cause });
+    Line::new("warn", event).with("cause", &cause).write(host);
 }
 
 /// Writes a line about something that the operator has to fix.
 pub fn error<H: Host>(host: &H, event: &'static str, cause: String) {
-    write(host, &Event { level: "error", event, cause });
+    Line::new("error", event).with("cause", &cause).write(host);
+}
+
+/// A line under construction. Its members keep the order in which they are added.
+#[derive(Debug)]
+pub struct Line(Vec<u8>);
+
+/// Whose request a line is about, by the claims of the verified token.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CallerIds {
+    /// `tid`
+    pub tenant_id: Option<Uuid>,
+    /// `oid`
+    pub object_id: Option<Uuid>,
+    /// `azp` or `appid`
+    pub client_id: Option<Uuid>,
+}
+
+impl Line {
+    /// A line with its first two members.
+    #[must_use]
+    pub fn new(level: &'static str, event: &'static str) -> Self {
+        Self(b"{".to_vec()).with("level", level).with("event", event)
+    }
+
+    /// The same with another member. Its value is a number, a text or an object of these, which cannot fail to serialise.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Serialize) -> Self {
+        let separator = if self.0.len() > 1 { "," } else { "" };
+        for part in [separator, "\"", name, "\":"] {
+            self.0.extend_from_slice(part.as_bytes());
+        }
+        let _ = serde_json::to_writer(&mut self.0, &value);
+        self
+    }
+
+    /// The same with another member, if there is a value for it.
+    #[must_use]
+    pub fn with_some(self, name: &'static str, value: Option<impl Serialize>) -> Self {
+        match value {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
+    }
+
+    /// The same with the ids of the request.
+    #[must_use]
+    pub fn with_correlation(self, correlation: &Correlation) -> Self {
+        self.with("request_id", correlation.request_id)
+            .with("client_request_id", correlation.client_request_id)
+            .with("trace_id", correlation.traceparent.get(3..35).unwrap_or_default())
+    }
+
+    /// The same with the ids of the caller, as far as they are known.
+    #[must_use]
+    pub fn with_caller(self, caller: &CallerIds) -> Self {
+        self.with_some("tenant_id", caller.tenant_id)
+            .with_some("object_id", caller.object_id)
+            .with_some("client_id", caller.client_id)
+    }
+
+    /// Writes it.
+    pub fn write<H: Host>(self, host: &H) {
+        host.log(&self.into_text());
+    }
+
+    /// Its text, one JSON object.
+    #[must_use]
+    pub fn into_text(mut self) -> String {
+        self.0.push(b'}');
+        String::from_utf8(self.0).unwrap_or_default()
+    }
 }
 
 /// The level of a line about a response with this status.
@@ -41,11 +106,4 @@ pub fn level(status: StatusCode) -> &'static str {
 #[must_use]
 pub fn milliseconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1_000_000.0).round() / 1_000.0
-}
-
-#[derive(Serialize)]
-struct Event {
-    level: &'static str,
-    event: &'static str,
-    cause: String,
 }

@@ -13,6 +13,7 @@ use crate::{
         token_fault::{CallerRefusal, TokenFault},
         unverified_token::{Subject, TokenVersion, UnverifiedToken},
     },
+    event_log::CallerIds,
     guid,
     host::UnixTime,
     keys::signing_keys::SigningKeys,
@@ -157,6 +158,12 @@ impl VerifiedCaller {
     #[must_use]
     pub const fn client(&self) -> Option<Uuid> {
         self.client
+    }
+
+    /// Whose request this is, for the log.
+    #[must_use]
+    pub const fn ids(&self) -> CallerIds {
+        CallerIds { tenant_id: Some(self.tenant_id), object_id: self.object_id, client_id: self.client }
     }
 
     /// All claims, as Entra signed them. They are decoded at each call.

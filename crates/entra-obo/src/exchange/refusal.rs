@@ -14,7 +14,7 @@
 //! A code that is not listed, or that Entra replaces by another, falls through to `error`.
 //! <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value};
@@ -79,9 +79,18 @@ pub enum Meaning {
     Unusable,
 }
 
+impl ExchangeRefusal {
+    /// Entra's own ids of the request, for the log.
+    #[must_use]
+    pub fn ids(&self) -> BTreeMap<&'static str, &str> {
+        let ids = [("correlation_id", &self.correlation_id), ("trace_id", &self.trace_id)];
+        ids.into_iter().filter_map(|(name, id)| Some((name, id.as_deref()?))).collect()
+    }
+}
+
 impl Meaning {
     /// For how long another exchange of the same token would be refused in the same way: as long as Entra says, or
-    /// until somebody can have removed the cause. `None` if the cause may pass at any moment.
+    /// until someone can have removed the cause. `None` if the cause may pass at any moment.
     #[must_use]
     pub(crate) fn pause(&self) -> Option<Duration> {
         let seconds = match self {
