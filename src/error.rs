@@ -4,11 +4,7 @@ use std::fmt;
 
 use uuid::Uuid;
 
-use entra_obo::{
-    Refusal,
-    settings::{fault::SettingsFaults, source::Unsettled},
-    toolkit::UpstreamFault,
-};
+use entra_obo::{Refusal, settings::source::Unsettled, toolkit::UpstreamFault};
 
 use crate::graph::{resource::GraphRefusal, select::QueryFault, streams::TooManyStreams};
 
@@ -23,10 +19,8 @@ pub(crate) enum Error {
     OriginNotAllowed,
     /// The query has something that is not passed through.
     Query(QueryFault),
-    /// The variables are wrong.
-    Settings(SettingsFaults),
-    /// The request ran out of time while it waited for the settings.
-    OutOfTime,
+    /// There are no settings.
+    Unsettled(Unsettled),
     /// The caller is not admitted, or there is no token for Graph.
     Refused(Refusal),
     /// Graph gave no usable response.
@@ -54,10 +48,7 @@ impl From<Refusal> for Error {
 
 impl From<Unsettled> for Error {
     fn from(fault: Unsettled) -> Self {
-        match fault {
-            Unsettled::Faults(faults) => Self::Settings(faults),
-            Unsettled::OutOfTime => Self::OutOfTime,
-        }
+        Self::Unsettled(fault)
     }
 }
 
@@ -67,8 +58,7 @@ impl fmt::Display for Error {
         match self {
             Self::NotFound | Self::MethodNotAllowed | Self::OriginNotAllowed => Ok(()),
             Self::Query(fault) => formatter.write_str(fault.words()),
-            Self::Settings(faults) => write!(formatter, "wrong variables: {faults}"),
-            Self::OutOfTime => formatter.write_str("the request ran out of time"),
+            Self::Unsettled(fault) => fault.fmt(formatter),
             Self::Refused(refusal) => refusal.fmt(formatter),
             Self::Upstream(fault) => fault.fmt(formatter),
             Self::Graph { refusal, .. } => write!(

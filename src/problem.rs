@@ -4,10 +4,9 @@ use http::StatusCode;
 
 use entra_obo::{
     Policy, Problem,
-    host::SendFault,
     toolkit::{
-        FaultKind, OUTAGE_WAIT, ProblemType, UpstreamFault, claims_problem,
-        problem_type::{REQUEST_TIMEOUT, SERVER_MISCONFIGURED, SERVER_UNAVAILABLE},
+        OUTAGE_WAIT, ProblemType, SendProblems, UpstreamProblems, claims_problem,
+        problem_type::{SERVER_MISCONFIGURED, SERVER_UNAVAILABLE},
     },
 };
 
@@ -79,6 +78,13 @@ problem_types! {
         "Try again";
 }
 
+/// The problems of Graph.
+const GRAPH: UpstreamProblems = UpstreamProblems {
+    send: SendProblems { unreachable: &GRAPH_UNREACHABLE, timeout: &GRAPH_TIMEOUT },
+    unusable: &GRAPH_UNUSABLE_ANSWER,
+    unavailable: &GRAPH_UNAVAILABLE,
+};
+
 /// The problem that an error is to the caller.
 ///
 /// `policy` is missing only where the settings could not be read.
@@ -89,14 +95,11 @@ pub(crate) fn problem(error: &Error, policy: Option<&Policy>) -> Problem {
         Error::MethodNotAllowed => Problem::new(&METHOD_NOT_ALLOWED),
         Error::OriginNotAllowed => Problem::new(&ORIGIN_NOT_ALLOWED),
         Error::Query(fault) => Problem::new(&INVALID_REQUEST).with_detail(fault.words()),
-        Error::Settings(faults) if faults.may_pass() => Problem::new(&SERVER_UNAVAILABLE)
-            .with_detail("This API cannot read its own settings at the moment. Try again later.")
-            .with_retry_after(OUTAGE_WAIT),
-        Error::Settings(_) | Error::Internal(_) => Problem::new(&SERVER_MISCONFIGURED),
+        Error::Unsettled(fault) => fault.into(),
+        Error::Internal(_) => Problem::new(&SERVER_MISCONFIGURED),
         Error::NotReady(_) => Problem::new(&NOT_READY).with_retry_after(OUTAGE_WAIT),
-        Error::OutOfTime => Problem::new(&REQUEST_TIMEOUT),
         Error::Refused(refusal) => refusal.problem(),
-        Error::Upstream(fault) => of_upstream(fault),
+        Error::Upstream(fault) => GRAPH.problem(fault),
         Error::Graph { tenant_id, refusal } => {
             let problem = match (&refusal.meaning, policy) {
                 (GraphMeaning::ClaimsChallenge(claims), Some(policy)) => claims_problem(policy, *tenant_id, claims),
@@ -127,19 +130,5 @@ fn of_graph(refusal: &GraphRefusal) -> Problem {
         GraphMeaning::Throttled(wait) => Problem::new(&GRAPH_THROTTLED).with_retry_after(*wait),
         GraphMeaning::Unavailable(wait) => Problem::new(&GRAPH_UNAVAILABLE).with_retry_after(*wait),
         GraphMeaning::Unusable => Problem::new(&GRAPH_UNUSABLE_ANSWER),
-    }
-}
-
-fn of_upstream(fault: &UpstreamFault) -> Problem {
-    match &fault.kind {
-        // Spin also says so while it cannot read a variable that the list of allowed hosts is made from.
-        FaultKind::Send(SendFault::Denied) => Problem::new(&SERVER_UNAVAILABLE).with_retry_after(OUTAGE_WAIT),
-        FaultKind::Send(SendFault::DeadlinePassed) => Problem::new(&REQUEST_TIMEOUT),
-        FaultKind::Send(SendFault::TimedOut) => Problem::new(&GRAPH_TIMEOUT),
-        FaultKind::Send(SendFault::Broken(_)) => Problem::new(&GRAPH_UNREACHABLE),
-        FaultKind::Unusable(_) => Problem::new(&GRAPH_UNUSABLE_ANSWER),
-        FaultKind::Unavailable(_, wait) => {
-            Problem::new(&GRAPH_UNAVAILABLE).with_retry_after(wait.unwrap_or(OUTAGE_WAIT))
-        }
     }
 }

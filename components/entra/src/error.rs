@@ -1,14 +1,10 @@
-//! Everything that can keep a request from what it asks for.
+//! Everything that can keep a request from being served.
 
 use std::fmt;
 
 use uuid::Uuid;
 
-use entra_obo::{
-    ClaimsChallenge, Refusal,
-    host::SendFault,
-    settings::{fault::SettingsFaults, source::Unsettled},
-};
+use entra_obo::{ClaimsChallenge, Refusal, host::SendFault, settings::source::Unsettled};
 
 use crate::path::PathFault;
 
@@ -17,9 +13,9 @@ use crate::path::PathFault;
 pub(crate) enum Error {
     /// No such path.
     NotFound,
-    /// The path is one of the sidecar's, but not with this method: those that there are.
+    /// The path exists, but not with this method: the methods that it has.
     MethodNotAllowed(&'static str),
-    /// A browser asks for an origin that is not on the list.
+    /// A page of an origin that is not on the list asks to call.
     OriginNotAllowed,
     /// The target is not plain.
     Path(PathFault),
@@ -29,16 +25,14 @@ pub(crate) enum Error {
     UnknownApi,
     /// Tokens of the application itself are not issued here.
     ApplicationTokens,
-    /// A parameter that cannot be honoured, or not within the operator's limits: its name.
+    /// A parameter that is not supported, or exceeds what the operator allows: its name.
     Parameter(String),
     /// The request's body is too large to be held.
     BodyTooLarge,
-    /// The request's body broke off.
+    /// The request's body ended before it was complete.
     BodyBroken,
-    /// The variables are wrong.
-    Settings(SettingsFaults),
-    /// The request ran out of time while it waited for the settings.
-    OutOfTime,
+    /// There are no settings.
+    Unsettled(Unsettled),
     /// The caller is not admitted, or there is no token.
     Refused(Refusal),
     /// The app gave no usable response.
@@ -54,7 +48,7 @@ pub(crate) enum Error {
         /// What the token must satisfy.
         claims: ClaimsChallenge,
     },
-    /// Something that should be impossible, and yet must not be a panic.
+    /// Something that should be impossible, and must not be a panic.
     Internal(&'static str),
 }
 
@@ -66,10 +60,7 @@ impl From<Refusal> for Error {
 
 impl From<Unsettled> for Error {
     fn from(fault: Unsettled) -> Self {
-        match fault {
-            Unsettled::Faults(faults) => Self::Settings(faults),
-            Unsettled::OutOfTime => Self::OutOfTime,
-        }
+        Self::Unsettled(fault)
     }
 }
 
@@ -93,8 +84,7 @@ impl fmt::Display for Error {
             Self::Path(fault) => formatter.write_str(fault),
             Self::BodyTooLarge => formatter.write_str("the request's body is too large"),
             Self::BodyBroken => formatter.write_str("the request's body ended before it was complete"),
-            Self::Settings(faults) => write!(formatter, "wrong variables: {faults}"),
-            Self::OutOfTime => formatter.write_str("the request ran out of time"),
+            Self::Unsettled(fault) => fault.fmt(formatter),
             Self::Refused(refusal) => refusal.fmt(formatter),
             Self::App(fault) => sending(formatter, "the app at upstream", fault),
             Self::Downstream(fault) => sending(formatter, "a downstream API", fault),

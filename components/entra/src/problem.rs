@@ -4,11 +4,7 @@ use http::StatusCode;
 
 use entra_obo::{
     Policy, Problem,
-    host::SendFault,
-    toolkit::{
-        OUTAGE_WAIT, ProblemType, claims_problem,
-        problem_type::{REQUEST_TIMEOUT, SERVER_MISCONFIGURED, SERVER_UNAVAILABLE},
-    },
+    toolkit::{ProblemType, SendProblems, claims_problem, problem_type::SERVER_MISCONFIGURED},
 };
 
 use crate::error::Error;
@@ -72,6 +68,12 @@ problem_types! {
         "Try again";
 }
 
+/// The problems of the app behind the gateway.
+const APP: SendProblems = SendProblems { unreachable: &APP_UNREACHABLE, timeout: &APP_TIMEOUT };
+
+/// The problems of downstream APIs.
+const DOWNSTREAM: SendProblems = SendProblems { unreachable: &DOWNSTREAM_UNREACHABLE, timeout: &DOWNSTREAM_TIMEOUT };
+
 /// The problem that an error is to the caller.
 ///
 /// `policy` is missing only where the settings could not be read.
@@ -88,28 +90,15 @@ pub(crate) fn problem(error: &Error, policy: Option<&Policy>) -> Problem {
         Error::Parameter(name) => Problem::new(&PARAMETER_NOT_SUPPORTED).with_member("parameter", Some(name.clone())),
         Error::BodyTooLarge => Problem::new(&BODY_TOO_LARGE),
         Error::BodyBroken => Problem::new(&BODY_BROKEN),
-        Error::Settings(faults) if faults.may_pass() => Problem::new(&SERVER_UNAVAILABLE)
-            .with_detail("This API cannot read its own settings at the moment. Try again later.")
-            .with_retry_after(OUTAGE_WAIT),
-        Error::Settings(_) | Error::Internal(_) => Problem::new(&SERVER_MISCONFIGURED),
-        Error::OutOfTime => Problem::new(&REQUEST_TIMEOUT),
+        Error::Unsettled(fault) => fault.into(),
+        Error::Internal(_) => Problem::new(&SERVER_MISCONFIGURED),
         Error::Refused(refusal) => refusal.problem(),
-        Error::App(fault) => of_sending(fault, &APP_UNREACHABLE, &APP_TIMEOUT),
-        Error::Downstream(fault) => of_sending(fault, &DOWNSTREAM_UNREACHABLE, &DOWNSTREAM_TIMEOUT),
+        Error::App(fault) => APP.problem(fault),
+        Error::Downstream(fault) => DOWNSTREAM.problem(fault),
         Error::DownstreamTooLarge => Problem::new(&DOWNSTREAM_TOO_LARGE),
         Error::DownstreamClaims { tenant_id, claims } => match policy {
             Some(policy) => claims_problem(policy, *tenant_id, claims),
             None => Problem::new(&SERVER_MISCONFIGURED),
         },
-    }
-}
-
-fn of_sending(fault: &SendFault, unreachable: &'static ProblemType, late: &'static ProblemType) -> Problem {
-    match fault {
-        // Spin also says so while it cannot read a variable that the list of allowed hosts is made from.
-        SendFault::Denied => Problem::new(&SERVER_UNAVAILABLE).with_retry_after(OUTAGE_WAIT),
-        SendFault::DeadlinePassed => Problem::new(&REQUEST_TIMEOUT),
-        SendFault::TimedOut => Problem::new(late),
-        SendFault::Broken(_) => Problem::new(unreachable),
     }
 }

@@ -19,11 +19,12 @@ use crate::{
         refusal::{ExchangeRefusal, Meaning},
         source::ExchangeFault,
     },
-    host::{FileFault, SendFault},
+    host::FileFault,
     keys::source::KeysFault,
     policy::Policy,
     response::{
         bearer_challenge::BearerChallenge,
+        outage::{SendProblems, UpstreamProblems, settings_unreadable},
         problem::{OUTAGE_WAIT, Problem},
         problem_type::{
             ACCESS_DENIED, APP_ONLY_TOKEN, CLAIMS_CHALLENGE, CLIENT_NOT_ALLOWED, CONSENT_REQUIRED, ENTRA_THROTTLED,
@@ -32,7 +33,14 @@ use crate::{
             SERVER_UNAVAILABLE, TOKEN_MISSING, TOKEN_REFUSED,
         },
     },
-    upstream::call::{FaultKind, UpstreamFault},
+    upstream::call::FaultKind,
+};
+
+/// The problems of Entra.
+const ENTRA: UpstreamProblems = UpstreamProblems {
+    send: SendProblems { unreachable: &ENTRA_UNREACHABLE, timeout: &ENTRA_TIMEOUT },
+    unusable: &ENTRA_UNUSABLE_ANSWER,
+    unavailable: &ENTRA_UNAVAILABLE,
 };
 
 /// Why a request is refused: what its caller learns ([`Refusal::problem`]), and what the operator learns, by `Display`. The
@@ -87,7 +95,7 @@ impl Refusal {
                 of_credential(fault)
             }
             Cause::Keys(KeysFault::Upstream(fault)) | Cause::Exchange(ExchangeFault::Upstream(fault)) => {
-                of_upstream(fault)
+                ENTRA.problem(fault)
             }
             Cause::Exchange(ExchangeFault::Unmade(_)) => Problem::new(&SERVER_MISCONFIGURED),
             Cause::Exchange(ExchangeFault::Refused { tenant_id, downstream, refusal }) => {
@@ -184,11 +192,7 @@ fn of_credential(fault: &CredentialFault) -> Problem {
         CredentialFault::Wrong(_) | CredentialFault::File(FileFault::Missing) | CredentialFault::NotAToken(_) => {
             Problem::new(&SERVER_MISCONFIGURED)
         }
-        CredentialFault::Unreadable(_) | CredentialFault::File(FileFault::Unreadable(_)) => {
-            Problem::new(&SERVER_UNAVAILABLE)
-                .with_detail("This API cannot read its own settings at the moment. Try again later.")
-                .with_retry_after(OUTAGE_WAIT)
-        }
+        CredentialFault::Unreadable(_) | CredentialFault::File(FileFault::Unreadable(_)) => settings_unreadable(),
         CredentialFault::ManagedIdentity(fault) => match &fault.kind {
             FaultKind::Unusable(_) => Problem::new(&SERVER_MISCONFIGURED),
             FaultKind::Send(_) | FaultKind::Unavailable(..) => {
@@ -196,20 +200,6 @@ fn of_credential(fault: &CredentialFault) -> Problem {
             }
         },
         CredentialFault::OutOfTime => Problem::new(&REQUEST_TIMEOUT),
-    }
-}
-
-fn of_upstream(fault: &UpstreamFault) -> Problem {
-    match &fault.kind {
-        // Spin also says so while it cannot read a variable that the list of allowed hosts is made from.
-        FaultKind::Send(SendFault::Denied) => Problem::new(&SERVER_UNAVAILABLE).with_retry_after(OUTAGE_WAIT),
-        FaultKind::Send(SendFault::DeadlinePassed) => Problem::new(&REQUEST_TIMEOUT),
-        FaultKind::Send(SendFault::TimedOut) => Problem::new(&ENTRA_TIMEOUT),
-        FaultKind::Send(SendFault::Broken(_)) => Problem::new(&ENTRA_UNREACHABLE),
-        FaultKind::Unusable(_) => Problem::new(&ENTRA_UNUSABLE_ANSWER),
-        FaultKind::Unavailable(_, wait) => {
-            Problem::new(&ENTRA_UNAVAILABLE).with_retry_after(wait.unwrap_or(OUTAGE_WAIT))
-        }
     }
 }
 

@@ -17,6 +17,7 @@ pub use crate::{
     refusal::claims_problem,
     response::{
         bearer_challenge::BearerChallenge,
+        outage::{SendProblems, UpstreamProblems},
         problem::OUTAGE_WAIT,
         problem_type::{self, Challenge, PROBLEM_TYPES, ProblemType},
     },

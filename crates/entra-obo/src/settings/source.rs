@@ -1,6 +1,6 @@
 //! Settings that are read again from time to time, since the operator may change them while the program runs.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
     deadline::Deadline,
@@ -42,6 +42,16 @@ pub enum Unsettled {
     Faults(SettingsFaults),
     /// The request ran out of time while it waited for another that reads them.
     OutOfTime,
+}
+
+/// In words for the log.
+impl fmt::Display for Unsettled {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Faults(faults) => write!(formatter, "wrong variables: {faults}"),
+            Self::OutOfTime => formatter.write_str("the request ran out of time"),
+        }
+    }
 }
 
 impl<S> Outcome for Result<Arc<S>, Unsettled> {
