@@ -57,7 +57,7 @@ pub async fn answer<H: Host>(instance: &Instance, host: &H, request: &RequestHea
     response
 }
 
-/// What needs no settings: the files that are the same for everybody.
+/// What needs no settings: files that are the same for everyone.
 fn fixed(route: Route, request: &RequestHead) -> Option<Response<Bytes>> {
     if !route.takes(&request.method) {
         return None;

@@ -7,9 +7,9 @@
 //! ```
 //!
 //! The modules are in layers, from the foundation up; each imports only from its own layer and those above it in this
-//! file. All but `component` are pure: time, randomness, settings, network and store come from a [`entra_obo::host::Host`], so the whole
-//! flow runs natively in tests. The app stores nothing about people: a session is a sealed cookie, and the key-value store
-//! holds only digests of used sign-ins.
+//! file. All but `component` are pure: time, randomness, settings, network and store come from a
+//! [`Host`](entra_obo::host::Host), so the whole flow runs natively in tests. The app stores nothing about people: a session
+//! is a sealed cookie, and the key-value store holds only digests of used sign-ins.
 
 mod secret;
 

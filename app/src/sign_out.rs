@@ -43,7 +43,7 @@ pub(crate) fn answer<H: Host>(context: &Context<'_, H>, headers: &HeaderMap) -> 
     Ok(response::redirect(&format!("{}?{}", settings.entra_endpoint("logout"), query.finish())))
 }
 
-/// The page to which Entra sends people after they signed out. Anybody can open it at any time, so it says only what
+/// The page to which Entra sends people after they signed out. Anyone can open it at any time, so it says only what
 /// happened in this browser.
 pub(crate) fn landing<H: Host>(context: &Context<'_, H>) -> Response<Bytes> {
     let has_ended = context.cookies.open(&ENDED, &context.settings).is_some();

@@ -37,7 +37,7 @@ const EXPECTED = {
   kit: PROFILE('Kit Ames'),
 }
 
-// Checking all four appearances for everybody would take minutes and show the same pages again.
+// Checking all four appearances for everyone would take minutes and show the same pages again.
 const LOOKED_AT = ['ada', 'mona', 'zoe', 'connie', 'gil', 'blake', 'rhea', 'noel']
 
 // People for whom Entra throttles the whole tenant, so that the API makes no exchange in the next seconds.

@@ -102,7 +102,7 @@ impl Browser {
             "{head:?}"
         );
         self.keep(&head.headers);
-        // Nothing in the input gets into a page as markup, or redirects anybody elsewhere.
+        // Nothing in the input gets into a page as markup, or redirects anyone elsewhere.
         let text = String::from_utf8_lossy(&body).to_ascii_lowercase();
         if head.headers[header::CONTENT_TYPE] == "text/html; charset=utf-8" {
             for markup in ["<script", "<iframe", "<style", " onerror=", "href=\"javascript:"] {

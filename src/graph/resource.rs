@@ -212,7 +212,7 @@ fn meaning(
             None if status == StatusCode::UNAUTHORIZED => GraphMeaning::TokenRefused,
             None => GraphMeaning::Forbidden,
         },
-        // The request for a photo is the same for everybody, so it is the person who has none.
+        // The request for a photo is the same for everyone, so it is the person who has none.
         StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND if is_photo => GraphMeaning::NoPhoto,
         StatusCode::BAD_REQUEST if matches!(resource, Resource::Profile(Some(_))) => GraphMeaning::Rejected,
         StatusCode::NOT_FOUND => GraphMeaning::NotFound,

@@ -10,7 +10,7 @@ use entra_obo::toolkit::{Locked, Person};
 /// Of one person: a page shows one photo, and a reload abandons another.
 const MAX_OF_PERSON: usize = 4;
 
-/// Of everybody: some 1.5 MiB each, in the 128 MiB that an instance has on an edge host.
+/// Of everyone: some 1.5 MiB each, in the 128 MiB that an instance has on an edge host.
 const MAX_OF_INSTANCE: usize = 32;
 
 /// The responses that an instance is streaming.

@@ -1,4 +1,4 @@
-//! Graph tokens and keys that are kept: for whom, how long, and what somebody who can write to the store can do.
+//! Graph tokens and keys that are kept: for whom, how long, and what someone who can write to the store can do.
 
 use std::time::Duration;
 

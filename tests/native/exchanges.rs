@@ -204,7 +204,7 @@ fn an_exchange_that_would_be_refused_again_is_not_repeated_for_a_while() {
     world.get(&token()).is(502, "graph_refused_token");
     world.pass(15);
     assert_eq!(world.get(&token()).status, 200);
-    // A credential that Entra does not accept concerns everybody.
+    // A credential that Entra does not accept concerns everyone.
     let world = World::new();
     world.next("token", [Reply::json(401, &json!({"error": "invalid_client", "error_codes": [7_000_215]}))]);
     for person in 0..50 {

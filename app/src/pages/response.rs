@@ -44,7 +44,7 @@ pub(crate) fn redirect(location: &str) -> Response<Bytes> {
     response
 }
 
-/// A file of this app, the same for everybody.
+/// A file of this app, the same for everyone.
 #[must_use]
 pub(crate) fn asset(media_type: &'static str, content: &'static [u8]) -> Response<Bytes> {
     new(media_type, ASSET_CACHING, Bytes::from_static(content))

@@ -1,7 +1,7 @@
 //! The claims of the token for the API, explained.
 //!
-//! An app must not rely on the content of a token for somebody else: it may change, or be encrypted. This app only shows it,
-//! so that people see what the API sees.
+//! An app must not rely on the content of a token that is meant for another API: it may change, or be encrypted. This app
+//! only shows it, so that people see what the API sees.
 //! <https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference>
 
 use serde_json::{Map, Value};

@@ -1,4 +1,4 @@
-//! A request to its answer, whatever it holds: from outside or from the app, ids, and the one line in the log.
+//! From a request to its response: whether it comes from outside or from the app, ids, and the one line in the log.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
 
@@ -18,7 +18,7 @@ use crate::{
     sidecar,
 };
 
-/// Where a request comes from, which Spin adds after whatever the sender wrote.
+/// The address from which a request comes. Spin adds it after whatever the sender wrote.
 const CLIENT_ADDRESS: HeaderName = HeaderName::from_static("spin-client-addr");
 
 /// What Spin adds to the requests of an application's own components. No connection comes from this address.
@@ -55,7 +55,7 @@ pub async fn answer<H: Forward>(
     let (mut response, code, error) = match outcome {
         Ok(response) => (response, "ok", None),
         Err(error) => {
-            // The app hands on what the sidecar says, so a path within this component would mislead its callers.
+            // The app passes the sidecar's response on, so a path of this component would mislead its callers.
             let path = if is_within { "" } else { request.target.as_str() };
             let resource = settings
                 .filter(|settings| !is_within || settings.public_url.is_some())

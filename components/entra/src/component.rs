@@ -10,8 +10,8 @@ use spin_sdk::wasip3::{
 
 use crate::{api::answer, gateway::STREAM_IDLE, instance::Instance};
 
-/// A download or a stream of events goes on for as long as both sides do something. A reader that takes nothing for a minute
-/// has gone.
+/// A download or a stream of events lasts for as long as both sides make progress. A reader that takes nothing for a minute
+/// has disappeared.
 const STREAMS: StreamLimits =
     StreamLimits { time: None, bytes: u64::MAX, idle: STREAM_IDLE, stall: Duration::from_secs(60) };
 

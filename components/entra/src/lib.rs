@@ -1,8 +1,8 @@
 //! `entra`: Microsoft Entra ID for a Spin app of any language.
 //!
-//! As a gateway it owns the app's public route: it admits whom the policy admits, and forwards to a component that is
-//! reachable in no other way. As a sidecar it answers the app's own requests at `http://entra.spin.internal`, in the shapes of
-//! the Microsoft Entra ID Auth SDK.
+//! As a gateway it owns the app's public route: it admits callers whom the policy admits, and forwards their requests to a
+//! component that cannot be reached in any other way. As a sidecar it answers the app's own requests at
+//! `http://entra.spin.internal`, with the paths and formats of the Microsoft Entra ID Auth SDK.
 //!
 //! ```text
 //! from outside:    request -> path -> bearer token -> verified caller -> headers -> upstream

@@ -1,7 +1,7 @@
-//! Request targets that mean the same to the policy and to whatever is behind it. Everything else is refused: what two
-//! programs read differently is how a request reaches a path that nobody judged.
+//! Request targets that mean the same to the policy and to every program behind it. All others are refused: a target that
+//! two programs read differently can reach a path that was not judged.
 
-/// Encodings within encodings are followed so far; nobody who means well goes deeper.
+/// How many nested percent-encodings are undone. Legitimate clients do not nest deeper.
 const MAX_ENCODINGS: usize = 4;
 
 /// A target in origin form (RFC 9112 section 3.2.1) without anything that servers resolve differently.
@@ -9,11 +9,11 @@ const MAX_ENCODINGS: usize = 4;
 pub(crate) struct PlainTarget<'a> {
     /// The path, which begins with a slash.
     pub(crate) path: &'a str,
-    /// Behind the `?`, if there is one.
+    /// What follows the `?`, if there is one.
     pub(crate) query: Option<&'a str>,
 }
 
-/// What is wrong with a target, for the caller.
+/// What is wrong with a target, as the caller learns it.
 pub(crate) type PathFault = &'static str;
 
 impl<'a> PlainTarget<'a> {
@@ -60,14 +60,14 @@ impl<'a> PlainTarget<'a> {
         Ok(Self { path, query })
     }
 
-    /// Whether each program reads the path alike: nothing in it is encoded, and no segment has parameters.
+    /// Whether all programs read the path alike: nothing in it is encoded, and no segment has parameters.
     #[must_use]
     pub(crate) fn is_literal(&self) -> bool {
         !self.path.contains(['%', ';'])
     }
 }
 
-/// Segments that stand for another one (RFC 3986 section 5.2.4), also before parameters, which some servers take off.
+/// Refuses dot segments (RFC 3986 section 5.2.4), also those followed by parameters, which some servers remove.
 fn judge_segments(path: &[u8]) -> Result<(), PathFault> {
     let is_dots = |segment: &[u8]| {
         let name = segment.split(|byte| *byte == b';').next().unwrap_or_default();

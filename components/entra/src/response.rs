@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use entra_obo::toolkit::Body;
 
-/// A JSON document about one person, which nobody may keep.
+/// A JSON document about one person. It must not be cached.
 #[must_use]
 pub(crate) fn json<B>(document: &impl Serialize) -> Response<Body<B>> {
     let bytes = Bytes::from(serde_json::to_vec(document).unwrap_or_default());

@@ -107,7 +107,7 @@ impl Drop for Unwritten {
     }
 }
 
-/// Trailers, of which there are none here, or why a body broke off.
+/// Trailers, if there are any, or why a body is incomplete.
 pub(crate) type BodyEnd = Result<Option<Trailers>, ErrorCode>;
 
 pub(crate) fn is_whole() -> BodyEnd {
@@ -155,7 +155,7 @@ impl OutgoingBody {
                 let written = race(time::sleep(limits.stall), contents.write_all(piece.into())).await;
                 unwritten = None;
                 if !written.map_err(|_| ErrorCode::HttpResponseTimeout)?.is_empty() {
-                    // Nobody reads on.
+                    // The reader has stopped reading.
                     return Ok(None);
                 }
                 next = next_of(&mut rest, limits.idle).await;

@@ -161,8 +161,8 @@ impl Host for Spin {
     }
 }
 
-/// A request that is passed on is cut off where its sender or its receiver does nothing for this long. Whoever passes it on
-/// watches it more closely.
+/// A request that is passed on is cut off if its sender or its receiver makes no progress for this long. Whoever passes it
+/// on sets stricter limits.
 const UPLOAD: StreamLimits =
     StreamLimits { time: None, bytes: u64::MAX, idle: Duration::from_secs(600), stall: Duration::from_secs(600) };
 

@@ -16,8 +16,8 @@ use crate::{
     host::Spin,
 };
 
-/// Answers a request with `answer`, which receives the request's head with the headers in `headers_read`. The guard of
-/// a streamed body is held until the body has been sent.
+/// Answers a request with `answer`, which receives the request's head with the headers in `headers_read`. What a streamed
+/// body keeps (its permission, for example) is dropped when the body has been sent.
 ///
 /// # Errors
 /// None that can happen: a response that the host refuses is replaced by an empty one, and the log says so.
@@ -32,8 +32,8 @@ pub async fn serve<G: 'static>(
     send(answer(head).await, is_head, OF_SERVE).await
 }
 
-/// Answers a request by `answer`, which receives all of it: every header, and the body as it arrives. The guard of a
-/// streamed body is held until the body has been sent.
+/// Answers a request with `answer`, which receives all of it: every header, and the body as it arrives. What a streamed body
+/// keeps is dropped when the body has been sent.
 ///
 /// # Errors
 /// None that can happen: a response that the host refuses is replaced by an empty one, and the log says so.
@@ -77,7 +77,7 @@ fn head_of(request: &types::Request, headers: HeaderMap) -> RequestHead {
         Method::Options => http::Method::OPTIONS,
         Method::Trace => http::Method::TRACE,
         Method::Patch => http::Method::PATCH,
-        // A method that `http` cannot represent is not served by anybody.
+        // No API serves a method that `http` cannot represent.
         Method::Other(name) => name.parse().unwrap_or(http::Method::TRACE),
     };
     let target = request.get_path_with_query().unwrap_or_default();

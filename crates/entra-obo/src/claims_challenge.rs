@@ -13,8 +13,8 @@ const MAX_CLAIMS_BYTES: usize = 4096;
 /// A `claims` parameter (OpenID Connect Core 1.0 section 5.5): a JSON object of at most 4,096 bytes, so that a header can
 /// carry it.
 ///
-/// Entra refuses an exchange with one, and a downstream API refuses a request with one, when the caller must sign in in a way
-/// that satisfies these claims. <https://learn.microsoft.com/entra/identity-platform/claims-challenge>
+/// Entra refuses an exchange with one, and a downstream API refuses a request with one, when the caller must sign in again
+/// so that these claims are satisfied. <https://learn.microsoft.com/entra/identity-platform/claims-challenge>
 ///
 /// ```
 /// use entra_obo::ClaimsChallenge;

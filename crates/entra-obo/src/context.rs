@@ -27,8 +27,8 @@ pub struct Context<H> {
 }
 
 impl<H: Host> Context<H> {
-    /// A request that arrives now with these headers, and must be answered within `limit`. Every wait for Entra, the store or
-    /// another request ends by then.
+    /// A request that arrives now with these headers, and must be answered within `limit`. Every wait for Entra, the store
+    /// or another request ends by then.
     #[must_use]
     pub fn new(host: H, headers: &HeaderMap, limit: Duration) -> Self {
         let (now, elapsed) = (host.now(), host.elapsed());

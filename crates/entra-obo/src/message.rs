@@ -8,7 +8,8 @@ use http::{HeaderMap, Method};
 pub struct RequestHead {
     /// The method.
     pub method: Method,
-    /// The host that the caller addressed, and its port if that is not the scheme's own; missing where the host does not say.
+    /// The host that the caller addressed, and its port if that is not the scheme's default; missing where the host does not
+    /// say.
     pub authority: Option<String>,
     /// Path and query.
     pub target: String,

@@ -32,8 +32,8 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Admits the bearers of tokens that `tenancy` issues for the application `client_id` with one of `required_scopes`, through
-    /// any client, in Microsoft's global cloud.
+    /// Admits the bearers of tokens that `tenancy` issues for the application `client_id` with one of `required_scopes`,
+    /// through any client, in Microsoft's global cloud.
     #[must_use]
     pub fn new(tenancy: Tenancy, client_id: Uuid, required_scopes: Vec<String>) -> Self {
         Self {

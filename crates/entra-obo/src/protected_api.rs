@@ -177,8 +177,8 @@ impl ProtectedApi {
     }
 
     /// Why this API can serve nobody at this moment of [`Host::elapsed`], as far as it knows: a moment ago it could not read
-    /// the client credential, or not fetch signing keys, and has none from before. Makes no call, so nothing is known before
-    /// a caller's token was to be checked.
+    /// the client credential or fetch signing keys, and has none from before. Makes no call, so nothing is known before the
+    /// first token of a caller was checked.
     #[must_use]
     pub fn unready(&self, elapsed: Duration) -> Option<Refusal> {
         let credential = self.credential.lack(elapsed).map(KeysFault::Credential);

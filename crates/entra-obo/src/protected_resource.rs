@@ -23,8 +23,8 @@ pub struct ProtectedResource {
 }
 
 impl ProtectedResource {
-    /// The resource at `path` of this host. The scheme is `https` but on the caller's own machine: what terminates TLS in front
-    /// of a component does not tell it.
+    /// The resource at `path` of this host. The scheme is `https`, except on the caller's own machine: a component cannot see
+    /// whether a proxy in front of it terminates TLS.
     ///
     /// `None` if the host is not one that can be written into a header and a document.
     #[must_use]
@@ -52,8 +52,8 @@ impl ProtectedResource {
         Self { origin: origin.to_owned(), path: path.to_owned() }
     }
 
-    /// The path of the resource whose metadata a request to `path` is for: what follows the well-known path. `None` for other
-    /// requests.
+    /// The path of the resource whose metadata a request to `path` is for: what follows the well-known path. `None` for
+    /// other requests.
     #[must_use]
     pub fn path_of(path: &str) -> Option<&str> {
         let rest = path.strip_prefix(WELL_KNOWN)?;

@@ -19,7 +19,7 @@ use super::{
     subject::Subject,
 };
 
-/// The limit for the first round, in which everybody calls once. It fills the caches of the process and the store.
+/// The limit for the first round, in which everyone calls once. It fills the caches of the process and the store.
 const FIRST_ROUND_LIMIT: Duration = Duration::from_secs(120);
 /// The limit for further rounds, which fill the caches of all instances. With 10,000 people this takes minutes.
 const FURTHER_ROUNDS_LIMIT: Duration = Duration::from_secs(300);

@@ -16,7 +16,7 @@ pub(super) struct Plan {
     pub(super) connections: Vec<usize>,
     /// How long each is measured.
     pub(super) measured: Duration,
-    /// The minimum time of load before that, in which everybody calls.
+    /// The minimum time of load before that, in which everyone calls.
     pub(super) warm_up: Duration,
     /// Measure only what has one of these in its name; if empty, everything.
     pub(super) only: Vec<String>,

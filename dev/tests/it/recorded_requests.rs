@@ -34,7 +34,7 @@ async fn scenarios_send_what_the_component_sends() {
     }
 }
 
-/// The shape of a request: the names of headers and fields, and the values that are the same for everybody.
+/// The shape of a request: the names of headers and fields, and the values that are the same for everyone.
 type Shape = (String, BTreeSet<String>, BTreeSet<String>);
 
 /// By endpoint, without those of the vault, which the host calls.

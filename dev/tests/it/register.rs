@@ -105,7 +105,7 @@ async fn an_empty_tenant_is_one_command_away_from_a_profile() {
     let api = registered.serve(Component::Api, "", api_port, &[]).await;
     registered.expect_profile(&api).await;
 
-    // In the sign-in app, Entra asks who signs in, and nothing else, since everybody has consented.
+    // In the sign-in app, Entra asks who signs in, and nothing else, since everyone has consented.
     let app = registered.serve(Component::SignInApp, "app", app_port, &[]).await;
     let client = &registered.client;
     let begun = client.get(format!("{app_url}/sign-in")).send().await.unwrap();

@@ -19,12 +19,11 @@ use crate::{
     settings::GatewaySettings,
 };
 
-/// How long the app may take until the head of its response, counted from the last piece of the request: what takes longer
-/// should answer at once and be asked again.
+/// How long the app may take to send the head of its response, counted from the last piece of the request. An operation
+/// that takes longer should respond at once and be polled.
 const HEAD_LIMIT: Duration = Duration::from_secs(60);
 
-/// A stream in which nothing moves for this long has ended without saying so: servers of events send at least comments
-/// more often than that.
+/// A stream that sends nothing for this long is considered dead: servers of events send at least comments more often.
 pub(crate) const STREAM_IDLE: Duration = Duration::from_secs(300);
 
 /// How long a request's body may take in all.
@@ -34,13 +33,13 @@ const UPLOAD_LIMIT: Duration = Duration::from_secs(3600);
 /// they arrive.
 const MAX_WHOLE_BYTES: usize = 64 * 1024;
 
-/// A small response that is not there after this time is passed on as it arrives.
+/// A small response that is not complete after this time is passed on as it arrives.
 const WHOLE_LIMIT: Duration = Duration::from_millis(100);
 
-/// Passes a request on with these headers.
+/// Passes a request on to the app with these headers.
 ///
 /// # Errors
-/// [`Error::App`] if there is no response, or one whose body breaks off before anything of it was passed on.
+/// [`Error::App`] if there is no response, or if its body breaks before any of it was passed on.
 pub(super) async fn forward<H: Forward>(
     context: &Context<H>,
     notes: &RequestNotes,
@@ -77,7 +76,7 @@ pub(super) async fn forward<H: Forward>(
     }
     without_connection(&mut head.headers);
     if matches!(head.status.as_u16(), 204 | 205) {
-        // A length without content would make somebody wait for the next response's bytes (RFC 9110 section 8.6).
+        // A length without content would make a client wait for bytes of the next response (RFC 9110 section 8.6).
         head.headers.remove(header::CONTENT_LENGTH);
     }
     let has_content = request.method != Method::HEAD && !matches!(head.status.as_u16(), 204 | 205 | 304);
@@ -90,7 +89,8 @@ pub(super) async fn forward<H: Forward>(
     Ok(Response::from_parts(head, body))
 }
 
-/// The body as far as it must be known before the request is sent: whether there is one. HTTP/2 does not say so in the head.
+/// Reads the first piece of the body, to know before the request is sent whether there is a body. In HTTP/2 the head does
+/// not say so.
 async fn begin<H: Forward>(
     mut upload: Upload<H>,
     method: &Method,
@@ -108,7 +108,7 @@ async fn begin<H: Forward>(
     }
 }
 
-/// Waits for the head of the response for as long as the request makes progress, and [`HEAD_LIMIT`] longer.
+/// Waits for the head of the response while the request makes progress, and then for up to [`HEAD_LIMIT`].
 async fn in_time<H: Forward, T>(
     host: &H,
     progress: &Locked<Duration>,
@@ -128,9 +128,9 @@ async fn in_time<H: Forward, T>(
     }
 }
 
-/// A response of this length, whole if it is there soon.
+/// The body of a response of this length: whole if it arrives soon.
 async fn whole<H: Forward>(host: &H, mut body: H::Body, length: usize) -> Result<Body<H::Body>, Error> {
-    let broken = || Error::App(SendFault::Broken("its response broke off".to_owned()));
+    let broken = || Error::App(SendFault::Broken("its response is incomplete".to_owned()));
     let begun = host.elapsed();
     let mut read = BytesMut::new();
     while read.len() < length {

@@ -14,8 +14,8 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-/// What belongs to one connection (RFC 9110 section 7.6.1), and what says where a request was sent: the request to the app goes
-/// over another connection, to another host. `Expect` was answered by the server that received the request.
+/// Headers that belong to one connection (RFC 9110 section 7.6.1) or name its destination: the request to the app uses
+/// another connection, to another host. `Expect` was answered by the server that received the request.
 const OF_CONNECTION: [&str; 11] = [
     "connection",
     "expect",
@@ -30,18 +30,20 @@ const OF_CONNECTION: [&str; 11] = [
     "upgrade",
 ];
 
-/// How the app knows its caller: whoever else sets these pretends to be this gateway. `spin-` is Spin's own.
+/// The headers by which the app identifies its caller. Only this gateway may set them; those that begin with `spin-` are
+/// Spin's own.
 const OF_IDENTITY: [&str; 3] = ["x-ms-client-principal", "x-ms-token-", "spin-"];
 
-/// What makes some frameworks route by another target than the one that was judged. No header is called `Proxy`: CGI makes a
-/// variable of it by which HTTP clients choose their proxy. `Forwarded` would contradict the `X-Forwarded` headers.
+/// Headers by which some frameworks route to another target than the one that was judged. `Proxy` is no standard header, but
+/// CGI turns it into a variable by which HTTP clients choose their proxy. `Forwarded` would contradict the `X-Forwarded`
+/// headers.
 const MISLEADING: [&str; 6] =
     ["forwarded", "proxy", "x-original-uri", "x-original-url", "x-rewrite-uri", "x-rewrite-url"];
 
-/// What a proxy in front says about a request.
+/// Headers in which a proxy in front describes a request.
 const FORWARDED: &str = "x-forwarded-";
 
-/// What a server may answer to browsers of other origins.
+/// Headers that tell browsers what pages of other origins may do.
 const OF_CORS: [HeaderName; 5] = [
     header::ACCESS_CONTROL_ALLOW_ORIGIN,
     header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
@@ -50,7 +52,7 @@ const OF_CORS: [HeaderName; 5] = [
     header::ACCESS_CONTROL_EXPOSE_HEADERS,
 ];
 
-/// The headers of a request that the app gets as they are.
+/// The headers of a request that reach the app unchanged.
 #[must_use]
 pub(super) fn to_app(request: &HeaderMap, gateway: &GatewaySettings) -> HeaderMap {
     let listed = listed_in_connection(request);
@@ -69,8 +71,8 @@ pub(super) fn to_app(request: &HeaderMap, gateway: &GatewaySettings) -> HeaderMa
     headers
 }
 
-/// Adds where the request comes from, and how the caller addressed the app, which sees an address within the application. As
-/// with any proxy, only what the last one in front added is to be trusted: it is kept, and the connection's address appended.
+/// Adds where the request comes from and how the caller addressed the app, which itself sees an internal address. As with
+/// any proxy, only the entry of the last one in front can be trusted: it is kept, and the connection's address is appended.
 pub(super) fn add_forwarded(headers: &mut HeaderMap, request: &RequestHead, public_url: Option<&str>) {
     let address = request.headers.get_all(CLIENT_ADDRESS).iter().next_back().and_then(|value| value.to_str().ok());
     let address = address.and_then(|text| text.parse::<SocketAddr>().ok()).map(|address| address.ip().to_string());
@@ -82,7 +84,7 @@ pub(super) fn add_forwarded(headers: &mut HeaderMap, request: &RequestHead, publ
         None => (None, request.authority.as_deref()),
     };
     for (name, value) in [(FORWARDED_PROTO, proto), (FORWARDED_HOST, host)] {
-        // What the operator has set is true; otherwise a proxy in front knows better than this connection.
+        // The operator's setting takes precedence; without it, a proxy in front knows better than this connection.
         if let Some(Ok(value)) = value.map(HeaderValue::from_str)
             && (public_url.is_some() || !headers.contains_key(&name))
         {
@@ -91,7 +93,7 @@ pub(super) fn add_forwarded(headers: &mut HeaderMap, request: &RequestHead, publ
     }
 }
 
-/// Of a request's trailers the app gets none that would mean something in a header: frameworks put them together.
+/// The trailers of a request, without those that would mean something as a header: frameworks merge the two.
 #[must_use]
 pub(super) fn trailers_to_app(trailers: &HeaderMap, gateway: &GatewaySettings) -> HeaderMap {
     let means_something = |name: &HeaderName| {
@@ -104,7 +106,7 @@ pub(super) fn trailers_to_app(trailers: &HeaderMap, gateway: &GatewaySettings) -
     trailers.iter().filter(|(name, _)| is_passed(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
-/// Removes from a response what belongs to the connection to the app.
+/// Removes the headers that belong to the connection to the app from its response.
 pub(super) fn without_connection(response: &mut HeaderMap) {
     let listed = listed_in_connection(response);
     let names: Vec<HeaderName> = response.keys().filter(|name| is_of_connection(name, &listed)).cloned().collect();
@@ -113,7 +115,7 @@ pub(super) fn without_connection(response: &mut HeaderMap) {
     }
 }
 
-/// Removes what the app says to browsers of other origins.
+/// Removes the app's own CORS headers.
 pub(super) fn without_cors(response: &mut HeaderMap) {
     for name in OF_CORS {
         response.remove(name);
@@ -124,8 +126,8 @@ fn is_of_connection(name: &HeaderName, listed: &[String]) -> bool {
     OF_CONNECTION.contains(&name.as_str()) || listed.iter().any(|listed| listed == name.as_str())
 }
 
-/// Whether the app could take a header for one of the gateway or of a proxy. Many servers hand headers to an app as variables,
-/// in which a hyphen and other signs are the same.
+/// Whether the app could mistake a header for one of the gateway or of a proxy. Many servers pass headers to an app as
+/// variables, in whose names a hyphen and other characters look the same.
 fn is_spoofed(name: &HeaderName, gateway: &GatewaySettings) -> bool {
     let plain = name.as_str().replace(|character: char| !character.is_ascii_alphanumeric(), "-");
     let is_disguised = plain != name.as_str();
@@ -136,8 +138,8 @@ fn is_spoofed(name: &HeaderName, gateway: &GatewaySettings) -> bool {
         || gateway.claims_to_headers.iter().any(|mapping| mapping.header.as_str() == plain)
 }
 
-/// Headers that the sender declares to be of its connection. Never one that the gateway relies on, or that a proxy in front
-/// added.
+/// Headers that the sender lists in `Connection`, except those that the gateway relies on and those that a proxy in front
+/// adds.
 fn listed_in_connection(headers: &HeaderMap) -> Vec<String> {
     let values = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
     let names = values.flat_map(|value| value.split(',')).map(|name| name.trim().to_ascii_lowercase());

@@ -26,7 +26,7 @@ use crate::{
     settings::{EntraSettings, GatewaySettings},
 };
 
-/// As one word in the log.
+/// Its name in the log.
 pub(crate) const WORD: &str = "gateway";
 
 /// Serves a request from outside.
@@ -43,14 +43,14 @@ pub(crate) async fn serve<H: Forward>(
     let settings = &*guard.settings;
     let Some(gateway) = &settings.gateway else { return Err(Error::NotFound) };
 
-    // 1. What is asked for, read as everybody behind will read it?
+    // 1. What is requested, in a form that every program behind reads alike?
     let target = PlainTarget::judge(&request.target).map_err(Error::Path)?;
     if request.method == Method::CONNECT || asks_for_web_socket(request) {
         return Err(Error::Upgrade);
     }
     let cors = cors(settings);
     if request.method == Method::TRACE {
-        // The app would repeat to the caller what the gateway adds, tokens too.
+        // The app would send the headers that the gateway adds back to the caller, including tokens.
         return Err(Error::MethodNotAllowed(cors.methods));
     }
     if request.method == Method::OPTIONS && !cors.origins.is_empty() && is_preflight(&request.headers) {
@@ -68,7 +68,7 @@ pub(crate) async fn serve<H: Forward>(
         let caller = guard.api.validate(context, guard.api.bearer(&request.headers)?).await?;
         notes.validated(&caller);
         principal::add(&mut headers, &caller, &gateway.claims_to_headers);
-        // 3. A token for the app to call another API by.
+        // 3. A token with which the app can call another API.
         if let Some(api) = &gateway.access_token_for {
             let (token, origin) = guard.api.token(context, &caller, &api.downstream, &Need::Any).await?;
             notes.exchanged(origin);
@@ -80,13 +80,13 @@ pub(crate) async fn serve<H: Forward>(
     // 4. The app's response.
     let mut response = forward(context, notes, gateway, request, headers, body).await?;
     if !cors.origins.is_empty() {
-        // One answer about other origins, the gateway's.
+        // The gateway alone decides about other origins.
         headers::without_cors(response.headers_mut());
     }
     Ok(response)
 }
 
-/// What pages of other origins may do, where the gateway decides it.
+/// What pages of other origins may do, if the gateway decides it.
 #[must_use]
 pub(crate) fn cors(settings: &EntraSettings) -> Cors<'_> {
     Cors {

@@ -17,10 +17,10 @@ const PRINCIPAL_IDP: HeaderName = HeaderName::from_static("x-ms-client-principal
 const ACCESS_TOKEN: HeaderName = HeaderName::from_static("x-ms-token-aad-access-token");
 const EXPIRES_ON: HeaderName = HeaderName::from_static("x-ms-token-aad-expires-on");
 
-/// What a person is called by, in the order of what says most: v2 tokens have the first, v1 tokens the second or the third.
+/// Claims with a person's name, the most specific first. v2 tokens have the first, v1 tokens the second or the third.
 const NAMES: [&str; 4] = ["preferred_username", "upn", "unique_name", "name"];
 
-/// Adds who calls. The names of the claims are those of the token.
+/// Adds the headers that identify the caller. Claims keep their names in the token.
 pub(super) fn add(headers: &mut HeaderMap, caller: &VerifiedCaller, mappings: &[ClaimHeader]) {
     let claims = caller.claims();
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
@@ -45,7 +45,7 @@ pub(super) fn add(headers: &mut HeaderMap, caller: &VerifiedCaller, mappings: &[
     }
 }
 
-/// Adds a token for another API, and until when it can be used.
+/// Adds a token for another API, and the time until which it can be used.
 pub(super) fn add_token(headers: &mut HeaderMap, token: &DownstreamToken, usable_until: UnixTime) {
     let value = token.authorization().to_str().ok().and_then(|value| value.strip_prefix("Bearer "));
     if let Some(Ok(mut value)) = value.map(HeaderValue::from_str) {
@@ -55,14 +55,14 @@ pub(super) fn add_token(headers: &mut HeaderMap, token: &DownstreamToken, usable
     }
 }
 
-/// A value with a character that no header can have is left out: the app then knows nothing rather than something wrong.
+/// Omits a value with a character that no header can have: nothing is better than something wrong.
 fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
         headers.insert(name, value);
     }
 }
 
-/// The items of a claim as texts: a list has several.
+/// The values of a claim as texts: a list has several.
 fn values(value: &Value) -> Vec<String> {
     match value {
         Value::String(text) => vec![text.clone()],
@@ -71,8 +71,8 @@ fn values(value: &Value) -> Vec<String> {
     }
 }
 
-/// The items with commas between them, as other gateways write them. An item that has a comma itself could pretend to be
-/// two, and is left out.
+/// The values separated by commas, as other gateways write them. A value that contains a comma could pose as two, and is
+/// omitted.
 fn joined(claims: &Map<String, Value>, claim: &str) -> Option<String> {
     let value = claims.get(claim)?;
     let items: Vec<String> = match value {
@@ -82,7 +82,7 @@ fn joined(claims: &Map<String, Value>, claim: &str) -> Option<String> {
     Some(items.join(","))
 }
 
-/// RFC 3339, in UTC. The calendar is computed in years that begin in March, whose months have a simple rhythm.
+/// RFC 3339, in UTC. Counting years from March puts the leap day last, which makes the lengths of months regular.
 fn date_time(UnixTime(seconds): UnixTime) -> String {
     let (days, second) = (seconds / 86_400, seconds % 86_400);
     let days = days.saturating_add(719_468);

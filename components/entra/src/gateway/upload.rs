@@ -12,10 +12,10 @@ use entra_obo::{
 
 use crate::{gateway::headers::trailers_to_app, settings::GatewaySettings};
 
-/// A sender that gives nothing for this long has gone: a phone that changes networks comes back sooner.
+/// A sender that sends nothing for this long has disappeared: a phone that changes networks is back sooner.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// A request's body, which notes when its last piece passed.
+/// A request's body that records when its last piece passed.
 #[derive(Debug)]
 pub(super) struct Upload<H: Host> {
     /// Where the pieces come from.

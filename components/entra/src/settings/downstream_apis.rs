@@ -1,11 +1,11 @@
-//! The APIs for which tokens can be had: one entry for each, `name = https://address scope ...`, separated by semicolons or
-//! line breaks.
+//! The APIs for which tokens are available: entries of the form `name = https://address scope ...`, separated by semicolons
+//! or line breaks.
 
 use std::collections::BTreeSet;
 
 use entra_obo::{Downstream, settings::address};
 
-/// As in Microsoft's configuration, a name is a word that a path can hold.
+/// As in Microsoft's configuration, a name is a path segment.
 const MAX_NAME_CHARACTERS: usize = 64;
 
 /// A downstream API that the operator has declared.
@@ -13,7 +13,7 @@ const MAX_NAME_CHARACTERS: usize = 64;
 pub(crate) struct DownstreamApi {
     /// Its name in the paths of the sidecar.
     pub(crate) name: String,
-    /// Where it is, and what is requested of Entra for it.
+    /// Its address, and the scopes that are requested for it.
     pub(crate) downstream: Downstream,
 }
 
@@ -24,8 +24,8 @@ impl DownstreamApi {
         split_origin(self.downstream.base_url()).0.to_owned()
     }
 
-    /// The same API with these scopes alone, if the operator's allow each of them: it is one of those, under its whole or its
-    /// bare name, or the operator's are all that was consented to (`.default`) for the same resource.
+    /// The same API with only these scopes. Each must be declared by the operator, in full or by its last segment, or the
+    /// operator must have declared `.default` (all that was consented to) of the same resource.
     ///
     /// # Errors
     /// The first scope that is not allowed.
@@ -43,7 +43,7 @@ impl DownstreamApi {
                 !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
             if is_name { Ok(format!("{resource}/{name}")) } else { Err(*scope) }
         });
-        // Whoever repeats or reorders scopes gets the same token, and no further exchange.
+        // Repeated or reordered scopes give the same token, without another exchange.
         let whole: BTreeSet<String> = whole.collect::<Result<_, _>>()?;
         let whole: Vec<String> = whole.into_iter().collect();
         Ok(Downstream::new(self.downstream.base_url(), &whole.join(" ")))
@@ -124,7 +124,7 @@ fn check_scopes(scopes: &[&str]) -> Result<(), String> {
     Ok(())
 }
 
-/// An address, cut where its path begins.
+/// Splits an address where its path begins.
 fn split_origin(text: &str) -> (&str, &str) {
     let host = text.find("://").map_or(0, |at| at.saturating_add(3));
     let rest = text.get(host..).unwrap_or_default();

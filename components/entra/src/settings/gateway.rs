@@ -16,20 +16,20 @@ pub(crate) struct GatewaySettings {
     pub(crate) upstream: String,
     /// Paths that need no token.
     pub(crate) public_paths: Vec<PublicPath>,
-    /// Claims that the app gets in headers of their own.
+    /// Claims that the app receives in separate headers.
     pub(crate) claims_to_headers: Vec<ClaimHeader>,
-    /// The downstream API whose token the app gets with each request.
+    /// The downstream API whose token the app receives with each request.
     pub(crate) access_token_for: Option<DownstreamApi>,
-    /// Whether the app gets the caller's own token.
+    /// Whether the app receives the caller's own token.
     pub(crate) forward_authorization: bool,
 }
 
-/// A path that needs no token, or all those below one.
+/// A path that needs no token, or all paths below one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum PublicPath {
-    /// This one alone.
+    /// This path only.
     Exactly(String),
-    /// Those that begin so, up to a slash.
+    /// All paths that begin with this prefix, which ends with a slash.
     Below(String),
 }
 
@@ -48,7 +48,7 @@ impl PublicPath {
         }
         let (path, below) = match text.strip_suffix('*') {
             Some(path) if path.ends_with('/') => (path, true),
-            Some(_) => return Err("has a * that is not directly after its last slash and at its end".to_owned()),
+            Some(_) => return Err("has a * that does not follow its last slash".to_owned()),
             None => (text, false),
         };
         let is_plain = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte))
@@ -56,7 +56,7 @@ impl PublicPath {
             && !path.split('/').any(|segment| matches!(segment, "." | ".."));
         if !is_plain {
             return Err(
-                "has other characters than letters, digits, - . _ ~ and single slashes, or a dot segment".to_owned()
+                "has characters other than letters, digits, - . _ ~ and single slashes, or a dot segment".to_owned()
             );
         }
         if path == "/" && below {
@@ -68,7 +68,7 @@ impl PublicPath {
     }
 }
 
-/// A claim that the app gets in a header.
+/// A claim that the app receives in a header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ClaimHeader {
     /// The header.

@@ -26,11 +26,11 @@ pub(crate) use self::{
     gateway::{ClaimHeader, GatewaySettings},
 };
 
-/// What every manifest must give: who the API is, and what narrows who may call or what leaves the component, because a
-/// misspelt name must not widen it. `client_secret` is read when it is needed.
+/// Settings that every manifest must have: the API's identity, and those that restrict who may call or what leaves the
+/// component, because a misspelt name must not lift a restriction. `client_secret` is read when it is needed.
 const REQUIRED: [&str; 5] = ["tenant_id", "client_id", "required_scope", "allowed_clients", "forward_authorization"];
 
-/// What a manifest may leave out, and the value that each then has.
+/// Settings that a manifest may omit, and their defaults.
 const DEFAULTS: [(&str, &str); 13] = [
     ("authority_host", GLOBAL_AUTHORITY),
     ("application_id_uris", ""),
@@ -47,7 +47,7 @@ const DEFAULTS: [(&str, &str); 13] = [
     (CLIENT_CREDENTIAL, "clientsecret"),
 ];
 
-/// The same for what matters only if the credential is not `clientsecret`.
+/// The same for settings that matter only if the credential is not `clientsecret`.
 const DEFAULTS_WITHOUT_SECRET: [(&str, &str); 4] = [
     ("federated_token_file", "/var/run/secrets/azure/tokens/azure-identity-token"),
     ("identity_endpoint", ""),
@@ -62,13 +62,13 @@ pub(crate) struct EntraSettings {
     pub(crate) policy: Policy,
     /// How the component proves itself to Entra.
     pub(crate) client_authentication: ClientAuthentication,
-    /// The APIs for which tokens can be had.
+    /// The APIs for which tokens are available.
     pub(crate) downstream_apis: Vec<DownstreamApi>,
-    /// How requests from outside are forwarded; `None` leaves the component a sidecar alone.
+    /// How requests from outside are forwarded; `None` if the component is only a sidecar.
     pub(crate) gateway: Option<Arc<GatewaySettings>>,
     /// The browser origins that may call.
     pub(crate) allowed_origins: Vec<HeaderValue>,
-    /// Where callers find the app, if that is not the host that they address.
+    /// The app's public address, if it differs from the host that callers address.
     pub(crate) public_url: Option<String>,
     /// The longest that validation and the exchange may take.
     pub(crate) request_timeout: Duration,
@@ -107,7 +107,7 @@ impl Settings for EntraSettings {
 
 fn parse(mut reader: Reader) -> Result<EntraSettings, SettingsFaults> {
     let authority_host = reader.parse("authority_host", address::authority_host);
-    // Lines are allowed in this one alone.
+    // The only setting that may have line breaks.
     let downstream_apis = reader.parse_verbatim("downstream_apis", downstream_apis::parse);
     let scopes: Vec<&str> = downstream_apis.iter().flatten().map(|api| api.downstream.scopes()).collect();
     let policy = policy(&mut reader, authority_host, &scopes.join(" "));

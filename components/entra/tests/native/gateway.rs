@@ -133,7 +133,7 @@ fn a_path_is_public_only_exactly_as_it_is_listed() {
         assert_eq!(answer.status, if is_public { 200 } else { 401 }, "{target}");
         assert_eq!(world.arrived().len() - before, usize::from(is_public), "{target}");
     }
-    // Nobody is anybody there, with a token or without.
+    // Nobody is anyone there, with a token or without.
     world.ask(Asked::get("/health").bearer(&token()));
     let arrived = world.arrived().pop().unwrap();
     assert!(arrived.headers.keys().all(|name| !name.as_str().starts_with("x-ms-")), "{arrived:?}");

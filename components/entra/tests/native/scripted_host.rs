@@ -1,6 +1,6 @@
 //! A [`Host`] whose clock, network, store and log are the test's.
 //!
-//! Time is virtual: it does not pass while anything can go on, and then leaps to the next moment that somebody waits for.
+//! Time is virtual: it does not pass while anything can go on, and then leaps to the next moment that someone waits for.
 
 use std::{
     cell::{Cell, RefCell},
@@ -361,7 +361,7 @@ impl Script {
         self.tokens.borrow_mut().pop_front().unwrap_or_else(right)
     }
 
-    /// Time leaps to the next moment that somebody waits for; `false` if nobody does.
+    /// Time leaps to the next moment that someone waits for; `false` if nobody does.
     fn leap(&self) -> bool {
         self.timers.borrow_mut().retain(|(_, alive, _)| alive.strong_count() > 0);
         let Some(next) = self.timers.borrow().iter().map(|(at, _, _)| *at).min() else { return false };

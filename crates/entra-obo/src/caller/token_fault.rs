@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-/// Why a token is refused. Callers are told which, because it is no secret and the client's developers need it. Ids are
+/// Why a token is refused. Callers learn the reason, because it is no secret and the client's developers need it. Ids are
 /// for the log only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TokenFault {

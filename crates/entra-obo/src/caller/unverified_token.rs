@@ -148,7 +148,8 @@ fn key_id(header: &Members<'_>) -> Result<String, TokenFault> {
     if !matches!(header.get("alg"), Some(Member::Text(alg)) if alg == "RS256") {
         return Err(TokenFault::Algorithm);
     }
-    // A signed HTTP request (`pop`, as MSAL sends it) or a DPoP proof, which wrap or accompany a token that is bound to a key.
+    // A signed HTTP request (`pop`, as MSAL sends it) or a DPoP proof, which wrap or accompany a token that is bound to a
+    // key.
     if header.get("cnf").is_some()
         || matches!(header.get("typ"), Some(Member::Text(typ)) if PROOF_TYPES.iter().any(|proof| is_media_type(typ, proof)))
     {

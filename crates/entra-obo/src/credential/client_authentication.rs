@@ -23,11 +23,11 @@ const USABLE: Duration = Duration::from_secs(24 * 3600);
 /// libraries renew theirs then, too.
 const RENEWAL_MARGIN: Duration = Duration::from_secs(300);
 
-/// A managed identity's token is kept for so long even if it has expired by this machine's clock, which may be wrong: Entra's
-/// decides. Without it each exchange would ask the platform, which throttles.
+/// A managed identity's token is kept for this long even if it has expired by this machine's clock, which may be wrong:
+/// Entra's decides. Without this limit each exchange would ask the platform, which throttles.
 const SHORTEST_LIFE: Duration = Duration::from_secs(5);
 
-/// Where the client credential of an API comes from (RFC 6749 section 2.3). Microsoft recommends to keep no secret at all:
+/// Where the client credential of an API comes from (RFC 6749 section 2.3). Microsoft recommends keeping no secret at all:
 /// <https://learn.microsoft.com/entra/workload-id/workload-identity-federation>.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum ClientAuthentication {

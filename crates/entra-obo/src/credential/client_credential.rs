@@ -71,8 +71,8 @@ impl ClientCredential {
         Ok(())
     }
 
-    /// What to do when Entra has refused it with these AADSTS codes, in words for the log. An expired certificate or token is
-    /// sent all the same: Entra's clock decides, and after its refusal the credential is read again.
+    /// What to do when Entra has refused it with these AADSTS codes, in words for the log. An expired certificate or token
+    /// is sent all the same: Entra's clock decides, and after its refusal the credential is read again.
     #[must_use]
     pub(crate) fn remedy(&self, codes: &[u32], now: UnixTime) -> &'static str {
         match self {

@@ -78,8 +78,8 @@ impl CredentialSource {
         }
     }
 
-    /// Why the variable could not be read the last time, if so. A host that cannot resolve this variable may be unable to resolve those
-    /// that its list of allowed hosts is made from, and then makes no call either.
+    /// Why the variable could not be read the last time, if so. A host that cannot resolve this variable may be unable to
+    /// resolve those that its list of allowed hosts is made from, and then makes no call either.
     #[must_use]
     pub(crate) fn outage(&self) -> Option<CredentialFault> {
         self.kept.lock().back_off.failure().filter(|fault| fault.is_of_variable()).cloned()

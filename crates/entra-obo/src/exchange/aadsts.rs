@@ -17,7 +17,7 @@ pub enum Throttle {
     Token,
     /// This person's.
     Person,
-    /// Everybody's of this directory.
+    /// Everyone's in this directory.
     Directory,
 }
 

@@ -295,7 +295,7 @@ fn content(
     elapsed: Duration,
 ) -> (UnixTime, Vec<u8>) {
     let Some(token) = token else { return (UnixTime(0), Vec::new()) };
-    // Once the caller's own token has expired, nobody can open the entry; the downstream token may outlive it by a day.
+    // Once the caller's own token has expired, nobody can open the entry. The downstream token may outlive it by a day.
     let end = token.usable_until(now, elapsed).min(caller.expires().plus(CLOCK_SKEW_SECONDS));
     (end, [&[TOKEN_TAG], &*token.to_record(now, elapsed)].concat())
 }
@@ -319,7 +319,7 @@ fn chosen<'a>(slots: &'a [Slot], occupants: &[Occupant], takes_room: bool) -> Ve
 /// Whose token is in a slot; the smallest is displaced first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Occupant {
-    /// Nobody's, or one that has expired.
+    /// None, or one that has expired.
     None,
     /// Another caller's token, which ends then.
     Other(UnixTime),
@@ -336,7 +336,7 @@ impl Occupant {
     /// The occupant of an entry that does not open.
     fn by_end(entry: &[u8], now: UnixTime) -> Self {
         let end = entry.first_chunk().map_or(UnixTime(0), |end| UnixTime(u64::from_be_bytes(*end)));
-        // No token lives longer, so this is not an entry, or somebody tries to keep the slot forever.
+        // No token lives longer, so this is not an entry, or someone tries to keep the slot forever.
         let longest = now.plus(MAX_LIFE_SECONDS);
         if now < end && end <= longest { Self::Other(end) } else { Self::None }
     }

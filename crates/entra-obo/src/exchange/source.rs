@@ -187,7 +187,7 @@ enum Whose {
     Token(TokenKey),
     /// Those of one person.
     Person(Person),
-    /// Those of everybody in one directory.
+    /// Those of everyone in one directory.
     Directory(Uuid),
 }
 
@@ -405,7 +405,7 @@ impl TokenSource {
             }
             Ok(Err(refusal)) => {
                 let fault = refused(caller, downstream, &refusal);
-                // It concerns everybody, and is noted in `refused_credential`.
+                // It concerns everyone, and is noted in `refused_credential`.
                 if refusal.meaning != Meaning::CredentialRefused {
                     self.note_refusal(caller, downstream, &refusal, &fault, host.elapsed());
                 }

@@ -3,7 +3,7 @@
 use super::input::lines;
 use crate::store::sealed_entry::{open, seal};
 
-/// Somebody else's entry; or a purpose, the byte to change, and the content to seal.
+/// Someone else's entry; or a purpose, the byte to change, and the content to seal.
 pub(super) fn sealed_entry(data: &[u8]) {
     assert_eq!(open(b"secret", b"purpose", data.to_vec()), None);
     let [purpose, position, content] = lines(data);

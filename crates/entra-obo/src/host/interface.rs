@@ -111,7 +111,7 @@ pub trait UpstreamBody: MaybeSend + 'static {
 pub trait Forward: Host {
     /// Sends a request and waits for the head of the response, with all of its headers. It follows no redirection.
     ///
-    /// A body that breaks off makes the request break off: what was sent is never taken for the whole.
+    /// If the body ends in a fault, the request is cut off, so that its receiver never takes a part for the whole.
     fn forward<B: UpstreamBody>(
         &self,
         request: Request<Body<B>>,
@@ -119,7 +119,7 @@ pub trait Forward: Host {
     ) -> impl Future<Output = Result<Response<Self::Body>, SendFault>> + MaybeSend;
 }
 
-/// How long a forwarded request may wait. A host that keeps no such limits of its own need not heed them.
+/// How long a forwarded request may wait. A host without such limits of its own may ignore them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ForwardLimits {
     /// For the head of the response, from the moment at which the request is sent.

@@ -1,7 +1,7 @@
 //! The machine that an API runs on: what the core needs from it, and a host for native programs.
 //!
-//! Components on Spin use the crate `entra-obo-spin`. Any other host implements [`Host`], as this one does, whose Entra, secret
-//! and clock are in memory. It shows a token that is refused because nobody signed it:
+//! Components on Spin use the crate `entra-obo-spin`. Any other host implements [`Host`], as this one does, whose Entra,
+//! secret and clock are in memory. It shows a token that is refused because nobody signed it:
 //!
 //! ```
 //! use std::{future::pending, time::Duration};

@@ -156,7 +156,7 @@ mod tests {
         assert_eq!(host.read_file(own, usize::MAX).await.as_deref(), Ok(&source[..]));
         assert_eq!(host.read_file(own, 7).await.as_deref(), Ok(&source[..7]));
         assert_eq!(host.read_file("src/host/none", 7).await, Err(FileFault::Missing));
-        // What can give bytes for ever, or none for ever.
+        // What can give bytes forever, or never give one.
         for other in ["src/host", "/dev/zero"] {
             assert!(matches!(host.read_file(other, 7).await, Err(FileFault::Unreadable(_))), "{other}");
         }

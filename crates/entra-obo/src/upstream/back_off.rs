@@ -16,7 +16,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 /// its outage by hours.
 pub const LONGEST_SILENCE: Duration = Duration::from_secs(60);
 
-/// For how long a failure counts as known at least, so that a probe every five seconds sees it, and attempts follow again.
+/// A failure counts as known for at least this long, so that a probe every five seconds sees it.
 const KNOWN: Duration = Duration::from_secs(10);
 
 /// The attempts that failed since the last one that did not.

@@ -65,7 +65,7 @@ pub struct UpstreamFault {
 /// What happened to a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FaultKind {
-    /// It was not sent, or its response broke off.
+    /// It was not sent, or its response is incomplete.
     Send(SendFault),
     /// The response is not one that the service documents: words for the log.
     Unusable(String),

@@ -1,4 +1,4 @@
-//! Consent for everybody in the directory: <https://learn.microsoft.com/graph/api/resources/oauth2permissiongrant>.
+//! Consent for everyone in the directory: <https://learn.microsoft.com/graph/api/resources/oauth2permissiongrant>.
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use super::{
     session::{Change, Service},
 };
 
-/// Permissions of a resource that a client may use on behalf of everybody.
+/// Permissions of a resource that a client may use on behalf of everyone.
 pub(crate) struct Consent<'a> {
     pub(crate) client: &'a ServicePrincipal,
     pub(crate) resource: &'a ServicePrincipal,

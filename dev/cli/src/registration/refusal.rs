@@ -10,7 +10,7 @@ use super::curl::Response;
 pub(crate) enum Purpose {
     /// Read or change app registrations and their service principals.
     Register,
-    /// Consent for everybody.
+    /// Consent for everyone.
     Consent,
     /// Restore what was deleted, or delete it permanently.
     DeletedItems,
@@ -30,12 +30,12 @@ impl Purpose {
     fn needed_role(self) -> &'static str {
         match self {
             Self::Register => {
-                "you may not register or change this application: if your tenant does not let everybody register \
-                 applications, ask for the role Application Developer; to change an application of somebody else, become \
+                "you may not register or change this application: if your tenant does not let everyone register \
+                 applications, ask for the role Application Developer; to change an application of someone else, become \
                  one of its owners or ask for Cloud Application Administrator"
             }
             Self::Consent => {
-                "you may not consent for everybody: ask somebody with the role Cloud Application Administrator, \
+                "you may not consent for everyone: ask someone with the role Cloud Application Administrator, \
                  Application Administrator or Privileged Role Administrator to run this command with --consent, or leave \
                  --consent out"
             }

@@ -39,7 +39,7 @@ impl Reuse {
 /// Who calls next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turns {
-    /// Anybody, at times that do not depend on each other.
+    /// Anyone, at times that do not depend on each other.
     Random,
     /// One after the other at equal distances, as in the bench.
     InOrder,

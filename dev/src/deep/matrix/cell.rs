@@ -191,7 +191,7 @@ impl Crowd<'_> {
         }
     }
 
-    /// Everybody calls until all responses are right.
+    /// Everyone calls until all responses are right.
     async fn recover(&self, report: &mut CellReport) {
         let started = Instant::now();
         let mut tokens = self.tokens();

@@ -20,7 +20,7 @@ pub(super) struct Consent {
     #[serde(default = "graph")]
     resource: String,
     scopes: Vec<String>,
-    /// On whose behalf; everybody's if it is left out.
+    /// On whose behalf; everyone's if it is left out.
     person: Option<String>,
 }
 

@@ -43,7 +43,7 @@ pub(crate) struct ApplicationDefinition {
     /// The permissions that it needs, by resource.
     #[serde(default)]
     pub(super) permissions: BTreeMap<String, Vec<String>>,
-    /// Whether an administrator has consented to those for everybody.
+    /// Whether an administrator has consented to those for everyone.
     #[serde(default)]
     admin_consent: bool,
     /// Whether people of other directories can sign in.

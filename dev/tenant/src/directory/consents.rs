@@ -30,7 +30,7 @@ pub(crate) struct PermissionGrant {
 /// Who gave a consent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum GivenBy {
-    /// An administrator of this directory, for everybody in it.
+    /// An administrator of this directory, for everyone in it.
     Administrator { tenant_id: String },
     /// The person with this object id.
     Person { object_id: String },

@@ -83,7 +83,7 @@ pub(crate) enum ConsentType {
     /// Administrators.
     #[default]
     Admin,
-    /// Everybody, for themselves.
+    /// Everyone, for themselves.
     User,
 }
 

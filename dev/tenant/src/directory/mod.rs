@@ -88,7 +88,7 @@ pub(crate) struct Directory {
     /// The people of the start.
     pub(crate) people: Vec<Person>,
     pub(crate) administrator: Person,
-    /// Everybody, as they are now.
+    /// Everyone, as they are now.
     pub(crate) roster: Roster,
     pub(crate) keys: KeyRing,
     pub(crate) vault: Vault,

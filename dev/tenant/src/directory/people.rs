@@ -202,7 +202,7 @@ const ADMINISTRATOR: Entry = member(
     "greta",
     "Greta",
     "Lind",
-    "The administrator: registers applications, consents for everybody, writes secrets (no sign-in page lists her).",
+    "The administrator: registers applications, consents for everyone, writes secrets (no sign-in page lists her).",
 )
 .administrating();
 const STRANGER: Entry =

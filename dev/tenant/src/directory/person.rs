@@ -25,7 +25,7 @@ pub struct Person {
     /// How Graph answers this person's calls.
     pub(crate) graph: GraphRule,
     pub(crate) has_photo: bool,
-    /// Whether they may consent for everybody, and change what others own.
+    /// Whether they may consent for everyone, and change what others own.
     pub(crate) is_administrator: bool,
     /// The properties of the Graph user, without those that follow from the rules.
     pub(crate) profile: Object,

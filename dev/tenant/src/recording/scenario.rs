@@ -12,7 +12,7 @@ use super::{
 /// Who can record an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Grade {
-    /// Anybody: no account is needed.
+    /// Anyone: no account is needed.
     Anonymous,
     /// Those who have the API's registration and its vault.
     TargetApi,

@@ -49,23 +49,23 @@ pub struct TargetVault {
 /// The role of a person in the scenarios.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
-    /// Somebody for whom everything works, with a photo.
+    /// Someone for whom everything works, with a photo.
     Ordinary,
-    /// Somebody for whom everything works, without a photo.
+    /// Someone for whom everything works, without a photo.
     WithoutPhoto,
-    /// Somebody whose token has expired.
+    /// Someone whose token has expired.
     Expired,
-    /// Somebody with a personal Microsoft account who has not consented.
+    /// Someone with a personal Microsoft account who has not consented.
     Personal,
-    /// Somebody whom a Conditional Access policy blocks from Graph.
+    /// Someone whom a Conditional Access policy blocks from Graph.
     Blocked,
-    /// Somebody from whom a policy requires a second factor for Graph.
+    /// Someone from whom a policy requires a second factor for Graph.
     SecondFactor,
-    /// Somebody whose sessions are revoked while this runs.
+    /// Someone whose sessions are revoked while this runs.
     SignedOut,
-    /// Somebody whom a location policy with continuous access evaluation covers, and who is elsewhere.
+    /// Someone whom a location policy with continuous access evaluation covers, and who is elsewhere.
     Elsewhere,
-    /// Somebody whom Graph happens to throttle.
+    /// Someone whom Graph happens to throttle.
     Throttled,
 }
 

@@ -219,7 +219,7 @@ impl Tenant {
         credentials(&self.directory.vault_reader)
     }
 
-    /// Everybody in the directory, `otto` of the other one, and `paula`, who has a personal Microsoft account.
+    /// Everyone in the directory, `otto` of the other one, and `paula`, who has a personal Microsoft account.
     pub fn people(&self) -> &[Person] {
         &self.directory.people
     }

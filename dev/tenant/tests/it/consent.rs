@@ -99,7 +99,7 @@ async fn consent_is_for_the_permission_that_was_shown() {
     let page = browser.press(&page, "person", "ada").await;
     browser.press(&page, "consent", "accepted").await.expect_heading("Consent granted");
     assert_eq!(exchange_with(&tenant, &ada, &mail).await.json()["scope"], mail[0].1);
-    // Somebody else's consent does not count.
+    // Someone else's consent does not count.
     let pia = token(&tenant, "pia", |_| ());
     exchange_with(&tenant, &pia, &mail).await.expect_failure(400, "invalid_grant", 65001);
 }

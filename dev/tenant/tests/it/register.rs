@@ -413,7 +413,7 @@ async fn refusals_say_what_to_do() {
     let scene = Scene::new().await;
     let ada = scene.signed_in(scene.tenant.person("ada").unwrap());
     let vault = scene.tenant.vault_url().to_owned();
-    // Members may register, but not consent for everybody.
+    // Members may register, but not consent for everyone.
     let outcome = scene.run_with(&ada, &["--consent"]).await;
     assert!(outcome.error.contains("Cloud Application Administrator"), "{}", outcome.error);
     assert!(outcome.error.contains("403 Authorization_RequestDenied"), "{}", outcome.error);
@@ -485,7 +485,7 @@ async fn secrets_are_replaced_on_request_or_when_they_no_longer_work() {
     run(&[]).await.succeeds();
     assert_eq!(scene.writes(), [""; 0]);
 
-    // Somebody removed the one in the vault.
+    // Someone removed the one in the vault.
     let object_id = scene.graph().get(API).await.json()["id"].as_str().unwrap().to_owned();
     let body = json!({"keyId": second["tags"]["key-id"]});
     assert_eq!(scene.graph().post(&format!("applications/{object_id}/removePassword"), body).await.status, 204);

@@ -14,7 +14,7 @@ const SCOPE_ID: &str = "5f0b6d0e-6a0b-4a5c-8a53-3f0f5c5f0a01";
 const GRAPH_ID: &str = "00000003-0000-0000-c000-000000000000";
 const USER_READ: &str = "e1fe6dd8-ba31-4d61-89e7-88639da4683d";
 
-/// Graph, as the administrator or somebody else calls it by the Azure CLI.
+/// Graph, as the administrator or someone else calls it by the Azure CLI.
 pub(crate) struct Graph<'t> {
     tenant: &'t Tenant,
     token: String,
@@ -225,7 +225,7 @@ async fn permissions_of_tokens_and_people_are_checked() {
     administrator.post(&format!("{path}/owners/$ref"), owner).await.expect_error(400, "Request_BadRequest");
     assert_eq!(administrator.get(&format!("{path}/owners")).await.json()["value"].as_array().unwrap().len(), 2);
     assert_eq!(ada.patch(&path, json!({"tags": []})).await.status, 204);
-    // Consent for everybody is the administrator's.
+    // Consent for everyone is the administrator's.
     assert_eq!(administrator.post("servicePrincipals", json!({"appId": client_id})).await.status, 201);
     let grant =
         |client: &str| json!({"clientId": client, "consentType": "AllPrincipals", "resourceId": client, "scope": "x"});

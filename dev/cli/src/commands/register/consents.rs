@@ -19,7 +19,7 @@ impl Register {
             client: &api_principal,
             resource: &graph_principal,
             scopes: &["User.Read"],
-            description: "consent for everybody to the API, for Microsoft Graph".to_owned(),
+            description: "consent for everyone to the API, for Microsoft Graph".to_owned(),
         };
         if !self.consent {
             // Whoever may not read consents may not give them either.
@@ -39,13 +39,13 @@ impl Register {
             client,
             resource,
             scopes,
-            description: format!("consent for everybody to the sign-in app, for {name}"),
+            description: format!("consent for everyone to the sign-in app, for {name}"),
         };
         of_app(&api_principal, &[SCOPE], "the API").ensure(graph).await?;
         of_app(&graph_principal, &["openid", "profile"], "Microsoft Graph").ensure(graph).await
     }
 
-    /// Where an administrator consents for everybody.
+    /// Where an administrator consents for everyone.
     fn consent_url(&self, cloud: &Cloud, tenant: &str, client_id: &str) -> String {
         let scope = format!("{}/User.Read", cloud.graph());
         format!(

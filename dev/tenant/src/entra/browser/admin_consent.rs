@@ -1,4 +1,4 @@
-//! Consent of an administrator for everybody: <https://learn.microsoft.com/entra/identity-platform/v2-admin-consent>.
+//! Consent of an administrator for everyone: <https://learn.microsoft.com/entra/identity-platform/v2-admin-consent>.
 //!
 //! Anyone who opens the page acts as the administrator.
 
@@ -80,7 +80,7 @@ fn granted(recipient: &Recipient, tenant_id: &str, scope: &str) -> Response<Resp
         }
         None => pages::message(
             "Consent granted",
-            "It applies to everybody in this tenant. Go back to the application and try again.",
+            "It applies to everyone in this tenant. Go back to the application and try again.",
         ),
     }
 }
