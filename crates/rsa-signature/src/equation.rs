@@ -1,7 +1,7 @@
 //! The equation that a valid signature fulfils.
 
 use super::{
-    limbs::{Staggered, from_be_bytes, is_zero, one, stagger},
+    limbs::{Number, difference, from_be_bytes, one},
     montgomery::Modulus,
 };
 
@@ -11,36 +11,30 @@ use super::{
 /// that in the end it has the factor `R^-(2^squarings)`. The value is multiplied by that as well; and as this is a unit
 /// modulo an odd number, it makes no difference to whether the equation holds.
 #[derive(Clone)]
-pub(super) struct Equation<const CHUNKS: usize> {
-    modulus: Modulus<CHUNKS>,
+pub(super) struct Equation<const BLOCKS: usize> {
+    modulus: Modulus<BLOCKS>,
     squarings: u32,
     /// With the `1/R` of one multiplication it is the factor.
-    value_factor: Staggered<CHUNKS>,
+    value_factor: Number<BLOCKS>,
 }
 
-impl<const CHUNKS: usize> Equation<CHUNKS> {
+impl<const BLOCKS: usize> Equation<BLOCKS> {
     /// The equation for an odd modulus in big-endian bytes.
-    #[cfg_attr(target_arch = "wasm32", target_feature(enable = "relaxed-simd"))]
     pub(super) fn new(modulus: &[u8], squarings: u32) -> Self {
-        let modulus = Modulus::new(&from_be_bytes(modulus));
-        let mut value_factor = one();
-        for _ in 0..squarings {
-            modulus.square(&mut value_factor);
-        }
-        Self { modulus, squarings, value_factor: stagger(&value_factor) }
+        let modulus = Modulus::new(from_be_bytes(modulus));
+        let value_factor = (0..squarings).fold(one(), |factor, _| modulus.square(&factor));
+        Self { modulus, squarings, value_factor }
     }
 
     /// Whether the equation holds. Both numbers are less than the modulus, and big-endian.
-    #[cfg_attr(target_arch = "wasm32", target_feature(enable = "relaxed-simd"))]
     pub(super) fn holds(&self, base: &[u8], value: &[u8]) -> bool {
-        let base = from_be_bytes(base);
-        let mut power = base;
-        for _ in 0..self.squarings {
-            self.modulus.square(&mut power);
-        }
-        // A multiple of the modulus that is less than the modulus is zero.
-        let products = [(&power, &stagger(&base)), (&from_be_bytes(value), &self.value_factor)];
-        is_zero(self.modulus.difference(products).as_flattened())
+        let (base, modulus) = (from_be_bytes(base), self.modulus.number());
+        let power = (0..self.squarings).fold(base, |power, _| self.modulus.square(&power));
+        let negative_value = difference(modulus, &from_be_bytes(value));
+        let products = [(&power, &base), (&negative_value, &self.value_factor)];
+        let difference = self.modulus.sum_of_products(products);
+        // A multiple of the modulus that is less than twice the modulus.
+        difference == *modulus || difference == [[0; 4]; BLOCKS]
     }
 }
 
@@ -50,20 +44,25 @@ mod tests {
 
     use super::Equation;
 
+    /// The bits of a limb.
+    const LIMB: usize = 27;
+    /// The largest limb.
+    const MOST: u32 = (1 << LIMB) - 1;
+
     #[test]
     fn powers_are_those_of_big_integers() {
-        check_powers::<4>(2048, 1);
-        check_powers::<6>(3072, 3);
-        check_powers::<8>(4096, 3);
+        check_powers::<19>(2048, 1);
+        check_powers::<29>(3072, 3);
+        check_powers::<38>(4096, 3);
     }
 
     /// Moduli and bases with the largest limbs, the longest carries, the least and the largest values, and no pattern.
-    fn check_powers<const CHUNKS: usize>(bits: usize, step: usize) {
+    fn check_powers<const BLOCKS: usize>(bits: usize, step: usize) {
         let one = BigUint::from(1_u32);
         let power_of_two = |exponent: usize| &one << exponent;
         let ones = |count: usize| power_of_two(count) - &one;
         let alternating = |limb: u32, other: u32| {
-            (0..bits / 23).fold(BigUint::default(), |sum, at| (sum << 23) + if at % 2 == 0 { limb } else { other })
+            (0..bits / LIMB).fold(BigUint::default(), |sum, at| (sum << LIMB) + if at % 2 == 0 { limb } else { other })
         };
         let limbs = |limb: u32| alternating(limb, limb);
         let scattered = |seed: u32| BigUint::from(seed).modpow(&BigUint::from(100_003_u32), &ones(bits - 1));
@@ -72,14 +71,14 @@ mod tests {
             ones(bits),
             power_of_two(bits - 1) + &one,
             ones(bits) - power_of_two(bits / 2),
-            power_of_two(bits - 1) | limbs(0x3f_ffff),
-            power_of_two(bits - 1) | limbs(0x40_0001),
-            // Each limb is half the radix, which is carried either way, or next to it.
-            power_of_two(bits - 1) | limbs(0x40_0000) | &one,
-            power_of_two(bits - 1) | alternating(0x40_0000, 0x3f_ffff) | &one,
+            power_of_two(bits - 1) | limbs(MOST),
+            power_of_two(bits - 1) | limbs(1),
+            // The highest bit of each limb, and the largest and the smallest limb in turn.
+            power_of_two(bits - 1) | limbs(MOST / 2 + 1) | &one,
+            power_of_two(bits - 1) | alternating(MOST, 1),
             // A carry that goes through half of the limbs, and the least and the largest in turn.
-            power_of_two(bits - 1) + power_of_two(23 * (bits / 46)) - &one,
-            power_of_two(bits - 1) | alternating(0x7f_ffff, 0) | &one,
+            power_of_two(bits - 1) + power_of_two(LIMB * (bits / (2 * LIMB))) - &one,
+            power_of_two(bits - 1) | alternating(MOST, 0) | &one,
             power_of_two(bits - 1) | scattered(3) | &one,
             power_of_two(bits - 1) | scattered(5) | &one,
         ];
@@ -90,14 +89,14 @@ mod tests {
             power_of_two(bits - 1) - &one,
             power_of_two(bits - 1),
             ones(bits),
-            limbs(0x3f_ffff),
-            limbs(0x40_0000),
-            limbs(0x7f_ffff),
-            limbs(0x40_00ff),
-            alternating(0x40_0000, 0x3f_ffff),
-            alternating(0x7f_ffff, 0),
-            power_of_two(23 * (bits / 46)) - &one,
-            power_of_two(23 * (bits / 46)) + &one,
+            limbs(MOST),
+            limbs(MOST / 2),
+            limbs(MOST / 2 + 1),
+            limbs(1),
+            alternating(MOST, 0),
+            alternating(1, MOST),
+            power_of_two(LIMB * (bits / (2 * LIMB))) - &one,
+            power_of_two(LIMB * (bits / (2 * LIMB))) + &one,
             scattered(7),
             scattered(11),
         ];
@@ -110,7 +109,7 @@ mod tests {
             let exponent = BigUint::from((1_u32 << squarings) + 1);
             let power = base.modpow(&exponent, modulus);
 
-            let equation = Equation::<CHUNKS>::new(&modulus.to_bytes_be(), squarings);
+            let equation = Equation::<BLOCKS>::new(&modulus.to_bytes_be(), squarings);
             let holds = |value: &BigUint| equation.holds(&base.to_bytes_be(), &value.to_bytes_be());
             assert!(holds(&power), "{base:x} to the power of {exponent} modulo {modulus:x}");
             assert!(!holds(&(&power ^ &one)), "{base:x} modulo {modulus:x}, wrong by one");

@@ -4,12 +4,11 @@
 //!
 //! From the outside in: `lib.rs` knows what keys, signatures and encoded messages look like. `equation` decides whether
 //! a power of the signature is the encoded message, with the multiplication modulo the key from `montgomery`. `rows` is the
-//! loop in which the time goes; `limbs` and `pair` are how big integers are held.
+//! loop in which the time goes; `limbs` is how big integers are held.
 
 mod equation;
 mod limbs;
 mod montgomery;
-mod pair;
 mod rows;
 
 use core::fmt;
@@ -116,9 +115,9 @@ impl core::error::Error for KeyError {}
 /// What a valid signature fulfils, with as much room as the modulus needs (see [`limbs::Number`]).
 #[derive(Clone)]
 enum EquationOfSize {
-    Bits2048(Box<Equation<4>>),
-    Bits3072(Box<Equation<6>>),
-    Bits4096(Box<Equation<8>>),
+    Bits2048(Box<Equation<19>>),
+    Bits3072(Box<Equation<29>>),
+    Bits4096(Box<Equation<38>>),
 }
 
 /// How many squarings the power to a good key's exponent takes, before the last multiplication.
