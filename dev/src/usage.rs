@@ -10,6 +10,8 @@ use rustix::param::clock_ticks_per_second;
 pub struct Usage {
     /// Processor time, in user mode and in the kernel.
     pub cpu: Duration,
+    /// The memory that they hold now and that is not a file's, in bytes.
+    pub memory: u64,
     /// The sum of their peak memory, in bytes.
     pub peak_memory: u64,
 }
@@ -24,7 +26,8 @@ impl Usage {
         for process in tree(root)? {
             let stat = Stat::of(process).with_context(|| format!("process {process} has ended"))?;
             usage.cpu += stat.cpu;
-            usage.peak_memory += peak_memory(process).unwrap_or_default();
+            usage.memory += memory(process, "RssAnon:").unwrap_or_default();
+            usage.peak_memory += memory(process, "VmHWM:").unwrap_or_default();
         }
         Ok(usage)
     }
@@ -71,10 +74,10 @@ impl Stat {
     }
 }
 
-/// `VmHWM` of `/proc/<id>/status`, see proc_pid_status(5).
-fn peak_memory(process: u32) -> Option<u64> {
+/// A line of `/proc/<id>/status` about memory, see proc_pid_status(5).
+fn memory(process: u32, name: &str) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     line.trim().strip_suffix(" kB")?.parse::<u64>().ok()?.checked_mul(1024)
 }
 
@@ -95,12 +98,13 @@ mod tests {
             .unwrap();
         std::io::Read::read_exact(waiting.stdout.as_mut().unwrap(), &mut [0]).unwrap();
         let alone = Stat::of(waiting.id()).unwrap();
-        let memory_alone = peak_memory(waiting.id()).unwrap();
+        let memory_alone = memory(waiting.id(), "VmHWM:").unwrap();
         let both = Usage::of_tree(waiting.id()).unwrap();
         drop(waiting.stdin.take());
         waiting.wait().unwrap();
         assert!(both.cpu >= alone.cpu + Duration::from_millis(10), "{both:?}, {:?} alone", alone.cpu);
         assert!(both.peak_memory > memory_alone, "{both:?}, {memory_alone} alone");
+        assert!((1..both.peak_memory).contains(&both.memory), "{both:?}");
     }
 
     #[test]
