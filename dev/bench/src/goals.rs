@@ -1,8 +1,10 @@
 //! The goals that the figures are compared with.
 
 use super::{
+    bursts,
+    figures::Figures,
     measurement::Measurement,
-    rs256::Rs256,
+    new_people,
     subject::{Reuse, Store, Subject},
 };
 
@@ -38,10 +40,16 @@ impl Goal {
     }
 }
 
-pub(super) fn goals(measurements: &[Measurement], rs256: Option<&Rs256>) -> Vec<Goal> {
+pub(super) fn goals(figures: &Figures) -> Vec<Goal> {
+    let mut goals = of_requests(&figures.measurements);
+    goals.extend(of_parts(figures));
+    goals
+}
+
+fn of_requests(measurements: &[Measurement]) -> Vec<Goal> {
     let at = |subject, users| find(measurements, subject, users, CONNECTIONS);
     let cpu_over_floor = |subject| at(subject, USERS)?.cpu_over_floor();
-    let spread = |subject| at(subject, USERS).map(|found| found.p99_ms / found.p50_ms);
+    let spread = |subject| at(subject, USERS)?.by_wrk.map(|found| found.p99_ms / found.p50_ms);
     let over_node =
         |subject| Some(at(subject, USERS)?.requests_per_second / at(Subject::NodePeer, USERS)?.requests_per_second);
     let growth = |subject| Some(at(subject, 10_000)?.cpu_over_floor()? / at(subject, 100)?.cpu_over_floor()?);
@@ -49,16 +57,21 @@ pub(super) fn goals(measurements: &[Measurement], rs256: Option<&Rs256>) -> Vec<
     let mut goals = vec![
         Goal::new(
             "CPU per request over the pass-through's, 1,000 users, long-lived instances",
-            Bound::AtMost(1.2),
+            Bound::AtMost(1.42),
             cpu_over_floor(LONG_LIVED),
         ),
-        Goal::new("the same with Spin's default reuse", Bound::AtMost(1.5), cpu_over_floor(DEFAULT)),
+        Goal::new("the same with Spin's default reuse", Bound::AtMost(1.8), cpu_over_floor(DEFAULT)),
     ];
     for (subject, name) in [(LONG_LIVED, "long-lived instances"), (DEFAULT, "Spin's default reuse")] {
         goals.push(Goal::new(
-            format!("p99 over p50, {CONNECTIONS} connections, {name}"),
+            format!("p99 over p50 as wrk reports them, 1,000 users, {CONNECTIONS} connections, {name}"),
             Bound::AtMost(3.0),
             spread(subject),
+        ));
+        goals.push(Goal::new(
+            format!("responses in two pieces with a gap, %, {CONNECTIONS} connections, {name}"),
+            Bound::AtMost(0.05),
+            in_pieces_percent(measurements, subject),
         ));
         goals.push(Goal::new(
             format!("requests per second over Node's, 1,000 users, {name}"),
@@ -71,12 +84,67 @@ pub(super) fn goals(measurements: &[Measurement], rs256: Option<&Rs256>) -> Vec<
             growth(subject),
         ));
     }
+    goals
+}
+
+fn of_parts(figures: &Figures) -> Vec<Goal> {
+    let first = figures.first_responses;
+    let mut goals = vec![
+        Goal::new("first response of a fresh process, p50, ms", Bound::AtMost(13.0), first.map(|first| first.p50_ms)),
+        Goal::new(
+            "fresh processes whose first response stalls",
+            Bound::AtMost(0.0),
+            first.map(|first| f64::from(first.stalled)),
+        ),
+    ];
+    for (store, name) in [(Store::Sqlite, "SQLite"), (Store::Redis, "two hosts on Redis")] {
+        let most = figures.bursts.iter().filter(|row| row.subject.store() == Some(store));
+        let most = most.map(|row| row.most_exchanges).max();
+        goals.push(Goal::new(
+            format!("exchanges for {} simultaneous calls with one new token, at the most, {name}", bursts::CALLS),
+            Bound::AtMost(2.0),
+            most.map(f64::from),
+        ));
+    }
+    for reuse in [Reuse::LongLived, Reuse::Default] {
+        let p99 = |store| {
+            let subject = Subject::ProfileGet(reuse, store);
+            figures.new_people.iter().find(|row| row.subject == subject).map(|row| row.p99_ms)
+        };
+        goals.push(Goal::new(
+            format!(
+                "p99 of new people with SQLite over that without a store, {} connections, {}",
+                new_people::CONNECTIONS,
+                reuse.word()
+            ),
+            Bound::AtMost(1.15),
+            p99(Store::Sqlite).zip(p99(Store::Off)).map(|(sqlite, off)| sqlite / off),
+        ));
+    }
+    goals.push(Goal::new(
+        "memory for each remembered person, kB",
+        Bound::AtMost(1.3),
+        figures.memory.map(|memory| memory.bytes_per_person / 1e3),
+    ));
+    goals.push(Goal::new(
+        "size of the component, kB",
+        Bound::AtMost(900.0),
+        figures.component_bytes.and_then(|bytes| Some(f64::from(u32::try_from(bytes).ok()?) / 1e3)),
+    ));
     goals.push(Goal::new(
         "RS256 (RSA-2048) in Wasm over OpenSSL's native time",
         Bound::AtMost(2.5),
-        rs256.and_then(|rs256| Some(rs256.profile_get_us / rs256.openssl_us?)),
+        figures.rs256.as_ref().and_then(|rs256| Some(rs256.profile_get_us / rs256.openssl_us?)),
     ));
     goals
+}
+
+/// Of all users together, because there are few such responses.
+fn in_pieces_percent(measurements: &[Measurement], subject: Subject) -> Option<f64> {
+    let rows = || measurements.iter().filter(|row| row.subject == subject && row.connections == CONNECTIONS);
+    let requests: u32 = rows().map(|row| row.requests).sum();
+    let in_pieces: u32 = rows().map(|row| row.in_pieces).sum();
+    (requests > 0).then(|| 100.0 * f64::from(in_pieces) / f64::from(requests))
 }
 
 pub(super) fn find(

@@ -2,7 +2,9 @@
 //!
 //! A `stage` holds the emulated tenant and serves one `subject` after the other, each in a `process` of its own, so
 //! that its CPU and memory can be distinguished from those of the tenant and of the `load`. `measurement` combines
-//! them, `rs256` measures the signature alone, `report`, with its `goals`, and `plot` present the figures.
+//! them, with the latencies that `wrk` reports. The other parts have a file each: `rs256` measures the signature alone,
+//! `first_responses` fresh processes, `bursts` and `new_people` what exchanges cost, `memory` what is remembered.
+//! `report`, with its `goals`, and `plot` present the `figures`.
 
 mod load;
 mod plan;
@@ -11,11 +13,18 @@ mod subject;
 
 mod crowd;
 mod node_peer;
+mod wrk;
 
 mod stage;
 
+mod bursts;
+mod first_responses;
 mod measurement;
+mod memory;
+mod new_people;
 mod rs256;
+
+mod figures;
 
 mod goals;
 mod plot;
@@ -28,7 +37,6 @@ use std::{process::ExitCode, sync::Arc};
 
 use anyhow::{Context, Result, ensure};
 use cargo_dev::{commands::bench::Bench, progress::Progress};
-use serde_json::json;
 use tokio::{
     fs,
     signal::unix::{SignalKind, signal},
@@ -37,6 +45,7 @@ use tokio::{
 pub use self::serve_host::serve_host;
 use self::{
     crowd::Crowd,
+    figures::Figures,
     measurement::{Measurement, measure},
     plan::Plan,
     report::Report,
@@ -44,8 +53,10 @@ use self::{
     subject::Subject,
 };
 
-/// The name of the signature's measurement.
-const RS256: &str = "RS256";
+/// The name of the component's size among the parts.
+const SIZE: &str = "size";
+/// The parts that are no server under load.
+const PARTS: [&str; 6] = [rs256::NAME, first_responses::NAME, bursts::NAME, new_people::NAME, memory::NAME, SIZE];
 /// The exit code that shells use for a program ended by Ctrl-C.
 const INTERRUPTED: u8 = 130;
 
@@ -73,53 +84,82 @@ pub async fn run(arguments: &Bench, progress: Progress) -> Result<ExitCode> {
 async fn measure_as(plan: &Plan, progress: Progress) -> Result<String> {
     let subjects: Vec<Subject> =
         Subject::ALL.into_iter().filter(|subject| plan.is_wanted(&subject.to_string())).collect();
-    let wants_rs256 = plan.is_wanted(RS256);
-    ensure!(wants_rs256 || !subjects.is_empty(), "nothing that is measured contains any of {}", plan.only.join(", "));
-    let mut stage = Stage::set_up(plan.runner, &subjects, progress).await?;
-    let rs256 = if wants_rs256 { Some(rs256::measure(&stage, progress).await?) } else { None };
+    ensure!(
+        !subjects.is_empty() || PARTS.iter().any(|part| plan.is_wanted(part)),
+        "nothing that is measured contains any of {}",
+        plan.only.join(", ")
+    );
+    let others: &[Subject] = if plan.is_wanted(bursts::NAME) { &bursts::SUBJECTS } else { &[] };
+    let mut stage = Stage::set_up(plan.runner, &subjects, others, progress).await?;
+    let crowd = gather(&stage, &subjects, plan, progress).await?;
 
-    let measurements = measure_all(&mut stage, &subjects, plan, progress).await?;
+    let mut figures = Figures::default();
+    if plan.is_wanted(SIZE) {
+        figures.component_bytes = Some(stage.component_bytes);
+    }
+    if plan.is_wanted(rs256::NAME) {
+        figures.rs256 = Some(rs256::measure(&stage, progress).await?);
+    }
+    if plan.is_wanted(first_responses::NAME) {
+        figures.first_responses = Some(first_responses::measure(&stage, &crowd, plan, progress).await?);
+    }
+    if plan.is_wanted(bursts::NAME) {
+        figures.bursts = bursts::measure(&stage, &crowd, plan, progress).await?;
+    }
+    if plan.is_wanted(new_people::NAME) {
+        figures.new_people = new_people::measure(&stage, &crowd, plan, progress).await?;
+    }
+    if plan.is_wanted(memory::NAME) {
+        figures.memory = Some(memory::measure(&stage, &crowd, plan, progress).await?);
+    }
+    figures.measurements = measure_all(&mut stage, &crowd, &subjects, plan, progress).await?;
+    figures.skipped = stage.skipped;
 
     if let Some(&connections) = plan.connections.first() {
-        plot::draw(&measurements, connections, &plan.plot)?;
+        plot::draw(&figures.measurements, connections, &plan.plot)?;
         progress.note(&format!("the plot is in {}", plan.plot.display()));
     }
     if let Some(file) = &plan.json {
-        let figures = json!({"rs256": rs256, "measurements": measurements, "skipped": stage.skipped});
-        fs::write(file, format!("{figures:#}\n")).await.with_context(|| format!("cannot write {}", file.display()))?;
+        let figures = serde_json::to_string_pretty(&figures)? + "\n";
+        fs::write(file, figures).await.with_context(|| format!("cannot write {}", file.display()))?;
     }
-    let report = Report {
-        measurements: &measurements,
-        rs256: rs256.as_ref(),
-        skipped: &stage.skipped,
-        circumstances: plan.circumstances(),
-    };
-    Ok(report.to_markdown())
+    Ok(Report { figures: &figures, circumstances: plan.circumstances() }.to_markdown())
+}
+
+/// As many people as the largest measurement needs.
+async fn gather(stage: &Stage, subjects: &[Subject], plan: &Plan, progress: Progress) -> Result<Crowd> {
+    let users = plan.users.iter().copied().max().context("no number of users")?;
+    let needed = [
+        (!subjects.is_empty(), users),
+        (plan.is_wanted(first_responses::NAME), first_responses::PEOPLE),
+        (plan.is_wanted(bursts::NAME), bursts::people(plan)),
+        (plan.is_wanted(new_people::NAME), new_people::people(plan)),
+        (plan.is_wanted(memory::NAME), memory::people(plan)),
+    ];
+    let most = needed.into_iter().filter_map(|(is_wanted, people)| is_wanted.then_some(people)).max().unwrap_or(0);
+    let doing = format!("Signing {most} people in");
+    let step = if most > 0 { progress.step(&doing) } else { progress.step_if_needed(&doing) };
+    let crowd = Crowd::gather(Arc::clone(&stage.tenant), most).await?;
+    step.done(&format!("Signed {most} people in"));
+    Ok(crowd)
 }
 
 /// One number of users after the other, so that figures that are compared are measured close together.
 async fn measure_all(
     stage: &mut Stage,
+    crowd: &Crowd,
     subjects: &[Subject],
     plan: &Plan,
     progress: Progress,
 ) -> Result<Vec<Measurement>> {
     let mut measurements = Vec::new();
-    if subjects.is_empty() {
-        return Ok(measurements);
-    }
-    let most = plan.users.iter().copied().max().context("no number of users")?;
-    let step = progress.step(&format!("Signing {most} people in"));
-    let crowd = Crowd::gather(Arc::clone(&stage.tenant), most).await?;
-    step.done(&format!("Signed {most} people in"));
-
     for &users in &plan.users {
         for &subject in subjects {
             if !stage.can_serve(subject) {
                 continue;
             }
             let step = progress.step(&format!("Measuring {subject}, users: {users}"));
-            let measured = measure(stage, &crowd, plan, subject, users).await;
+            let measured = measure(stage, crowd, plan, subject, users).await;
             let measured = match measured.with_context(|| format!("{subject}, users: {users}")) {
                 Ok(measured) => measured,
                 // A failure of the peer should not cost the others their figures.

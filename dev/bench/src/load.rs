@@ -2,8 +2,9 @@
 
 use std::{
     net::SocketAddr,
+    slice,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -19,9 +20,13 @@ use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, task::JoinSet, time::timeout};
+use tokio_util::io::InspectReader;
 
 /// Longer than any response should take, even from the peer with ten thousand users on a busy machine.
 const ANSWER_LIMIT: Duration = Duration::from_secs(120);
+/// A response whose end arrives this long after its beginning came in two pieces, and the server's kernel kept the
+/// second one until the first was acknowledged, which takes up to 40 ms. Otherwise pieces follow each other at once.
+const GAP: Duration = Duration::from_millis(10);
 /// How much of a wrong response the error shows.
 const SHOWN: usize = 400;
 
@@ -37,6 +42,11 @@ impl Caller {
         let mut authorization = HeaderValue::try_from(format!("Bearer {token}")).context("a token for a header")?;
         authorization.set_sensitive(true);
         Ok(Self { authorization, own_id: format!("\"id\":\"{object_id}\"") })
+    }
+
+    /// The header's value, for another load generator.
+    pub(super) fn authorization(&self) -> &[u8] {
+        self.authorization.as_bytes()
     }
 }
 
@@ -55,6 +65,11 @@ impl Target {
         let address = url.strip_prefix("http://").and_then(|address| address.parse().ok());
         let address: SocketAddr = address.with_context(|| format!("{url} is no address on this machine"))?;
         Ok(Self { address, host: HeaderValue::try_from(address.to_string())? })
+    }
+
+    /// The whole URL, for another load generator.
+    pub(super) fn url(&self) -> String {
+        format!("http://{}{}", self.address, Self::PATH)
     }
 }
 
@@ -82,6 +97,8 @@ pub(super) struct Load {
     pub(super) elapsed: Duration,
     /// The latency of each request, ascending.
     pub(super) latencies: Vec<Duration>,
+    /// How many responses arrived in two pieces, with a gap between them.
+    pub(super) in_pieces: usize,
 }
 
 impl Load {
@@ -90,6 +107,12 @@ impl Load {
         self.elapsed += later.elapsed;
         self.latencies.extend(later.latencies);
         self.latencies.sort_unstable();
+        self.in_pieces += later.in_pieces;
+    }
+
+    fn count(&mut self, response: Response) {
+        self.latencies.push(response.took);
+        self.in_pieces += usize::from(response.gap >= GAP);
     }
 
     /// The latency that `percent` of the requests did not exceed (nearest rank).
@@ -117,52 +140,108 @@ pub(super) async fn run(
         let (target, callers, next) = (target.clone(), Arc::clone(callers), Arc::clone(turn));
         loops.spawn(async move {
             let mut connection = Connection::open(&target).await?;
-            let mut latencies = Vec::new();
+            let mut own = Load::default();
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 let caller = callers.get(number.checked_rem(callers.len()).context("there are no callers")?);
                 if until.is_over(started.elapsed(), number - first) {
-                    return Ok::<_, anyhow::Error>(latencies);
+                    return Ok::<_, anyhow::Error>(own);
                 }
-                latencies.push(connection.call(&target, caller.context("there are no callers")?).await?);
+                own.count(connection.call(&target, caller.context("there are no callers")?).await?);
             }
         });
     }
-    let mut latencies = Vec::new();
-    while let Some(of_one) = loops.join_next().await {
-        latencies.append(&mut of_one??);
+    all(loops, started).await
+}
+
+/// One request on a new connection.
+///
+/// # Errors
+/// If the response is not the caller's own profile.
+pub(super) async fn once(target: &Target, caller: &Caller) -> Result<Load> {
+    burst(slice::from_ref(target), caller, 1).await
+}
+
+/// Lets `caller` make `calls` calls at the same moment, each on a connection of its own, to the `targets` in turn.
+///
+/// # Errors
+/// If any response is not the caller's own profile.
+pub(super) async fn burst(targets: &[Target], caller: &Caller, calls: usize) -> Result<Load> {
+    let mut connections = Vec::with_capacity(calls);
+    for target in targets.iter().cycle().take(calls) {
+        connections.push((Connection::open(target).await?, target.clone()));
     }
-    let elapsed = started.elapsed();
-    latencies.sort_unstable();
-    Ok(Load { elapsed, latencies })
+    let started = Instant::now();
+    let mut loops = JoinSet::new();
+    for (mut connection, target) in connections {
+        let caller = caller.clone();
+        loops.spawn(async move {
+            let mut own = Load::default();
+            own.count(connection.call(&target, &caller).await?);
+            Ok(own)
+        });
+    }
+    all(loops, started).await
 }
 
-/// How long one request on a new connection takes.
-pub(super) async fn once(target: &Target, caller: &Caller) -> Result<Duration> {
-    Connection::open(target).await?.call(target, caller).await
+/// The results of all connections together.
+async fn all(mut loops: JoinSet<Result<Load>>, started: Instant) -> Result<Load> {
+    let mut together = Load::default();
+    while let Some(of_one) = loops.join_next().await {
+        together.add(of_one??);
+    }
+    Ok(Load { elapsed: started.elapsed(), ..together })
 }
 
-struct Connection(SendRequest<Empty<Bytes>>);
+struct Connection {
+    sender: SendRequest<Empty<Bytes>>,
+    arrival: Arc<Mutex<Option<Arrival>>>,
+}
+
+/// When the first and the last piece of a response arrived.
+#[derive(Clone, Copy)]
+struct Arrival {
+    first: Instant,
+    last: Instant,
+}
+
+/// A response that was checked.
+#[derive(Clone, Copy)]
+struct Response {
+    took: Duration,
+    /// Between its first and its last piece; zero if it arrived in one.
+    gap: Duration,
+}
 
 impl Connection {
     async fn open(target: &Target) -> Result<Self> {
         let stream = TcpStream::connect(target.address).await.context("the server takes no more connections")?;
         stream.set_nodelay(true)?;
+        let arrival = Arc::new(Mutex::new(None));
+        let noted = Arc::clone(&arrival);
+        let stream = InspectReader::new(stream, move |piece: &[u8]| {
+            if !piece.is_empty() {
+                let now = Instant::now();
+                let mut arrival = noted.lock().unwrap_or_else(PoisonError::into_inner);
+                let first = arrival.map_or(now, |arrival: Arrival| arrival.first);
+                *arrival = Some(Arrival { first, last: now });
+            }
+        });
         let (sender, connection) = handshake(TokioIo::new(stream)).await?;
         // Ends when the sender is dropped. The sender also reports failures.
         tokio::spawn(connection);
-        Ok(Self(sender))
+        Ok(Self { sender, arrival })
     }
 
-    async fn call(&mut self, target: &Target, caller: &Caller) -> Result<Duration> {
+    async fn call(&mut self, target: &Target, caller: &Caller) -> Result<Response> {
         let request = Request::get(Target::PATH)
             .header(HOST, target.host.clone())
             .header(AUTHORIZATION, caller.authorization.clone())
             .body(Empty::new())?;
         let started = Instant::now();
         let answered = timeout(ANSWER_LIMIT, async {
-            self.0.ready().await?;
-            let (head, body) = self.0.send_request(request).await?.into_parts();
+            self.sender.ready().await?;
+            let (head, body) = self.sender.send_request(request).await?.into_parts();
             Ok::<_, hyper::Error>((head.status, body.collect().await?.to_bytes()))
         });
         let (status, body) = answered
@@ -171,8 +250,13 @@ impl Connection {
             .context("the server broke a connection")?;
         let took = started.elapsed();
         check(status, &body, &caller.own_id)?;
-        Ok(took)
+        let arrival = self.arrival.lock().unwrap_or_else(PoisonError::into_inner).take();
+        Ok(Response { took, gap: arrival.map_or(Duration::ZERO, |arrival| arrival.last - arrival.first) })
     }
+}
+
+pub(super) fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
 }
 
 fn check(status: StatusCode, body: &[u8], own_id: &str) -> Result<()> {
@@ -187,12 +271,17 @@ fn check(status: StatusCode, body: &[u8], own_id: &str) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+        time::sleep,
+    };
+
     use super::*;
 
     #[test]
     fn percentiles_are_of_the_nearest_rank() {
-        let load =
-            |count: u64| Load { elapsed: Duration::ZERO, latencies: (1..=count).map(Duration::from_micros).collect() };
+        let load = |count: u64| Load { latencies: (1..=count).map(Duration::from_micros).collect(), ..Load::default() };
         assert_eq!(load(100).percentile(50), Duration::from_micros(50));
         assert_eq!(load(100).percentile(99), Duration::from_micros(99));
         assert_eq!(load(1).percentile(99), Duration::from_micros(1));
@@ -214,5 +303,37 @@ mod tests {
         let until = Until { time: second, requests: 10, limit: 3 * second };
         assert!(!until.is_over(second, 9) && !until.is_over(second / 2, 10));
         assert!(until.is_over(second, 10) && until.is_over(3 * second, 0));
+    }
+
+    /// Answers each request on one connection with a body that follows the head after a while.
+    async fn serve_in_pieces(listener: TcpListener, pauses: [Duration; 3]) -> Result<()> {
+        let (mut stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        for pause in pauses {
+            let read = stream.read(&mut [0; 4096]).await?;
+            ensure!(read > 0, "the caller has gone");
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n").await?;
+            sleep(pause).await;
+            stream.write_all(br#"{"id":"a"}"#).await?;
+        }
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn responses_that_wait_for_an_acknowledgement_are_counted() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let target = Target::of(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+        let caller = Caller::new("token", "a").unwrap();
+        let server = tokio::spawn(serve_in_pieces(listener, [Duration::ZERO, 4 * GAP, Duration::ZERO]));
+        let mut connection = Connection::open(&target).await.unwrap();
+        let mut load = Load::default();
+        for _ in 0..3 {
+            load.count(connection.call(&target, &caller).await.unwrap());
+        }
+        server.await.unwrap().unwrap();
+        assert_eq!((load.latencies.len(), load.in_pieces), (3, 1), "{load:?}");
+        let mut both = Load { in_pieces: 2, ..Load::default() };
+        both.add(load);
+        assert_eq!(both.in_pieces, 3);
     }
 }

@@ -13,10 +13,11 @@ use serde::Serialize;
 
 use super::{
     crowd::Crowd,
-    load::{self, Caller, Load, Target, Until},
+    load::{self, Caller, Load, Target, Until, milliseconds},
     plan::Plan,
     stage::{Served, Stage},
     subject::Subject,
+    wrk::WrkLatencies,
 };
 
 /// The limit for the first round, in which everyone calls once. It fills the caches of the process and the store.
@@ -37,6 +38,10 @@ pub(super) struct Measurement {
     pub(super) requests_per_second: f64,
     pub(super) p50_ms: f64,
     pub(super) p99_ms: f64,
+    /// Responses that arrived in two pieces, with a gap between them.
+    pub(super) in_pieces: u32,
+    /// The latencies that `wrk` reports for the same users, connections and time.
+    pub(super) by_wrk: Option<WrkLatencies>,
     /// Of the server's process and its children only.
     pub(super) cpu_us_per_request: f64,
     /// Of the baseline, measured in turns with it.
@@ -100,6 +105,10 @@ pub(super) async fn measure(
             contender.work(connections, &mut own).await?;
             before.add_since(&stage.tenant, &mut upstream);
         }
+        let by_wrk = match stage.wrk().filter(|_| subject.is_measured_by_wrk()) {
+            Some(wrk) => Some(wrk.measure(&contender.target, &contender.callers, connections, plan.measured).await?),
+            None => None,
+        };
         let requests = own.requests()?;
         let calls = |(endpoint, calls): (String, u64)| {
             Ok::<_, anyhow::Error>((endpoint, f64::from(u32::try_from(calls)?) / f64::from(requests)))
@@ -112,11 +121,13 @@ pub(super) async fn measure(
             requests_per_second: f64::from(requests) / own.load.elapsed.as_secs_f64(),
             p50_ms: milliseconds(own.load.percentile(50)),
             p99_ms: milliseconds(own.load.percentile(99)),
+            in_pieces: own.load.in_pieces.try_into()?,
+            by_wrk,
             cpu_us_per_request: own.cpu_us_per_request()?,
             floor_cpu_us_per_request: floor.as_ref().map(|_| of_floor.cpu_us_per_request()).transpose()?,
             peak_memory_mb: contender.peak_memory_mb()?,
             upstream_calls: upstream.into_iter().map(calls).collect::<Result<_>>()?,
-            first_request_ms: milliseconds(contender.first_request),
+            first_request_ms: milliseconds(contender.first_request.percentile(50)),
         });
     }
     for contender in floor.into_iter().chain([contender]) {
@@ -132,7 +143,7 @@ struct Contender {
     callers: Arc<[Caller]>,
     further_rounds: usize,
     turn: Arc<AtomicUsize>,
-    first_request: Duration,
+    first_request: Load,
 }
 
 impl Contender {
@@ -207,8 +218,4 @@ impl Upstream {
             }
         }
     }
-}
-
-fn milliseconds(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e3
 }

@@ -18,6 +18,12 @@ pub(super) struct Plan {
     pub(super) measured: Duration,
     /// The minimum time of load before that, in which everyone calls.
     pub(super) warm_up: Duration,
+    /// How many fresh processes give a first response.
+    pub(super) processes: usize,
+    /// How many bursts of calls with one new token there are.
+    pub(super) bursts: usize,
+    /// How many new people come at once, and are remembered.
+    pub(super) people: usize,
     /// Measure only what has one of these in its name; if empty, everything.
     pub(super) only: Vec<String>,
     /// The file for the plot.
@@ -32,6 +38,7 @@ impl Plan {
             true => (&[1, 1_000], &[16], 1.0, 0.5),
             false => (&[1, 100, 1_000, 10_000], &[16, 64], 4.0, 1.5),
         };
+        let (processes, bursts, people) = if arguments.quick { (5, 5, 500) } else { (20, 20, 3_000) };
         let seconds = arguments.seconds.unwrap_or(seconds);
         ensure!((0.1..=3600.0).contains(&seconds), "--seconds must be from 0.1 to 3600");
         Ok(Self {
@@ -40,6 +47,9 @@ impl Plan {
             connections: given_or(&arguments.connections, connections),
             measured: Duration::from_secs_f64(seconds),
             warm_up: Duration::from_secs_f64(warm_up.min(seconds)),
+            processes: arguments.processes.unwrap_or(processes),
+            bursts: arguments.bursts.unwrap_or(bursts),
+            people: arguments.people.unwrap_or(people),
             only: arguments.only.clone(),
             plot: arguments.plot.clone().unwrap_or_else(|| workspace::target().join("bench/cost.svg")),
             json: arguments.json.clone(),

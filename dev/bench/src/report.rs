@@ -3,8 +3,11 @@
 use std::fmt::Write;
 
 use super::{
+    bursts::{self, Bursts},
+    figures::Figures,
+    first_responses::FirstResponses,
     goals::{Bound, Goal, find, goals},
-    measurement::Measurement,
+    new_people::NewPeople,
     rs256::Rs256,
     subject::Subject,
 };
@@ -12,9 +15,7 @@ use super::{
 /// Everything that a run found.
 #[derive(Debug)]
 pub(super) struct Report<'a> {
-    pub(super) measurements: &'a [Measurement],
-    pub(super) rs256: Option<&'a Rs256>,
-    pub(super) skipped: &'a [String],
+    pub(super) figures: &'a Figures,
     /// The host and the machine.
     pub(super) circumstances: String,
 }
@@ -23,15 +24,21 @@ const NOT_MEASURED: &str = "–";
 
 impl Report<'_> {
     pub(super) fn to_markdown(&self) -> String {
+        let Figures { rs256, first_responses, bursts, new_people, measurements, skipped, .. } = self.figures;
         let mut text = format!("{}\n\n", self.circumstances);
         text.push_str(&self.goals().to_markdown());
-        if let Some(rs256) = self.rs256 {
+        let tables = [
+            rs256.as_ref().map(rs256_table),
+            first_responses.as_ref().map(first_responses_table),
+            (!bursts.is_empty()).then(|| bursts_table(bursts)),
+            (!new_people.is_empty()).then(|| new_people_table(new_people)),
+            (!measurements.is_empty()).then(|| self.requests()),
+        ];
+        for table in tables.into_iter().flatten() {
             text.push('\n');
-            text.push_str(&rs256_table(rs256).to_markdown());
+            text.push_str(&table.to_markdown());
         }
-        text.push('\n');
-        text.push_str(&self.requests().to_markdown());
-        for skipped in self.skipped {
+        for skipped in skipped {
             // Writing to a string cannot fail.
             let _ = write!(text, "\nNot measured: {skipped}\n");
         }
@@ -40,12 +47,16 @@ impl Report<'_> {
 
     fn goals(&self) -> Table {
         let mut table = Table::new(["goal", "wanted", "measured", ""], 1);
-        for goal in goals(self.measurements, self.rs256) {
+        for goal in goals(self.figures) {
             let wanted = match goal.bound {
-                Bound::AtMost(most) => format!("≤ {most:.1}"),
-                Bound::AtLeast(least) => format!("≥ {least:.1}"),
+                Bound::AtMost(most) => format!("≤ {most}"),
+                Bound::AtLeast(least) => format!("≥ {least}"),
             };
-            table.add([goal.what.clone(), wanted, optional(goal.measured), verdict(&goal).to_owned()]);
+            let measured = match goal.measured {
+                Some(small) if small < 0.1 => format!("{small:.3}"),
+                other => optional(other),
+            };
+            table.add([goal.what.clone(), wanted, measured, verdict(&goal).to_owned()]);
         }
         table
     }
@@ -62,14 +73,16 @@ impl Report<'_> {
                 "req/s",
                 "p50, ms",
                 "p99, ms",
+                "p99 ÷ p50 by wrk",
+                "in two pieces, %",
                 "upstream calls per request",
                 "peak memory, MB",
                 "first request, ms",
             ],
             1,
         );
-        for row in self.measurements {
-            let same = |subject| find(self.measurements, subject, row.users, row.connections);
+        for row in &self.figures.measurements {
+            let same = |subject| find(&self.figures.measurements, subject, row.users, row.connections);
             let node = same(Subject::NodePeer).filter(|_| row.subject != Subject::NodePeer);
             table.add([
                 row.subject.to_string(),
@@ -81,6 +94,8 @@ impl Report<'_> {
                 format!("{:.0}", row.requests_per_second),
                 format!("{:.2}", row.p50_ms),
                 format!("{:.2}", row.p99_ms),
+                optional(row.by_wrk.map(|found| found.p99_ms / found.p50_ms)),
+                format!("{:.3}", 100.0 * f64::from(row.in_pieces) / f64::from(row.requests)),
                 format!("{:.2}", row.calls()),
                 format!("{:.0}", row.peak_memory_mb),
                 format!("{:.1}", row.first_request_ms),
@@ -100,6 +115,50 @@ fn rs256_table(rs256: &Rs256) -> Table {
     add("OpenSSL, native, without hash", rs256.openssl_us);
     add("profile-get, Wasm", Some(rs256.profile_get_us));
     add("jwt-simple, Wasm", Some(rs256.jwt_simple_us));
+    table
+}
+
+fn first_responses_table(first: &FirstResponses) -> Table {
+    let mut table =
+        Table::new(["first responses of fresh processes", "processes", "stalled", "p50, ms", "slowest, ms"], 1);
+    table.add([
+        "profile-get".to_owned(),
+        first.processes.to_string(),
+        first.stalled.to_string(),
+        format!("{:.1}", first.p50_ms),
+        format!("{:.1}", first.slowest_ms),
+    ]);
+    table
+}
+
+fn bursts_table(bursts: &[Bursts]) -> Table {
+    let heading = format!("{} simultaneous calls with one new token", bursts::CALLS);
+    let columns = [heading.as_str(), "hosts", "bursts", "exchanges", "at the most", "p50, ms", "slowest, ms"];
+    let mut table = Table::new(columns, 1);
+    for row in bursts {
+        table.add([
+            row.subject.to_string(),
+            row.hosts.to_string(),
+            row.bursts.to_string(),
+            format!("{:.2}", row.exchanges),
+            row.most_exchanges.to_string(),
+            format!("{:.1}", row.p50_ms),
+            format!("{:.1}", row.slowest_ms),
+        ]);
+    }
+    table
+}
+
+fn new_people_table(new_people: &[NewPeople]) -> Table {
+    let mut table = Table::new(["new people", "people", "p50, ms", "p99, ms"], 1);
+    for row in new_people {
+        table.add([
+            row.subject.to_string(),
+            row.people.to_string(),
+            format!("{:.1}", row.p50_ms),
+            format!("{:.1}", row.p99_ms),
+        ]);
+    }
     table
 }
 
@@ -166,36 +225,69 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::subject::Reuse;
+    use crate::{
+        measurement::Measurement,
+        memory::Memory,
+        subject::{Reuse, Store},
+        wrk::WrkLatencies,
+    };
 
     #[test]
     fn figures_are_next_to_what_they_are_compared_with() {
         let row = |subject, cpu_us_per_request, requests_per_second| Measurement {
             subject,
-            users: 1,
+            users: 1_000,
             connections: 16,
-            requests: 10,
+            requests: 10_000,
             requests_per_second,
             p50_ms: 1.0,
             p99_ms: 2.5,
+            in_pieces: 6,
+            by_wrk: (subject != Subject::NodePeer).then_some(WrkLatencies { p50_ms: 1.0, p99_ms: 2.9 }),
             cpu_us_per_request,
             floor_cpu_us_per_request: matches!(subject, Subject::ProfileGet(..)).then_some(200.0),
             peak_memory_mb: 99.5,
             upstream_calls: [("GraphMe".to_owned(), 1.0), ("Token".to_owned(), 0.25)].into(),
             first_request_ms: 12.34,
         };
-        let measurements = [
-            row(Subject::PassThrough(Reuse::Default), 200.0, 4000.0),
-            row(Subject::ProfileGet(Reuse::Default, crate::subject::Store::Off), 300.0, 3000.0),
-            row(Subject::NodePeer, 1500.0, 500.0),
-        ];
-        let rs256 = Rs256 { profile_get_us: 40.0, jwt_simple_us: 1000.0, openssl_us: Some(20.0) };
-        let report = Report {
-            measurements: &measurements,
-            rs256: Some(&rs256),
-            skipped: &["Redis: redis-server is not on PATH".to_owned()],
-            circumstances: "In a test.".to_owned(),
+        let stored = Subject::ProfileGet(Reuse::Default, Store::Sqlite);
+        let new_people = |store, p99_ms| NewPeople {
+            subject: Subject::ProfileGet(Reuse::Default, store),
+            people: 3_000,
+            p50_ms: 24.0,
+            p99_ms,
         };
+        let figures = Figures {
+            component_bytes: Some(901_234),
+            rs256: Some(Rs256 { profile_get_us: 40.0, jwt_simple_us: 1000.0, openssl_us: Some(20.0) }),
+            first_responses: Some(FirstResponses { processes: 20, stalled: 1, p50_ms: 11.9, slowest_ms: 53.0 }),
+            bursts: vec![Bursts {
+                subject: stored,
+                hosts: 1,
+                bursts: 20,
+                exchanges: 1.25,
+                most_exchanges: 2,
+                p50_ms: 30.0,
+                slowest_ms: 60.0,
+            }],
+            new_people: vec![new_people(Store::Off, 40.0), new_people(Store::Sqlite, 44.0)],
+            memory: Some(Memory { people: 3_000, bytes_per_person: 1234.0 }),
+            measurements: vec![
+                row(Subject::PassThrough(Reuse::Default), 200.0, 4000.0),
+                row(stored, 300.0, 3000.0),
+                row(Subject::NodePeer, 1500.0, 500.0),
+            ],
+            skipped: vec!["Redis: redis-server is not on PATH".to_owned()],
+        };
+        let report = Report { figures: &figures, circumstances: "In a test.".to_owned() };
         insta::assert_snapshot!(report.to_markdown());
+    }
+
+    #[test]
+    fn what_was_not_measured_has_no_table() {
+        let report = Report { figures: &Figures::default(), circumstances: "In a test.".to_owned() };
+        let text = report.to_markdown();
+        assert_eq!(text.matches("\n\n| ").count(), 1, "{text}");
+        assert!(text.contains("not measured") && !text.contains("missed"), "{text}");
     }
 }

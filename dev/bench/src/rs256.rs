@@ -10,6 +10,8 @@ use tokio::process::Command;
 
 use super::stage::{Served, Stage};
 
+pub(super) const NAME: &str = "RS256";
+
 /// Microseconds for one verification of RSA-2048.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Rs256 {

@@ -19,6 +19,7 @@ use super::{
     node_peer::NodePeer,
     process::ServingProcess,
     subject::{Reuse, Store, Subject},
+    wrk::Wrk,
 };
 
 /// The component's name in `spin.toml`.
@@ -29,32 +30,49 @@ pub(super) struct Stage {
     host: AvailableRunner,
     node_peer: Option<NodePeer>,
     has_redis: bool,
+    wrk: Option<Wrk>,
+    /// The size of `profile-get`.
+    pub(super) component_bytes: u64,
     /// What cannot be measured here, and why.
     pub(super) skipped: Vec<String>,
 }
 
 impl Stage {
-    /// Builds the components, starts a tenant and finds out what can be measured.
-    pub(super) async fn set_up(runner: Runner, subjects: &[Subject], progress: Progress) -> Result<Self> {
+    /// Builds the components, starts a tenant and finds out what can be measured: `subjects` under load, and `others`
+    /// in other ways.
+    pub(super) async fn set_up(
+        runner: Runner,
+        subjects: &[Subject],
+        others: &[Subject],
+        progress: Progress,
+    ) -> Result<Self> {
         let host = runner.find().await?;
-        Component::Api.build(progress).await?;
+        let component = Component::Api.build(progress).await?;
+        let component_bytes = fs::metadata(component).await.context("the component's file is gone")?.len();
         Component::PassThrough.build(progress).await?;
         let step = progress.step("Starting the emulated tenant");
         let tenant = Arc::new(Tenant::start(TenantOptions::default()).await?);
         tenant.count_requests_only();
         step.done("Started the emulated tenant");
 
-        let mut stage = Self { tenant, host, node_peer: None, has_redis: false, skipped: Vec::new() };
+        let mut stage =
+            Self { tenant, host, node_peer: None, has_redis: false, wrk: None, component_bytes, skipped: Vec::new() };
         if subjects.contains(&Subject::NodePeer) {
             match NodePeer::prepare().await {
                 Ok(peer) => stage.node_peer = Some(peer),
                 Err(error) => stage.skipped.push(format!("{}: {error:#}", Subject::NodePeer)),
             }
         }
-        if subjects.iter().any(|subject| subject.store() == Some(Store::Redis)) {
+        if subjects.iter().chain(others).any(|subject| subject.store() == Some(Store::Redis)) {
             stage.has_redis = Redis::is_installed().await;
             if !stage.has_redis {
                 stage.skipped.push("Redis: redis-server is not on PATH".to_owned());
+            }
+        }
+        if subjects.iter().any(|subject| subject.is_measured_by_wrk()) {
+            match Wrk::find().await {
+                Ok(wrk) => stage.wrk = Some(wrk),
+                Err(error) => stage.skipped.push(format!("latencies as wrk reports them: {error:#}")),
             }
         }
         for skipped in &stage.skipped {
@@ -71,13 +89,29 @@ impl Stage {
         }
     }
 
+    pub(super) fn wrk(&self) -> Option<Wrk> {
+        self.wrk
+    }
+
     /// Starts a new server, which has served no requests.
     pub(super) async fn serve(&self, subject: Subject) -> Result<Served> {
+        let store = OwnRedis::start_for(subject).await?;
+        self.serve_with(subject, store).await
+    }
+
+    /// Starts several new servers, which share a store if it is Redis.
+    pub(super) async fn serve_together(&self, subject: Subject, hosts: usize) -> Result<Vec<Served>> {
+        let store = OwnRedis::start_for(subject).await?;
+        let mut all = Vec::with_capacity(hosts);
+        for _ in 0..hosts {
+            all.push(self.serve_with(subject, store.clone()).await?);
+        }
+        Ok(all)
+    }
+
+    async fn serve_with(&self, subject: Subject, store: Option<Arc<OwnRedis>>) -> Result<Served> {
         let directory = RunDirectory::prepare(None).await?;
-        let redis = match subject.store() {
-            Some(Store::Redis) => Some(Redis::start(directory.path()).await?),
-            _ => None,
-        };
+        let redis = store.as_ref().map(|store| &store.redis);
         let server = match subject {
             Subject::NodePeer => {
                 let peer = self.node_peer.as_ref().context("the peer cannot run here")?;
@@ -110,7 +144,7 @@ impl Stage {
                 serve_apart(
                     &self.host,
                     HostOptions {
-                        runtime_config: Some(self.runtime_config(&directory, redis.as_ref()).await?),
+                        runtime_config: Some(self.runtime_config(&directory, redis).await?),
                         environment: runtime_config::vault_environment(&self.tenant, None),
                         ..options(&directory, manifest, reuse.of_instances())
                     },
@@ -118,7 +152,7 @@ impl Stage {
                 .await?
             }
         };
-        Ok(Served { server, _redis: redis, _directory: directory })
+        Ok(Served { server, _store: store, _directory: directory })
     }
 
     /// Serves the component that measures RS256.
@@ -126,7 +160,7 @@ impl Stage {
         let directory = RunDirectory::prepare(None).await?;
         let manifest = workspace::root().join("bench/rs256/spin.toml");
         let server = serve_apart(&self.host, options(&directory, manifest, InstanceReuse::default())).await?;
-        Ok(Served { server, _redis: None, _directory: directory })
+        Ok(Served { server, _store: None, _directory: directory })
     }
 
     async fn manifest(&self, directory: &RunDirectory, store: Store) -> Result<PathBuf> {
@@ -170,8 +204,26 @@ async fn read(file: PathBuf) -> Result<String> {
 /// A server on the stage. Dropping it ends it.
 pub(super) struct Served {
     server: Server,
-    _redis: Option<Redis>,
+    _store: Option<Arc<OwnRedis>>,
     _directory: RunDirectory,
+}
+
+/// A Redis server of the servers on the stage, in a folder of its own.
+struct OwnRedis {
+    redis: Redis,
+    _directory: RunDirectory,
+}
+
+impl OwnRedis {
+    /// An empty one, if `subject` needs it.
+    async fn start_for(subject: Subject) -> Result<Option<Arc<Self>>> {
+        if subject.store() != Some(Store::Redis) {
+            return Ok(None);
+        }
+        let directory = RunDirectory::prepare(None).await?;
+        let redis = Redis::start(directory.path()).await?;
+        Ok(Some(Arc::new(Self { redis, _directory: directory })))
+    }
 }
 
 enum Server {

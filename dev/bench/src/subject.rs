@@ -72,6 +72,11 @@ impl Subject {
         }
     }
 
+    /// Whether `wrk` measures it too.
+    pub(super) fn is_measured_by_wrk(self) -> bool {
+        matches!(self, Self::PassThrough(_) | Self::ProfileGet(..))
+    }
+
     pub(super) fn store(self) -> Option<Store> {
         match self {
             Self::ProfileGet(_, store) => Some(store),
@@ -90,7 +95,7 @@ impl Reuse {
         }
     }
 
-    fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::LongLived => "long-lived instances",
             Self::Default => "Spin's default reuse",

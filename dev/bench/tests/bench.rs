@@ -12,7 +12,8 @@ async fn a_tiny_run_measures_every_server() {
     let folder = tempfile::tempdir().unwrap();
     let (plot, figures) = (folder.path().join("plots/cost.svg"), folder.path().join("figures.json"));
     let output = Command::new(env!("CARGO_BIN_EXE_bench"))
-        .args(["bench", "--users", "1,3", "--connections", "2", "--seconds", "0.2", "--plot"])
+        .args(["bench", "--users", "1,3", "--connections", "2", "--seconds", "0.2"])
+        .args(["--processes", "2", "--bursts", "2", "--people", "5", "--plot"])
         .arg(&plot)
         .arg("--json")
         .arg(&figures)
@@ -23,10 +24,12 @@ async fn a_tiny_run_measures_every_server() {
     assert!(output.status.success(), "{printed}");
 
     let figures: Value = serde_json::from_slice(&fs::read(figures).unwrap()).unwrap();
-    let skipped = figures["skipped"].as_array().unwrap().len();
+    let skipped = figures["skipped"].as_array().unwrap();
+    let is_skipped = |what| skipped.iter().any(|skipped| skipped.as_str().unwrap().contains(what));
+    let servers = 9 - usize::from(is_skipped("Node")) - usize::from(is_skipped("Redis"));
     let rows = figures["measurements"].as_array().unwrap();
-    // Nine servers, two numbers of users.
-    assert_eq!(rows.len(), (9 - skipped) * 2, "{tables}\n{printed}");
+    // With two numbers of users.
+    assert_eq!(rows.len(), servers * 2, "{tables}\n{printed}");
     for row in rows {
         for name in ["requests", "requests_per_second", "p50_ms", "p99_ms", "cpu_us_per_request", "peak_memory_mb"] {
             assert!(row[name].as_f64().unwrap() > 0.0, "{name}: {row}");
@@ -34,8 +37,32 @@ async fn a_tiny_run_measures_every_server() {
         // Each request causes one call to Graph, except for requests at the beginning or end of a phase.
         let calls = row["upstream_calls"]["GraphMe"].as_f64().unwrap();
         assert!((0.9..1.1).contains(&calls), "{row}");
+        let by_wrk = &row["by_wrk"];
+        let has_wrk = !is_skipped("wrk") && row["subject"] != "node_peer" && row["subject"]["least"].is_null();
+        assert_eq!(
+            by_wrk["p50_ms"].as_f64().is_some_and(|p50| by_wrk["p99_ms"].as_f64() >= Some(p50)),
+            has_wrk,
+            "{row}"
+        );
     }
     assert!(figures["rs256"]["profile_get_us"].as_f64() < figures["rs256"]["jwt_simple_us"].as_f64(), "{figures}");
+
+    assert_eq!(figures["first_responses"]["processes"], 2, "{figures}");
+    let bursts = figures["bursts"].as_array().unwrap();
+    assert_eq!(bursts.len(), if is_skipped("Redis") { 2 } else { 4 }, "{figures}");
+    for row in bursts {
+        let hosts = if row["subject"].to_string().contains("redis") { 2 } else { 1 };
+        assert_eq!((&row["hosts"], &row["bursts"]), (&hosts.into(), &2.into()), "{row}");
+        assert!((1..=16).contains(&row["most_exchanges"].as_u64().unwrap()), "{row}");
+    }
+    let new_people = figures["new_people"].as_array().unwrap();
+    assert_eq!(new_people.len(), 4, "{figures}");
+    for row in new_people {
+        assert_eq!(row["people"], 5, "{row}");
+        assert!(row["p99_ms"].as_f64() > Some(0.0), "{row}");
+    }
+    assert_eq!(figures["memory"]["people"], 5, "{figures}");
+    assert!(figures["component_bytes"].as_u64().unwrap() > 100_000, "{figures}");
 
     assert!(tables.contains("| goal ") && tables.contains("| profile-get, long-lived instances, SQLite "), "{tables}");
     let plot = fs::read_to_string(plot).unwrap();

@@ -6,15 +6,17 @@ use clap::Args;
 
 /// Measure what a request costs, and print the figures as Markdown tables.
 ///
-/// Compares the API with a component that only forwards to Graph, in the same host, and with the same job done on Node;
-/// and RS256 verification in WebAssembly with OpenSSL. Builds an optimised host first. Takes a quarter of an hour, in
-/// which the machine should be otherwise idle.
+/// Compares the API with a component that only forwards to Graph, in the same host, and with the same job done on Node.
+/// Latencies are also those that `wrk` reports, if it is on PATH. Further parts: "RS256" (verification in WebAssembly
+/// compared with OpenSSL), "first responses" of fresh processes, "bursts" of calls with one new token, crowds of "new
+/// people" with a store and without, the "memory" that remembered people take, and the component's "size". Builds an
+/// optimised host first. Takes half an hour, in which the machine should be otherwise idle.
 #[derive(Args, Debug)]
 pub struct Bench {
     /// Run the components on the real `spin` (4.1 or newer, on PATH or named by SPIN) instead of the embedded host.
     #[arg(long)]
     pub spin: bool,
-    /// Measure one second each, with 1 and 1,000 users and 16 connections. Takes about a minute.
+    /// Measure one second each, with 1 and 1,000 users and 16 connections, and little of the parts. Takes some minutes.
     #[arg(long)]
     pub quick: bool,
     /// How many users take turns.
@@ -26,7 +28,16 @@ pub struct Bench {
     /// How long each is measured.
     #[arg(long, value_name = "SECONDS")]
     pub seconds: Option<f64>,
-    /// Only what has this in its name, such as "SQLite", "Node" or "RS256". Can be repeated.
+    /// How many fresh processes give a first response, 20 unless `--quick` is given.
+    #[arg(long, value_name = "NUMBER", value_parser = positive)]
+    pub processes: Option<usize>,
+    /// How many bursts there are, 20 unless `--quick` is given.
+    #[arg(long, value_name = "NUMBER", value_parser = positive)]
+    pub bursts: Option<usize>,
+    /// How many new people come, and are remembered, 3,000 unless `--quick` is given.
+    #[arg(long, value_name = "NUMBER", value_parser = positive)]
+    pub people: Option<usize>,
+    /// Only what has this in its name, such as "SQLite", "Node", "RS256" or "bursts". Can be repeated.
     #[arg(long, value_name = "PART")]
     pub only: Vec<String>,
     /// The file for the plot of cost against users, an SVG.
