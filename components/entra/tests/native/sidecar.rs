@@ -220,6 +220,48 @@ fn a_refusal_keeps_everything_that_the_apps_own_caller_needs() {
 }
 
 #[test]
+fn a_refusal_pauses_what_it_is_about_and_nothing_else() {
+    const ONE: &str = "/AuthorizationHeader/graph?optionsOverride.AcquireTokenOptions.Claims=\
+                       %7B%22access_token%22%3A%7B%22acrs%22%3A%7B%22value%22%3A%22c1%22%7D%7D%7D";
+    const PLAIN: &str = "/AuthorizationHeader/graph";
+    const ANEW: &str = "/AuthorizationHeader/graph?optionsOverride.AcquireTokenOptions.ForceRefresh=true";
+    const SCOPES: &str = "/AuthorizationHeader/graph?optionsOverride.Scopes=Mail.Read";
+    const OTHER: &str = "/AuthorizationHeader/orders";
+    let another = ONE.replace("c1", "c2");
+    let interaction = json!({"error": "interaction_required", "error_codes": [50076], "claims": r#"{"access_token":{}}"#});
+    let consent = json!({"error": "invalid_grant", "error_codes": [65001], "suberror": "consent_required"});
+    let looping = json!({"error": "invalid_grant", "error_codes": [50196]});
+    let outage = json!({"error": "temporarily_unavailable"});
+    // What is refused, and which requests then cost no exchange.
+    for (first, refusal, paused) in [
+        (ONE, Reply::json(400, &interaction), &[ONE][..]),
+        (PLAIN, Reply::json(400, &interaction), &[PLAIN, ANEW]),
+        (PLAIN, Reply::json(400, &consent), &[PLAIN, ANEW]),
+        (SCOPES, Reply::json(400, &consent), &[SCOPES]),
+        (OTHER, Reply::json(400, &consent), &[OTHER]),
+        (ONE, Reply::json(400, &looping), &[ONE, PLAIN, ANEW, &another]),
+        (ONE, Reply::json(503, &outage).header("retry-after", "9"), &[ONE, PLAIN, ANEW, &another]),
+        (ONE, Reply::json(429, &outage).header("retry-after", "9"), &[ONE, PLAIN, ANEW, SCOPES, OTHER, &another]),
+    ] {
+        for next in [ONE, PLAIN, ANEW, SCOPES, OTHER, &another] {
+            let world = World::new();
+            let graph = world.script.variables.borrow()["downstream_apis"].clone().unwrap();
+            world.set("downstream_apis", &format!("{graph}; orders = https://orders.test api://orders/read"));
+            // A failed call is made twice.
+            world.script.tokens.borrow_mut().extend([refusal.clone(), refusal.clone()]);
+            let refused = world.ask(get(first));
+            assert_ne!(refused.status, 200, "{first}");
+            world.script.tokens.borrow_mut().clear();
+            let before = world.script.exchanges.borrow().len();
+            let answer = world.ask(get(next));
+            let made = world.script.exchanges.borrow().len() - before;
+            let expected = if paused.contains(&next) { (refused.status, 0) } else { (200, 1) };
+            assert_eq!((answer.status, made), expected, "{first}, then {next}: {answer:?}");
+        }
+    }
+}
+
+#[test]
 fn what_is_not_there_or_not_allowed_is_said() {
     let world = World::new();
     world.ask(get("/AuthorizationHeader/other")).is(404, "downstream_api_unknown");

@@ -183,7 +183,9 @@ type TokenKey = (AssertionDigest, Downstream);
 /// Whose exchanges a failure is about. They get the same failure, without a call, until it is time for another attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Whose {
-    /// Those of one token for one downstream API.
+    /// Those of one token for one downstream API with the same claims. Other claims can have another outcome.
+    Request(TokenKey, Option<ClaimsChallenge>),
+    /// Those of one token for one downstream API, whatever is requested.
     Token(TokenKey),
     /// Those of one person.
     Person(Person),
@@ -243,7 +245,7 @@ impl TokenSource {
         };
         let work = async {
             let lease = if matches!(need, Need::Any) {
-                let may_exchange = self.pausing(caller, downstream, context.host.elapsed()).is_none();
+                let may_exchange = self.pausing(caller, downstream, None, context.host.elapsed()).is_none();
                 match self.slots.token_or_lease(context, caller, downstream, may_exchange).await {
                     TokenOrLease::Token(token) => return Ok((self.remember(key.clone(), token), Origin::Store)),
                     TokenOrLease::Lease(lease) => lease,
@@ -309,17 +311,23 @@ impl TokenSource {
     }
 
     /// How the last exchange for this caller failed, while it is too early for another.
-    fn pausing(&self, caller: &VerifiedCaller, downstream: &Downstream, now: Duration) -> Option<ExchangeFault> {
+    fn pausing(
+        &self,
+        caller: &VerifiedCaller,
+        downstream: &Downstream,
+        claims: Option<&ClaimsChallenge>,
+        now: Duration,
+    ) -> Option<ExchangeFault> {
         let mut failures = self.failures.lock();
-        let pause = Whose::all(caller, downstream)
+        let pause = Whose::all(caller, downstream, claims)
             .into_iter()
             .find_map(|whose| failures.get(&whose)?.pausing(now, Duration::ZERO))?;
         Some(pause.error.with_retry_after(pause.retry_after))
     }
 
-    fn note_success(&self, caller: &VerifiedCaller, downstream: &Downstream) {
+    fn note_success(&self, caller: &VerifiedCaller, downstream: &Downstream, claims: Option<&ClaimsChallenge>) {
         let mut failures = self.failures.lock();
-        for whose in Whose::all(caller, downstream) {
+        for whose in Whose::all(caller, downstream, claims) {
             failures.pop(&whose);
         }
         *self.refused_credential.lock() = None;
@@ -330,14 +338,20 @@ impl TokenSource {
         &self,
         caller: &VerifiedCaller,
         downstream: &Downstream,
+        claims: Option<&ClaimsChallenge>,
         refusal: &ExchangeRefusal,
         fault: &ExchangeFault,
         now: Duration,
     ) {
+        let key = (*caller.digest(), downstream.clone());
         let whose = match &refusal.meaning {
             Meaning::Throttled { throttle: Throttle::Directory, .. } => Whose::Directory(caller.tenant_id()),
             Meaning::Throttled { throttle: Throttle::Person, .. } => Whose::Person(caller.person()),
-            _ => Whose::Token((*caller.digest(), downstream.clone())),
+            // About Entra, and not about what was requested.
+            Meaning::Throttled { throttle: Throttle::Token, .. } | Meaning::Unavailable(_) | Meaning::Unusable => {
+                Whose::Token(key)
+            }
+            _ => Whose::Request(key, claims.cloned()),
         };
         self.note(whose, fault, now, refusal.meaning.pause());
     }
@@ -395,19 +409,19 @@ impl TokenSource {
         claims: Option<&ClaimsChallenge>,
     ) -> Result<Arc<DownstreamToken>, ExchangeFault> {
         let host = &context.host;
-        if let Some(fault) = self.pausing(caller, downstream, host.elapsed()) {
+        if let Some(fault) = self.pausing(caller, downstream, claims, host.elapsed()) {
             return Err(fault);
         }
         match self.exchange_by_current_credential(context, caller, downstream, claims).await {
             Ok(Ok(token)) => {
-                self.note_success(caller, downstream);
+                self.note_success(caller, downstream, claims);
                 Ok(self.remember((*caller.digest(), downstream.clone()), token))
             }
             Ok(Err(refusal)) => {
                 let fault = refused(caller, downstream, &refusal);
                 // It concerns everyone, and is noted in `refused_credential`.
                 if refusal.meaning != Meaning::CredentialRefused {
-                    self.note_refusal(caller, downstream, &refusal, &fault, host.elapsed());
+                    self.note_refusal(caller, downstream, claims, &refusal, &fault, host.elapsed());
                 }
                 Err(fault)
             }
@@ -485,9 +499,11 @@ impl TokenSource {
 }
 
 impl Whose {
-    fn all(caller: &VerifiedCaller, downstream: &Downstream) -> [Self; 3] {
+    fn all(caller: &VerifiedCaller, downstream: &Downstream, claims: Option<&ClaimsChallenge>) -> [Self; 4] {
+        let key = (*caller.digest(), downstream.clone());
         [
-            Self::Token((*caller.digest(), downstream.clone())),
+            Self::Request(key.clone(), claims.cloned()),
+            Self::Token(key),
             Self::Person(caller.person()),
             Self::Directory(caller.tenant_id()),
         ]
