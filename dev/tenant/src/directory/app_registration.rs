@@ -11,7 +11,7 @@ use super::{
     certificate::RegisteredCertificate,
     credentials::{ClientSecret, FederatedCredential, KeyCredential, NoTrust, SecretCheck, find_trust},
     lag::Lag,
-    manifest::{Manifest, PermissionScope, SignInAudience},
+    manifest::{AppRole, Manifest, PermissionScope, SignInAudience},
     redirect_uri::RedirectUri,
 };
 use crate::{random, time};
@@ -29,6 +29,8 @@ pub(crate) struct AppRegistration {
     /// Seconds since the Unix epoch.
     pub(crate) created: i64,
     pub(crate) lag: Lag,
+    /// The roles that it offers to applications.
+    pub(crate) roles: Vec<AppRole>,
     manifest: RwLock<Manifest>,
     /// The directories in which it can be used.
     installations: RwLock<HashMap<String, Lag>>,
@@ -80,6 +82,7 @@ impl AppRegistration {
             origin,
             created: time::now(),
             lag,
+            roles: Vec::new(),
             manifest: RwLock::new(manifest),
             installations: RwLock::default(),
             secrets: RwLock::default(),
@@ -87,6 +90,11 @@ impl AppRegistration {
             federated_credentials: RwLock::default(),
             owners: RwLock::default(),
         }
+    }
+
+    /// The same as an API that offers these roles.
+    pub(crate) fn with_roles(self, roles: Vec<AppRole>) -> Self {
+        Self { roles, ..self }
     }
 
     /// Can be called again while the result is in use.

@@ -6,12 +6,13 @@ use serde::Deserialize;
 
 use super::{
     app_registration::{AppRegistration, Origin, Platform},
+    app_roles::RoleAssignments,
     applications::{Applications, required, scope},
     checked,
     consents::{Consents, GivenBy},
     credentials::{FederatedCredential, Trust},
     lag::Lag,
-    manifest::{Api, ConsentType, Manifest, PreAuthorizedApplication, SignInAudience, SinglePage, Web},
+    manifest::{Api, AppRole, ConsentType, Manifest, PreAuthorizedApplication, SignInAudience, SinglePage, Web},
     well_known::TOKEN_EXCHANGE,
 };
 use crate::random;
@@ -46,6 +47,12 @@ pub(crate) struct ApplicationDefinition {
     /// Whether an administrator has consented to those for everyone.
     #[serde(default)]
     admin_consent: bool,
+    /// The roles that it offers to applications.
+    #[serde(default, deserialize_with = "checked::scopes")]
+    pub(super) roles: Vec<String>,
+    /// The roles that were assigned to it, by resource: what it may do with nobody behind it.
+    #[serde(default)]
+    pub(super) application_permissions: BTreeMap<String, Vec<String>>,
     /// Whether people of other directories can sign in.
     #[serde(default)]
     multi_tenant: bool,
@@ -65,8 +72,10 @@ impl ApplicationDefinition {
         let words = |name: &str| format!("Use {} as you ({name})", self.name);
         let scopes =
             self.scopes.iter().map(|name| scope(&random::guid(), name, ConsentType::User, &words(name))).collect();
-        let identifier_uri =
-            self.id_uri.clone().or_else(|| (!self.scopes.is_empty()).then(|| format!("api://{client_id}")));
+        let identifier_uri = self
+            .id_uri
+            .clone()
+            .or_else(|| (!self.scopes.is_empty() || !self.roles.is_empty()).then(|| format!("api://{client_id}")));
         let manifest = Manifest {
             display_name: self.name.clone(),
             sign_in_audience: match self.multi_tenant {
@@ -83,7 +92,8 @@ impl ApplicationDefinition {
             spa: SinglePage { redirect_uris: self.spa_redirect_uris.clone() },
             ..Manifest::default()
         };
-        let application = AppRegistration::new(client_id, Origin::Registered, manifest, Lag::new(0));
+        let roles = self.roles.iter().map(|value| AppRole { id: random::guid(), value: value.clone() }).collect();
+        let application = AppRegistration::new(client_id, Origin::Registered, manifest, Lag::new(0)).with_roles(roles);
         application.install(tenant_id, Lag::new(0));
         match &self.client_secret {
             Some(secret) => application.set_secret(secret.clone()),
@@ -105,7 +115,13 @@ impl ApplicationDefinition {
     }
 
     /// Adds what refers to other applications. All of them, and their permissions, exist.
-    pub(super) fn connect(&self, applications: &Applications, consents: &Consents, tenant_id: &str) {
+    pub(super) fn connect(
+        &self,
+        applications: &Applications,
+        consents: &Consents,
+        role_assignments: &RoleAssignments,
+        tenant_id: &str,
+    ) {
         let Some(own) = find(applications, &self.name) else { return };
         let scope_ids = |application: &AppRegistration, names: &[String]| -> Vec<String> {
             names.iter().filter_map(|name| application.scope(name)).map(|scope| scope.id).collect()
@@ -123,6 +139,12 @@ impl ApplicationDefinition {
             for name in names.iter().filter(|_| self.admin_consent) {
                 let everybody = GivenBy::Administrator { tenant_id: tenant_id.to_owned() };
                 consents.give(&own, &resource, name, everybody);
+            }
+        }
+        for (resource, roles) in &self.application_permissions {
+            let Some(resource) = find(applications, resource) else { continue };
+            for role in roles {
+                role_assignments.assign(&own, &resource, role);
             }
         }
         let mut manifest = own.manifest_mut();

@@ -8,7 +8,7 @@ use super::{
     app_registration::{AppRegistration, Origin, Platform},
     lag::Lag,
     manifest::{
-        Api, ConsentType, Manifest, OptionalClaim, OptionalClaims, PermissionScope, PreAuthorizedApplication,
+        Api, AppRole, ConsentType, Manifest, OptionalClaim, OptionalClaims, PermissionScope, PreAuthorizedApplication,
         RequiredResourceAccess, ResourceAccess, ResourceAccessType, SignInAudience,
     },
     well_known::{AZURE_CLI_CLIENT_ID, GRAPH, GRAPH_CLIENT_ID, KEY_VAULT, KEY_VAULT_CLIENT_ID},
@@ -39,6 +39,9 @@ const GRAPH_SCOPES: [(&str, &str, ConsentType, &str); 16] = [
         "Manage consents",
     ),
 ];
+
+/// Graph's application permissions that are emulated: their ids and names.
+const GRAPH_ROLES: [(&str, &str); 1] = [("df021288-bdef-4463-88db-98f22de89214", "User.Read.All")];
 
 /// The id of Key Vault's delegated permission.
 const KEY_VAULT_SCOPE: &str = "f53da476-18e3-4152-8e01-aec403e6edc0";
@@ -122,7 +125,8 @@ impl BuiltIn {
     /// Adds them to `applications`.
     pub(super) fn register(applications: &Applications) -> Self {
         let graph_scopes = GRAPH_SCOPES.map(|(id, value, r#type, words)| scope(id, value, r#type, words));
-        let graph = microsofts("Microsoft Graph", GRAPH_CLIENT_ID, Some(GRAPH), graph_scopes.to_vec());
+        let graph = microsofts("Microsoft Graph", GRAPH_CLIENT_ID, Some(GRAPH), graph_scopes.to_vec())
+            .with_roles(GRAPH_ROLES.map(|(id, value)| AppRole { id: id.to_owned(), value: value.to_owned() }).to_vec());
         let vault_scope = scope(KEY_VAULT_SCOPE, "user_impersonation", ConsentType::User, "Use your key vaults");
         let vault = microsofts("Azure Key Vault", KEY_VAULT_CLIENT_ID, Some(KEY_VAULT), vec![vault_scope]);
         applications.add(vault);

@@ -77,6 +77,15 @@ const fn enabled() -> bool {
     true
 }
 
+/// A role that an API offers to applications.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AppRole {
+    /// A GUID.
+    pub(crate) id: String,
+    /// The name in the claim `roles`.
+    pub(crate) value: String,
+}
+
 /// Who can consent to a permission.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum ConsentType {

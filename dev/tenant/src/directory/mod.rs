@@ -1,6 +1,7 @@
 //! Everything the services know, shared by them and by [`Tenant`](crate::Tenant).
 
 pub(crate) mod app_registration;
+mod app_roles;
 mod application_definition;
 mod applications;
 pub(crate) mod browser_sessions;
@@ -32,6 +33,7 @@ use serde_json::{Value, json};
 
 use crate::{random, variety::Variety};
 use app_registration::AppRegistration;
+use app_roles::RoleAssignments;
 use applications::{Applications, BuiltIn};
 use browser_sessions::BrowserSessions;
 use consents::Consents;
@@ -95,6 +97,8 @@ pub(crate) struct Directory {
     pub(crate) sessions: Sessions,
     pub(crate) browser_sessions: BrowserSessions,
     pub(crate) consents: Consents,
+    /// What applications may do by themselves.
+    pub(crate) role_assignments: RoleAssignments,
     /// How long new objects are not found.
     pub(crate) replication: Replication,
     pub(crate) grants: Grants,
@@ -113,12 +117,12 @@ impl Directory {
         vault.set(WEB_CLIENT_SECRET_NAME, web_client.secret());
         let tenant_id = setup.tenant_id.unwrap_or_else(random::guid);
         let (other_tenant_id, domain) = (random::guid(), setup.domain.unwrap_or_else(|| DOMAIN.to_owned()));
-        let consents = Consents::default();
+        let (consents, role_assignments) = (Consents::default(), RoleAssignments::default());
         for definition in &setup.applications {
             definition.register(&applications, &tenant_id, &workload.cluster.issuer);
         }
         for definition in &setup.applications {
-            definition.connect(&applications, &consents, &tenant_id);
+            definition.connect(&applications, &consents, &role_assignments, &tenant_id);
         }
         let mut people = match setup.omits_built_in_people {
             true => Vec::new(),
@@ -152,6 +156,7 @@ impl Directory {
             sessions: Sessions::default(),
             browser_sessions: BrowserSessions::default(),
             consents,
+            role_assignments,
             replication: Replication::default(),
             grants: Grants::default(),
             variety,
@@ -185,6 +190,7 @@ impl Directory {
     pub(crate) fn delete_application(&self, application: &AppRegistration) {
         self.applications.delete(&application.object_id);
         let is_about = |id: &String| *id == application.client_id;
+        self.role_assignments.withdraw(&application.client_id);
         self.consents.grants_mut().retain(|grant| !is_about(&grant.client_id) && !is_about(&grant.resource_id));
     }
 

@@ -106,52 +106,64 @@ fn check_people(file: &File) -> Result<(), Misplaced> {
 }
 
 fn check_applications(file: &File) -> Result<(), Misplaced> {
-    let (mut scopes_by_name, mut ids) = built_in_applications();
+    let (mut scopes_by_name, mut roles_by_name, mut ids) = built_in_applications();
     for application in &file.application {
-        let ApplicationDefinition { name, client_id, id_uri, scopes, .. } = application.get_ref();
+        let ApplicationDefinition { name, client_id, id_uri, scopes, roles, .. } = application.get_ref();
         if scopes_by_name.insert(name.clone(), scopes.clone()).is_some() {
             let message = format!("there is an application called {name:?} already: write another name");
             return Err((application.span(), message));
         }
+        roles_by_name.insert(name.clone(), roles.clone());
         if let Some(id) = client_id.iter().chain(id_uri).find(|id| !ids.insert((*id).clone())) {
             return Err((application.span(), format!("another application has {id:?} already: write another one")));
         }
     }
     for application in &file.application {
-        let ApplicationDefinition { name, pre_authorized, permissions, .. } = application.get_ref();
+        let ApplicationDefinition { name, pre_authorized, permissions, application_permissions, .. } =
+            application.get_ref();
         let fail = |key, problem| Err((application.span(), format!("application {name:?}: {key}: {problem}")));
         if let Some(client) = pre_authorized.iter().find(|client| !scopes_by_name.contains_key(*client)) {
             return fail("pre_authorized", no_application(client, &scopes_by_name));
         }
-        for (resource, wanted) in permissions {
-            let Some(offered) = scopes_by_name.get(resource) else {
-                return fail("permissions", no_application(resource, &scopes_by_name));
-            };
-            if let Some(scope) = wanted.iter().find(|scope| !offered.contains(scope)) {
-                let choice = match offered.is_empty() {
-                    true => "give it `scopes`".to_owned(),
-                    false => format!("write one of {}", quoted(offered)),
+        for (key, kind, by_name, wanted) in [
+            ("permissions", "scope", &scopes_by_name, permissions),
+            ("application_permissions", "role", &roles_by_name, application_permissions),
+        ] {
+            for (resource, wanted) in wanted {
+                let Some(offered) = by_name.get(resource) else {
+                    return fail(key, no_application(resource, by_name));
                 };
-                return fail("permissions", format!("{resource:?} has no scope {scope:?}: {choice}"));
+                if let Some(permission) = wanted.iter().find(|permission| !offered.contains(permission)) {
+                    let choice = match offered.is_empty() {
+                        true => format!("give it `{kind}s`"),
+                        false => format!("write one of {}", quoted(offered)),
+                    };
+                    return fail(key, format!("{resource:?} has no {kind} {permission:?}: {choice}"));
+                }
             }
         }
     }
     Ok(())
 }
 
-/// The scopes of each built-in application by its name, and all their ids.
-fn built_in_applications() -> (BTreeMap<String, Vec<String>>, BTreeSet<String>) {
+/// Names of permissions, by the name of the application that offers them.
+type NamesByApplication = BTreeMap<String, Vec<String>>;
+
+/// The scopes and roles of each built-in application by its name, and all their ids.
+fn built_in_applications() -> (NamesByApplication, NamesByApplication, BTreeSet<String>) {
     let applications = Applications::default();
     BuiltIn::register(&applications);
-    let (mut scopes_by_name, mut ids) = (BTreeMap::new(), BTreeSet::new());
+    let (mut scopes_by_name, mut roles_by_name, mut ids) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
     for application in applications.all() {
         let manifest = application.manifest();
         let scopes = manifest.scopes().map(|scope| scope.value.clone()).collect();
         scopes_by_name.insert(manifest.display_name.clone(), scopes);
+        let roles = application.roles.iter().map(|role| role.value.clone()).collect();
+        roles_by_name.insert(manifest.display_name.clone(), roles);
         ids.insert(application.client_id.clone());
         ids.extend(manifest.identifier_uris.iter().cloned());
     }
-    (scopes_by_name, ids)
+    (scopes_by_name, roles_by_name, ids)
 }
 
 fn no_application(name: &str, scopes_by_name: &BTreeMap<String, Vec<String>>) -> String {
@@ -215,6 +227,10 @@ mod tests {
             (
                 &format!("{api}permissions = {{ \"API\" = [\"Write\"] }}"),
                 "line 1: application \"API\": permissions: \"API\" has no scope \"Write\": write one of \"Read\"",
+            ),
+            (
+                &format!("{api}application_permissions = {{ \"API\" = [\"Read\"] }}"),
+                "line 1: application \"API\": application_permissions: \"API\" has no role \"Read\": give it `roles`",
             ),
             (
                 &format!("{api}pre_authorized = [\"Client\"]"),

@@ -15,6 +15,22 @@ use crate::{
     wire::IncomingRequest,
 };
 
+/// The token of a request, once it was checked.
+pub(super) fn verified_token(directory: &Directory, incoming: &IncomingRequest) -> Result<GraphToken, GraphError> {
+    let token = incoming.bearer_token().ok_or_else(|| {
+        GraphError::unauthenticated("There is no access token, or the Authorization header is malformed.")
+    })?;
+    GraphToken::verify(directory, token).map_err(|refusal| {
+        GraphError::unauthenticated(match refusal {
+            Refusal::Malformed => "The access token is not a JSON Web Token.",
+            Refusal::BadSignature => "The signature of the access token is not valid.",
+            Refusal::WrongAudience => "The audience of the access token is not Microsoft Graph.",
+            Refusal::Expired => "The access token has expired, or is not valid yet.",
+            Refusal::Revoked => "The access token has been revoked.",
+        })
+    })
+}
+
 /// A person, with a token that Graph accepts.
 pub(super) struct Caller {
     pub(super) person: Arc<Person>,
@@ -22,23 +38,8 @@ pub(super) struct Caller {
 }
 
 impl Caller {
-    /// The caller, once the token was checked and the person's rule allows the call.
-    pub(super) fn of(directory: &Directory, incoming: &IncomingRequest) -> Result<Self, GraphError> {
-        let token = incoming.bearer_token().ok_or_else(|| {
-            GraphError::unauthenticated("There is no access token, or the Authorization header is malformed.")
-        })?;
-        let token = GraphToken::verify(directory, token).map_err(|refusal| {
-            GraphError::unauthenticated(match refusal {
-                Refusal::Malformed => "The access token is not a JSON Web Token.",
-                Refusal::BadSignature => "The signature of the access token is not valid.",
-                Refusal::WrongAudience => "The audience of the access token is not Microsoft Graph.",
-                Refusal::Expired => "The access token has expired, or is not valid yet.",
-                Refusal::Revoked => "The access token has been revoked.",
-            })
-        })?;
-        if token.claim("idtyp") == "app" {
-            return Err(GraphError::forbidden());
-        }
+    /// The person of a token that is no application's own, once the person's rule allows the call.
+    pub(super) fn of(directory: &Directory, token: GraphToken) -> Result<Self, GraphError> {
         let person = directory
             .roster
             .by_object_id(token.claim("oid"))

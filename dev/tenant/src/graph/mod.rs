@@ -1,5 +1,6 @@
 //! Microsoft Graph: the signed-in person's profile and photo, app registrations, service principals and consents.
 
+mod application_token;
 mod applications;
 mod caller;
 mod error;
@@ -75,7 +76,11 @@ pub(crate) fn respond(directory: &Directory, incoming: &IncomingRequest) -> Resp
 }
 
 fn dispatch(directory: &Directory, incoming: &IncomingRequest) -> Result<Response<ResponseBody>, GraphError> {
-    let caller = Caller::of(directory, incoming)?;
+    let token = caller::verified_token(directory, incoming)?;
+    if token.is_of_application() {
+        return application_token::respond(directory, &token, incoming);
+    }
+    let caller = Caller::of(directory, token)?;
     match Route::of(incoming) {
         Route::Me => {
             caller.require(&PROFILE)?;

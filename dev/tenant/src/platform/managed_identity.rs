@@ -6,6 +6,7 @@ use http::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 
 use crate::{
+    claims_request::ClaimsRequest,
     directory::{
         Directory,
         managed_identity::ManagedIdentity,
@@ -136,7 +137,9 @@ fn token(directory: &Directory, identity: &ManagedIdentity, resource: &str) -> O
     };
     match resource.trim_end_matches('/') {
         TOKEN_EXCHANGE => Some(app_token::sign_v2(directory, &principal, TOKEN_EXCHANGE_CLIENT_ID, LIFETIME)),
-        GRAPH | GRAPH_CLIENT_ID => Some(app_token::sign_for_graph(directory, &principal, LIFETIME)),
+        GRAPH | GRAPH_CLIENT_ID => {
+            Some(app_token::sign_for_graph(directory, &principal, &[], &ClaimsRequest::default(), LIFETIME))
+        }
         resource if directory.vault_audiences().iter().any(|audience| audience == resource) => {
             Some(app_token::sign_v1(directory, &principal, resource, LIFETIME))
         }

@@ -1,6 +1,6 @@
 //! Changes while the tenant runs: keys, secrets, certificates, sessions.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 
 use super::Tenant;
 use crate::{
@@ -135,6 +135,20 @@ impl Tenant {
         };
         let credential = FederatedCredential { id, trust, lag: self.directory.replication.lag() };
         application.federated_credentials_mut().push(credential);
+        Ok(())
+    }
+
+    /// An administrator assigns a role of `resource`, an Application ID URI or client id, to the application `client_id`:
+    /// tokens that the application gets by itself have it from now on.
+    ///
+    /// # Errors
+    /// When there is no such application, resource or role.
+    pub fn assign_app_role(&self, client_id: &str, resource: &str, role: &str) -> Result<()> {
+        let application = self.directory.application(client_id);
+        let application = application.with_context(|| format!("there is no application with the id {client_id:?}"))?;
+        let api = self.directory.applications.find(|application| application.is_called(resource));
+        let api = api.with_context(|| format!("there is no resource {resource:?}"))?;
+        ensure!(self.directory.role_assignments.assign(&application, &api, role), "{resource:?} has no role {role:?}");
         Ok(())
     }
 

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::graph_token;
 use crate::{
+    claims_request::ClaimsRequest,
     directory::{
         Directory,
         app_registration::AppRegistration,
@@ -63,9 +64,20 @@ pub(crate) fn sign_v1(directory: &Directory, principal: &Principal<'_>, resource
     sign(directory, &principal.v1_claims(resource, lifetime))
 }
 
-/// A token for Graph. It has no roles, so Graph allows nothing.
-pub(crate) fn sign_for_graph(directory: &Directory, principal: &Principal<'_>, lifetime: i64) -> String {
-    graph_token::sign(directory, &principal.v1_claims(GRAPH, lifetime))
+/// A token for Graph with these roles. Without any, Graph allows nothing.
+pub(crate) fn sign_for_graph(
+    directory: &Directory,
+    principal: &Principal<'_>,
+    roles: &[String],
+    requested: &ClaimsRequest,
+    lifetime: i64,
+) -> String {
+    let mut claims = principal.v1_claims(GRAPH, lifetime);
+    requested.fulfil(&mut claims);
+    if !roles.is_empty() {
+        claims.insert("roles".into(), roles.into());
+    }
+    graph_token::sign(directory, &claims)
 }
 
 /// A v2 token for the application with the client id `audience`.

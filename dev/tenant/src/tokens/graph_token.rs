@@ -115,6 +115,17 @@ impl GraphToken {
         self.claim("scp").split(' ').any(|granted| granted.eq_ignore_ascii_case(scope))
     }
 
+    /// Whether it is an application's own, without a person.
+    pub(crate) fn is_of_application(&self) -> bool {
+        self.claim("idtyp") == "app"
+    }
+
+    /// Whether it has a role, which only applications' own tokens have.
+    pub(crate) fn has_role(&self, role: &str) -> bool {
+        let roles = self.claims.get("roles").and_then(Value::as_array);
+        roles.is_some_and(|roles| roles.iter().any(|own| own == role))
+    }
+
     /// Whether the client that got this token declared that it can handle claims challenges.
     pub(crate) fn declares_cp1(&self) -> bool {
         let values = self.claims.get("xms_cc").and_then(Value::as_array);

@@ -11,6 +11,7 @@ mod admin;
 mod browser;
 mod certificates;
 mod client;
+mod client_credentials;
 mod consent;
 mod discovery;
 mod exchange;
