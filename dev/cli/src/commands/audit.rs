@@ -9,9 +9,9 @@ use toml::{Table, Value};
 
 /// Report what a Spin manifest leaves unprotected.
 ///
-/// Reports routes that reach a component without a guard, guards that are on no route or can be bypassed, secrets that a
-/// component other than a guard can read, settings that `entra` does not have, and what Spin silently ignores. Fails
-/// if there is anything to report.
+/// Reports routes that reach a component without a guard, guards that are on no route or can be bypassed, guards on public
+/// routes that issue application tokens, secrets that a component other than a guard can read, settings that `entra` does not
+/// have, and what Spin silently ignores. Fails if there is anything to report.
 #[derive(Args, Debug)]
 pub struct Audit {
     /// The manifest.
@@ -123,6 +123,15 @@ impl<'a> App<'a> {
         if !self.triggers.iter().any(|trigger| trigger.component == guard) {
             faults.push(format!("idle: the guard {guard} is on no route, public or private"));
         }
+        if variable("application_tokens_for").is_some_and(|names| !names.trim().is_empty()) {
+            let routes = self.triggers.iter().filter(|trigger| trigger.component == guard);
+            for route in routes.filter_map(|trigger| trigger.route) {
+                faults.push(format!(
+                    "exposed: the guard {guard} issues application tokens, and is on the public route {route}; leave \
+                     application_tokens_for to a component of its own with a private route alone"
+                ));
+            }
+        }
         let upstream = variable("upstream").unwrap_or_default();
         if upstream.is_empty() {
             return faults;
@@ -142,6 +151,12 @@ impl<'a> App<'a> {
             let mut routes = self.triggers.iter().filter(|trigger| trigger.component == behind).peekable();
             if !self.components.contains_key(behind) {
                 faults.push(format!("unreachable: the guard {guard} forwards to {behind}, which is not a component"));
+            } else if self.guards.contains(&behind) {
+                faults.push(format!(
+                    "loop: the guard {guard} forwards to the guard {behind}, which takes requests from outside for the \
+                     app's own; set upstream to the app"
+                ));
+                return faults;
             } else if routes.peek().is_none() {
                 faults.push(format!("unreachable: {behind} has no route; give it `route = {{ private = true }}`"));
             }
@@ -221,6 +236,16 @@ allowed_outbound_hosts = ["http://entra.spin.internal"]
         assert_eq!(findings(&example), [""; 0]);
     }
 
+    /// A sidecar of its own with a private route alone may issue application tokens.
+    #[test]
+    fn a_private_sidecar_may_issue_application_tokens() {
+        let sidecar = "[[trigger.http]]\nroute = { private = true }\ncomponent = \"sidecar\"\n[component.sidecar.variables]\n\
+                       application_tokens_for = \"graph\"\nrequired_scope = \"x\"\nforward_authorization = \"on\"\n";
+        assert_eq!(findings(&format!("{GUARDED}{sidecar}")), [""; 0]);
+        let off = GUARDED.replacen("required_scope", "application_tokens_for = \"\"\nrequired_scope", 1);
+        assert_eq!(findings(&off), [""; 0]);
+    }
+
     #[test]
     fn each_hole_is_reported() {
         let with = |more: &str| format!("{GUARDED}{more}");
@@ -236,6 +261,14 @@ allowed_outbound_hosts = ["http://entra.spin.internal"]
             (with("[[trigger.http]]\nroute = \"/api\"\ncomponent = \"my-api\"\n"), "bypass: my-api"),
             (changed("component = \"entra\"", "component = \"my-api\""), "idle: the guard entra is on no route"),
             (changed("route = \"/...\"", "route = { private = true }"), "on no public route"),
+            (
+                changed("required_scope", "application_tokens_for = \"graph\"\nrequired_scope"),
+                "exposed: the guard entra issues application tokens, and is on the public route /...",
+            ),
+            (
+                GUARDED.replace("http://my-api.spin.internal", "http://entra.spin.internal"),
+                "loop: the guard entra forwards to the guard entra",
+            ),
             (
                 changed("allowed_outbound_hosts = [\"http://my-api.spin.internal\"]", ""),
                 "unreachable: the guard entra may not",
