@@ -45,7 +45,7 @@ pub(crate) async fn get<H: Host>(
     };
 
     // 4. Once more, if another token can help.
-    let refused = Arc::clone(&token);
+    let refused = token.clone();
     let need = match &refusal.meaning {
         GraphMeaning::TokenRefused => Need::InsteadOf(token),
         GraphMeaning::ClaimsChallenge(claims) => Need::WithClaims(claims.clone()),
@@ -64,6 +64,8 @@ pub(crate) async fn get<H: Host>(
         {
             (refused, of_graph(refusal))
         }
+        // The token is as good as before, and Entra's refusal is repeated for a while.
+        Err(error) if matches!(need, Need::WithClaims(_)) => return Err(error),
         Err(error) => (refused, error),
     };
     // Otherwise the next request would send Graph the same token, or cause the same exchanges.
@@ -80,7 +82,7 @@ async fn token<H: Host>(
     notes: &RequestNotes,
     caller: &Arc<VerifiedCaller>,
     need: &Need,
-) -> Result<Arc<DownstreamToken>, Error> {
+) -> Result<DownstreamToken, Error> {
     let outcome = app.api.token(context, caller, &app.settings.graph, need).await;
     notes.exchanged(outcome.as_ref().ok().map(|(_, origin)| *origin), || context.host.elapsed());
     Ok(outcome?.0)

@@ -23,8 +23,8 @@ pub(crate) enum Error {
     Upgrade,
     /// The operator has declared no API of this name.
     UnknownApi,
-    /// Tokens of the application itself are not issued here.
-    ApplicationTokens,
+    /// Tokens of the application itself are not issued here, or not to a request that came from outside: words for the app.
+    ApplicationTokens(&'static str),
     /// A parameter that is not supported, or exceeds what the operator allows: its name.
     Parameter(String),
     /// The request's body is too large to be held.
@@ -79,9 +79,8 @@ impl fmt::Display for Error {
             | Self::OriginNotAllowed
             | Self::Upgrade
             | Self::UnknownApi
-            | Self::ApplicationTokens
             | Self::Parameter(_) => Ok(()),
-            Self::Path(fault) => formatter.write_str(fault),
+            Self::Path(words) | Self::ApplicationTokens(words) => formatter.write_str(words),
             Self::BodyTooLarge => formatter.write_str("the request's body is too large"),
             Self::BodyBroken => formatter.write_str("the request's body ended before it was complete"),
             Self::Unsettled(fault) => fault.fmt(formatter),

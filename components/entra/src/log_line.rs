@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
+use uuid::Uuid;
 
 use entra_obo::{
     Origin, VerifiedCaller,
@@ -22,6 +23,7 @@ pub(crate) struct RequestNotes(Locked<Notes>);
 #[derive(Debug, Default)]
 struct Notes {
     caller: CallerIds,
+    token_of: Option<&'static str>,
     token_from: Option<&'static str>,
     upstream: Option<Duration>,
 }
@@ -30,6 +32,13 @@ impl RequestNotes {
     /// Notes who calls.
     pub(crate) fn validated(&self, caller: &VerifiedCaller) {
         self.0.lock().caller = caller.ids();
+    }
+
+    /// Notes that the application itself calls, in this directory.
+    pub(crate) fn of_application(&self, tenant_id: Uuid) {
+        let mut notes = self.0.lock();
+        notes.caller.tenant_id = Some(tenant_id);
+        notes.token_of = Some("application");
     }
 
     /// Notes where a token came from.
@@ -64,6 +73,7 @@ impl RequestNotes {
             .with_correlation(correlation)
             .with_caller(&notes.caller)
             .with_some("entra", entra.map(ExchangeRefusal::ids))
+            .with_some("token_of", notes.token_of)
             .with_some("token_from", notes.token_from)
             .with_some("upstream_ms", notes.upstream.map(milliseconds))
             .with("total_ms", milliseconds(total))

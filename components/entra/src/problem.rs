@@ -34,7 +34,8 @@ problem_types! {
         "The page's origin is not in `allowed_origins`";
     APPLICATION_TOKENS = FORBIDDEN "application_tokens_disabled",
         "Tokens of the application itself are not issued here, only tokens on behalf of a signed-in person.",
-        "Call `/AuthorizationHeader` or `/DownstreamApi` with the caller's `Authorization` header";
+        "Call `/AuthorizationHeader` or `/DownstreamApi` with the caller's `Authorization` header; or name the API in \
+         `application_tokens_for`, and send a request of the app's own";
     NOT_FOUND = NOT_FOUND "not_found",
         "There is nothing here.",
         "For the app: use a path of [the sidecar](#the-sidecar). From outside: `upstream` must be set";
@@ -86,7 +87,7 @@ pub(crate) fn problem(error: &Error, policy: Option<&Policy>) -> Problem {
         Error::Path(fault) => Problem::new(&INVALID_PATH).with_detail(fault),
         Error::Upgrade => Problem::new(&UPGRADE),
         Error::UnknownApi => Problem::new(&UNKNOWN_API),
-        Error::ApplicationTokens => Problem::new(&APPLICATION_TOKENS),
+        Error::ApplicationTokens(words) => Problem::new(&APPLICATION_TOKENS).with_detail(words),
         Error::Parameter(name) => Problem::new(&PARAMETER_NOT_SUPPORTED).with_member("parameter", Some(name.clone())),
         Error::BodyTooLarge => Problem::new(&BODY_TOO_LARGE),
         Error::BodyBroken => Problem::new(&BODY_BROKEN),

@@ -6,9 +6,11 @@
 //! - [`ClientAuthentication`] says how the API proves itself to Entra: a secret or certificate, a [`TokenFile`], a
 //!   [`ManagedIdentity`].
 //! - [`ProtectedApi`] is the API under a policy: [`bearer`](ProtectedApi::bearer), [`validate`](ProtectedApi::validate),
-//!   [`token`](ProtectedApi::token). It holds the caches; make one and share it.
+//!   [`token`](ProtectedApi::token), [`application_token`](ProtectedApi::application_token). It holds the caches; make one
+//!   and share it.
 //! - [`Context`] is one request: its host, ids, time of arrival and deadline.
 //! - [`BearerToken`], [`VerifiedCaller`] and [`DownstreamToken`] are the levels of trust, each made from the one before.
+//!   An [`ApplicationToken`] is made from none of them, and is no [`DownstreamToken`].
 //! - [`Refusal`] and its [`Problem`] say why there is no token, [`ClaimsChallenge`] which token is needed instead.
 //! - [`host`] is the machine, [`event_log`] the operator's log, [`toolkit`] further parts for APIs.
 
@@ -68,8 +70,8 @@ pub use crate::{
     },
     exchange::{
         downstream::Downstream,
-        downstream_token::DownstreamToken,
-        source::{Need, Origin},
+        source::Origin,
+        tokens::{ApplicationToken, DownstreamToken, Need},
     },
     policy::{GLOBAL_AUTHORITY, Policy, Tenancy},
     protected_api::ProtectedApi,

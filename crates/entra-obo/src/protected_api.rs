@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use http::HeaderMap;
+use uuid::Uuid;
 
 use crate::{
     caller::{
@@ -15,8 +16,8 @@ use crate::{
     credential::{client_authentication::ClientAuthentication, source::CredentialSource},
     exchange::{
         downstream::Downstream,
-        downstream_token::DownstreamToken,
-        source::{Need, Origin, TokenSource},
+        source::{Origin, TokenSource},
+        tokens::{ApplicationToken, DownstreamToken, Need},
     },
     host::{Host, SendFault},
     keys::source::{KeySource, KeysFault},
@@ -160,8 +161,30 @@ impl ProtectedApi {
         caller: &Arc<VerifiedCaller>,
         downstream: &Downstream,
         need: &Need,
-    ) -> Result<(Arc<DownstreamToken>, Origin), Refusal> {
-        let obtained = self.tokens.obtain(context, caller, downstream, need).await;
+    ) -> Result<(DownstreamToken, Origin), Refusal> {
+        let obtained = self.tokens.of_person(context, caller, downstream, need).await;
+        obtained.map_err(|fault| self.refusal(Cause::Exchange(fault)))
+    }
+
+    /// The application's own token for `downstream`, in nobody's name, by the client credentials grant, and where it came
+    /// from. `tenant_id` is the directory that issues it: the policy's, or one of several in which the application is
+    /// installed. Entra wants one scope, `<resource>/.default`; the token has the roles that an administrator assigned to the
+    /// application.
+    ///
+    /// It is remembered, shared and paused as callers' tokens are, and apart from them: nobody's token is ever taken for it.
+    /// Whoever can make an API call this acts as the application, so no caller from outside should.
+    /// <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow>
+    ///
+    /// # Errors
+    /// A [`Refusal`] if Entra refuses, or if the request could not be made.
+    pub async fn application_token<H: Host>(
+        &self,
+        context: &Context<H>,
+        tenant_id: Uuid,
+        downstream: &Downstream,
+        need: &Need<ApplicationToken>,
+    ) -> Result<(ApplicationToken, Origin), Refusal> {
+        let obtained = self.tokens.of_application(context, tenant_id, downstream, need).await;
         obtained.map_err(|fault| self.refusal(Cause::Exchange(fault)))
     }
 
@@ -169,11 +192,22 @@ impl ProtectedApi {
     pub fn forget<H: Host>(
         &self,
         context: &Context<H>,
-        caller: &VerifiedCaller,
+        caller: &Arc<VerifiedCaller>,
         downstream: &Downstream,
         refused: &DownstreamToken,
     ) {
-        self.tokens.forget(context, caller, downstream, refused);
+        self.tokens.forget_of_person(context, caller, downstream, refused);
+    }
+
+    /// The same for a token of the application.
+    pub fn forget_application_token<H: Host>(
+        &self,
+        context: &Context<H>,
+        tenant_id: Uuid,
+        downstream: &Downstream,
+        refused: &ApplicationToken,
+    ) {
+        self.tokens.forget_of_application(context, tenant_id, downstream, refused);
     }
 
     /// Why this API can serve nobody at this moment of [`Host::elapsed`], as far as it knows: a moment ago it could not read

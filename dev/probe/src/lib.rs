@@ -1,7 +1,8 @@
 //! An app for tests, behind a guard: it says what reaches it, and tries what it must not do.
 //!
 //! `/echo` sends a body back as it arrives, with its trailers; `/secret` reads the guard's variables; `/trap` traps;
-//! `/call/<host>/<path>` passes the request on and the response back; everything else describes the request in JSON.
+//! `/call/<host>/<path>` passes the request on and the response back, `/own/<host>/<path>` sends a request of the app's own;
+//! everything else describes the request in JSON.
 
 #![cfg(target_family = "wasm")]
 
@@ -27,7 +28,11 @@ impl Guest for Component {
     async fn handle(request: Request) -> Result<Response, ErrorCode> {
         let path = request.get_path_with_query().unwrap_or_default();
         if let Some((host, path)) = path.split_once("/call/").and_then(|(_, rest)| rest.split_once('/')) {
-            return Ok(call(request, host, path).await);
+            let headers = request.get_headers().clone();
+            return Ok(call(request, headers, host, path).await);
+        }
+        if let Some((host, path)) = path.split_once("/own/").and_then(|(_, rest)| rest.split_once('/')) {
+            return Ok(call(request, Fields::new(), host, path).await);
         }
         match path.as_str() {
             "/echo" => Ok(echo(request)),
@@ -68,8 +73,8 @@ fn echo(request: Request) -> Response {
     Response::new(Fields::new(), Some(contents), trailers).0
 }
 
-async fn call(request: Request, host: &str, path: &str) -> Response {
-    let (method, headers) = (request.get_method(), request.get_headers().clone());
+async fn call(request: Request, headers: Fields, host: &str, path: &str) -> Response {
+    let method = request.get_method();
     let (_taken, taken) = wit_future::new(|| Ok(()));
     let (contents, trailers) = Request::consume_body(request, taken);
     let (call, _sent) = Request::new(headers, Some(contents), trailers, None);

@@ -3,6 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use cargo_dev::{commands::up::Language, component::Component, progress::Progress};
+use emulated_tenant::Endpoint;
 use profile_get_dev::run::{GuardedApp, GuardedAppOptions, Runner, build_example};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
@@ -237,6 +238,78 @@ async fn smugglers_reach_no_path_that_was_not_judged() {
     );
     let answer = guarded.raw(&both).await;
     assert!(!answer.contains("\"/seen\""), "{answer}");
+}
+
+#[tokio::test]
+async fn the_app_gets_tokens_of_the_application_itself_and_nobody_else_does() {
+    const PATHS: [&str; 2] = ["/AuthorizationHeaderUnauthenticated/graph", "/DownstreamApiUnauthenticated/graph"];
+    let change = [
+        ("application_tokens_for", "graph"),
+        ("public_paths", "/AuthorizationHeaderUnauthenticated/* /DownstreamApiUnauthenticated/*"),
+    ];
+    let guarded = Guarded::start(Component::Probe, &change).await;
+    let (tenant, ada) = (&guarded.app.tenant, guarded.token("ada"));
+    tenant.assign_app_role(tenant.client_id(), "https://graph.microsoft.com", "User.Read.All").unwrap();
+    let person = tenant.person("ada").unwrap().object_id.clone();
+    let requested = || tenant.requests().iter().filter(|request| request.endpoint == Endpoint::VaultToken).count();
+
+    // Whoever is outside gets to the app, as with any other path.
+    let host = guarded.app.url().trim_start_matches("http://").to_owned();
+    for path in PATHS {
+        for token in [None, Some(&*ada)] {
+            let (status, text) = guarded.get(path, token).await;
+            assert_eq!(status, StatusCode::OK, "{text}");
+            assert_eq!(serde_json::from_str::<Value>(&text).unwrap()["target"], path);
+        }
+        for lines in [
+            format!("host: {host}\r\nspin-client-addr: 0.0.0.0:0\r\n"),
+            "host: entra.spin.internal\r\n".to_owned(),
+            format!("host: {host}\r\nx-forwarded-for: 0.0.0.0\r\nspin-client-addr: 0.0.0.0:0\r\n"),
+        ] {
+            let request =
+                format!("GET {path} HTTP/1.1\r\n{lines}authorization: Bearer {ada}\r\nconnection: close\r\n\r\n");
+            let answer = guarded.raw(&request).await;
+            // A host within the application is refused without a word.
+            let is_of_app = answer.is_empty() || answer.contains("\"target\"");
+            assert!(is_of_app && !answer.contains("authorizationHeader"), "{lines}: {answer}");
+        }
+        // An app that passes requests on, with their headers.
+        let (status, text) = guarded.get(&format!("/call/entra.spin.internal{path}"), Some(&ada)).await;
+        let refusal: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!((status, &refusal["code"]), (StatusCode::FORBIDDEN, &json!("application_tokens_disabled")));
+    }
+    assert_eq!(requested(), 0);
+
+    // A request of the app's own.
+    let own = |path: &str| format!("/own/entra.spin.internal{path}");
+    let (status, text) = guarded.get(&own(PATHS[0]), Some(&ada)).await;
+    assert_eq!(status, StatusCode::OK, "{text} {:?}", guarded.app.log_lines());
+    let handed: Value = serde_json::from_str(&text).unwrap();
+    assert!(handed["authorizationHeader"].as_str().unwrap().starts_with("Bearer ey"), "{text}");
+    let target = format!("{}?optionsOverride.RelativePath=users/{person}", PATHS[1]);
+    let (status, text) = guarded.get(&own(&target), Some(&ada)).await;
+    let found: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((status, &found["statusCode"]), (StatusCode::OK, &json!(200)), "{text}");
+    assert!(found["content"].as_str().unwrap().contains(&person), "{text}");
+    let (_, text) = guarded.get(&own(&format!("{}?optionsOverride.RelativePath=me", PATHS[1])), Some(&ada)).await;
+    assert_eq!(serde_json::from_str::<Value>(&text).unwrap()["statusCode"], 400, "{text}");
+    assert_eq!(requested(), 1);
+    let lines = guarded.app.log_lines();
+    let is_logged = |line: &String| {
+        line.contains("\"token_of\":\"application\"") && line.contains("/AuthorizationHeaderUnauthenticated")
+    };
+    assert!(lines.iter().any(is_logged), "{lines:?}");
+    assert!(!lines.iter().any(|line| line.contains("eyJ")), "{lines:?}");
+}
+
+#[tokio::test]
+async fn there_are_no_tokens_of_the_application_itself_unless_the_operator_lists_an_api() {
+    let guarded = Guarded::start(Component::Probe, &[]).await;
+    for path in ["/AuthorizationHeaderUnauthenticated/graph", "/DownstreamApiUnauthenticated/graph"] {
+        let (status, text) = guarded.get(&format!("/own/entra.spin.internal{path}"), Some(&guarded.token("ada"))).await;
+        let refusal: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!((status, &refusal["code"]), (StatusCode::FORBIDDEN, &json!("application_tokens_disabled")));
+    }
 }
 
 #[tokio::test]

@@ -5,6 +5,9 @@ use std::collections::BTreeSet;
 
 use entra_obo::{Downstream, settings::address};
 
+/// The name of all permissions of an API.
+pub(crate) const DEFAULT: &str = ".default";
+
 /// As in Microsoft's configuration, a name is a path segment.
 const MAX_NAME_CHARACTERS: usize = 64;
 
@@ -46,6 +49,9 @@ impl DownstreamApi {
         // Repeated or reordered scopes give the same token, without another exchange.
         let whole: BTreeSet<String> = whole.collect::<Result<_, _>>()?;
         let whole: Vec<String> = whole.into_iter().collect();
+        if mixes_default(&whole) {
+            return Err(DEFAULT);
+        }
         Ok(Downstream::new(self.downstream.base_url(), &whole.join(" ")))
     }
 }
@@ -86,6 +92,20 @@ fn one(entry: &str) -> Result<DownstreamApi, String> {
     Ok(DownstreamApi { name: name.to_owned(), downstream: Downstream::new(&base_url, &scopes.join(" ")) })
 }
 
+/// The API of this name, as the application itself calls it.
+///
+/// # Errors
+/// What is wrong with the name, or with the API's scopes.
+pub(super) fn of_application(apis: &[DownstreamApi], name: &str) -> Result<DownstreamApi, String> {
+    let api = apis.iter().find(|api| api.name.eq_ignore_ascii_case(name));
+    let api = api.ok_or("is the name of no API in downstream_apis")?;
+    let downstream = api.downstream.of_application().ok_or(
+        "is the name of an API whose scopes do not say which API they are of; write them as \
+         https://graph.microsoft.com/User.Read",
+    )?;
+    Ok(DownstreamApi { name: api.name.clone(), downstream })
+}
+
 fn base_url(text: &str) -> Result<String, String> {
     let (origin, path) = split_origin(text);
     let origin = address::service(origin).map_err(|fault| format!("has an address that {fault}"))?;
@@ -111,7 +131,7 @@ fn check_scopes(scopes: &[&str]) -> Result<(), String> {
     if scopes.contains(&"offline_access") {
         return Err("asks for offline_access; remove it, no refresh tokens are kept".to_owned());
     }
-    if scopes.len() > 1 && scopes.iter().any(|scope| scope.ends_with("/.default")) {
+    if mixes_default(scopes) {
         return Err("has .default and other scopes, which Entra refuses; leave .default alone or remove it".to_owned());
     }
     let resource = |scope: &&str| scope.rsplit_once('/').map(|(resource, _)| resource.to_owned());
@@ -122,6 +142,11 @@ fn check_scopes(scopes: &[&str]) -> Result<(), String> {
         return Err("has scopes of several APIs, which one token cannot have; write an entry for each".to_owned());
     }
     Ok(())
+}
+
+/// Whether all permissions are requested together with single ones, which Entra refuses (AADSTS70011).
+fn mixes_default(scopes: &[impl AsRef<str>]) -> bool {
+    scopes.len() > 1 && scopes.iter().any(|scope| scope.as_ref().ends_with("/.default"))
 }
 
 /// Splits an address where its path begins.
@@ -203,6 +228,10 @@ mod tests {
             assert_eq!(scopes(0, &["User.Read", wider]), Err(wider));
         }
         assert_eq!(scopes(1, &["read", "api://all/write"]), Ok("api://all/read api://all/write".to_owned()));
+        assert_eq!(scopes(1, &[".default", "api://all/.default"]), Ok("api://all/.default".to_owned()));
+        for mixed in [&["read", ".default"][..], &["api://all/.default", "api://all/read"]] {
+            assert_eq!(scopes(1, mixed), Err(".default"));
+        }
         for other in ["api://other/read", "api://all/", "a b", "api://all/x/y"] {
             assert_eq!(scopes(1, &[other]), Err(other));
         }

@@ -24,6 +24,15 @@ pub(crate) struct GatewaySettings {
     pub(crate) forward_authorization: bool,
 }
 
+impl GatewaySettings {
+    /// Whether the app is at this authority: what is sent there was forwarded.
+    #[must_use]
+    pub(crate) fn is_upstream(&self, authority: &str) -> bool {
+        let authority = authority.strip_suffix(":80").unwrap_or(authority);
+        self.upstream.split_once("://").is_some_and(|(_, upstream)| upstream.eq_ignore_ascii_case(authority))
+    }
+}
+
 /// A path that needs no token, or all paths below one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum PublicPath {

@@ -22,7 +22,7 @@ use entra_obo::{
 };
 
 pub(crate) use self::{
-    downstream_apis::DownstreamApi,
+    downstream_apis::{DEFAULT, DownstreamApi},
     gateway::{ClaimHeader, GatewaySettings},
 };
 
@@ -31,7 +31,7 @@ pub(crate) use self::{
 const REQUIRED: [&str; 5] = ["tenant_id", "client_id", "required_scope", "allowed_clients", "forward_authorization"];
 
 /// Settings that a manifest may omit, and their defaults.
-const DEFAULTS: [(&str, &str); 13] = [
+const DEFAULTS: [(&str, &str); 14] = [
     ("authority_host", GLOBAL_AUTHORITY),
     ("application_id_uris", ""),
     ("allowed_tenants", ""),
@@ -39,6 +39,7 @@ const DEFAULTS: [(&str, &str); 13] = [
     ("token_store_slots", "65536"),
     ("request_timeout", "20"),
     ("downstream_apis", ""),
+    ("application_tokens_for", ""),
     ("upstream", ""),
     ("public_paths", ""),
     ("claims_to_headers", ""),
@@ -64,6 +65,8 @@ pub(crate) struct EntraSettings {
     pub(crate) client_authentication: ClientAuthentication,
     /// The APIs for which tokens are available.
     pub(crate) downstream_apis: Vec<DownstreamApi>,
+    /// Those for which the app can get tokens of the application itself, and what is requested for these.
+    pub(crate) application_apis: Vec<DownstreamApi>,
     /// How requests from outside are forwarded; `None` if the component is only a sidecar.
     pub(crate) gateway: Option<Arc<GatewaySettings>>,
     /// The browser origins that may call.
@@ -80,8 +83,18 @@ impl EntraSettings {
     /// The API of this name, in any letter case, as in Microsoft's configuration.
     #[must_use]
     pub(crate) fn downstream_api(&self, name: &str) -> Option<&DownstreamApi> {
-        self.downstream_apis.iter().find(|api| api.name.eq_ignore_ascii_case(name))
+        find(&self.downstream_apis, name)
     }
+
+    /// The same for tokens of the application itself.
+    #[must_use]
+    pub(crate) fn application_api(&self, name: &str) -> Option<&DownstreamApi> {
+        find(&self.application_apis, name)
+    }
+}
+
+fn find<'a>(apis: &'a [DownstreamApi], name: &str) -> Option<&'a DownstreamApi> {
+    apis.iter().find(|api| api.name.eq_ignore_ascii_case(name))
 }
 
 impl Settings for EntraSettings {
@@ -109,6 +122,11 @@ fn parse(mut reader: Reader) -> Result<EntraSettings, SettingsFaults> {
     let authority_host = reader.parse("authority_host", address::authority_host);
     // The only setting that may have line breaks.
     let downstream_apis = reader.parse_verbatim("downstream_apis", downstream_apis::parse);
+    let application_apis = reader.parse("application_tokens_for", |text| match &downstream_apis {
+        Some(apis) => list(text, |name| downstream_apis::of_application(apis, name)),
+        // It has faults of its own.
+        None => Ok(Vec::new()),
+    });
     let scopes: Vec<&str> = downstream_apis.iter().flatten().map(|api| api.downstream.scopes()).collect();
     let policy = policy(&mut reader, authority_host, &scopes.join(" "));
     let client_authentication = client_authentication(&mut reader, policy.as_ref());
@@ -131,6 +149,7 @@ fn parse(mut reader: Reader) -> Result<EntraSettings, SettingsFaults> {
             policy,
             client_authentication: client_authentication?,
             downstream_apis,
+            application_apis: application_apis?,
             gateway: gateway?.map(Arc::new),
             allowed_origins: allowed_origins?,
             public_url: public_url?,

@@ -1,6 +1,6 @@
 //! A call of a downstream API for the app, and its response as one JSON document.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::{Bytes, BytesMut};
@@ -8,12 +8,17 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, h
 use serde::Serialize;
 
 use entra_obo::{
-    Context, Downstream, DownstreamToken, Need, VerifiedCaller,
+    Context, Downstream, Need,
     host::{Forward, ForwardLimits, SendFault, UpstreamBody},
     toolkit::{Body, RequestHead, claims_challenge, within},
 };
 
-use crate::{error::Error, instance::Guard, log_line::RequestNotes, response, sidecar::options::Options};
+use crate::{
+    error::Error,
+    log_line::RequestNotes,
+    response,
+    sidecar::{options::Options, tokens::Tokens},
+};
 
 /// A body is held whole, in both directions: the response becomes part of a document, and a request may be sent twice. Graph
 /// takes no larger ones but in upload sessions.
@@ -37,7 +42,7 @@ struct DownstreamResult<'a> {
     status_code: u16,
     headers: BTreeMap<&'a str, Vec<String>>,
     content: Option<&'a str>,
-    /// What no text can hold; Microsoft's sidecar has no such member.
+    /// What no text can hold, and text of control characters; Microsoft's sidecar has no such member.
     #[serde(rename = "contentBase64", skip_serializing_if = "Option::is_none")]
     content_base64: Option<String>,
 }
@@ -81,18 +86,16 @@ impl Call {
     /// Calls the API, and once more with another token if it does not accept the first and another can help.
     ///
     /// # Errors
-    /// If there is no response, or if only the person can satisfy the API. What else the API says is part of the document.
-    pub(super) async fn make<H: Forward>(
+    /// If there is no response, or if only a person can satisfy the API. What else the API says is part of the document.
+    pub(super) async fn make<H: Forward, T: Tokens>(
         &self,
-        guard: &Guard,
         context: &Context<H>,
         notes: &RequestNotes,
-        caller: &Arc<VerifiedCaller>,
-        downstream: &Downstream,
-        token: Arc<DownstreamToken>,
+        tokens: &T,
+        token: T::Token,
     ) -> Result<Response<Body<H::Body>>, Error> {
         let begun = context.host.elapsed();
-        let (head, body) = self.send(context, &token).await?;
+        let (head, body) = self.send(context, T::authorization(&token)).await?;
         notes.upstream_answered(context.host.elapsed().saturating_sub(begun));
         if head.status != StatusCode::UNAUTHORIZED {
             return Ok(document(&head, &body));
@@ -100,38 +103,44 @@ impl Call {
         let claims = claims_challenge(&head.headers);
         let need = match &claims {
             Some(claims) => Need::WithClaims(claims.clone()),
-            None => Need::InsteadOf(Arc::clone(&token)),
+            None => Need::InsteadOf(token.clone()),
         };
-        let refused = match (guard.api.token(context, caller, downstream, &need).await, claims) {
+        let refused = match (tokens.obtain(&need).await, claims) {
             (Ok((token, origin)), claims) => {
                 notes.exchanged(origin);
-                let (head, body) = self.send(context, &token).await?;
+                let (head, body) = self.send(context, T::authorization(&token)).await?;
                 if head.status != StatusCode::UNAUTHORIZED {
                     return Ok(document(&head, &body));
                 }
-                guard.api.forget(context, caller, downstream, &token);
-                match claims_challenge(&head.headers).or(claims) {
-                    Some(claims) => Error::DownstreamClaims { tenant_id: caller.tenant_id(), claims },
-                    None => return Ok(document(&head, &body)),
+                tokens.forget(&token);
+                match (claims_challenge(&head.headers).or(claims), tokens.sign_in_at()) {
+                    (Some(claims), Some(tenant_id)) => Error::DownstreamClaims { tenant_id, claims },
+                    _ => return Ok(document(&head, &body)),
                 }
             }
             // The API's own words say more than an exchange that failed for want of the same.
-            (Err(refusal), Some(claims)) if refusal.wants_sign_in() => {
-                guard.api.forget(context, caller, downstream, &token);
-                Error::DownstreamClaims { tenant_id: caller.tenant_id(), claims }
+            (Err(refusal), Some(claims))
+                if refusal.wants_sign_in()
+                    && let Some(tenant_id) = tokens.sign_in_at() =>
+            {
+                Error::DownstreamClaims { tenant_id, claims }
             }
             (Err(refusal), _) => Error::Refused(refusal),
         };
         Err(refused)
     }
 
-    async fn send<H: Forward>(&self, context: &Context<H>, token: &DownstreamToken) -> Result<(Parts, Bytes), Error> {
+    async fn send<H: Forward>(
+        &self,
+        context: &Context<H>,
+        authorization: &HeaderValue,
+    ) -> Result<(Parts, Bytes), Error> {
         let host = &context.host;
         let mut request = Request::new(Body::<H::Body>::Whole(self.body.clone()));
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = self.uri.clone();
         *request.headers_mut() = self.headers.clone();
-        request.headers_mut().insert(header::AUTHORIZATION, token.authorization().clone());
+        request.headers_mut().insert(header::AUTHORIZATION, authorization.clone());
         let left = context.deadline.remaining(host);
         if left.is_zero() {
             return Err(Error::Downstream(SendFault::DeadlinePassed));
@@ -167,8 +176,19 @@ fn document<B>(head: &Parts, body: &Bytes) -> Response<Body<B>> {
     for (name, value) in &head.headers {
         headers.entry(name.as_str()).or_default().push(String::from_utf8_lossy(value.as_bytes()).into_owned());
     }
-    let text = std::str::from_utf8(body);
-    let content = text.ok().filter(|text| !text.is_empty());
-    let content_base64 = text.is_err().then(|| STANDARD.encode(body));
+    let text = std::str::from_utf8(body).ok().filter(|text| is_short_in_json(text));
+    let content = text.filter(|text| !text.is_empty());
+    let content_base64 = text.is_none().then(|| STANDARD.encode(body));
     response::json(&DownstreamResult { status_code: head.status.as_u16(), headers, content, content_base64 })
+}
+
+/// Whether a text at most doubles as a string of JSON, as one of quotation marks does. One of control characters grows to six
+/// times its size, and a document of that size would exceed what an instance may use. As base64 it grows by a third.
+fn is_short_in_json(text: &str) -> bool {
+    let longer = |byte: u8| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 1,
+        0..0x20 => "\\u0000".len().saturating_sub(1),
+        _ => 0,
+    };
+    text.bytes().map(longer).fold(0, usize::saturating_add) <= text.len()
 }

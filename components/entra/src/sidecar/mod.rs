@@ -3,35 +3,52 @@
 //! <https://learn.microsoft.com/entra/msidweb/agent-id-sdk/endpoints>
 
 mod options;
+mod tokens;
 
 mod downstream;
 
 use std::sync::Arc;
 
-use http::Response;
+use http::{HeaderMap, Response};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use entra_obo::{
-    Context, Downstream, DownstreamToken, Need, Origin, VerifiedCaller,
+    Context, Need, Origin, VerifiedCaller,
     host::Forward,
     toolkit::{Body, RequestHead},
 };
 
-use self::options::Options;
-use crate::{error::Error, instance::Guard, log_line::RequestNotes, response};
+use self::{
+    options::{For, Options},
+    tokens::{Tokens, TokensOfApplication, TokensOfCaller},
+};
+use crate::{
+    error::Error,
+    instance::Guard,
+    log_line::RequestNotes,
+    response,
+    settings::{DownstreamApi, EntraSettings},
+};
 
 /// The paths of the sidecar, in any letter case, as in Microsoft's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Route<'a> {
     Health,
     Validate,
-    /// Of the API of this name.
-    AuthorizationHeader(&'a str),
-    /// Of the API of this name.
-    DownstreamApi(&'a str),
-    /// Of the application itself.
-    Unauthenticated,
+    /// With the API of this name, on behalf of the caller.
+    OfCaller(Action, &'a str),
+    /// With the API of this name, as the application itself.
+    OfApplication(Action, &'a str),
+}
+
+/// What is done with a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Action {
+    /// The app gets it.
+    Hand,
+    /// The API is called with it.
+    Call,
 }
 
 impl<'a> Route<'a> {
@@ -44,9 +61,10 @@ impl<'a> Route<'a> {
         Some(match (first.as_str(), name) {
             ("healthz", None) => Self::Health,
             ("validate", None) => Self::Validate,
-            ("authorizationheader", Some(name)) => Self::AuthorizationHeader(name),
-            ("downstreamapi", Some(name)) => Self::DownstreamApi(name),
-            ("authorizationheaderunauthenticated" | "downstreamapiunauthenticated", Some(_)) => Self::Unauthenticated,
+            ("authorizationheader", Some(name)) => Self::OfCaller(Action::Hand, name),
+            ("downstreamapi", Some(name)) => Self::OfCaller(Action::Call, name),
+            ("authorizationheaderunauthenticated", Some(name)) => Self::OfApplication(Action::Hand, name),
+            ("downstreamapiunauthenticated", Some(name)) => Self::OfApplication(Action::Call, name),
             _ => return None,
         })
     }
@@ -55,19 +73,23 @@ impl<'a> Route<'a> {
         match self {
             Self::Health => "/healthz",
             Self::Validate => "/Validate",
-            Self::AuthorizationHeader(_) => "/AuthorizationHeader",
-            Self::DownstreamApi(_) => "/DownstreamApi",
-            Self::Unauthenticated => "unauthenticated",
+            Self::OfCaller(Action::Hand, _) => "/AuthorizationHeader",
+            Self::OfCaller(Action::Call, _) => "/DownstreamApi",
+            Self::OfApplication(Action::Hand, _) => "/AuthorizationHeaderUnauthenticated",
+            Self::OfApplication(Action::Call, _) => "/DownstreamApiUnauthenticated",
         }
     }
 
     const fn methods(self) -> &'static str {
         match self {
-            Self::DownstreamApi(_) | Self::Unauthenticated => "GET, POST, PUT, PATCH, DELETE",
-            Self::Health | Self::Validate | Self::AuthorizationHeader(_) => "GET, HEAD",
+            Self::OfCaller(Action::Call, _) | Self::OfApplication(Action::Call, _) => "GET, POST, PUT, PATCH, DELETE",
+            _ => "GET, HEAD",
         }
     }
 }
+
+/// Headers that a request has after a gateway, this one or another, forwarded it from outside.
+const OF_FORWARDED: [&str; 2] = ["x-forwarded-", "x-ms-client-principal"];
 
 #[derive(Serialize)]
 struct Validated<'a> {
@@ -90,6 +112,12 @@ pub(crate) async fn serve<H: Forward>(
     request: &RequestHead,
     body: H::Body,
 ) -> (Result<Response<Body<H::Body>>, Error>, &'static str) {
+    // Otherwise this would take whatever comes from outside for the app's own.
+    if let (Some(gateway), Some(authority)) = (&guard.settings.gateway, &request.authority)
+        && gateway.is_upstream(authority)
+    {
+        return (Err(Error::Internal("upstream is the address of this component; set it to that of the app")), "other");
+    }
     let (path, query) = request.target.split_once('?').unwrap_or((request.target.as_str(), ""));
     match Route::of(path) {
         Some(route) => (serve_route(guard, context, notes, request, route, query, body).await, route.word()),
@@ -109,36 +137,69 @@ async fn serve_route<H: Forward>(
     if !route.methods().split(", ").any(|method| method == request.method.as_str()) {
         return Err(Error::MethodNotAllowed(route.methods()));
     }
+    let settings = &*guard.settings;
     match route {
         // The settings could be read, or nothing would come this far.
         Route::Health => Ok(response::json(&serde_json::json!({"status": "Healthy"}))),
-        Route::Unauthenticated => Err(Error::ApplicationTokens),
         Route::Validate => {
             let caller = validate(guard, context, notes, request).await?;
-            Options::read(query, &caller, &[])?;
+            Options::read(query, For::Caller(caller.tenant_id()), &[])?;
             let (token, claims) = (caller.assertion().as_str(), caller.claims());
             Ok(response::json(&Validated { protocol: "Bearer", token, claims }))
         }
-        Route::AuthorizationHeader(name) => {
+        Route::OfCaller(action, name) => {
             let caller = validate(guard, context, notes, request).await?;
-            let options = Options::read(query, &caller, options::OF_TOKEN)?;
+            let options = Options::read(query, For::Caller(caller.tenant_id()), action.parameters())?;
             options.correlate(context);
-            let api = guard.settings.downstream_api(name).ok_or(Error::UnknownApi)?;
-            let downstream = options.downstream(api)?;
-            let token = token(guard, context, notes, &caller, &downstream, &options).await?;
+            let context = &*context;
+            let downstream = options.downstream(settings.downstream_api(name).ok_or(Error::UnknownApi)?)?;
+            let tokens = TokensOfCaller { guard, context, caller: &caller, downstream: &downstream };
+            act(action, &options, &tokens, context, notes, request, body).await
+        }
+        Route::OfApplication(action, name) => {
+            let api = application_api(settings, name, &request.headers)?;
+            let tenancy = &settings.policy.tenancy;
+            let options = Options::read(query, For::Application(tenancy), action.parameters())?;
+            options.correlate(context);
+            let context = &*context;
+            options.expect_all_of_application(api)?;
+            let tenant_id = options.directory(tenancy)?;
+            notes.of_application(tenant_id);
+            let tokens = TokensOfApplication { guard, context, tenant_id, downstream: &api.downstream };
+            act(action, &options, &tokens, context, notes, request, body).await
+        }
+    }
+}
+
+impl Action {
+    const fn parameters(self) -> &'static [&'static str] {
+        match self {
+            Self::Hand => options::OF_TOKEN,
+            Self::Call => options::OF_CALL,
+        }
+    }
+}
+
+async fn act<H: Forward, T: Tokens>(
+    action: Action,
+    options: &Options,
+    tokens: &T,
+    context: &Context<H>,
+    notes: &RequestNotes,
+    request: &RequestHead,
+    body: H::Body,
+) -> Result<Response<Body<H::Body>>, Error> {
+    match action {
+        Action::Hand => {
+            let token = token(tokens, options, notes).await?;
             let authorization_header =
-                token.authorization().to_str().map_err(|_| Error::Internal("a token is no text"))?;
+                T::authorization(&token).to_str().map_err(|_| Error::Internal("a token is no text"))?;
             Ok(response::json(&AuthorizationHeader { authorization_header }))
         }
-        Route::DownstreamApi(name) => {
-            let caller = validate(guard, context, notes, request).await?;
-            let options = Options::read(query, &caller, options::OF_CALL)?;
-            options.correlate(context);
-            let api = guard.settings.downstream_api(name).ok_or(Error::UnknownApi)?;
-            let downstream = options.downstream(api)?;
-            let call = downstream::Call::prepare(request, &options, &downstream, context, body).await?;
-            let token = token(guard, context, notes, &caller, &downstream, &options).await?;
-            call.make(guard, context, notes, &caller, &downstream, token).await
+        Action::Call => {
+            let call = downstream::Call::prepare(request, options, tokens.downstream(), context, body).await?;
+            let token = token(tokens, options, notes).await?;
+            call.make(context, notes, tokens, token).await
         }
     }
 }
@@ -154,18 +215,36 @@ async fn validate<H: Forward>(
     Ok(caller)
 }
 
-async fn token<H: Forward>(
-    guard: &Guard,
-    context: &Context<H>,
-    notes: &RequestNotes,
-    caller: &Arc<VerifiedCaller>,
-    downstream: &Downstream,
-    options: &Options,
-) -> Result<Arc<DownstreamToken>, Error> {
+/// The API of this name, if this request may have tokens of the application itself for it.
+///
+/// Only a request that the app makes of its own accord may. One that was forwarded from outside gets here only by a mistake,
+/// such as an `upstream` that is a sidecar, and would let its sender act as the application. Azure refuses forwarded requests
+/// for tokens of managed identities for the same reason.
+/// <https://learn.microsoft.com/azure/virtual-machines/instance-metadata-service#security-and-authentication>
+fn application_api<'s>(
+    settings: &'s EntraSettings,
+    name: &str,
+    headers: &HeaderMap,
+) -> Result<&'s DownstreamApi, Error> {
+    const DISABLED: &str =
+        "Tokens of the application itself are not issued for this API, only tokens on behalf of a signed-in person.";
+    const FORWARDED: &str = "Tokens of the application itself are not issued to requests with headers of a request from outside. Send a \
+         request of the app's own, without `X-Forwarded-*` and `X-MS-CLIENT-PRINCIPAL*`.";
+    let Some(api) = settings.application_api(name) else {
+        let is_known = settings.application_apis.is_empty() || settings.downstream_api(name).is_some();
+        return Err(if is_known { Error::ApplicationTokens(DISABLED) } else { Error::UnknownApi });
+    };
+    if headers.keys().any(|name| OF_FORWARDED.iter().any(|family| name.as_str().starts_with(family))) {
+        return Err(Error::ApplicationTokens(FORWARDED));
+    }
+    Ok(api)
+}
+
+async fn token<T: Tokens>(tokens: &T, options: &Options, notes: &RequestNotes) -> Result<T::Token, Error> {
     let need = options.claims.clone().map_or(Need::Any, Need::WithClaims);
-    let (mut token, mut origin) = guard.api.token(context, caller, downstream, &need).await?;
+    let (mut token, mut origin) = tokens.obtain(&need).await?;
     if options.force_refresh && origin != Origin::Exchange {
-        (token, origin) = guard.api.token(context, caller, downstream, &Need::InsteadOf(token)).await?;
+        (token, origin) = tokens.obtain(&Need::InsteadOf(token)).await?;
     }
     notes.exchanged(origin);
     Ok(token)
@@ -173,7 +252,7 @@ async fn token<H: Forward>(
 
 #[cfg(test)]
 mod tests {
-    use super::Route;
+    use super::{Action, Route};
 
     #[test]
     fn paths_are_microsofts() {
@@ -181,10 +260,10 @@ mod tests {
             ("/healthz", Some(Route::Health)),
             ("/Validate", Some(Route::Validate)),
             ("/validate", Some(Route::Validate)),
-            ("/AuthorizationHeader/Graph", Some(Route::AuthorizationHeader("Graph"))),
-            ("/DownstreamApi/orders", Some(Route::DownstreamApi("orders"))),
-            ("/AuthorizationHeaderUnauthenticated/Graph", Some(Route::Unauthenticated)),
-            ("/DownstreamApiUnauthenticated/Graph", Some(Route::Unauthenticated)),
+            ("/AuthorizationHeader/Graph", Some(Route::OfCaller(Action::Hand, "Graph"))),
+            ("/DownstreamApi/orders", Some(Route::OfCaller(Action::Call, "orders"))),
+            ("/AuthorizationHeaderUnauthenticated/Graph", Some(Route::OfApplication(Action::Hand, "Graph"))),
+            ("/DownstreamApiUnauthenticated/Graph", Some(Route::OfApplication(Action::Call, "Graph"))),
             ("/AuthorizationHeader", None),
             ("/AuthorizationHeader/Graph/x", None),
             ("/Validate/", None),

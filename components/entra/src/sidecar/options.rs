@@ -1,27 +1,31 @@
 //! The query of a request to the sidecar: `optionsOverride.*` of Microsoft's sidecar. What can be honoured within the operator's
 //! limits is honoured; everything else is refused by name, never ignored.
 
-use entra_obo::{ClaimsChallenge, Context, Downstream, VerifiedCaller, host::Host};
+use entra_obo::{ClaimsChallenge, Context, Downstream, Tenancy, host::Host};
 use http::{HeaderValue, Method};
 use uuid::Uuid;
 
-use crate::{error::Error, path::PlainTarget, settings::DownstreamApi};
+use crate::{
+    error::Error,
+    path::PlainTarget,
+    settings::{DEFAULT, DownstreamApi},
+};
 
-/// The parameters of `/AuthorizationHeader`, in the letter case of Microsoft's documentation; any is understood.
+/// The parameters of `/AuthorizationHeader` and `/AuthorizationHeaderUnauthenticated`, in the letter case of Microsoft's documentation; any is understood.
 pub(super) const OF_TOKEN: &[&str] = &[
-    "optionsOverride.Scopes",
+    SCOPES,
     "optionsOverride.RequestAppToken",
-    "optionsOverride.AcquireTokenOptions.Tenant",
+    TENANT,
     "optionsOverride.AcquireTokenOptions.ForceRefresh",
     "optionsOverride.AcquireTokenOptions.Claims",
     "optionsOverride.AcquireTokenOptions.CorrelationId",
 ];
 
-/// Those of `/DownstreamApi`.
+/// Those of `/DownstreamApi` and `/DownstreamApiUnauthenticated`.
 pub(super) const OF_CALL: &[&str] = &[
-    "optionsOverride.Scopes",
+    SCOPES,
     "optionsOverride.RequestAppToken",
-    "optionsOverride.AcquireTokenOptions.Tenant",
+    TENANT,
     "optionsOverride.AcquireTokenOptions.ForceRefresh",
     "optionsOverride.AcquireTokenOptions.Claims",
     "optionsOverride.AcquireTokenOptions.CorrelationId",
@@ -31,16 +35,29 @@ pub(super) const OF_CALL: &[&str] = &[
     "optionsOverride.ContentType",
 ];
 
+const SCOPES: &str = "optionsOverride.Scopes";
+const TENANT: &str = "optionsOverride.AcquireTokenOptions.Tenant";
+
 /// Methods that a downstream API can be called by.
 const METHODS: [Method; 5] = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
 
 /// The longest name of a parameter that is repeated to whoever sent it.
 const MAX_NAME_BYTES: usize = 100;
 
+/// Whose token a request asks for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum For<'a> {
+    /// One on behalf of a caller of this directory.
+    Caller(Uuid),
+    /// One of the application itself, of a directory that these admit.
+    Application(&'a Tenancy),
+}
+
 /// What a request asks to be done otherwise than the operator has set.
 #[derive(Debug, Default)]
 pub(super) struct Options {
     scopes: Vec<String>,
+    tenant_id: Option<Uuid>,
     correlation_id: Option<Uuid>,
     /// Whether a token that is remembered will not do.
     pub(super) force_refresh: bool,
@@ -61,11 +78,11 @@ impl Options {
     ///
     /// # Errors
     /// [`Error::Parameter`], which names the first that cannot be honoured.
-    pub(super) fn read(query: &str, caller: &VerifiedCaller, known: &[&'static str]) -> Result<Self, Error> {
+    pub(super) fn read(query: &str, whose: For<'_>, known: &[&'static str]) -> Result<Self, Error> {
         let mut options = Self::default();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             let known = known.iter().find(|known| known.eq_ignore_ascii_case(&name));
-            let is_honoured = known.is_some_and(|known| options.take(known, &value, caller).is_some());
+            let is_honoured = known.is_some_and(|known| options.take(known, &value, whose).is_some());
             if !is_honoured {
                 return Err(Error::Parameter(repeatable(&name)));
             }
@@ -74,12 +91,12 @@ impl Options {
     }
 
     /// Takes one parameter; `None` if it cannot be honoured.
-    fn take(&mut self, name: &str, value: &str, caller: &VerifiedCaller) -> Option<()> {
+    fn take(&mut self, name: &str, value: &str, whose: For<'_>) -> Option<()> {
         match name.rsplit('.').next()? {
             "Scopes" => self.scopes.extend(value.split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned)),
-            "RequestAppToken" => return (!truth(value)?).then_some(()),
-            // A token is exchanged at the directory that issued it.
-            "Tenant" => return (value.parse::<Uuid>().ok()? == caller.tenant_id()).then_some(()),
+            // The path decides it.
+            "RequestAppToken" => return (truth(value)? == matches!(whose, For::Application(_))).then_some(()),
+            "Tenant" => self.tenant_id = Some(value.parse().ok().filter(|tenant_id| whose.admits(*tenant_id))?),
             "ForceRefresh" => self.force_refresh = truth(value)?,
             "Claims" => self.claims = Some(ClaimsChallenge::parse(value)?),
             "CorrelationId" => self.correlation_id = Some(value.parse().ok()?),
@@ -101,13 +118,44 @@ impl Options {
             return Ok(api.downstream.clone());
         }
         let scopes: Vec<&str> = self.scopes.iter().map(String::as_str).collect();
-        api.with_scopes(&scopes).map_err(|_| Error::Parameter("optionsOverride.Scopes".to_owned()))
+        api.with_scopes(&scopes).map_err(|_| Error::Parameter(SCOPES.to_owned()))
+    }
+
+    /// For the application itself, all that is assigned to it is requested, and no part of that can be.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] if the scopes that are asked for are others.
+    pub(super) fn expect_all_of_application(&self, api: &DownstreamApi) -> Result<(), Error> {
+        let is_all = |scope: &String| scope == DEFAULT || scope == api.downstream.scopes();
+        if self.scopes.iter().all(is_all) { Ok(()) } else { Err(Error::Parameter(SCOPES.to_owned())) }
+    }
+
+    /// The directory that issues a token of the application itself.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] if there are several, and none is asked for.
+    pub(super) fn directory(&self, tenancy: &Tenancy) -> Result<Uuid, Error> {
+        let only = match tenancy {
+            Tenancy::Single(only) => Some(*only),
+            _ => None,
+        };
+        self.tenant_id.or(only).ok_or_else(|| Error::Parameter(TENANT.to_owned()))
     }
 
     /// Entra gets the id that is asked for, and the response has it.
     pub(super) fn correlate<H: Host>(&self, context: &mut Context<H>) {
         if let Some(id) = self.correlation_id {
             context.correlation.client_request_id = id;
+        }
+    }
+}
+
+impl For<'_> {
+    /// A token is exchanged at the directory that issued it. The application has its own at any that it is installed in.
+    fn admits(self, tenant_id: Uuid) -> bool {
+        match self {
+            Self::Caller(own) => own == tenant_id,
+            Self::Application(tenancy) => tenancy.admits(tenant_id),
         }
     }
 }

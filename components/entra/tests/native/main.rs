@@ -13,6 +13,7 @@
 mod caller_tokens;
 mod scripted_host;
 
+mod application_tokens;
 mod gateway;
 mod hostile;
 mod settings;

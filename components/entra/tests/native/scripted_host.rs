@@ -34,6 +34,7 @@ pub(crate) const AUTHORITY: &str = "https://login.example";
 pub(crate) const APP: &str = "http://my-api.spin.internal";
 pub(crate) const GRAPH: &str = "https://graph.test";
 pub(crate) const HOST: &str = "api.contoso.example";
+pub(crate) const SIDECAR: &str = "entra.spin.internal";
 pub(crate) const SECRET: &str = "client-secret-value";
 pub(crate) const NOW: u64 = 1_800_000_000;
 
@@ -169,6 +170,7 @@ pub(crate) struct Script {
     /// Requests to the app and to downstream APIs.
     pub(crate) arrived: RefCell<Vec<Arrived>>,
     upstream: RefCell<Upstream>,
+    pub(crate) store: RefCell<BTreeMap<String, Vec<u8>>>,
     pub(crate) log: RefCell<Vec<String>>,
     random: Cell<u64>,
     spawned: RefCell<Vec<Pin<Box<dyn Future<Output = ()>>>>>,
@@ -210,6 +212,7 @@ impl World {
             tokens: RefCell::default(),
             arrived: RefCell::default(),
             upstream: RefCell::new(Box::new(|_| Reply::new(200, "hello"))),
+            store: RefCell::default(),
             log: RefCell::default(),
             random: Cell::new(1),
             spawned: RefCell::default(),
@@ -240,7 +243,9 @@ impl World {
         for (index, Asked { method, target, headers, content }) in asked.into_iter().enumerate() {
             let host = ScriptedHost(SendWrapper::new(Rc::clone(&self.script)));
             let (instance, answers) = (Rc::clone(&self.instance), Rc::clone(&answers));
-            let head = RequestHead { method, authority: Some(HOST.to_owned()), target, headers };
+            let is_within = headers.get_all("spin-client-addr").iter().next_back().is_some_and(|it| it == "0.0.0.0:0");
+            let authority = if is_within { SIDECAR } else { HOST };
+            let head = RequestHead { method, authority: Some(authority.to_owned()), target, headers };
             let body = ScriptedBody::new(&host, content);
             let answering = async move {
                 let response = answer(&instance, &host, head, body).await;
@@ -277,6 +282,17 @@ impl World {
 
     pub(crate) fn elapsed(&self) -> Duration {
         self.script.elapsed.get()
+    }
+
+    /// The fields of all token requests so far.
+    pub(crate) fn forms(&self) -> Vec<BTreeMap<String, String>> {
+        let exchanges = self.script.exchanges.borrow();
+        exchanges.iter().map(|request| form_urlencoded::parse(request.body()).into_owned().collect()).collect()
+    }
+
+    /// Another instance on the same host.
+    pub(crate) fn another_instance(&self) -> Self {
+        Self { script: Rc::clone(&self.script), instance: Rc::default() }
     }
 }
 
@@ -428,8 +444,13 @@ impl Host for ScriptedHost {
         SendWrapper::new(Timer { script: Rc::clone(&self.0), at, alive: Rc::default() }).await;
     }
 
-    async fn read_store(&self, _key: &str) -> Result<Option<Vec<u8>>, StoreFault> {
-        Ok(None)
+    async fn read_store(&self, key: &str) -> Result<Option<Vec<u8>>, StoreFault> {
+        Ok(self.0.store.borrow().get(key).cloned())
+    }
+
+    async fn write_store(&self, key: &str, entry: &[u8]) -> Result<(), StoreFault> {
+        self.0.store.borrow_mut().insert(key.to_owned(), entry.to_vec());
+        Ok(())
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + MaybeSend + 'static) {

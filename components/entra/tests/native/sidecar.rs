@@ -16,11 +16,6 @@ fn get(target: &str) -> Asked {
     Asked::get(target).within_app().bearer(&token())
 }
 
-fn form(world: &World) -> std::collections::BTreeMap<String, String> {
-    let exchanges = world.script.exchanges.borrow();
-    form_urlencoded::parse(exchanges.last().unwrap().body()).into_owned().collect()
-}
-
 #[test]
 fn validate_says_what_the_token_says() {
     let world = World::new();
@@ -71,10 +66,11 @@ fn options_are_honoured_or_refused_by_name_and_never_ignored() {
         assert_eq!(world.ask(get(&format!("/AuthorizationHeader/graph?{honoured}"))).status, 200, "{honoured}");
     }
     world.ask(get(&format!("/AuthorizationHeader/graph?optionsOverride.AcquireTokenOptions.Claims={claims}")));
-    assert!(form(&world)["claims"].contains(r#""acrs":{"value":"c1"}"#));
+    assert!(world.forms().last().unwrap()["claims"].contains(r#""acrs":{"value":"c1"}"#));
     for (query, name) in [
         ("optionsOverride.RequestAppToken=true", "optionsOverride.RequestAppToken"),
         ("optionsOverride.Scopes=Mail.Send", "optionsOverride.Scopes"),
+        ("optionsOverride.Scopes=.default", "optionsOverride.Scopes"),
         ("optionsOverride.BaseUrl=https://evil.test", "optionsOverride.BaseUrl"),
         ("optionsOverride.AcquireTokenOptions.Tenant=common", "optionsOverride.AcquireTokenOptions.Tenant"),
         ("optionsOverride.AcquireTokenOptions.Claims=x", "optionsOverride.AcquireTokenOptions.Claims"),
@@ -188,7 +184,7 @@ fn claims_that_an_api_asks_for_reach_the_caller() {
     let answer = world.ask(get("/DownstreamApi/graph"));
     answer.is(401, "claims_challenge");
     assert!(answer.header("www-authenticate").contains(&format!("claims=\"{}\"", STANDARD.encode(claims))));
-    assert!(form(&world)["claims"].contains("nbf"));
+    assert!(world.forms().last().unwrap()["claims"].contains("nbf"));
 }
 
 #[test]
@@ -228,7 +224,8 @@ fn a_refusal_pauses_what_it_is_about_and_nothing_else() {
     const SCOPES: &str = "/AuthorizationHeader/graph?optionsOverride.Scopes=Mail.Read";
     const OTHER: &str = "/AuthorizationHeader/orders";
     let another = ONE.replace("c1", "c2");
-    let interaction = json!({"error": "interaction_required", "error_codes": [50076], "claims": r#"{"access_token":{}}"#});
+    let interaction =
+        json!({"error": "interaction_required", "error_codes": [50076], "claims": r#"{"access_token":{}}"#});
     let consent = json!({"error": "invalid_grant", "error_codes": [65001], "suberror": "consent_required"});
     let looping = json!({"error": "invalid_grant", "error_codes": [50196]});
     let outage = json!({"error": "temporarily_unavailable"});
@@ -262,6 +259,40 @@ fn a_refusal_pauses_what_it_is_about_and_nothing_else() {
 }
 
 #[test]
+fn other_claims_each_time_are_no_way_around_a_pause() {
+    let world = World::new();
+    let with_claims = |number: u32| {
+        let claims = format!("%7B%22access_token%22%3A%7B%22nbf%22%3A%7B%22value%22%3A%22{number}%22%7D%7D%7D");
+        get(&format!("/AuthorizationHeader/graph?optionsOverride.AcquireTokenOptions.Claims={claims}"))
+    };
+    let interaction = json!({"error": "interaction_required", "error_codes": [50076]});
+    for number in 0..10 {
+        world.script.tokens.borrow_mut().push_back(Reply::json(400, &interaction));
+        world.ask(with_claims(number)).is(401, "interaction_required");
+    }
+    assert_eq!(world.forms().len(), 2);
+    // Without claims the token is as good as ever. A second later, claims are tried again.
+    world.script.tokens.borrow_mut().clear();
+    let right = json!({"token_type": "Bearer", "access_token": "plain", "expires_in": 3600});
+    world.script.tokens.borrow_mut().push_back(Reply::json(200, &right).after(Duration::from_secs(1)));
+    assert_eq!(world.ask(get("/AuthorizationHeader/graph")).json()["authorizationHeader"], "Bearer plain");
+    assert_eq!(world.ask(with_claims(10)).status, 200);
+}
+
+#[test]
+fn a_gateway_that_forwards_to_itself_takes_nobody_for_the_app() {
+    for upstream in ["http://entra.spin.internal", "http://Entra.spin.internal/"] {
+        let world = World::new();
+        world.set("upstream", upstream);
+        for target in ["/Validate", "/AuthorizationHeader/graph", "/DownstreamApi/graph", "/healthz", "/other"] {
+            world.ask(get(target)).is(500, "server_misconfigured");
+            assert!(world.script.log.borrow().last().unwrap().contains("upstream is the address of this component"));
+        }
+        assert!(world.forms().is_empty() && world.arrived().is_empty());
+    }
+}
+
+#[test]
 fn what_is_not_there_or_not_allowed_is_said() {
     let world = World::new();
     world.ask(get("/AuthorizationHeader/other")).is(404, "downstream_api_unknown");
@@ -280,8 +311,7 @@ fn what_is_not_there_or_not_allowed_is_said() {
     let health = world.ask(Asked::get("/healthz").within_app());
     assert_eq!((health.status, health.json()), (200, json!({"status": "Healthy"})));
     world.set("tenant_id", "x");
-    let sick = World { script: std::rc::Rc::clone(&world.script), ..World::new() };
-    sick.ask(Asked::get("/healthz").within_app()).is(500, "server_misconfigured");
+    world.another_instance().ask(Asked::get("/healthz").within_app()).is(500, "server_misconfigured");
 }
 
 #[test]
@@ -297,6 +327,37 @@ fn bodies_have_a_limit_in_both_directions() {
     assert_eq!(post(LIMIT).status, 200);
     world.upstream(|_| Reply::new(200, vec![b'x'; LIMIT + 1]));
     world.ask(get("/DownstreamApi/graph")).is(502, "downstream_answer_too_large");
+}
+
+#[test]
+fn a_document_has_at_most_about_twice_the_size_of_its_content() {
+    const LIMIT: usize = 4 * 1024 * 1024;
+    for (byte, is_text) in [
+        (b'x', true),
+        (b'"', true),
+        (b'\\', true),
+        (b'\n', true),
+        (0x0c, true),
+        (0x7f, true),
+        (0, false),
+        (0x1b, false),
+    ] {
+        let world = World::new();
+        world.upstream(move |_| Reply::new(200, vec![byte; LIMIT]));
+        let answer = world.ask(get("/DownstreamApi/graph"));
+        assert!(answer.body.len() < 2 * LIMIT + 1024, "{byte}: {} bytes", answer.body.len());
+        let found = answer.json();
+        assert_eq!((found["content"].is_string(), found["contentBase64"].is_string()), (is_text, !is_text), "{byte}");
+        let content = match is_text {
+            true => found["content"].as_str().unwrap().as_bytes().to_vec(),
+            false => STANDARD.decode(found["contentBase64"].as_str().unwrap()).unwrap(),
+        };
+        assert!(content == vec![byte; LIMIT], "{byte}");
+    }
+    // A few control characters in a text do not make it another thing.
+    let world = World::new();
+    world.upstream(|_| Reply::new(200, "a\u{1b}[1mbold\u{1b}[0m and plain"));
+    assert_eq!(world.ask(get("/DownstreamApi/graph")).json()["content"], "a\u{1b}[1mbold\u{1b}[0m and plain");
 }
 
 #[test]

@@ -15,7 +15,7 @@ use std::ops::RangeInclusive;
 pub enum Throttle {
     /// Those with this token.
     Token,
-    /// This person's.
+    /// This person's, or the application's own.
     Person,
     /// Everyone's in this directory.
     Directory,
@@ -57,7 +57,7 @@ pub(crate) enum Code {
 /// Left out because no exchange ends in them: codes of the sign-in pages, SAML, WS-Federation, device codes, redirect
 /// URIs, passwords and the registration of devices. So are those about secrets and certificates, which come as
 /// `invalid_client`; some about federated tokens come as `invalid_request`.
-pub(crate) const CODES: [(RangeInclusive<u32>, Code, &str); 143] = [
+pub(crate) const CODES: [(RangeInclusive<u32>, Code, &str); 145] = [
     (50196..=50196, Code::Throttled(Throttle::Token), "loop"),
     (90055..=90055, Code::Throttled(Throttle::Directory), "throttled"),
     (40010..=40010, Code::Busy, "provider"),
@@ -82,6 +82,7 @@ pub(crate) const CODES: [(RangeInclusive<u32>, Code, &str); 143] = [
     (700_011..=700_011, Code::Absent, "absent"),
     (700_016..=700_016, Code::Absent, "absent"),
     (700_038..=700_038, Code::Absent, "absent"),
+    (7_000_229..=7_000_229, Code::Absent, "absent"),
     (1_000_031..=1_000_031, Code::Disabled, "administrator"),
     (7_000_112..=7_000_112, Code::Disabled, "disabled"),
     (7_000_114..=7_000_114, Code::AppOnly, "application"),
@@ -202,6 +203,7 @@ pub(crate) const CODES: [(RangeInclusive<u32>, Code, &str); 143] = [
     (900_144..=900_144, Code::Operator, "request"),
     (900_382..=900_382, Code::Operator, "cloud"),
     (900_432..=900_432, Code::Operator, "cloud"),
+    (1_002_012..=1_002_012, Code::Operator, "scope"),
     (9_001_023..=9_001_023, Code::Operator, "authority"),
     (9_002_300..=9_002_399, Code::Operator, "request"),
 ];

@@ -26,6 +26,22 @@ impl Downstream {
         Self { base_url: base_url.into(), scopes: scopes.into() }
     }
 
+    /// The same API with everything that is assigned to this application itself (`.default`), as the client credentials grant
+    /// requests it. `None` if its scopes do not name the API that they are of.
+    ///
+    /// ```
+    /// use entra_obo::Downstream;
+    ///
+    /// let orders = Downstream::new("https://orders.contoso.com", "api://orders/Orders.Read");
+    /// assert_eq!(orders.of_application().unwrap().scopes(), "api://orders/.default");
+    /// assert_eq!(Downstream::new("https://graph.microsoft.com", "User.Read").of_application(), None);
+    /// ```
+    #[must_use]
+    pub fn of_application(&self) -> Option<Self> {
+        let (resource, _) = self.scopes.split(' ').next()?.rsplit_once('/')?;
+        Some(Self { base_url: Arc::clone(&self.base_url), scopes: format!("{resource}/.default").into() })
+    }
+
     /// Where it is: `scheme://host[:port]`, and a path if it has one.
     #[must_use]
     pub fn base_url(&self) -> &str {

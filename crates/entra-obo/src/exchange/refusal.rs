@@ -89,6 +89,25 @@ impl ExchangeRefusal {
 }
 
 impl Meaning {
+    /// The same for a token of the application itself. There is no person who could sign in, consent or be denied: what is
+    /// missing, is missing in the registration or in the directory.
+    #[must_use]
+    pub(crate) fn of_application(self) -> Self {
+        match self {
+            Self::ClaimsChallenge(_)
+            | Self::InteractionRequired
+            | Self::AssertionRefused
+            | Self::AppOnly
+            | Self::ConsentRequired
+            | Self::AccessDenied => Self::OperatorFault,
+            Self::CredentialRefused
+            | Self::OperatorFault
+            | Self::Throttled { .. }
+            | Self::Unavailable(_)
+            | Self::Unusable => self,
+        }
+    }
+
     /// For how long another exchange of the same token would be refused in the same way: as long as Entra says, or
     /// until someone can have removed the cause. `None` if the cause may pass at any moment.
     #[must_use]

@@ -1,14 +1,17 @@
-//! Downstream tokens in the shared store: the slots that a caller's token may take, and which of them it takes.
+//! Downstream tokens in the shared store: the slots that an owner's token may take, and which of them it takes.
 //!
-//! The store has no expiry, so there is a fixed number of slots, and it does not grow. Each caller's token may take two
+//! The store has no expiry, so there is a fixed number of slots, and it does not grow. Each owner's token may take two
 //! of them, chosen by the digest of the caller's own token. It takes one that is free, or whose token has expired, so
-//! callers who share a slot seldom displace each other. So that others can see whether a token has expired, its end is
+//! owners who share a slot seldom displace each other. So that others can see whether a token has expired, its end is
 //! stored in clear before the sealed entry. It decides which token is displaced, and nothing else.
 //!
 //! Instances that need the same token at the same moment agree on who exchanges: before its exchange an instance writes
 //! a lease into the slot and reads it back. An instance that finds another's lease waits for the token. The store's
 //! interface has no operation that would make this exact without blocking the instance, so two instances may exchange.
 //! The purpose is that a burst does not look like a loop to Entra (AADSTS50196); nothing depends on it.
+//!
+//! A person's token is sealed under that person's own token, and the application's under the client credential, so only
+//! those who could request it can open it.
 
 use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 
@@ -16,12 +19,12 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     caller::{
-        bearer_token::BearerToken,
         person::AssertionDigest,
         verified_caller::{CLOCK_SKEW_SECONDS, MAX_LIFE_SECONDS, VerifiedCaller},
     },
     context::Context,
-    exchange::{downstream::Downstream, downstream_token::DownstreamToken},
+    credential::{client_credential::ClientCredential, source::CredentialSource},
+    exchange::{downstream::Downstream, issued_token::IssuedToken, owner::Owner},
     host::{Host, UnixTime},
     policy::Policy,
     store::{
@@ -46,34 +49,35 @@ const SETTLING: RangeInclusive<Duration> = Duration::from_millis(5)..=Duration::
 const FIRST_CHECK: Duration = Duration::from_millis(10);
 const LAST_CHECK: Duration = Duration::from_millis(80);
 
-/// The slots of one API.
-#[derive(Debug)]
+/// The slots of one API. Clones share them.
+#[derive(Debug, Clone)]
 pub(crate) struct TokenSlots {
     policy: Arc<Policy>,
     store: Arc<SharedStore>,
+    credential: Arc<CredentialSource>,
 }
 
 impl TokenSlots {
-    pub(crate) const fn new(policy: Arc<Policy>, store: Arc<SharedStore>) -> Self {
-        Self { policy, store }
+    pub(crate) const fn new(policy: Arc<Policy>, store: Arc<SharedStore>, credential: Arc<CredentialSource>) -> Self {
+        Self { policy, store, credential }
     }
 
-    /// The caller's token, if the store has one that is usable, or will have one soon. Otherwise the lease of a slot
+    /// The owner's token, if the store has one that is usable, or will have one soon. Otherwise the lease of a slot
     /// for it, if there is a slot and `may_exchange` says that the lease will be used.
     pub(crate) async fn token_or_lease<H: Host>(
         &self,
         context: &Context<H>,
-        caller: &VerifiedCaller,
+        owner: &Owner,
         downstream: &Downstream,
         may_exchange: bool,
     ) -> TokenOrLease {
         let host = &context.host;
         let mut began = host.elapsed();
-        let slots: Vec<Slot> = self.slots(caller, downstream).collect();
+        let slots: Vec<Slot> = self.slots(context, owner, downstream).await;
         let mut occupants = Vec::with_capacity(slots.len());
         let mut leased = None;
         for (index, slot) in slots.iter().enumerate() {
-            match self.look(context, caller, slot).await {
+            match self.look(context, slot).await {
                 Content::Token(token) => return TokenOrLease::Token(token),
                 Content::Lease(number) => {
                     leased = leased.or(Some((index, number)));
@@ -92,7 +96,7 @@ impl TokenSlots {
         };
         loop {
             if let Some(others) = number {
-                match self.wait(context, caller, &slot, others).await {
+                match self.wait(context, &slot, others).await {
                     Waited::Token(token) => return TokenOrLease::Token(token),
                     Waited::OutOfTime => return TokenOrLease::Lease(None),
                     Waited::Ended => began = host.elapsed(),
@@ -105,12 +109,12 @@ impl TokenSlots {
             }
             let own = host.random();
             let end = context.now.plus(LEASE.as_secs().saturating_add(1));
-            if let Some(entry) = slot.seal(caller.assertion(), end, host.random(), &[&[LEASE_TAG], &own[..]].concat()) {
+            if let Some(entry) = slot.seal(end, host.random(), &[&[LEASE_TAG], &own[..]].concat()) {
                 self.store.write(host, &slot.key, &entry).await;
                 let took = host.elapsed().saturating_sub(began);
                 host.sleep(took.saturating_mul(2).clamp(*SETTLING.start(), *SETTLING.end())).await;
             }
-            match self.look(context, caller, &slot).await {
+            match self.look(context, &slot).await {
                 Content::Token(token) => return TokenOrLease::Token(token),
                 Content::Lease(others) if others != own => number = Some(others),
                 // Its own, or the store does not keep it.
@@ -120,13 +124,7 @@ impl TokenSlots {
     }
 
     /// Waits for the token that the holder of another lease exchanges.
-    async fn wait<H: Host>(
-        &self,
-        context: &Context<H>,
-        caller: &VerifiedCaller,
-        slot: &Slot,
-        number: LeaseNumber,
-    ) -> Waited {
+    async fn wait<H: Host>(&self, context: &Context<H>, slot: &Slot, number: LeaseNumber) -> Waited {
         let Context { host, deadline, .. } = context;
         let (began, mut pause) = (host.elapsed(), FIRST_CHECK);
         loop {
@@ -135,7 +133,7 @@ impl TokenSlots {
             }
             host.sleep(pause).await;
             pause = LAST_CHECK.min(pause.saturating_mul(2));
-            match self.look(context, caller, slot).await {
+            match self.look(context, slot).await {
                 Content::Token(token) => return Waited::Token(token),
                 Content::Lease(still) if still == number => {
                     if host.elapsed().saturating_sub(began) >= LEASE {
@@ -148,17 +146,17 @@ impl TokenSlots {
         }
     }
 
-    async fn look<H: Host>(&self, context: &Context<H>, caller: &VerifiedCaller, slot: &Slot) -> Content {
+    async fn look<H: Host>(&self, context: &Context<H>, slot: &Slot) -> Content {
         let Context { host, deadline, .. } = context;
         let Some(entry) = self.store.read(host, *deadline, &slot.key).await else {
             return Content::Occupant(Occupant::None);
         };
         let occupant = Occupant::by_end(&entry, host.now());
-        let Some(content) = slot.open(caller.assertion(), entry) else { return Content::Occupant(occupant) };
+        let Some(content) = slot.open(entry) else { return Content::Occupant(occupant) };
         match content.split_first() {
             Some((&TOKEN_TAG, record)) => {
                 let (now, elapsed) = (host.now(), host.elapsed());
-                DownstreamToken::from_record(record, now, elapsed)
+                IssuedToken::from_record(record, now, elapsed)
                     .filter(|token| token.is_usable(elapsed))
                     .map_or(Content::Occupant(Occupant::Own), Content::Token)
             }
@@ -171,87 +169,95 @@ impl TokenSlots {
     pub(crate) fn settle<H: Host>(
         &self,
         context: &Context<H>,
-        caller: &VerifiedCaller,
+        owner: &Owner,
         lease: Lease,
-        token: Option<&DownstreamToken>,
+        token: Option<&IssuedToken>,
     ) {
-        let own = context.in_background();
-        let (store, assertion) = (Arc::clone(&self.store), caller.assertion().clone());
-        let (end, content) = content(caller, token, own.now, own.elapsed);
+        let (own, store) = (context.in_background(), Arc::clone(&self.store));
+        let (end, content) = content(owner, token, own.now, own.elapsed);
         context.host.spawn(async move {
-            if let Some(entry) = lease.slot.seal(&assertion, end, own.host.random(), &content) {
+            if let Some(entry) = lease.slot.seal(end, own.host.random(), &content) {
                 store.write(&own.host, &lease.slot.key, &entry).await;
             }
         });
     }
 
-    /// Saves the caller's token, in the background.
+    /// Saves the owner's token, in the background.
     pub(crate) fn save<H: Host>(
         &self,
         context: &Context<H>,
-        caller: &VerifiedCaller,
+        owner: &Owner,
         downstream: &Downstream,
-        token: &DownstreamToken,
+        token: &IssuedToken,
     ) {
-        self.put(context, caller, downstream, Some(token));
+        self.put(context, owner, downstream, Some(token));
     }
 
-    /// Removes the caller's token from the store, in the background. One that is being saved at the same time may
+    /// Removes the owner's token from the store, in the background. One that is being saved at the same time may
     /// remain; then the downstream API refuses it once more, and it is removed again.
-    pub(crate) fn clear<H: Host>(&self, context: &Context<H>, caller: &VerifiedCaller, downstream: &Downstream) {
-        self.put(context, caller, downstream, None);
+    pub(crate) fn clear<H: Host>(&self, context: &Context<H>, owner: &Owner, downstream: &Downstream) {
+        self.put(context, owner, downstream, None);
     }
 
-    fn put<H: Host>(
-        &self,
-        context: &Context<H>,
-        caller: &VerifiedCaller,
-        downstream: &Downstream,
-        token: Option<&DownstreamToken>,
-    ) {
-        let slots: Vec<Slot> = self.slots(caller, downstream).collect();
-        if slots.is_empty() {
+    fn put<H: Host>(&self, context: &Context<H>, owner: &Owner, downstream: &Downstream, token: Option<&IssuedToken>) {
+        if !self.store.is_used() {
             return;
         }
-        let (own, store, assertion) = (context.in_background(), Arc::clone(&self.store), caller.assertion().clone());
-        let (takes_room, (end, content)) = (token.is_some(), content(caller, token, own.now, own.elapsed));
+        let (own, all, owner, downstream) = (context.in_background(), self.clone(), owner.clone(), downstream.clone());
+        let (takes_room, (end, content)) = (token.is_some(), content(&owner, token, own.now, own.elapsed));
         context.host.spawn(async move {
             let Context { host, deadline, now, .. } = &own;
+            let slots = all.slots(&own, &owner, &downstream).await;
             let mut occupants = Vec::with_capacity(slots.len());
             for slot in &slots {
-                let entry = store.read(host, *deadline, &slot.key).await;
-                occupants.push(entry.map_or(Occupant::None, |entry| Occupant::of(entry, slot, &assertion, *now)));
+                let entry = all.store.read(host, *deadline, &slot.key).await;
+                occupants.push(entry.map_or(Occupant::None, |entry| Occupant::of(entry, slot, *now)));
             }
             for slot in chosen(&slots, &occupants, takes_room) {
-                if let Some(entry) = slot.seal(&assertion, end, host.random(), &content) {
-                    store.write(host, &slot.key, &entry).await;
+                if let Some(entry) = slot.seal(end, host.random(), &content) {
+                    all.store.write(host, &slot.key, &entry).await;
                 }
             }
         });
     }
 
-    /// The slots of a caller's token: two, or fewer where there are fewer. The second is made only if it is needed.
-    fn slots(&self, caller: &VerifiedCaller, downstream: &Downstream) -> impl Iterator<Item = Slot> {
+    /// The slots of an owner's token: two, or fewer where there are fewer, or where the credential cannot be read.
+    async fn slots<H: Host>(&self, context: &Context<H>, owner: &Owner, downstream: &Downstream) -> Vec<Slot> {
+        if !self.store.is_used() {
+            return Vec::new();
+        }
         let Policy { authority_host, client_id, .. } = &*self.policy;
-        let (base_url, scopes) = (downstream.base_url(), downstream.scopes());
-        let purpose = format!("{authority_host}\n{base_url}\n{}\n{client_id}\n{scopes}", caller.tenant_id());
-        // A caller's tokens for several APIs have slots of their own.
-        let place =
-            Sha256::new().chain_update(caller.digest()).chain_update(base_url).chain_update("\n").chain_update(scopes);
+        let (tenant_id, base_url, scopes) = (owner.tenant_id(), downstream.base_url(), downstream.scopes());
+        let purpose = format!("{authority_host}\n{base_url}\n{tenant_id}\n{client_id}\n{scopes}");
+        // An owner's tokens for several APIs have slots of their own.
+        let (secret, place, purpose) = match owner {
+            Owner::Person(caller) => {
+                (Secret::Assertion(Arc::clone(caller)), Sha256::new().chain_update(caller.digest()), purpose)
+            }
+            Owner::Application(_) => {
+                let Ok(credential) = self.credential.current(&context.host, context.deadline).await else {
+                    return Vec::new();
+                };
+                let purpose = format!("application\n{purpose}");
+                (Secret::Credential(credential), Sha256::new().chain_update(&purpose), purpose)
+            }
+        };
+        let place = place.chain_update(base_url).chain_update("\n").chain_update(scopes);
         let mut numbers = numbers(&place.finalize().into(), self.store.slots());
         numbers.dedup();
-        numbers.into_iter().map(move |number| {
+        let slot = |number| {
             let key = format!("entra-obo.token.{number}");
             let purpose = format!("{key}\n{purpose}");
-            Slot { key, purpose }
-        })
+            Slot { key, purpose, secret: secret.clone() }
+        };
+        numbers.into_iter().map(slot).collect()
     }
 }
 
 /// What an instance found, or may do now.
 pub(crate) enum TokenOrLease {
     /// The token.
-    Token(DownstreamToken),
+    Token(IssuedToken),
     /// Exchange, and settle the lease if there is one.
     Lease(Option<Lease>),
 }
@@ -259,7 +265,7 @@ pub(crate) enum TokenOrLease {
 /// How a wait for another's lease ended.
 enum Waited {
     /// With the token.
-    Token(DownstreamToken),
+    Token(IssuedToken),
     /// Its holder has given up, or has disappeared.
     Ended,
     /// Another instance holds one now.
@@ -276,9 +282,9 @@ pub(crate) struct Lease {
 /// What distinguishes a lease from others.
 type LeaseNumber = [u8; 16];
 
-/// What is in a slot, for one caller.
+/// What is in a slot, for one owner.
 enum Content {
-    Token(DownstreamToken),
+    Token(IssuedToken),
     Lease(LeaseNumber),
     Occupant(Occupant),
 }
@@ -288,25 +294,21 @@ const TOKEN_TAG: u8 = b'T';
 const LEASE_TAG: u8 = b'L';
 
 /// The end and the content of an entry. One without a token is a miss for its readers.
-fn content(
-    caller: &VerifiedCaller,
-    token: Option<&DownstreamToken>,
-    now: UnixTime,
-    elapsed: Duration,
-) -> (UnixTime, Vec<u8>) {
+fn content(owner: &Owner, token: Option<&IssuedToken>, now: UnixTime, elapsed: Duration) -> (UnixTime, Vec<u8>) {
     let Some(token) = token else { return (UnixTime(0), Vec::new()) };
     // Once the caller's own token has expired, nobody can open the entry. The downstream token may outlive it by a day.
-    let end = token.usable_until(now, elapsed).min(caller.expires().plus(CLOCK_SKEW_SECONDS));
+    let usable_until = token.usable_until(now, elapsed);
+    let end = owner.expires().map_or(usable_until, |expires| usable_until.min(expires.plus(CLOCK_SKEW_SECONDS)));
     (end, [&[TOKEN_TAG], &*token.to_record(now, elapsed)].concat())
 }
 
-/// The slot that costs least: the caller's own, a free one, or the one whose token ends first.
+/// The slot that costs least: the owner's own, a free one, or the one whose token ends first.
 fn best(occupants: &[Occupant]) -> Option<usize> {
     let own = occupants.iter().position(|occupant| *occupant == Occupant::Own);
     own.or_else(|| (0..occupants.len()).min_by_key(|index| occupants.get(*index)))
 }
 
-/// The slots that already hold this caller's token; if there are none and it needs one, the best slot for it.
+/// The slots that already hold this owner's token; if there are none and it needs one, the best slot for it.
 fn chosen<'a>(slots: &'a [Slot], occupants: &[Occupant], takes_room: bool) -> Vec<&'a Slot> {
     let both = || slots.iter().zip(occupants);
     let own: Vec<_> = both().filter(|(_, occupant)| **occupant == Occupant::Own).map(|(slot, _)| slot).collect();
@@ -321,16 +323,16 @@ fn chosen<'a>(slots: &'a [Slot], occupants: &[Occupant], takes_room: bool) -> Ve
 enum Occupant {
     /// None, or one that has expired.
     None,
-    /// Another caller's token, which ends then.
+    /// Another owner's token, which ends then.
     Other(UnixTime),
-    /// This caller's token.
+    /// This owner's token.
     Own,
 }
 
 impl Occupant {
-    fn of(entry: Vec<u8>, slot: &Slot, assertion: &BearerToken, now: UnixTime) -> Self {
+    fn of(entry: Vec<u8>, slot: &Slot, now: UnixTime) -> Self {
         let other = Self::by_end(&entry, now);
-        if slot.open(assertion, entry).is_some() { Self::Own } else { other }
+        if slot.open(entry).is_some() { Self::Own } else { other }
     }
 
     /// The occupant of an entry that does not open.
@@ -347,17 +349,34 @@ struct Slot {
     key: String,
     /// What an entry here is for: one for another directory, application, scope or slot does not open.
     purpose: String,
+    /// What its owner has and others do not.
+    secret: Secret,
+}
+
+#[derive(Clone)]
+enum Secret {
+    Assertion(Arc<VerifiedCaller>),
+    Credential(Arc<ClientCredential>),
+}
+
+impl Secret {
+    fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Assertion(caller) => caller.assertion().as_str().as_bytes(),
+            Self::Credential(credential) => credential.key_material(),
+        }
+    }
 }
 
 impl Slot {
-    fn seal(&self, assertion: &BearerToken, end: UnixTime, random: [u8; 16], content: &[u8]) -> Option<Vec<u8>> {
-        let sealed = seal(assertion.as_str().as_bytes(), self.purpose.as_bytes(), random, content)?;
+    fn seal(&self, end: UnixTime, random: [u8; 16], content: &[u8]) -> Option<Vec<u8>> {
+        let sealed = seal(self.secret.as_bytes(), self.purpose.as_bytes(), random, content)?;
         Some([&end.0.to_be_bytes(), &*sealed].concat())
     }
 
-    fn open(&self, assertion: &BearerToken, mut entry: Vec<u8>) -> Option<Vec<u8>> {
+    fn open(&self, mut entry: Vec<u8>) -> Option<Vec<u8>> {
         entry.drain(..END_BYTES.min(entry.len()));
-        open(assertion.as_str().as_bytes(), self.purpose.as_bytes(), entry)
+        open(self.secret.as_bytes(), self.purpose.as_bytes(), entry)
     }
 }
 
@@ -369,12 +388,15 @@ fn numbers(digest: &AssertionDigest, slots: u32) -> Vec<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Occupant, Slot, best, chosen, numbers};
-    use crate::host::UnixTime;
+    use std::sync::Arc;
+
+    use super::{Occupant, Secret, Slot, best, chosen, numbers};
+    use crate::{credential::client_credential::ClientCredential, host::UnixTime};
 
     #[test]
     fn a_token_takes_the_slot_that_costs_least() {
-        let slots = ["a", "b"].map(|key| Slot { key: key.to_owned(), purpose: String::new() });
+        let secret = Secret::Credential(Arc::new(ClientCredential::Secret(String::new())));
+        let slots = ["a", "b"].map(|key| Slot { key: key.to_owned(), purpose: String::new(), secret: secret.clone() });
         let (none, own) = (Occupant::None, Occupant::Own);
         let other = |end| Occupant::Other(UnixTime(end));
         for (occupants, saved, cleared) in [

@@ -1,4 +1,7 @@
-//! Where downstream tokens come from: this instance's memory, the shared store, an exchange.
+//! Where downstream tokens come from: this instance's memory, the shared store, Entra.
+//!
+//! A person's come from an exchange, and the application's own from client credentials. "Exchange" stands for both here:
+//! whatever is remembered, shared and paused is so in the same way, but never across owners.
 
 use std::{fmt, num::NonZeroUsize, sync::Arc, time::Duration};
 
@@ -8,19 +11,19 @@ use lru::LruCache;
 use uuid::Uuid;
 
 use crate::{
-    caller::{
-        person::{AssertionDigest, Person},
-        verified_caller::VerifiedCaller,
-    },
+    caller::{person::Person, verified_caller::VerifiedCaller},
     claims_challenge::ClaimsChallenge,
     context::Context,
     credential::{client_credential::ClientCredential, fault::CredentialFault, source::CredentialSource},
     exchange::{
         aadsts::Throttle,
         downstream::Downstream,
-        downstream_token::{self, DownstreamToken},
+        issued_token::{self, IssuedToken},
+        owner::{Owner, OwnerId},
         refusal::{Asked, ExchangeRefusal, Meaning, codes},
+        request::request,
         slots::{TokenOrLease, TokenSlots},
+        tokens::{ApplicationToken, DownstreamToken, Need},
     },
     host::{Host, SendFault},
     locked::Locked,
@@ -35,6 +38,7 @@ use crate::{
 
 /// The exchange takes Entra some hundred milliseconds; a token with many groups is some ten kilobytes.
 const STEP: Step = Step { service: ENTRA, name: "exchange", timeout: Duration::from_secs(10), max_body: 128 * 1024 };
+const STEP_OF_APPLICATION: Step = Step { name: "client credentials", ..STEP };
 
 /// How many tokens are remembered, and how many bytes of them: an instance on an edge host has 128 MiB in all.
 const MAX_TOKENS: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
@@ -43,7 +47,7 @@ const MAX_BYTES: usize = 32 * 1024 * 1024;
 /// How long a token that is due is left as it is after its renewal failed, unless Entra asks for longer.
 const RENEWAL_PAUSE: Duration = LONGEST_SILENCE;
 
-/// How many failures are remembered. Each is of a caller whose token was verified.
+/// How many failures are remembered. Each is of a caller whose token was verified, or of the application itself.
 const MAX_FAILURES: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
 
 /// For how long a credential that Entra has refused is not sent again, for any caller.
@@ -52,7 +56,7 @@ const REFUSED_CREDENTIAL_PAUSE: Duration = Duration::from_secs(10);
 /// Why there is no token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ExchangeFault {
-    /// Entra refused the exchange.
+    /// Entra refused the token request.
     Refused {
         /// The directory at which it was tried.
         tenant_id: Uuid,
@@ -75,7 +79,7 @@ pub(crate) enum ExchangeFault {
 impl fmt::Display for ExchangeFault {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused { refusal, .. } => write!(formatter, "Entra refused the exchange: {}", refusal.summary),
+            Self::Refused { refusal, .. } => write!(formatter, "Entra refused the token request: {}", refusal.summary),
             Self::Upstream(fault) => fault.fmt(formatter),
             Self::Credential(fault) => fault.fmt(formatter),
             Self::OutOfTime => formatter.write_str("the request ran out of time"),
@@ -114,7 +118,7 @@ impl ExchangeFault {
 }
 
 /// A token and where it came from, or why there is none.
-pub(crate) type Obtained = Result<(Arc<DownstreamToken>, Origin), ExchangeFault>;
+pub(crate) type Obtained = Result<(Arc<IssuedToken>, Origin), ExchangeFault>;
 
 impl Outcome for Obtained {
     fn out_of_time() -> Self {
@@ -131,17 +135,6 @@ impl Outcome for Obtained {
     }
 }
 
-/// What the request needs.
-#[derive(Debug, Clone)]
-pub enum Need {
-    /// A token.
-    Any,
-    /// Another than this, which the downstream API has refused.
-    InsteadOf(Arc<DownstreamToken>),
-    /// One that satisfies these claims.
-    WithClaims(ClaimsChallenge),
-}
-
 /// Where a token came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
@@ -149,7 +142,7 @@ pub enum Origin {
     Memory,
     /// The shared store.
     Store,
-    /// An exchange, this request's or one that it waited for.
+    /// Entra: an exchange, this request's or one that it waited for, or client credentials.
     Exchange,
 }
 
@@ -165,7 +158,7 @@ impl Origin {
     }
 }
 
-/// Tokens by their callers' own tokens, and the exchanges that failed.
+/// Tokens by their owners, and the exchanges that failed.
 #[derive(Debug)]
 pub(crate) struct TokenSource {
     policy: Arc<Policy>,
@@ -177,18 +170,22 @@ pub(crate) struct TokenSource {
     flights: SingleFlight<(TokenKey, Purpose), Obtained>,
 }
 
-/// What a token is remembered by: the caller's own token, and what it is for.
-type TokenKey = (AssertionDigest, Downstream);
+/// What a token is remembered by: whose it is, and what it is for.
+type TokenKey = (OwnerId, Downstream);
 
 /// Whose exchanges a failure is about. They get the same failure, without a call, until it is time for another attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Whose {
     /// Those of one token for one downstream API with the same claims. Other claims can have another outcome.
     Request(TokenKey, Option<ClaimsChallenge>),
+    /// Those of one token for one downstream API with any claims. Some APIs ask for other claims each time.
+    WithClaims(TokenKey),
     /// Those of one token for one downstream API, whatever is requested.
     Token(TokenKey),
     /// Those of one person.
     Person(Person),
+    /// Those of the application itself in one directory.
+    Application(Uuid),
     /// Those of everyone in one directory.
     Directory(Uuid),
 }
@@ -203,14 +200,14 @@ enum Purpose {
 
 #[derive(Debug)]
 struct Memory {
-    tokens: LruCache<TokenKey, Arc<DownstreamToken>>,
+    tokens: LruCache<TokenKey, Arc<IssuedToken>>,
     bytes: usize,
 }
 
 impl TokenSource {
     pub(crate) fn new(policy: Arc<Policy>, store: Arc<SharedStore>, credential: Arc<CredentialSource>) -> Self {
         Self {
-            slots: TokenSlots::new(Arc::clone(&policy), store),
+            slots: TokenSlots::new(Arc::clone(&policy), store, Arc::clone(&credential)),
             policy,
             credential,
             memory: Locked::new(Memory { tokens: LruCache::new(MAX_TOKENS), bytes: 0 }),
@@ -224,17 +221,46 @@ impl TokenSource {
     ///
     /// # Errors
     /// [`ExchangeFault::Refused`] if Entra refuses, and whatever can keep an exchange from being made.
-    pub(crate) async fn obtain<H: Host>(
+    pub(crate) async fn of_person<H: Host>(
         self: &Arc<Self>,
         context: &Context<H>,
         caller: &Arc<VerifiedCaller>,
         downstream: &Downstream,
         need: &Need,
+    ) -> Result<(DownstreamToken, Origin), ExchangeFault> {
+        let owner = Owner::Person(Arc::clone(caller));
+        let (token, origin) =
+            self.obtain(context, &owner, downstream, &need.of_issued(DownstreamToken::issued)).await?;
+        Ok((DownstreamToken::new(token), origin))
+    }
+
+    /// The application's own token for `downstream` in the directory `tenant_id`.
+    ///
+    /// # Errors
+    /// As those of [`TokenSource::of_person`].
+    pub(crate) async fn of_application<H: Host>(
+        self: &Arc<Self>,
+        context: &Context<H>,
+        tenant_id: Uuid,
+        downstream: &Downstream,
+        need: &Need<ApplicationToken>,
+    ) -> Result<(ApplicationToken, Origin), ExchangeFault> {
+        let (owner, need) = (Owner::Application(tenant_id), need.of_issued(ApplicationToken::issued));
+        let (token, origin) = self.obtain(context, &owner, downstream, &need).await?;
+        Ok((ApplicationToken::new(token), origin))
+    }
+
+    async fn obtain<H: Host>(
+        self: &Arc<Self>,
+        context: &Context<H>,
+        owner: &Owner,
+        downstream: &Downstream,
+        need: &Need<Arc<IssuedToken>>,
     ) -> Obtained {
-        let key = (*caller.digest(), downstream.clone());
+        let key = (owner.id(), downstream.clone());
         if let Some(token) = self.remembered(&key, need, context.elapsed) {
             if token.is_due(context.elapsed) {
-                self.renew_in_background(context, caller, downstream);
+                self.renew_in_background(context, owner, downstream);
             }
             return Ok((token, Origin::Memory));
         }
@@ -245,48 +271,65 @@ impl TokenSource {
         };
         let work = async {
             let lease = if matches!(need, Need::Any) {
-                let may_exchange = self.pausing(caller, downstream, None, context.host.elapsed()).is_none();
-                match self.slots.token_or_lease(context, caller, downstream, may_exchange).await {
+                let may_exchange = self.pausing(owner, downstream, None, context.host.elapsed()).is_none();
+                match self.slots.token_or_lease(context, owner, downstream, may_exchange).await {
                     TokenOrLease::Token(token) => return Ok((self.remember(key.clone(), token), Origin::Store)),
                     TokenOrLease::Lease(lease) => lease,
                 }
             } else {
                 None
             };
-            let exchanged = self.exchange(context, caller, downstream, claims).await;
+            let exchanged = self.exchange(context, owner, downstream, claims).await;
             let token = exchanged.as_deref().ok();
             match (lease, token) {
-                (Some(lease), token) => self.slots.settle(context, caller, lease, token),
-                (None, Some(token)) => self.slots.save(context, caller, downstream, token),
+                (Some(lease), token) => self.slots.settle(context, owner, lease, token),
+                (None, Some(token)) => self.slots.save(context, owner, downstream, token),
                 (None, None) => {}
             }
             exchanged.map(|token| (token, Origin::Exchange))
         };
-        let obtained = self.flights.run(&context.host, context.deadline, (key.clone(), purpose), work).await;
+        // On the heap, because most requests find their token above, and need not carry around what an exchange takes.
+        let run = self.flights.run(&context.host, context.deadline, (key.clone(), purpose), work);
+        let obtained = Box::pin(run).await;
         if let Ok((token, Origin::Store)) = &obtained
             && token.is_due(context.host.elapsed())
         {
-            self.renew_in_background(context, caller, downstream);
+            self.renew_in_background(context, owner, downstream);
         }
         obtained
     }
 
     /// Forgets a token that the downstream API has refused, here and in the store.
-    pub(crate) fn forget<H: Host>(
+    pub(crate) fn forget_of_person<H: Host>(
         &self,
         context: &Context<H>,
-        caller: &VerifiedCaller,
+        caller: &Arc<VerifiedCaller>,
         downstream: &Downstream,
         refused: &DownstreamToken,
     ) {
-        let key = (*caller.digest(), downstream.clone());
+        self.forget(context, &Owner::Person(Arc::clone(caller)), downstream, refused.issued());
+    }
+
+    /// The same for a token of the application.
+    pub(crate) fn forget_of_application<H: Host>(
+        &self,
+        context: &Context<H>,
+        tenant_id: Uuid,
+        downstream: &Downstream,
+        refused: &ApplicationToken,
+    ) {
+        self.forget(context, &Owner::Application(tenant_id), downstream, refused.issued());
+    }
+
+    fn forget<H: Host>(&self, context: &Context<H>, owner: &Owner, downstream: &Downstream, refused: &IssuedToken) {
+        let key = (owner.id(), downstream.clone());
         let mut memory = self.memory.lock();
         if memory.tokens.peek(&key).is_some_and(|token| **token != *refused) {
             return;
         }
         memory.remove(&key);
         drop(memory);
-        self.slots.clear(context, caller, downstream);
+        self.slots.clear(context, owner, downstream);
     }
 
     fn note(&self, whose: Whose, fault: &ExchangeFault, now: Duration, asked_for: Option<Duration>) {
@@ -294,7 +337,7 @@ impl TokenSource {
         failures.get_or_insert_mut(whose, BackOff::default).failed(fault.clone(), now, asked_for);
     }
 
-    fn remembered(&self, key: &TokenKey, need: &Need, now: Duration) -> Option<Arc<DownstreamToken>> {
+    fn remembered(&self, key: &TokenKey, need: &Need<Arc<IssuedToken>>, now: Duration) -> Option<Arc<IssuedToken>> {
         let mut memory = self.memory.lock();
         let token = memory.tokens.get(key).filter(|token| token.is_usable(now))?;
         match need {
@@ -304,30 +347,29 @@ impl TokenSource {
         }
     }
 
-    fn remember(&self, key: TokenKey, token: DownstreamToken) -> Arc<DownstreamToken> {
+    fn remember(&self, key: TokenKey, token: IssuedToken) -> Arc<IssuedToken> {
         let token = Arc::new(token);
         self.memory.lock().put(key, Arc::clone(&token));
         token
     }
 
-    /// How the last exchange for this caller failed, while it is too early for another.
+    /// How the last such exchange of this owner failed, while it is too early for another.
     fn pausing(
         &self,
-        caller: &VerifiedCaller,
+        owner: &Owner,
         downstream: &Downstream,
         claims: Option<&ClaimsChallenge>,
         now: Duration,
     ) -> Option<ExchangeFault> {
         let mut failures = self.failures.lock();
-        let pause = Whose::all(caller, downstream, claims)
-            .into_iter()
+        let pause = Whose::all(owner, downstream, claims)
             .find_map(|whose| failures.get(&whose)?.pausing(now, Duration::ZERO))?;
         Some(pause.error.with_retry_after(pause.retry_after))
     }
 
-    fn note_success(&self, caller: &VerifiedCaller, downstream: &Downstream, claims: Option<&ClaimsChallenge>) {
+    fn note_success(&self, owner: &Owner, downstream: &Downstream, claims: Option<&ClaimsChallenge>) {
         let mut failures = self.failures.lock();
-        for whose in Whose::all(caller, downstream, claims) {
+        for whose in Whose::all(owner, downstream, claims) {
             failures.pop(&whose);
         }
         *self.refused_credential.lock() = None;
@@ -336,92 +378,86 @@ impl TokenSource {
     /// Notes a refusal, for those whose next exchange would end in the same way.
     fn note_refusal(
         &self,
-        caller: &VerifiedCaller,
+        owner: &Owner,
         downstream: &Downstream,
         claims: Option<&ClaimsChallenge>,
         refusal: &ExchangeRefusal,
         fault: &ExchangeFault,
         now: Duration,
     ) {
-        let key = (*caller.digest(), downstream.clone());
+        let key = (owner.id(), downstream.clone());
         let whose = match &refusal.meaning {
-            Meaning::Throttled { throttle: Throttle::Directory, .. } => Whose::Directory(caller.tenant_id()),
-            Meaning::Throttled { throttle: Throttle::Person, .. } => Whose::Person(caller.person()),
+            Meaning::Throttled { throttle: Throttle::Directory, .. } => Whose::Directory(owner.tenant_id()),
+            Meaning::Throttled { throttle: Throttle::Person, .. } => Whose::requester(owner),
             // About Entra, and not about what was requested.
             Meaning::Throttled { throttle: Throttle::Token, .. } | Meaning::Unavailable(_) | Meaning::Unusable => {
                 Whose::Token(key)
             }
-            _ => Whose::Request(key, claims.cloned()),
+            _ => {
+                if claims.is_some() {
+                    self.note(Whose::WithClaims(key.clone()), fault, now, None);
+                }
+                Whose::Request(key, claims.cloned())
+            }
         };
         self.note(whose, fault, now, refusal.meaning.pause());
     }
 
     /// Replaces a token before it expires (`refresh_in`). No request waits for it.
-    fn renew_in_background<H: Host>(
-        self: &Arc<Self>,
-        context: &Context<H>,
-        caller: &Arc<VerifiedCaller>,
-        downstream: &Downstream,
-    ) {
-        let flight = ((*caller.digest(), downstream.clone()), Purpose::Any);
+    fn renew_in_background<H: Host>(self: &Arc<Self>, context: &Context<H>, owner: &Owner, downstream: &Downstream) {
+        let flight = ((owner.id(), downstream.clone()), Purpose::Any);
         if self.flights.is_running(&flight) {
             return;
         }
         let (source, own) = (Arc::clone(self), context.in_background());
-        let (caller, downstream) = (Arc::clone(caller), downstream.clone());
+        let (owner, downstream) = (owner.clone(), downstream.clone());
         context.host.spawn(async move {
             let work = async {
-                let token = source.exchange(&own, &caller, &downstream, None).await?;
-                source.slots.save(&own, &caller, &downstream, &token);
+                let token = source.exchange(&own, &owner, &downstream, None).await?;
+                source.slots.save(&own, &owner, &downstream, &token);
                 Ok((token, Origin::Exchange))
             };
             match source.flights.run(&own.host, own.deadline, flight, work).await {
                 Ok(_) | Err(ExchangeFault::OutOfTime) => {}
                 Err(fault) => {
                     let pause = fault.retry_after().unwrap_or_default().max(RENEWAL_PAUSE);
-                    source.postpone(&own, &caller, &downstream, pause);
+                    source.postpone(&own, &owner, &downstream, pause);
                 }
             }
         });
     }
 
     /// The current token is used until it expires; other requests, in other instances too, do not renew it for a while.
-    fn postpone<H: Host>(
-        &self,
-        context: &Context<H>,
-        caller: &VerifiedCaller,
-        downstream: &Downstream,
-        pause: Duration,
-    ) {
-        let key = (*caller.digest(), downstream.clone());
+    fn postpone<H: Host>(&self, context: &Context<H>, owner: &Owner, downstream: &Downstream, pause: Duration) {
+        let key = (owner.id(), downstream.clone());
         let token = self.memory.lock().tokens.peek(&key).cloned();
         let Some(token) = token else { return };
         let postponed = token.postponed(context.host.elapsed().saturating_add(pause));
-        self.slots.save(context, caller, downstream, &postponed);
+        self.slots.save(context, owner, downstream, &postponed);
         self.remember(key, postponed);
     }
 
     async fn exchange<H: Host>(
         &self,
         context: &Context<H>,
-        caller: &VerifiedCaller,
+        owner: &Owner,
         downstream: &Downstream,
         claims: Option<&ClaimsChallenge>,
-    ) -> Result<Arc<DownstreamToken>, ExchangeFault> {
+    ) -> Result<Arc<IssuedToken>, ExchangeFault> {
         let host = &context.host;
-        if let Some(fault) = self.pausing(caller, downstream, claims, host.elapsed()) {
+        if let Some(fault) = self.pausing(owner, downstream, claims, host.elapsed()) {
             return Err(fault);
         }
-        match self.exchange_by_current_credential(context, caller, downstream, claims).await {
+        match self.exchange_by_current_credential(context, owner, downstream, claims).await {
             Ok(Ok(token)) => {
-                self.note_success(caller, downstream, claims);
-                Ok(self.remember((*caller.digest(), downstream.clone()), token))
+                self.note_success(owner, downstream, claims);
+                Ok(self.remember((owner.id(), downstream.clone()), token))
             }
             Ok(Err(refusal)) => {
-                let fault = refused(caller, downstream, &refusal);
+                let fault = refused(owner, downstream, &refusal);
                 // It concerns everyone, and is noted in `refused_credential`.
                 if refusal.meaning != Meaning::CredentialRefused {
-                    self.note_refusal(caller, downstream, claims, &refusal, &fault, host.elapsed());
+                    self.note_refusal(owner, downstream, claims, &refusal, &fault, host.elapsed());
                 }
                 Err(fault)
             }
@@ -429,7 +465,7 @@ impl TokenSource {
                 if let ExchangeFault::Upstream(upstream) = &fault
                     && is_entras(upstream)
                 {
-                    let whose = Whose::Token((*caller.digest(), downstream.clone()));
+                    let whose = Whose::Token((owner.id(), downstream.clone()));
                     self.note(whose, &fault, host.elapsed(), upstream.retry_after());
                 }
                 Err(fault)
@@ -441,10 +477,10 @@ impl TokenSource {
     async fn exchange_by_current_credential<H: Host>(
         &self,
         context: &Context<H>,
-        caller: &VerifiedCaller,
+        owner: &Owner,
         downstream: &Downstream,
         claims: Option<&ClaimsChallenge>,
-    ) -> Result<Result<DownstreamToken, ExchangeRefusal>, ExchangeFault> {
+    ) -> Result<Result<IssuedToken, ExchangeRefusal>, ExchangeFault> {
         let Context { host, deadline, .. } = context;
         let mut credential = self.credential.current(host, *deadline).await.map_err(ExchangeFault::Credential)?;
         let known = self.refused_credential.lock().clone();
@@ -456,18 +492,18 @@ impl TokenSource {
             };
             credential = rotated;
         }
-        let mut outcome = self.exchange_by(context, caller, downstream, &credential, claims).await?;
+        let mut outcome = self.exchange_by(context, owner, downstream, &credential, claims).await?;
         if is_credential_refused(&outcome)
             && let Some(rotated) = self.credential.instead_of(host, *deadline, &credential).await
         {
             credential = rotated;
-            outcome = self.exchange_by(context, caller, downstream, &credential, claims).await?;
+            outcome = self.exchange_by(context, owner, downstream, &credential, claims).await?;
         }
         if let Err(refusal) = outcome.as_ref()
             && is_credential_refused(&outcome)
         {
             let mut back_off = BackOff::default();
-            back_off.failed(refused(caller, downstream, refusal), host.elapsed(), Some(REFUSED_CREDENTIAL_PAUSE));
+            back_off.failed(refused(owner, downstream, refusal), host.elapsed(), Some(REFUSED_CREDENTIAL_PAUSE));
             *self.refused_credential.lock() = Some((credential, back_off));
         }
         Ok(outcome)
@@ -476,18 +512,25 @@ impl TokenSource {
     async fn exchange_by<H: Host>(
         &self,
         context: &Context<H>,
-        caller: &VerifiedCaller,
+        owner: &Owner,
         downstream: &Downstream,
         credential: &ClientCredential,
         claims: Option<&ClaimsChallenge>,
-    ) -> Result<Result<DownstreamToken, ExchangeRefusal>, ExchangeFault> {
+    ) -> Result<Result<IssuedToken, ExchangeRefusal>, ExchangeFault> {
         let Context { host, deadline, .. } = context;
-        let request = downstream_token::request(context, &self.policy, caller, credential, downstream, claims)
-            .map_err(ExchangeFault::Unmade)?;
+        let request =
+            request(context, &self.policy, owner, credential, downstream, claims).map_err(ExchangeFault::Unmade)?;
+        let step = match owner {
+            Owner::Person(_) => STEP,
+            Owner::Application(_) => STEP_OF_APPLICATION,
+        };
         let response: Response<Bytes> =
-            call::fetch(host, *deadline, STEP, request).await.map_err(ExchangeFault::Upstream)?;
-        let asked = Asked { tenant_id: caller.tenant_id(), tenancy: &self.policy.tenancy };
-        let mut outcome = downstream_token::parse(&response, host.now(), host.elapsed(), asked);
+            call::fetch(host, *deadline, step, request).await.map_err(ExchangeFault::Upstream)?;
+        let asked = Asked { tenant_id: owner.tenant_id(), tenancy: &self.policy.tenancy };
+        let mut outcome = issued_token::parse(&response, host.now(), host.elapsed(), asked);
+        if let (Owner::Application(_), Err(refusal)) = (owner, &mut outcome) {
+            refusal.meaning = refusal.meaning.clone().of_application();
+        }
         if let Err(refusal) = &mut outcome
             && refusal.meaning == Meaning::CredentialRefused
         {
@@ -499,14 +542,24 @@ impl TokenSource {
 }
 
 impl Whose {
-    fn all(caller: &VerifiedCaller, downstream: &Downstream, claims: Option<&ClaimsChallenge>) -> [Self; 4] {
-        let key = (*caller.digest(), downstream.clone());
-        [
-            Self::Request(key.clone(), claims.cloned()),
-            Self::Token(key),
-            Self::Person(caller.person()),
-            Self::Directory(caller.tenant_id()),
-        ]
+    /// Whoever requests tokens for themselves or has them requested, with any of their own.
+    fn requester(owner: &Owner) -> Self {
+        match owner {
+            Owner::Person(caller) => Self::Person(caller.person()),
+            Owner::Application(tenant_id) => Self::Application(*tenant_id),
+        }
+    }
+
+    fn all(owner: &Owner, downstream: &Downstream, claims: Option<&ClaimsChallenge>) -> impl Iterator<Item = Self> {
+        let key = (owner.id(), downstream.clone());
+        let all = [
+            Some(Self::Request(key.clone(), claims.cloned())),
+            claims.map(|_| Self::WithClaims(key.clone())),
+            Some(Self::Token(key)),
+            Some(Self::requester(owner)),
+            Some(Self::Directory(owner.tenant_id())),
+        ];
+        all.into_iter().flatten()
     }
 }
 
@@ -517,9 +570,9 @@ impl Memory {
         }
     }
 
-    fn put(&mut self, key: TokenKey, token: Arc<DownstreamToken>) {
+    fn put(&mut self, key: TokenKey, token: Arc<IssuedToken>) {
         self.bytes = self.bytes.saturating_add(token.bytes());
-        // `push` also returns what it displaced: this caller's older token, or the least recently used one.
+        // `push` also returns what it displaced: this owner's older token, or the least recently used one.
         if let Some((_, displaced)) = self.tokens.push(key, token) {
             self.bytes = self.bytes.saturating_sub(displaced.bytes());
         }
@@ -531,8 +584,8 @@ impl Memory {
     }
 }
 
-fn refused(caller: &VerifiedCaller, downstream: &Downstream, refusal: &ExchangeRefusal) -> ExchangeFault {
-    ExchangeFault::Refused { tenant_id: caller.tenant_id(), downstream: downstream.clone(), refusal: refusal.clone() }
+fn refused(owner: &Owner, downstream: &Downstream, refusal: &ExchangeRefusal) -> ExchangeFault {
+    ExchangeFault::Refused { tenant_id: owner.tenant_id(), downstream: downstream.clone(), refusal: refusal.clone() }
 }
 
 /// Whether a failed call says something about Entra, and not about the host or the request's own time.
@@ -540,6 +593,6 @@ const fn is_entras(fault: &UpstreamFault) -> bool {
     !matches!(fault.kind, FaultKind::Send(SendFault::Denied | SendFault::DeadlinePassed))
 }
 
-fn is_credential_refused(outcome: &Result<DownstreamToken, ExchangeRefusal>) -> bool {
+fn is_credential_refused(outcome: &Result<IssuedToken, ExchangeRefusal>) -> bool {
     matches!(outcome, Err(refusal) if refusal.meaning == Meaning::CredentialRefused)
 }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     exchange::{
-        downstream_token,
+        issued_token,
         refusal::{Asked, ExchangeRefusal, Meaning},
     },
     host::UnixTime,
@@ -28,7 +28,7 @@ const ASKED: Asked<'_> = Asked { tenant_id: Uuid::nil(), tenancy: &Tenancy::Sing
 /// A body with status 200.
 pub(super) fn token_answer(data: &[u8]) {
     let (now, response) = (Duration::from_secs(1000), Response::new(Bytes::copy_from_slice(data)));
-    let Ok(token) = downstream_token::parse(&response, UnixTime(NOW), now, ASKED) else { return };
+    let Ok(token) = issued_token::parse(&response, UnixTime(NOW), now, ASKED) else { return };
     let text = token.authorization().to_str().unwrap().strip_prefix("Bearer ").unwrap();
     assert!(text.bytes().all(|byte| byte.is_ascii_graphic()) && (1..=32 * 1024).contains(&text.len()));
     if let Some(body) = json(data) {

@@ -1,0 +1,96 @@
+//! In whose name a downstream API is called: the caller's, or the application's own.
+
+use std::sync::Arc;
+
+use entra_obo::{
+    ApplicationToken, Context, Downstream, DownstreamToken, Need, Origin, Refusal, VerifiedCaller, host::Forward,
+};
+use http::HeaderValue;
+use uuid::Uuid;
+
+use crate::instance::Guard;
+
+/// Where the tokens of one request come from. Each implementation has a type of token of its own, so that neither is ever
+/// sent in place of the other.
+pub(super) trait Tokens {
+    type Token: Clone;
+
+    /// The API that they are for.
+    fn downstream(&self) -> &Downstream;
+
+    /// A token, and where it came from.
+    async fn obtain(&self, need: &Need<Self::Token>) -> Result<(Self::Token, Origin), Refusal>;
+
+    /// Forgets a token that the API has refused.
+    fn forget(&self, refused: &Self::Token);
+
+    /// The `Authorization` header of the call.
+    fn authorization(token: &Self::Token) -> &HeaderValue;
+
+    /// The directory in which a person can sign in again, if there is a person.
+    fn sign_in_at(&self) -> Option<Uuid>;
+}
+
+/// Tokens on behalf of the caller.
+pub(super) struct TokensOfCaller<'a, H> {
+    pub(super) guard: &'a Guard,
+    pub(super) context: &'a Context<H>,
+    pub(super) caller: &'a Arc<VerifiedCaller>,
+    pub(super) downstream: &'a Downstream,
+}
+
+/// Tokens of the application itself in one directory.
+pub(super) struct TokensOfApplication<'a, H> {
+    pub(super) guard: &'a Guard,
+    pub(super) context: &'a Context<H>,
+    pub(super) tenant_id: Uuid,
+    pub(super) downstream: &'a Downstream,
+}
+
+impl<H: Forward> Tokens for TokensOfCaller<'_, H> {
+    type Token = DownstreamToken;
+
+    fn downstream(&self) -> &Downstream {
+        self.downstream
+    }
+
+    async fn obtain(&self, need: &Need) -> Result<(DownstreamToken, Origin), Refusal> {
+        self.guard.api.token(self.context, self.caller, self.downstream, need).await
+    }
+
+    fn forget(&self, refused: &DownstreamToken) {
+        self.guard.api.forget(self.context, self.caller, self.downstream, refused);
+    }
+
+    fn authorization(token: &DownstreamToken) -> &HeaderValue {
+        token.authorization()
+    }
+
+    fn sign_in_at(&self) -> Option<Uuid> {
+        Some(self.caller.tenant_id())
+    }
+}
+
+impl<H: Forward> Tokens for TokensOfApplication<'_, H> {
+    type Token = ApplicationToken;
+
+    fn downstream(&self) -> &Downstream {
+        self.downstream
+    }
+
+    async fn obtain(&self, need: &Need<ApplicationToken>) -> Result<(ApplicationToken, Origin), Refusal> {
+        self.guard.api.application_token(self.context, self.tenant_id, self.downstream, need).await
+    }
+
+    fn forget(&self, refused: &ApplicationToken) {
+        self.guard.api.forget_application_token(self.context, self.tenant_id, self.downstream, refused);
+    }
+
+    fn authorization(token: &ApplicationToken) -> &HeaderValue {
+        token.authorization()
+    }
+
+    fn sign_in_at(&self) -> Option<Uuid> {
+        None
+    }
+}
