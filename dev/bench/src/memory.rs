@@ -18,6 +18,8 @@ use super::{
 pub(super) const NAME: &str = "memory";
 /// An instance remembers the same without a store, whose own cache would be counted.
 const SUBJECT: Subject = Subject::ProfileGet(Reuse::LongLived, Store::Off);
+/// Its callers have tokens for Graph.
+const GRAPH: Subject = Subject::PassThrough(Reuse::LongLived);
 /// How many people call beforehand, so that the process has what it needs whoever calls.
 const KNOWN: usize = 200;
 /// The limit for all the others, who call one after the other.
@@ -29,6 +31,8 @@ pub(super) struct Memory {
     pub(super) people: usize,
     /// Zero if it did not grow: it grows by pages of 64 KiB.
     pub(super) bytes_per_person: f64,
+    /// How many of those a person's Graph token takes, with "Bearer".
+    pub(super) token_bytes: f64,
 }
 
 /// How many people call.
@@ -55,8 +59,10 @@ pub(super) async fn measure(stage: &Stage, crowd: &Crowd, plan: &Plan, progress:
     let (called, after) = call(others).await?;
     served.stop().await;
     let grown = u32::try_from(after.saturating_sub(before)).context("the memory grew by more than 4 GB")?;
-    let found =
-        Memory { people: called, bytes_per_person: f64::from(grown) / f64::from(u32::try_from(called)?.max(1)) };
+    let tokens = crowd.callers(GRAPH, people(plan));
+    let tokens: usize = tokens.iter().skip(KNOWN).map(|caller| caller.authorization().len()).sum();
+    let each = |bytes: u32| Ok::<_, anyhow::Error>(f64::from(bytes) / f64::from(u32::try_from(called)?.max(1)));
+    let found = Memory { people: called, bytes_per_person: each(grown)?, token_bytes: each(tokens.try_into()?)? };
     step.done(&format!("Measured the memory of {called} people: {:.0} bytes each", found.bytes_per_person));
     Ok(found)
 }

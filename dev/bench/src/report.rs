@@ -7,6 +7,7 @@ use super::{
     figures::Figures,
     first_responses::FirstResponses,
     goals::{Bound, Goal, find, goals},
+    memory::Memory,
     new_people::NewPeople,
     rs256::Rs256,
     subject::Subject,
@@ -24,7 +25,7 @@ const NOT_MEASURED: &str = "–";
 
 impl Report<'_> {
     pub(super) fn to_markdown(&self) -> String {
-        let Figures { rs256, first_responses, bursts, new_people, measurements, skipped, .. } = self.figures;
+        let Figures { rs256, first_responses, bursts, new_people, memory, measurements, skipped, .. } = self.figures;
         let mut text = format!("{}\n\n", self.circumstances);
         text.push_str(&self.goals().to_markdown());
         let tables = [
@@ -32,6 +33,7 @@ impl Report<'_> {
             first_responses.as_ref().map(first_responses_table),
             (!bursts.is_empty()).then(|| bursts_table(bursts)),
             (!new_people.is_empty()).then(|| new_people_table(new_people)),
+            memory.as_ref().map(memory_table),
             (!measurements.is_empty()).then(|| self.requests()),
         ];
         for table in tables.into_iter().flatten() {
@@ -162,6 +164,17 @@ fn new_people_table(new_people: &[NewPeople]) -> Table {
     table
 }
 
+fn memory_table(memory: &Memory) -> Table {
+    let mut table = Table::new(["memory of people", "people", "bytes each", "of which the Graph token"], 1);
+    table.add([
+        "profile-get".to_owned(),
+        memory.people.to_string(),
+        format!("{:.0}", memory.bytes_per_person),
+        format!("{:.0}", memory.token_bytes),
+    ]);
+    table
+}
+
 fn verdict(goal: &Goal) -> &'static str {
     match goal.is_met() {
         Some(true) => "met",
@@ -227,7 +240,6 @@ mod tests {
     use super::*;
     use crate::{
         measurement::Measurement,
-        memory::Memory,
         subject::{Reuse, Store},
         wrk::WrkLatencies,
     };
@@ -271,7 +283,7 @@ mod tests {
                 slowest_ms: 60.0,
             }],
             new_people: vec![new_people(Store::Off, 40.0), new_people(Store::Sqlite, 44.0)],
-            memory: Some(Memory { people: 3_000, bytes_per_person: 1234.0 }),
+            memory: Some(Memory { people: 3_000, bytes_per_person: 1234.0, token_bytes: 1000.0 }),
             measurements: vec![
                 row(Subject::PassThrough(Reuse::Default), 200.0, 4000.0),
                 row(stored, 300.0, 3000.0),
