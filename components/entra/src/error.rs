@@ -21,6 +21,8 @@ pub(crate) enum Error {
     Path(PathFault),
     /// The request wants another protocol.
     Upgrade,
+    /// The headers, with those that the gateway adds, are more than a host sends on.
+    HeadTooLarge,
     /// The operator has declared no API of this name.
     UnknownApi,
     /// Tokens of the application itself are not issued here, or not to a request that came from outside: words for the app.
@@ -78,6 +80,7 @@ impl fmt::Display for Error {
             | Self::MethodNotAllowed(_)
             | Self::OriginNotAllowed
             | Self::Upgrade
+            | Self::HeadTooLarge
             | Self::UnknownApi
             | Self::Parameter(_) => Ok(()),
             Self::Path(words) | Self::ApplicationTokens(words) => formatter.write_str(words),

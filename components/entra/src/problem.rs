@@ -48,6 +48,9 @@ problem_types! {
     BODY_TOO_LARGE = PAYLOAD_TOO_LARGE "request_body_too_large",
         "The request's body is larger than 4 MiB.",
         "Get a token from `/AuthorizationHeader` and call the API yourself";
+    HEAD_TOO_LARGE = REQUEST_HEADER_FIELDS_TOO_LARGE "request_head_too_large",
+        "The request's headers are too large to be passed on.",
+        "Send fewer or shorter headers, in all less than 100 KiB";
     UPGRADE = NOT_IMPLEMENTED "upgrade_not_supported",
         "WebSockets are not supported here. Use requests and server-sent events.",
         "Use requests and server-sent events, or reach the WebSocket another way";
@@ -86,6 +89,7 @@ pub(crate) fn problem(error: &Error, policy: Option<&Policy>) -> Problem {
         Error::OriginNotAllowed => Problem::new(&ORIGIN_NOT_ALLOWED),
         Error::Path(fault) => Problem::new(&INVALID_PATH).with_detail(fault),
         Error::Upgrade => Problem::new(&UPGRADE),
+        Error::HeadTooLarge => Problem::new(&HEAD_TOO_LARGE),
         Error::UnknownApi => Problem::new(&UNKNOWN_API),
         Error::ApplicationTokens(words) => Problem::new(&APPLICATION_TOKENS).with_detail(words),
         Error::Parameter(name) => Problem::new(&PARAMETER_NOT_SUPPORTED).with_member("parameter", Some(name.clone())),

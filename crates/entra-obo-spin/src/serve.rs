@@ -6,7 +6,7 @@ use entra_obo::{
 };
 use http::{HeaderMap, HeaderName, Response, StatusCode};
 use spin_sdk::{
-    wasip3::http::types::{self, ErrorCode, HeaderError, Method},
+    wasip3::http::types::{self, ErrorCode, Method},
     wit_bindgen,
 };
 
@@ -89,9 +89,9 @@ fn into_wasi<G: 'static>(
     response: Response<Body<IncomingBody, G>>,
     is_head: bool,
     limits: StreamLimits,
-) -> Result<types::Response, HeaderError> {
+) -> Result<types::Response, String> {
     let (head, body) = response.into_parts();
-    let fields = fields_of(&head.headers)?;
+    let fields = fields_of(&head.headers).map_err(|error| error.to_string())?;
     let body = match body {
         _ if is_head => None,
         Body::Whole(bytes) if bytes.is_empty() => None,
@@ -105,7 +105,7 @@ fn into_wasi<G: 'static>(
     let (answer, _sent) = types::Response::new(fields, contents, end);
     // 200 is the default, and the most frequent status.
     if head.status != StatusCode::OK {
-        let _ = answer.set_status_code(head.status.as_u16());
+        answer.set_status_code(head.status.as_u16()).map_err(|()| "it has a status that is none".to_owned())?;
     }
     match body {
         None => {}

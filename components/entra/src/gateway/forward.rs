@@ -14,7 +14,10 @@ use entra_obo::{
 
 use crate::{
     error::Error,
-    gateway::{headers::without_connection, upload::Upload},
+    gateway::{
+        headers::{are_too_large, without_connection},
+        upload::Upload,
+    },
     log_line::RequestNotes,
     settings::GatewaySettings,
 };
@@ -71,10 +74,14 @@ pub(super) async fn forward<H: Forward>(
     notes.upstream_answered(host.elapsed().saturating_sub(begun));
 
     let (mut head, body) = response.into_parts();
-    if head.status.is_informational() {
-        return Err(Error::App(SendFault::Broken("its response has an interim status".to_owned())));
+    if !(200..600).contains(&head.status.as_u16()) {
+        // An interim response, or a status that does not exist and that no host would send on (RFC 9110 section 15).
+        return Err(Error::App(SendFault::Broken("its response has a status that is none".to_owned())));
     }
     without_connection(&mut head.headers);
+    if are_too_large(&head.headers) {
+        return Err(Error::App(SendFault::Broken("its response's headers are too large".to_owned())));
+    }
     if matches!(head.status.as_u16(), 204 | 205) {
         // A length without content would make a client wait for bytes of the next response (RFC 9110 section 8.6).
         head.headers.remove(header::CONTENT_LENGTH);

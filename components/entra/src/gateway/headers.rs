@@ -52,6 +52,19 @@ const OF_CORS: [HeaderName; 5] = [
     header::ACCESS_CONTROL_EXPOSE_HEADERS,
 ];
 
+/// Hosts let a component send heads of 128 KiB, in which each header counts [`HEADER_BYTES`] more than its text.
+const MAX_HEAD_BYTES: usize = 120 * 1024;
+
+/// What wasmtime counts for a header beside its text, rounded up.
+const HEADER_BYTES: usize = 96;
+
+/// Whether no host would send these headers on.
+#[must_use]
+pub(super) fn are_too_large(headers: &HeaderMap) -> bool {
+    let sizes = headers.iter().map(|(name, value)| name.as_str().len().saturating_add(value.len()));
+    sizes.fold(0, |sum: usize, size| sum.saturating_add(size).saturating_add(HEADER_BYTES)) > MAX_HEAD_BYTES
+}
+
 /// The headers of a request that reach the app unchanged.
 #[must_use]
 pub(super) fn to_app(request: &HeaderMap, gateway: &GatewaySettings) -> HeaderMap {

@@ -77,6 +77,10 @@ pub(crate) async fn serve<H: Forward>(
         }
     }
 
+    if headers::are_too_large(&headers) {
+        return Err(Error::HeadTooLarge);
+    }
+
     // 4. The app's response.
     let mut response = forward(context, notes, gateway, request, headers, body).await?;
     if !cors.origins.is_empty() {

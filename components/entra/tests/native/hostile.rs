@@ -84,6 +84,23 @@ fn a_sender_cannot_take_out_what_a_proxy_in_front_added() {
 }
 
 #[test]
+fn heads_that_no_host_sends_on_are_refused_in_words() {
+    let world = World::new();
+    let long = "x".repeat(64 * 1024);
+    let asked = |names: &[&'static str]| {
+        names.iter().fold(Asked::get("/orders").bearer(&token()), |asked, name| asked.header(name, &long))
+    };
+    assert_eq!(world.ask(asked(&["x-one"])).status, 200);
+    world.ask(asked(&["x-one", "x-two"])).is(431, "request_head_too_large");
+    assert_eq!(world.arrived().len(), 1);
+    let many = (0..1500).fold(Asked::get("/health"), |asked, _| asked.header("x", ""));
+    world.ask(many).is(431, "request_head_too_large");
+    let long = long.clone();
+    world.upstream(move |_| Reply::new(200, "x").header("x-one", &long).header("x-two", &long));
+    world.ask(Asked::get("/orders").bearer(&token())).is(502, "app_unreachable");
+}
+
+#[test]
 fn nobody_gets_an_echo_of_what_the_gateway_adds() {
     let world = World::new();
     world.set("access_token_for", "graph");
