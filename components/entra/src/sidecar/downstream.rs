@@ -51,7 +51,7 @@ impl Call {
     /// What the app's request asks for.
     ///
     /// # Errors
-    /// [`Error::BodyTooLarge`], [`Error::BodyBroken`], or [`Error::Parameter`] for a path that no address can have.
+    /// [`Error::BodyTooLarge`], [`Error::BodyBroken`], [`Error::Downstream`] if it does not come in time, or [`Error::Parameter`] for a path that no address can have.
     pub(super) async fn prepare<H: Forward>(
         request: &RequestHead,
         options: &Options,
@@ -64,7 +64,8 @@ impl Call {
             .parse()
             .map_err(|_| Error::Parameter("optionsOverride.RelativePath".to_owned()))?;
         let limit = context.deadline.remaining(&context.host);
-        let body = within(&context.host, limit, read(body)).await.map_err(|_| Error::BodyBroken)?;
+        let body =
+            within(&context.host, limit, read(body)).await.map_err(|_| Error::Downstream(SendFault::DeadlinePassed))?;
         let body = body.map_err(|_| Error::BodyBroken)?.ok_or(Error::BodyTooLarge)?;
         let mut headers = HeaderMap::new();
         let json = HeaderValue::from_static("application/json");

@@ -29,6 +29,18 @@ fn validate_says_what_the_token_says() {
 }
 
 #[test]
+fn a_body_that_does_not_come_in_time_is_no_broken_one() {
+    let world = World::new();
+    let asked = |pause| {
+        let content = Content { pause, ..Content::pieces(&["{", "}"]) };
+        Asked::new(Method::POST, "/DownstreamApi/graph").within_app().bearer(&token()).content(content)
+    };
+    world.ask(asked(Duration::from_secs(15))).is(504, "request_timeout");
+    assert_eq!(world.arrived().len(), 0);
+    assert_eq!(world.ask(asked(Duration::from_secs(5))).status, 200);
+}
+
+#[test]
 fn an_authorization_header_is_exchanged_once_and_remembered_by_scopes() {
     let world = World::new();
     for (target, header) in [
