@@ -21,6 +21,9 @@ pub async fn run(arguments: Deep, progress: Progress) -> Result<ExitCode> {
     if !arguments.only.is_empty() {
         plan.parts = arguments.only;
     }
+    if !arguments.subjects.is_empty() {
+        plan.subjects = arguments.subjects;
+    }
     plan.soak.length = arguments.seconds.map_or(plan.soak.length, Duration::from_secs);
     plan.soak.connections = arguments.connections.unwrap_or(plan.soak.connections);
     plan.soak.people = arguments.people.unwrap_or(plan.soak.people);

@@ -1,13 +1,11 @@
-//! A client of the API that reads whole responses and has a time limit.
+//! A client of a subject that reads whole responses and has a time limit.
 
 use std::{fmt, net::SocketAddr, time::Duration};
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
-use http::{
-    HeaderMap, HeaderValue, Request,
-    header::{AUTHORIZATION, HOST},
-};
+use cargo_dev::commands::deep::Subject;
+use http::{HeaderMap, HeaderValue, Request, header::HOST};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
@@ -17,11 +15,11 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-/// The path of the profile.
-pub(super) const PROFILE: &str = "/api/profile-get";
+use super::subject;
 
 /// A client with one connection, which is opened when needed.
 pub(super) struct Caller {
+    subject: Subject,
     address: SocketAddr,
     connection: Option<SendRequest<Full<Bytes>>>,
 }
@@ -47,19 +45,16 @@ pub(super) enum NoResponse {
 impl Caller {
     /// # Errors
     /// If `url` is not `http://` and an address.
-    pub(super) fn of(url: &str) -> Result<Self> {
+    pub(super) fn of(subject: Subject, url: &str) -> Result<Self> {
         let address = url.strip_prefix("http://").and_then(|address| address.parse().ok());
         let address = address.with_context(|| format!("{url} is no address on this machine"))?;
-        Ok(Self { address, connection: None })
+        Ok(Self { subject, address, connection: None })
     }
 
     /// Requests the profile with `token`.
     pub(super) async fn profile(&mut self, token: &str, limit: Duration) -> Result<ApiResponse, NoResponse> {
-        let mut request = Request::new(Full::default());
-        *request.uri_mut() = PROFILE.try_into().map_err(NoResponse::broken)?;
-        let value = HeaderValue::try_from(format!("Bearer {token}")).map_err(NoResponse::broken)?;
-        request.headers_mut().insert(AUTHORIZATION, value);
-        self.send(request, limit).await
+        let authorization = HeaderValue::try_from(format!("Bearer {token}")).map_err(NoResponse::broken)?;
+        self.send(subject::request(self.subject, &authorization), limit).await
     }
 
     /// Sends `request`, with a `Host` if it has none.
@@ -103,7 +98,7 @@ impl Caller {
         let connection = match open {
             Some(connection) => connection,
             None => {
-                let stream = TcpStream::connect(self.address).await.context("the API takes no connection")?;
+                let stream = TcpStream::connect(self.address).await.context("it takes no connection")?;
                 stream.set_nodelay(true)?;
                 let (sender, connection) = handshake(TokioIo::new(stream)).await?;
                 // Ends when the sender is dropped. The sender also reports failures.
@@ -119,16 +114,21 @@ impl ApiResponse {
     /// The `code` of a problem document, or the kind of any other response.
     pub(super) fn code(&self) -> String {
         let json = serde_json::from_slice::<Value>(&self.body).unwrap_or_default();
-        match json.get("code").and_then(Value::as_str) {
-            Some(code) => code.to_owned(),
-            None if self.status == 200 && json.get("id").is_some_and(Value::is_string) => "profile".to_owned(),
-            None => format!("{} without a code", self.status),
+        match (json.get("code").and_then(Value::as_str), json.get("statusCode")) {
+            (Some(code), _) => code.to_owned(),
+            (None, _) if self.profile_id().is_some() => "profile".to_owned(),
+            (None, Some(status)) => format!("Graph's {status}"),
+            (None, None) => format!("{} without a code", self.status),
         }
     }
 
-    /// The id in the profile.
+    /// The id in the profile, which the sidecar hands on within a document of its own.
     pub(super) fn profile_id(&self) -> Option<String> {
-        let json = serde_json::from_slice::<Value>(&self.body).ok()?;
+        let mut json = serde_json::from_slice::<Value>(&self.body).ok().filter(|_| self.status == 200)?;
+        if let Some(status) = json.get("statusCode") {
+            let content = json.get("content").filter(|_| status == 200)?.as_str()?;
+            json = serde_json::from_str(content).ok()?;
+        }
         Some(json.get("id")?.as_str()?.to_owned())
     }
 

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::{Result, ensure};
+use cargo_dev::commands::deep::Subject;
 use emulated_tenant::{ClientCertificate, Tenant, TenantOptions};
 
 use super::{caller::Caller, evidence::Evidence};
@@ -24,7 +25,7 @@ pub(super) async fn run(runner: Runner, evidence: &Evidence) -> Result<()> {
     let options = ApiOptions { runner, ..evidence.application_options() };
     let api = Api::start_for(Arc::clone(&tenant), options).await?;
     let token = tenant.access_token(tenant.person("ada")?, |_| ());
-    let answer = Caller::of(api.url())?.profile(&token, LIMIT).await;
+    let answer = Caller::of(Subject::Api, api.url())?.profile(&token, LIMIT).await;
     let answer = answer.map_err(|no_answer| anyhow::anyhow!("with a certificate: {no_answer}"))?;
     ensure!(answer.code() == "profile", "with a certificate: {} {}", answer.status, answer.code());
     evidence.response(&answer);

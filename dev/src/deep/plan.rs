@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use cargo_dev::{commands::deep::Part, progress::Progress};
+use cargo_dev::{
+    commands::deep::{Part, Subject},
+    progress::Progress,
+};
 
 use crate::run::Runner;
 
@@ -18,8 +21,10 @@ pub enum Scale {
 /// What to check.
 #[derive(Clone, Debug)]
 pub struct DeepPlan {
-    /// What runs the component.
+    /// What runs the components.
     pub runner: Runner,
+    /// Which of them.
+    pub subjects: Vec<Subject>,
     /// How much of the matrix.
     pub scale: Scale,
     /// Which parts. The search for secrets is always run.
@@ -33,14 +38,15 @@ pub struct DeepPlan {
 }
 
 impl DeepPlan {
-    /// All parts, at this scale.
+    /// All parts for all subjects, at this scale.
     #[must_use]
     pub fn of(runner: Runner, scale: Scale, progress: Progress) -> Self {
         let soak = match scale {
             Scale::Sample => SoakPlan { length: Duration::from_secs(12), connections: 16, people: 200, seed: 1 },
             Scale::Whole => SoakPlan { length: Duration::from_secs(60), connections: 64, people: 10_000, seed: 1 },
         };
-        Self { runner, scale, parts: Part::ALL.to_vec(), cells: String::new(), soak, progress }
+        let (subjects, parts) = (Subject::ALL.to_vec(), Part::ALL.to_vec());
+        Self { runner, subjects, scale, parts, cells: String::new(), soak, progress }
     }
 }
 

@@ -30,6 +30,9 @@ pub struct ApiOptions {
     pub runner: Runner,
     /// Where the API listens. Port 0 means any free port.
     pub listen: SocketAddr,
+    /// The manifest of another application with the same variables, which is run instead of the API. Its sources are
+    /// absolute, and the tenant speaks plain HTTP.
+    pub manifest: Option<String>,
     /// Application variables that take precedence over all providers, like those of `spin up --variable`.
     pub variables: BTreeMap<String, String>,
     /// Replacements for fixed values in the component's variables in `spin.toml`, by name.
@@ -59,6 +62,7 @@ impl Default for ApiOptions {
         Self {
             runner: Runner::default(),
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            manifest: None,
             variables: BTreeMap::new(),
             component_variables: BTreeMap::new(),
             files: Vec::new(),
@@ -105,18 +109,22 @@ impl Api {
     pub async fn start_for(tenant: impl Into<Arc<Tenant>>, options: ApiOptions) -> Result<Self> {
         let tenant = tenant.into();
         let host = options.runner.find().await?;
-        Component::Api.build(options.progress).await?;
+        if options.manifest.is_none() {
+            Component::Api.build(options.progress).await?;
+        }
         let step = options.progress.step("Starting the API");
-        let directory = RunDirectory::prepare(options.directory).await?;
+        let directory = RunDirectory::prepare(options.directory.clone()).await?;
         let authority = authority_file(&directory, &tenant).await?;
-        let runtime_config = runtime_config(&directory, &tenant, authority.as_deref(), options.redis).await?;
+        let manifest = manifest(&directory, &options).await?;
+        let runtime_config =
+            runtime_config(&directory, &manifest, &tenant, authority.as_deref(), options.redis).await?;
         let environment = runtime_config::vault_environment(&tenant, authority.as_deref());
         let mut spin_environment = environment.clone();
         let absolute = fs::canonicalize(&runtime_config).await?.to_string_lossy().into_owned();
         spin_environment.insert("RUNTIME_CONFIG_FILE".to_owned(), absolute);
         let server = host
             .serve(HostOptions {
-                manifest: manifest(&directory, &options.component_variables, &options.files).await?,
+                manifest,
                 runtime_config: Some(runtime_config),
                 direct_mounts: options.direct_mounts,
                 listen: options.listen,
@@ -168,12 +176,12 @@ impl Api {
     }
 }
 
-/// The project's own manifest, or a changed copy if there are `component_variables` or `files`.
-async fn manifest(
-    directory: &RunDirectory,
-    component_variables: &BTreeMap<String, String>,
-    files: &[(PathBuf, String)],
-) -> Result<PathBuf> {
+/// The manifest of the options, else the project's own, or a changed copy if there are `component_variables` or `files`.
+async fn manifest(directory: &RunDirectory, options: &ApiOptions) -> Result<PathBuf> {
+    if let Some(manifest) = &options.manifest {
+        return directory.write("spin.toml", manifest.clone()).await;
+    }
+    let ApiOptions { component_variables, files, .. } = options;
     if component_variables.is_empty() && files.is_empty() {
         return Ok(workspace::manifest());
     }
@@ -192,12 +200,13 @@ async fn authority_file(directory: &RunDirectory, tenant: &Tenant) -> Result<Opt
 
 async fn runtime_config(
     directory: &RunDirectory,
+    manifest: &Path,
     tenant: &Tenant,
     authority: Option<&Path>,
     redis: Option<String>,
 ) -> Result<PathBuf> {
     let production = read(workspace::runtime_config()).await?;
-    let manifest = read(workspace::manifest()).await?;
+    let manifest = read(manifest.to_owned()).await?;
     let client_tls = authority.map(|file| runtime_config::client_tls(COMPONENT, file));
     let endpoints = Endpoints { client_tls, redis, ..Endpoints::of(tenant) };
     let derived = runtime_config::derive(&production, &manifest, &endpoints)?;

@@ -1,8 +1,11 @@
 //! `cargo dev deep`
 
+use std::fmt;
+
 use clap::{Args, ValueEnum};
 
-/// Attack the API, break everything around it, and search its logs, answers and stores for secrets.
+/// Attack the API and the component `entra`, break everything around them, and search their logs, answers and stores for
+/// secrets.
 ///
 /// Prints the figures as a Markdown table and exits with 1 if anything was wrong. `cargo dev check --deep` includes it.
 #[derive(Args, Debug)]
@@ -16,6 +19,9 @@ pub struct Deep {
     /// Only these parts.
     #[arg(long, value_name = "PARTS", value_delimiter = ',')]
     pub only: Vec<Part>,
+    /// Only these subjects.
+    #[arg(long, value_name = "SUBJECTS", value_delimiter = ',')]
+    pub subjects: Vec<Subject>,
     /// Only cells of the fault matrix whose name contains this, such as "vault" or "Graph, 404".
     #[arg(long, value_name = "PART", default_value = "")]
     pub cells: String,
@@ -31,6 +37,32 @@ pub struct Deep {
     /// The seed of the soak's schedule of calls and faults.
     #[arg(long, value_name = "NUMBER")]
     pub seed: Option<u64>,
+}
+
+/// What is checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Subject {
+    /// The API.
+    Api,
+    /// The component `entra` in front of an app.
+    Gateway,
+    /// The component `entra`, which an app asks.
+    Sidecar,
+}
+
+impl Subject {
+    /// All subjects.
+    pub const ALL: [Self; 3] = [Self::Api, Self::Gateway, Self::Sidecar];
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(match self {
+            Self::Api => "API",
+            Self::Gateway => "gateway",
+            Self::Sidecar => "sidecar",
+        })
+    }
 }
 
 /// A part of the deep check.

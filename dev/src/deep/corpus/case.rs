@@ -2,12 +2,16 @@
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
+use cargo_dev::commands::deep::Subject;
 use emulated_tenant::{Person, Tenant, TokenPlan};
 use http::{HeaderName, HeaderValue, Method, Request, header::AUTHORIZATION};
 use http_body_util::Full;
 use serde_json::{Map, Value};
 
-use crate::deep::caller::{ApiResponse, PROFILE};
+use crate::deep::{
+    caller::ApiResponse,
+    subject::{path, request_without_token},
+};
 
 /// One request of the corpus.
 #[derive(Clone)]
@@ -58,6 +62,15 @@ impl Expected {
     pub(super) const METHOD_NOT_ALLOWED: Self =
         Self { status: 405, codes: &["method_not_allowed"], challenge: Challenge::None };
     pub(super) const NOT_FOUND: Self = Self { status: 404, codes: &["not_found", "any"], challenge: Challenge::None };
+    pub(super) const INVALID_PATH: Self = Self { status: 400, codes: &["invalid_path"], challenge: Challenge::None };
+    pub(super) const UPGRADE: Self =
+        Self { status: 501, codes: &["upgrade_not_supported"], challenge: Challenge::None };
+    pub(super) const PARAMETER: Self =
+        Self { status: 400, codes: &["parameter_not_supported"], challenge: Challenge::None };
+    pub(super) const UNKNOWN_API: Self =
+        Self { status: 404, codes: &["downstream_api_unknown"], challenge: Challenge::None };
+    pub(super) const APPLICATION_TOKENS: Self =
+        Self { status: 403, codes: &["application_tokens_disabled"], challenge: Challenge::None };
     /// The same for HEAD, whose response has no body.
     pub(super) const INVALID_TOKEN_TO_HEAD: Self = Self { codes: &["any"], ..Self::INVALID_TOKEN };
     pub(super) const TOKEN_MISSING_TO_HEAD: Self = Self { codes: &["any"], ..Self::TOKEN_MISSING };
@@ -107,6 +120,7 @@ impl Parts {
 
 /// The corpus under construction.
 pub(super) struct Cases<'a> {
+    pub(super) subject: Subject,
     pub(super) tenant: &'a Tenant,
     pub(super) person: &'a Person,
     pub(super) list: Vec<Case>,
@@ -115,8 +129,8 @@ pub(super) struct Cases<'a> {
 }
 
 impl<'a> Cases<'a> {
-    pub(super) fn new(tenant: &'a Tenant, person: &'a Person) -> Self {
-        Self { tenant, person, list: Vec::new(), kind: "", expected: Expected::INVALID_TOKEN }
+    pub(super) fn new(subject: Subject, tenant: &'a Tenant, person: &'a Person) -> Self {
+        Self { subject, tenant, person, list: Vec::new(), kind: "", expected: Expected::INVALID_TOKEN }
     }
 
     /// Starts a new `kind`, whose cases must all get `expected`.
@@ -147,8 +161,7 @@ impl<'a> Cases<'a> {
 
     /// A request for the profile with these headers.
     pub(super) fn headers(&mut self, name: impl Into<String>, headers: &[(HeaderName, HeaderValue)], token: &str) {
-        let mut request = Request::new(Full::default());
-        *request.uri_mut() = http::Uri::from_static(PROFILE);
+        let mut request = request_without_token(self.subject);
         for (header, value) in headers {
             request.headers_mut().append(header, value.clone());
         }
@@ -162,6 +175,12 @@ impl<'a> Cases<'a> {
         if let Ok(request) = builder.body(Full::default()) {
             self.request(name, request, token);
         }
+    }
+
+    /// The target of the profile with one more parameter.
+    pub(super) fn with_parameter(&self, parameter: &str) -> String {
+        let path = path(self.subject);
+        format!("{path}{}{parameter}", if path.contains('?') { '&' } else { '?' })
     }
 
     pub(super) fn request(&mut self, name: impl Into<String>, request: Request<Full<Bytes>>, token: &str) {

@@ -19,17 +19,19 @@ use std::{
 };
 
 use anyhow::{Result, ensure};
+use cargo_dev::commands::deep::Subject;
 use emulated_tenant::{Endpoint, Person, Service, Tenant, TenantOptions, TokenPlan};
-use http::{HeaderValue, Request, header::AUTHORIZATION};
-use http_body_util::Full;
+use http::HeaderValue;
 use tokio::{sync::Mutex, task::JoinSet};
 
 use self::case::{Case, Cases};
 use super::{
-    caller::{Caller, PROFILE},
+    app::App,
+    caller::Caller,
     evidence::Evidence,
+    subject::{Running, request},
 };
-use crate::run::{Api, ApiOptions, Runner};
+use crate::run::{ApiOptions, Runner};
 
 /// As many as one instance serves concurrently.
 const CONNECTIONS: usize = 8;
@@ -50,6 +52,8 @@ pub(super) struct CorpusReport {
     pub(super) key_lookups: usize,
     /// Other upstream calls. There must be none.
     pub(super) upstream_calls: usize,
+    /// What reached the app behind the gateway, in bytes. There must be none.
+    pub(super) app_bytes: Option<usize>,
     pub(super) wrong: Vec<String>,
 }
 
@@ -62,16 +66,18 @@ impl CorpusReport {
 /// Sends the whole corpus.
 ///
 /// # Errors
-/// If the tenant or the API does not start, or the corpus is too small.
-pub(super) async fn run(runner: Runner, evidence: &Evidence) -> Result<CorpusReport> {
+/// If the tenant or the subject does not start, or the corpus is too small.
+pub(super) async fn run(runner: Runner, subject: Subject, evidence: &Evidence) -> Result<CorpusReport> {
     let tenant = Arc::new(Tenant::start(TenantOptions::default()).await?);
     let options = ApiOptions { runner, ..evidence.application_options() };
-    let api = Api::start_for(Arc::clone(&tenant), options).await?;
+    let running = Running::start(subject, Arc::clone(&tenant), options).await?;
+    let url = running.api.url().to_owned();
     let mut report = CorpusReport::default();
 
     let person = tenant.person("ada")?.clone();
-    control(&tenant, &person, api.url(), evidence, &mut report).await?;
-    let cases = generate(Arc::clone(&tenant), person.clone()).await?;
+    let control = async |report: &mut CorpusReport| control(subject, &tenant, &person, &url, evidence, report).await;
+    control(&mut report).await?;
+    let cases = generate(subject, Arc::clone(&tenant), person.clone()).await?;
     for case in &cases {
         *report.kinds.entry(case.kind).or_default() += 1;
         evidence.token("a caller's token", &case.token);
@@ -79,7 +85,13 @@ pub(super) async fn run(runner: Runner, evidence: &Evidence) -> Result<CorpusRep
     ensure!(report.requests() >= FEWEST_CASES, "the corpus has only {} requests", report.requests());
 
     evidence.upstream(&tenant.take_requests());
-    report.wrong.extend(send(api.url(), cases.clone(), evidence).await?);
+    let received = || running.app.as_ref().map(|app| app.proxy.received());
+    let before = received();
+    report.wrong.extend(send(subject, &url, cases.clone(), evidence).await?);
+    report.app_bytes = received().zip(before).map(|(after, before)| after - before);
+    if let Some(bytes @ 1..) = report.app_bytes {
+        report.wrong.push(format!("{bytes} bytes of refused requests reached the app"));
+    }
     let upstream = tenant.take_requests();
     evidence.upstream(&upstream);
     let tokens: HashMap<&str, &Case> = cases.iter().map(|case| (case.token.as_str(), case)).collect();
@@ -100,16 +112,20 @@ pub(super) async fn run(runner: Runner, evidence: &Evidence) -> Result<CorpusRep
         report.wrong.push(format!("{} key lookups, wanted {MOST_KEY_LOOKUPS} at most", report.key_lookups));
     }
     // Everything still works after that.
-    control(&tenant, &person, api.url(), evidence, &mut report).await?;
+    control(&mut report).await?;
     evidence.upstream(&tenant.take_requests());
-    api.stop().await;
+    let reached = running.app.as_ref().map(App::requests);
+    if reached.is_some_and(|requests| requests != report.controls) {
+        report.wrong.push(format!("{reached:?} requests reached the app, wanted {}", report.controls));
+    }
+    report.wrong.extend(running.end().await.wrong);
     Ok(report)
 }
 
 /// All cases without duplicates. Signing them takes a second or two.
-async fn generate(tenant: Arc<Tenant>, person: Person) -> Result<Vec<Case>> {
+async fn generate(subject: Subject, tenant: Arc<Tenant>, person: Person) -> Result<Vec<Case>> {
     tokio::task::spawn_blocking(move || {
-        let mut cases = Cases::new(&tenant, &person);
+        let mut cases = Cases::new(subject, &tenant, &person);
         algorithms::add(&mut cases);
         header_members::add(&mut cases);
         signatures::add(&mut cases);
@@ -126,12 +142,12 @@ async fn generate(tenant: Arc<Tenant>, person: Person) -> Result<Vec<Case>> {
 }
 
 /// Sends every case once and reports wrong responses.
-async fn send(url: &str, cases: Vec<Case>, evidence: &Evidence) -> Result<Vec<String>> {
+async fn send(subject: Subject, url: &str, cases: Vec<Case>, evidence: &Evidence) -> Result<Vec<String>> {
     let queue = Arc::new(Mutex::new(VecDeque::from(cases)));
     let mut clients = JoinSet::new();
     for _ in 0..CONNECTIONS {
         let (queue, evidence) = (Arc::clone(&queue), evidence.clone());
-        let mut caller = Caller::of(url)?;
+        let mut caller = Caller::of(subject, url)?;
         clients.spawn(async move {
             let mut wrong = Vec::new();
             loop {
@@ -171,19 +187,19 @@ const CONTROLS: [(&str, Plan); 5] = [
 ];
 
 async fn control(
+    subject: Subject,
     tenant: &Tenant,
     person: &Person,
     url: &str,
     evidence: &Evidence,
     report: &mut CorpusReport,
 ) -> Result<()> {
-    let mut caller = Caller::of(url)?;
+    let mut caller = Caller::of(subject, url)?;
     for (name, plan) in CONTROLS {
         let token = tenant.access_token(person, plan);
         evidence.token("a caller's token", &token);
         for scheme in ["Bearer", "bEARER"] {
-            let mut request = Request::get(PROFILE).body(Full::default())?;
-            request.headers_mut().insert(AUTHORIZATION, HeaderValue::try_from(format!("{scheme} {token}"))?);
+            let request = request(subject, &HeaderValue::try_from(format!("{scheme} {token}"))?);
             report.controls += 1;
             match caller.send(request, LIMIT * 3).await {
                 Ok(answer) if answer.profile_id().as_deref() == Some(&person.object_id) => evidence.response(&answer),

@@ -3,15 +3,26 @@
 //! Those with wrong methods, paths and queries have a valid token, so that only the request itself can be refused.
 
 use bytes::Bytes;
+use cargo_dev::commands::deep::Subject;
 use emulated_tenant::Signing;
 use http::{HeaderName, HeaderValue, Method, Request, header};
 use http_body_util::Full;
 
 use super::case::{Cases, Expected};
-use crate::deep::caller::PROFILE;
+use crate::deep::subject::path;
 
-/// The component's routes in `spin.toml`.
-const PATHS: [&str; 3] = [PROFILE, "/api/profile", "/api/profile-get/photo"];
+/// Paths that need a token, each of which takes GET.
+const fn paths_of(subject: Subject) -> [&'static str; 3] {
+    match subject {
+        Subject::Api => ["/api/profile-get", "/api/profile", "/api/profile-get/photo"],
+        Subject::Gateway => ["/", "/healthz", "/AuthorizationHeader/graph?optionsOverride.Scopes=x"],
+        Subject::Sidecar => [
+            "/call/entra.spin.internal/Validate",
+            "/call/entra.spin.internal/AuthorizationHeader/graph",
+            "/call/entra.spin.internal/authorizationheader/graph?optionsOverride.RequestAppToken=false",
+        ],
+    }
+}
 
 pub(super) fn add(cases: &mut Cases<'_>) {
     let right = cases.right_token();
@@ -19,16 +30,22 @@ pub(super) fn add(cases: &mut Cases<'_>) {
     authorization(cases, &right);
     several(cases, &right, &forged);
     elsewhere(cases, &right);
-    methods(cases, &right);
     heads(cases, &forged);
-    paths(cases, &right);
-    queries(cases, &right);
+    match cases.subject {
+        Subject::Api => {
+            methods(cases, &right);
+            paths(cases, &right);
+            queries(cases, &right);
+        }
+        Subject::Gateway => of_the_gateway(cases, &right),
+        Subject::Sidecar => of_the_sidecar(cases, &right),
+    }
     other_headers(cases, &forged);
 }
 
 fn authorization(cases: &mut Cases<'_>, right: &str) {
     cases.kind("no Bearer token", Expected::TOKEN_MISSING);
-    for path in PATHS {
+    for path in paths_of(cases.subject) {
         cases.target(format!("none, {path}"), Method::GET, path, "");
     }
     for scheme in [
@@ -139,12 +156,14 @@ fn elsewhere(cases: &mut Cases<'_>, right: &str) {
             cases.headers(format!("the cookie {name}"), &[(header::COOKIE, value)], right);
         }
     }
-    for target in ["?access_token=", "?token=", "?authorization=Bearer%20", "?$select="] {
-        cases.target(format!("the query {target}"), Method::GET, &format!("{PROFILE}{target}{right}"), "");
+    for parameter in ["access_token=", "token=", "authorization=Bearer%20", "$select="] {
+        let target = cases.with_parameter(&format!("{parameter}{right}"));
+        cases.target(format!("the parameter {parameter}"), Method::GET, &target, "");
     }
     let body = Bytes::from(format!("access_token={right}"));
     for content_type in ["application/x-www-form-urlencoded", "application/json"] {
-        let request = Request::get(PROFILE).header(header::CONTENT_TYPE, content_type).body(Full::new(body.clone()));
+        let request =
+            Request::get(path(cases.subject)).header(header::CONTENT_TYPE, content_type).body(Full::new(body.clone()));
         if let Ok(request) = request {
             cases.request(format!("a body of {content_type}"), request, right);
         }
@@ -153,7 +172,7 @@ fn elsewhere(cases: &mut Cases<'_>, right: &str) {
 
 fn methods(cases: &mut Cases<'_>, right: &str) {
     cases.kind("methods", Expected::METHOD_NOT_ALLOWED);
-    for path in PATHS {
+    for path in paths_of(cases.subject) {
         for method in [
             "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "MKCOL", "COPY", "MOVE", "LOCK",
             "SEARCH", "PURGE", "QUERY", "LINK", "REPORT", "get", "Get", "GETS", "G", "HEADER", "post", "GET!",
@@ -168,7 +187,7 @@ fn methods(cases: &mut Cases<'_>, right: &str) {
 }
 
 fn heads(cases: &mut Cases<'_>, forged: &str) {
-    for path in PATHS {
+    for path in paths_of(cases.subject) {
         cases.kind("HEAD", Expected::TOKEN_MISSING_TO_HEAD);
         cases.target(format!("without a token, {path}"), Method::HEAD, path, "");
         cases.kind("HEAD", Expected::INVALID_TOKEN_TO_HEAD);
@@ -314,16 +333,144 @@ fn queries(cases: &mut Cases<'_>, right: &str) {
     ];
     for query in queries.into_iter().chain([long_name.as_str(), &many_names, &far_too_many]) {
         let name: String = query.chars().take(60).collect();
-        cases.target(format!("{name} ({} bytes)", query.len()), Method::GET, &format!("{PROFILE}?{query}"), right);
+        cases.target(format!("{name} ({} bytes)", query.len()), Method::GET, &cases.with_parameter(query), right);
     }
     for query in ["x", "$select=id", "$select=", "size=648x648", "=", "%24value"] {
         cases.target(format!("of the photo: {query}"), Method::GET, &format!("/api/profile-get/photo?{query}"), right);
     }
 }
 
+/// Requests that never reach the app, whoever sends them.
+fn of_the_gateway(cases: &mut Cases<'_>, right: &str) {
+    cases.kind("paths that programs read differently", Expected::INVALID_PATH);
+    for path in [
+        "//me",
+        "/a//b",
+        "/./me",
+        "/a/../me",
+        "/a/..",
+        "/a/.",
+        "/a/..;/me",
+        "/a/.;x/me",
+        "/%2e%2e/me",
+        "/a/%2E/me",
+        "/a/.%2e/me",
+        "/a%2fme",
+        "/a%2Fme",
+        "/a%5cme",
+        "/a/..%2fme",
+        "/a/..%5Cme",
+        "/a%00",
+        "/a%0d%0aX-Injected:1",
+        "/a%7f",
+        "/a%",
+        "/a%2",
+        "/a%zz",
+        "/a%252fme",
+        "/%252e%252e/me",
+        "/a%25252fme",
+        "/a/..%3b/me",
+        "/%u002e%u002e/me",
+        "/a\\..\\me",
+    ] {
+        for (whose, token) in [("a right", right), ("no", "")] {
+            cases.target(format!("{path}, {whose} token"), Method::GET, path, token);
+            cases.target(format!("{path} by POST, {whose} token"), Method::POST, path, token);
+        }
+    }
+    cases.kind("TRACE", Expected::METHOD_NOT_ALLOWED);
+    for path in ["/", "/me", "/.well-known/oauth-protected-resource"] {
+        cases.target(path, Method::TRACE, path, right);
+    }
+    cases.kind("methods without a token", Expected::TOKEN_MISSING);
+    for method in ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND", "QUERY", "get", "M-SEARCH"] {
+        for path in ["/", "/me", "/Validate", "/DownstreamApi/graph", "/.well-known/openid-configuration"] {
+            if let Ok(name) = Method::from_bytes(method.as_bytes()) {
+                cases.target(format!("{method} {path}"), name, path, "");
+            }
+        }
+    }
+    cases.kind("WebSockets", Expected::UPGRADE);
+    if let Ok(authorization) = HeaderValue::try_from(format!("Bearer {right}")) {
+        let key = (header::SEC_WEBSOCKET_KEY, HeaderValue::from_static("dGhlIHNhbXBsZSBub25jZQ=="));
+        cases.headers("with a token", &[(header::AUTHORIZATION, authorization), key.clone()], right);
+        cases.headers("without one", &[key], "");
+    }
+}
+
+/// Requests of an app for which there is no token, whoever calls it.
+fn of_the_sidecar(cases: &mut Cases<'_>, right: &str) {
+    const SIDECAR: &str = "/call/entra.spin.internal";
+    cases.kind("parameters", Expected::PARAMETER);
+    for parameter in [
+        "x=1",
+        "AgentIdentity=x",
+        "AgentUserId=x",
+        "AgentUsername=x",
+        "optionsOverride.BaseUrl=http://attacker.example",
+        "optionsOverride.RequestAppToken=true",
+        "optionsOverride.RequestAppToken=x",
+        "optionsOverride.Scopes=Mail.ReadWrite",
+        "optionsOverride.Scopes=https://graph.microsoft.com/.default",
+        "optionsOverride.Scopes=https://other.example/User.Read",
+        "optionsOverride.AcquireTokenOptions.Tenant=common",
+        "optionsOverride.AcquireTokenOptions.Tenant=11111111-1111-4111-8111-111111111111",
+        "optionsOverride.AcquireTokenOptions.Claims=x",
+        "optionsOverride.AcquireTokenOptions.CorrelationId=x",
+        "optionsOverride.AcquireTokenOptions.FmiPath=x",
+        "optionsOverride.AcquireTokenOptions.PopPublicKey=x",
+        "optionsOverride.AcquireTokenOptions.LongRunningWebApiSessionKey=x",
+        "optionsOverride.AcquireTokenOptions.ManagedIdentity.UserAssignedClientId=x",
+        "optionsOverride.RelativePath=../users",
+        "optionsOverride.RelativePath=..%2fusers",
+        "optionsOverride.RelativePath=%252e%252e/users",
+        "optionsOverride.RelativePath=//attacker.example",
+        "optionsOverride.RelativePath=me%23",
+        "optionsOverride.RelativePath=me%20HTTP/1.1",
+        "optionsOverride.RelativePath=me%0d%0aX-Injected:%201",
+        "optionsOverride.HttpMethod=TRACE",
+        "optionsOverride.HttpMethod=GET%20/users",
+        "optionsOverride.AcceptHeader=a%0d%0ab:c",
+        "optionsOverride.ContentType=a%0ab:c",
+    ] {
+        let target = cases.with_parameter(parameter);
+        cases.target(parameter, Method::GET, &target, right);
+    }
+    cases.kind("unknown APIs", Expected::UNKNOWN_API);
+    for name in ["x", "", "graph2", "graph%20", "gr%61ph", "%2e%2e", "entra"] {
+        cases.target(name, Method::GET, &format!("{SIDECAR}/AuthorizationHeader/{name}"), right);
+    }
+    cases.kind("other paths", Expected::NOT_FOUND);
+    for path in ["", "x", "Validate/", "AuthorizationHeader", "AuthorizationHeader/graph/x", "/Validate", "./Validate"]
+    {
+        cases.target(path, Method::GET, &format!("{SIDECAR}/{path}"), right);
+    }
+    cases.kind("methods", Expected::METHOD_NOT_ALLOWED);
+    for (method, path) in [
+        ("POST", "Validate"),
+        ("DELETE", "AuthorizationHeader/graph"),
+        ("HEAD2", "DownstreamApi/graph"),
+        ("OPTIONS", "DownstreamApi/graph"),
+        ("TRACE", "Validate"),
+        ("get", "Validate"),
+        ("POST", "healthz"),
+    ] {
+        if let Ok(name) = Method::from_bytes(method.as_bytes()) {
+            cases.target(format!("{method} {path}"), name, &format!("{SIDECAR}/{path}"), right);
+        }
+    }
+    cases.kind("tokens of the application", Expected::APPLICATION_TOKENS);
+    for path in ["AuthorizationHeaderUnauthenticated/graph", "DownstreamApiUnauthenticated/graph"] {
+        for (whose, token) in [("a right", right), ("no", "")] {
+            let target = format!("{SIDECAR}/{path}?optionsOverride.RequestAppToken=true");
+            cases.target(format!("{path}, {whose} token"), Method::GET, &target, token);
+        }
+    }
+}
+
 /// Headers that other software is known to trust, with a forged token.
 fn other_headers(cases: &mut Cases<'_>, forged: &str) {
-    let pairs: [(&str, &str); 43] = [
+    let pairs = [
         ("x-ms-client-principal", "eyJhdXRoX3R5cCI6ImFhZCJ9"),
         ("x-ms-client-principal-id", "00000000-0000-0000-0000-000000000001"),
         ("x-ms-client-principal-name", "admin"),
@@ -344,6 +491,7 @@ fn other_headers(cases: &mut Cases<'_>, forged: &str) {
         ("spin-path-info", "/photo"),
         ("spin-matched-route", "/admin"),
         ("spin-client-addr", "127.0.0.1:1"),
+        ("spin-client-addr", "0.0.0.0:0"),
         ("spin-base-path", "/admin"),
         ("origin", "https://attacker.example"),
         ("origin", "null"),

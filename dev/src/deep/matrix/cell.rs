@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::Result;
+use cargo_dev::commands::deep::Subject;
 use emulated_tenant::{Person, Signing, Tenant};
 use tokio::{
     task::JoinSet,
@@ -16,18 +17,19 @@ use tokio::{
 use super::{
     fault::FaultKind,
     fitting::{self, Token},
-    upstream::Upstream,
+    upstream::{Proxies, Upstream},
 };
 use crate::{
     deep::{
+        breaking_proxy::BreakingProxy,
         caller::{Caller, NoResponse},
-        evidence::{Evidence, traps},
-        store_proxy::{StoreFault, StoreProxy},
+        evidence::Evidence,
+        subject::Running,
     },
-    run::{Api, ApiOptions, Redis, Runner},
+    run::{ApiOptions, Redis, Runner},
 };
 
-/// `request_timeout` of the API in a cell: the smallest that distinguishes a slow response from a fault.
+/// `request_timeout` in a cell: the smallest that distinguishes a slow response from a fault.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 /// A margin for this machine, which is busy with other cells.
 const MARGIN: Duration = Duration::from_millis(1500);
@@ -42,6 +44,7 @@ const BETWEEN_CALLS: Duration = Duration::from_millis(50);
 /// The results of a cell.
 #[derive(Debug)]
 pub(in crate::deep) struct CellReport {
+    subject: Subject,
     pub(in crate::deep) upstream: Upstream,
     pub(in crate::deep) fault: FaultKind,
     /// How often callers got each code during the fault.
@@ -71,7 +74,7 @@ impl CellReport {
             }
             Ok((code, took)) => {
                 self.slowest = self.slowest.max(took);
-                if !fitting::codes(self.upstream, self.fault, token).contains(&code.as_str()) {
+                if !fitting::codes(self.subject, self.upstream, self.fault, token).contains(&code.as_str()) {
                     self.wrong.insert(format!("{code} to a {token:?} token"));
                 }
                 *self.codes.entry(code).or_default() += 1;
@@ -80,25 +83,29 @@ impl CellReport {
     }
 }
 
-/// Runs one cell with an API of its own.
+/// Runs one cell with a subject of its own.
 pub(super) async fn run(
     runner: Runner,
+    subject: Subject,
     tenant: &Arc<Tenant>,
     evidence: &Evidence,
     upstream: Upstream,
     fault: FaultKind,
 ) -> Result<CellReport> {
     let redis = if upstream == Upstream::Store { Some(Redis::start(&evidence.folder()).await?) } else { None };
-    let proxy = redis.as_ref().map(|redis| StoreProxy::start(redis.address())).transpose()?;
+    let proxy = redis.as_ref().map(|redis| BreakingProxy::start(redis.address())).transpose()?;
     let options = ApiOptions {
         runner,
-        redis: proxy.as_ref().map(StoreProxy::url),
+        redis: proxy.as_ref().map(|proxy| format!("redis://{}", proxy.address())),
         component_variables: [("request_timeout".to_owned(), REQUEST_TIMEOUT.as_secs().to_string())].into(),
         ..evidence.application_options()
     };
-    let api = Api::start_for(Arc::clone(tenant), options.clone()).await?;
-    let crowd = Crowd { url: api.url().to_owned(), tenant, evidence, people: tenant.add_members(CLIENTS) };
+    let running = Running::start(subject, Arc::clone(tenant), options).await?;
+    let proxies = Proxies { store: proxy.as_ref(), app: running.app.as_ref().map(|app| &app.proxy) };
+    let crowd =
+        Crowd { subject, url: running.api.url().to_owned(), tenant, evidence, people: tenant.add_members(CLIENTS) };
     let mut report = CellReport {
+        subject,
         upstream,
         fault,
         codes: BTreeMap::new(),
@@ -111,25 +118,23 @@ pub(super) async fn run(
     if upstream.is_warmed() && !crowd.first_is_served().await {
         report.wrong.insert("the first request, before the fault, did not give a profile".to_owned());
     }
-    upstream.break_by(fault, tenant, proxy.as_ref());
+    upstream.break_by(fault, tenant, &proxies);
     crowd.call_once(&mut report).await;
     crowd.call_together(&mut report).await;
     tenant.faults().clear();
-    if let Some(proxy) = &proxy {
-        proxy.set(StoreFault::None);
-    }
+    proxies.restore();
     crowd.recover(&mut report).await;
     if let Some(redis) = &redis {
         evidence.copy_redis(&redis.url()).await?;
     }
     evidence.upstream(&tenant.take_requests());
-    api.stop().await;
-    report.wrong.extend(traps(&Evidence::log_of(&options)).into_iter().take(1));
+    report.wrong.extend(running.end().await.wrong.into_iter().take(1));
     Ok(report)
 }
 
 /// The callers of one cell.
 struct Crowd<'a> {
+    subject: Subject,
     url: String,
     tenant: &'a Tenant,
     evidence: &'a Evidence,
@@ -155,7 +160,7 @@ impl Crowd<'_> {
     }
 
     async fn call(&self, token: &str, limit: Duration) -> Result<(String, Duration), NoResponse> {
-        call_of(&self.url, self.evidence, token, limit).await
+        call_of(self.subject, &self.url, self.evidence, token, limit).await
     }
 
     async fn call_once(&self, report: &mut CellReport) {
@@ -168,10 +173,10 @@ impl Crowd<'_> {
         let end = Instant::now() + LOOP;
         let mut clients = JoinSet::new();
         for (token, text) in self.tokens() {
-            let (url, evidence) = (self.url.clone(), self.evidence.clone());
+            let (subject, url, evidence) = (self.subject, self.url.clone(), self.evidence.clone());
             clients.spawn(async move {
                 let mut outcomes = Vec::new();
-                let Ok(mut caller) = Caller::of(&url) else { return (token, outcomes) };
+                let Ok(mut caller) = Caller::of(subject, &url) else { return (token, outcomes) };
                 while Instant::now() < end {
                     let answer = caller.profile(&text, LIMIT).await;
                     outcomes.push(answer.map(|answer| {
@@ -199,9 +204,9 @@ impl Crowd<'_> {
         while !tokens.is_empty() && started.elapsed() < RECOVERY_LIMIT {
             let mut clients = JoinSet::new();
             for (token, text) in tokens {
-                let call = (self.url.clone(), self.evidence.clone());
+                let (subject, url, evidence) = (self.subject, self.url.clone(), self.evidence.clone());
                 let left = RECOVERY_LIMIT.saturating_sub(started.elapsed());
-                clients.spawn(async move { (token, call_of(&call.0, &call.1, &text, left).await, text) });
+                clients.spawn(async move { (token, call_of(subject, &url, &evidence, &text, left).await, text) });
             }
             tokens = Vec::new();
             while let Some(Ok((token, outcome, text))) = clients.join_next().await {
@@ -225,12 +230,13 @@ impl Crowd<'_> {
 
 /// Sends one request over a connection of its own. Returns its code and its duration.
 async fn call_of(
+    subject: Subject,
     url: &str,
     evidence: &Evidence,
     token: &str,
     limit: Duration,
 ) -> Result<(String, Duration), NoResponse> {
-    let mut caller = Caller::of(url).map_err(|error| NoResponse::Broken(error.to_string()))?;
+    let mut caller = Caller::of(subject, url).map_err(|error| NoResponse::Broken(error.to_string()))?;
     let answer = caller.profile(token, limit).await?;
     evidence.response(&answer);
     Ok((answer.code(), answer.took))

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use emulated_tenant::Fault;
 
-use crate::deep::store_proxy::StoreFault;
+use crate::deep::breaking_proxy::ReplyFault;
 
 /// A way to break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,6 +54,21 @@ impl FaultKind {
         Self::Redirect,
     ];
 
+    /// Those that show at once, and that an app can have.
+    pub(in crate::deep) const OF_APP: [Self; 11] = [
+        Self::Refused,
+        Self::ResetBeforeHead,
+        Self::ResetMidBody,
+        Self::Error,
+        Self::Unavailable,
+        Self::NotFound,
+        Self::NotHttp,
+        Self::Html,
+        Self::Truncated,
+        Self::Empty,
+        Self::Redirect,
+    ];
+
     /// `None` if the whole service refuses connections.
     pub(in crate::deep) fn of_http(self) -> Option<Fault> {
         Some(match self {
@@ -76,23 +91,43 @@ impl FaultKind {
     }
 
     /// The closest equivalent for Redis.
-    pub(in crate::deep) const fn of_store(self) -> StoreFault {
+    pub(in crate::deep) const fn of_store(self) -> ReplyFault {
         match self {
-            Self::Refused => StoreFault::Refused,
-            Self::ResetBeforeHead => StoreFault::Reset,
-            Self::Silence => StoreFault::Silence,
-            Self::HeadThenSilence => StoreFault::HeadThenSilence,
-            Self::Drip => StoreFault::Drip,
-            Self::ResetMidBody => StoreFault::ResetHalfWay,
-            Self::Error => StoreFault::Says("-ERR internal error\r\n"),
-            Self::Unavailable => StoreFault::Says("-LOADING Redis is loading the dataset in memory\r\n"),
-            Self::NotFound => StoreFault::Says("-ERR unknown command\r\n"),
-            Self::NotHttp => StoreFault::Says("SSH-2.0-OpenSSH_9.9\r\n"),
-            Self::Html => StoreFault::Says(HTML),
-            Self::Truncated => StoreFault::Truncated,
-            Self::Empty => StoreFault::Empty,
-            Self::TenMegabytes => StoreFault::Huge(TEN_MEGABYTES),
-            Self::Redirect => StoreFault::Says("-MOVED 3999 127.0.0.1:1\r\n"),
+            Self::Refused => ReplyFault::Refused,
+            Self::ResetBeforeHead => ReplyFault::Reset,
+            Self::Silence => ReplyFault::Silence,
+            Self::HeadThenSilence => ReplyFault::HeadThenSilence,
+            Self::Drip => ReplyFault::Drip,
+            Self::ResetMidBody => ReplyFault::ResetHalfWay,
+            Self::Error => ReplyFault::Says("-ERR internal error\r\n"),
+            Self::Unavailable => ReplyFault::Says("-LOADING Redis is loading the dataset in memory\r\n"),
+            Self::NotFound => ReplyFault::Says("-ERR unknown command\r\n"),
+            Self::NotHttp => ReplyFault::Says("SSH-2.0-OpenSSH_9.9\r\n"),
+            Self::Html => ReplyFault::Says(HTML),
+            Self::Truncated => ReplyFault::Truncated,
+            Self::Empty => ReplyFault::Empty,
+            Self::TenMegabytes => ReplyFault::Huge(TEN_MEGABYTES),
+            Self::Redirect => ReplyFault::Says("-MOVED 3999 127.0.0.1:1\r\n"),
+        }
+    }
+}
+
+impl FaultKind {
+    /// The same for an app that answers over HTTP/1.1.
+    pub(in crate::deep) const fn of_app(self) -> ReplyFault {
+        match self {
+            Self::Error => ReplyFault::Says("HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n"),
+            Self::Unavailable => {
+                ReplyFault::Says("HTTP/1.1 503 Service Unavailable\r\nretry-after: 2\r\ncontent-length: 0\r\n\r\n")
+            }
+            Self::NotFound => ReplyFault::Says("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"),
+            Self::Html => ReplyFault::Says(
+                "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 15\r\n\r\n<!DOCTYPE html>",
+            ),
+            Self::Redirect => {
+                ReplyFault::Says("HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n")
+            }
+            other => other.of_store(),
         }
     }
 }

@@ -10,11 +10,16 @@ mod upstream;
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
+use cargo_dev::commands::deep::Subject;
 use emulated_tenant::{Tenant, TenantOptions};
 use tokio::{sync::Mutex, task::JoinSet};
 
 use self::fitting::Token;
-pub(super) use self::{cell::CellReport, fault::FaultKind, upstream::Upstream};
+pub(super) use self::{
+    cell::CellReport,
+    fault::FaultKind,
+    upstream::{Proxies, Upstream},
+};
 use super::{evidence::Evidence, plan::Scale};
 use crate::run::{Redis, Runner};
 
@@ -60,37 +65,47 @@ impl MatrixReport {
 }
 
 /// The cells of a run: all of them or, for the sample, one for each kind of fault and each upstream.
-pub(super) fn cells(scale: Scale) -> Vec<(Upstream, FaultKind)> {
+pub(super) fn cells(scale: Scale, subject: Subject) -> Vec<(Upstream, FaultKind)> {
+    let upstreams = Upstream::of(subject);
     match scale {
         Scale::Whole => {
-            Upstream::ALL.iter().flat_map(|upstream| FaultKind::ALL.iter().map(|fault| (*upstream, *fault))).collect()
+            upstreams.iter().flat_map(|upstream| upstream.faults().iter().map(|fault| (*upstream, *fault))).collect()
         }
-        Scale::Sample => vec![
-            (Upstream::Vault, FaultKind::Refused),
-            (Upstream::Vault, FaultKind::Html),
-            (Upstream::Configuration, FaultKind::NotHttp),
-            (Upstream::Keys, FaultKind::HeadThenSilence),
-            (Upstream::Token, FaultKind::ResetMidBody),
-            (Upstream::Token, FaultKind::Unavailable),
-            (Upstream::Graph, FaultKind::Drip),
-            (Upstream::Graph, FaultKind::Truncated),
-            (Upstream::Store, FaultKind::Refused),
-            (Upstream::Store, FaultKind::ResetBeforeHead),
-        ],
+        Scale::Sample => SAMPLE.into_iter().filter(|(upstream, _)| upstreams.contains(upstream)).collect(),
     }
 }
 
+const SAMPLE: [(Upstream, FaultKind); 12] = [
+    (Upstream::Vault, FaultKind::Refused),
+    (Upstream::Vault, FaultKind::Html),
+    (Upstream::Configuration, FaultKind::NotHttp),
+    (Upstream::Keys, FaultKind::HeadThenSilence),
+    (Upstream::Token, FaultKind::ResetMidBody),
+    (Upstream::Token, FaultKind::Unavailable),
+    (Upstream::Graph, FaultKind::Drip),
+    (Upstream::Graph, FaultKind::Truncated),
+    (Upstream::Store, FaultKind::Refused),
+    (Upstream::Store, FaultKind::ResetBeforeHead),
+    (Upstream::App, FaultKind::Refused),
+    (Upstream::App, FaultKind::Truncated),
+];
+
 /// The codes that any caller may get while `upstream` has `fault`.
-pub(super) fn fitting_codes(upstream: Upstream, fault: FaultKind) -> Vec<&'static str> {
-    [Token::Valid, Token::Forged].iter().flat_map(|token| fitting::codes(upstream, fault, *token)).copied().collect()
+pub(super) fn fitting_codes(subject: Subject, upstream: Upstream, fault: FaultKind) -> Vec<&'static str> {
+    [Token::Valid, Token::Forged]
+        .iter()
+        .flat_map(|token| fitting::codes(subject, upstream, fault, *token))
+        .copied()
+        .collect()
 }
 
-/// Runs `cells`, several at the same time, each with an API and a store of its own.
+/// Runs `cells`, several at the same time, each with a subject and a store of its own.
 ///
 /// # Errors
-/// When a tenant or the API does not start.
+/// When a tenant or the subject does not start.
 pub(super) async fn run(
     runner: Runner,
+    subject: Subject,
     cells: Vec<(Upstream, FaultKind)>,
     evidence: &Evidence,
 ) -> Result<MatrixReport> {
@@ -115,7 +130,7 @@ pub(super) async fn run(
             let mut reports = Vec::new();
             loop {
                 let Some((upstream, fault)) = queue.lock().await.pop_front() else { return anyhow::Ok(reports) };
-                let cell = cell::run(runner, &tenant, &evidence, upstream, fault).await;
+                let cell = cell::run(runner, subject, &tenant, &evidence, upstream, fault).await;
                 reports.push(cell.with_context(|| format!("the cell {upstream}, {fault}"))?);
             }
         });
@@ -133,8 +148,11 @@ mod tests {
 
     #[test]
     fn the_whole_matrix_has_every_upstream_with_every_fault() {
-        let cells = cells(Scale::Whole);
-        assert_eq!(cells.len(), 6 * 15);
-        assert!(super::cells(Scale::Sample).iter().all(|cell| cells.contains(cell)));
+        for (subject, number) in [(Subject::Api, 6 * 15), (Subject::Gateway, 5 * 15 + 11), (Subject::Sidecar, 6 * 15)] {
+            let whole = cells(Scale::Whole, subject);
+            assert_eq!(whole.len(), number);
+            let sample = cells(Scale::Sample, subject);
+            assert!(sample.len() >= 9 && sample.iter().all(|cell| whole.contains(cell)));
+        }
     }
 }

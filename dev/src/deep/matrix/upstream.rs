@@ -1,11 +1,12 @@
-//! The API's upstreams, each of which can be broken separately.
+//! The upstreams of the subjects, each of which can be broken separately.
 
 use std::fmt;
 
+use cargo_dev::commands::deep::Subject;
 use emulated_tenant::{Endpoint, Fault, Service, Tenant};
 
 use super::fault::FaultKind;
-use crate::deep::store_proxy::StoreProxy;
+use crate::deep::breaking_proxy::{BreakingProxy, ReplyFault};
 
 /// A dependency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,31 +17,37 @@ pub(in crate::deep) enum Upstream {
     Graph,
     Vault,
     Store,
+    /// The app behind the gateway.
+    App,
 }
 
 impl Upstream {
-    pub(in crate::deep) const ALL: [Self; 6] =
-        [Self::Configuration, Self::Keys, Self::Token, Self::Graph, Self::Vault, Self::Store];
+    /// The gateway gets tokens for Graph and hands them to the app; it does not call Graph.
+    pub(in crate::deep) const fn of(subject: Subject) -> [Self; 6] {
+        let last = if matches!(subject, Subject::Gateway) { Self::App } else { Self::Graph };
+        [Self::Configuration, Self::Keys, Self::Token, Self::Vault, Self::Store, last]
+    }
+
+    /// The ways in which it can break. An app may take a minute to answer, so it is only broken where that shows at once.
+    pub(in crate::deep) const fn faults(self) -> &'static [FaultKind] {
+        if matches!(self, Self::App) { &FaultKind::OF_APP } else { &FaultKind::ALL }
+    }
 
     /// Whether requests succeed before the fault begins. An upstream that is needed only once is broken from the start.
     pub(super) const fn is_warmed(self) -> bool {
-        matches!(self, Self::Token | Self::Graph | Self::Store)
+        matches!(self, Self::Token | Self::Graph | Self::Store | Self::App)
     }
 
-    /// Begins the fault.
-    pub(in crate::deep) fn break_by(self, fault: FaultKind, tenant: &Tenant, store: Option<&StoreProxy>) {
+    /// Begins the fault, in the tenant or in the proxy of the store or the app.
+    pub(in crate::deep) fn break_by(self, fault: FaultKind, tenant: &Tenant, proxies: &Proxies<'_>) {
         let (endpoint, service) = match self {
             Self::Configuration => (Endpoint::OpenIdConfiguration, Service::Entra),
             Self::Keys => (Endpoint::KeySet, Service::Entra),
             Self::Token => (Endpoint::Token, Service::Entra),
             Self::Graph => (Endpoint::GraphMe, Service::Graph),
             Self::Vault => (Endpoint::VaultSecret, Service::KeyVault),
-            Self::Store => {
-                if let Some(store) = store {
-                    store.set(fault.of_store());
-                }
-                return;
-            }
+            Self::Store => return proxies.store.iter().for_each(|store| store.set(fault.of_store())),
+            Self::App => return proxies.app.iter().for_each(|app| app.set(fault.of_app())),
         };
         match fault.of_http() {
             Some(fault) => tenant.faults().set(endpoint, fault),
@@ -48,6 +55,19 @@ impl Upstream {
             None if self == Self::Keys => tenant.faults().set(Endpoint::OpenIdConfiguration, Fault::LastAnswer),
             None => tenant.faults().refuse(service),
         }
+    }
+}
+
+/// The proxies that can break.
+pub(in crate::deep) struct Proxies<'a> {
+    pub(in crate::deep) store: Option<&'a BreakingProxy>,
+    pub(in crate::deep) app: Option<&'a BreakingProxy>,
+}
+
+impl Proxies<'_> {
+    /// Ends their faults.
+    pub(in crate::deep) fn restore(&self) {
+        self.store.iter().chain(&self.app).for_each(|proxy| proxy.set(ReplyFault::None));
     }
 }
 
@@ -60,6 +80,7 @@ impl fmt::Display for Upstream {
             Self::Graph => "Graph",
             Self::Vault => "vault",
             Self::Store => "store",
+            Self::App => "app",
         })
     }
 }

@@ -17,6 +17,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use cargo_dev::commands::deep::Subject;
 use embedded_host::{Memory, WallClock};
 use emulated_tenant::{Tenant, TenantOptions};
 use tokio::{
@@ -26,18 +27,19 @@ use tokio::{
 
 use self::{people::People, random::Random, schedule::Event, timeline::Timeline};
 use super::{
+    breaking_proxy::{BreakingProxy, ReplyFault},
     caller::Caller,
-    evidence::{Evidence, traps},
-    matrix::fitting_codes,
+    evidence::Evidence,
+    matrix::{Proxies, fitting_codes},
     plan::SoakPlan,
-    store_proxy::{StoreFault, StoreProxy},
+    subject::Running,
 };
 use crate::{
-    run::{Api, ApiOptions, Redis, Runner},
+    run::{ApiOptions, Redis, Runner},
     usage::Usage,
 };
 
-/// `request_timeout` of the API in a soak.
+/// `request_timeout` in a soak.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// Includes a margin for a busy machine.
 const LIMIT: Duration = REQUEST_TIMEOUT.saturating_add(Duration::from_secs(5));
@@ -48,7 +50,7 @@ const LARGEST_INSTANCE: usize = 16 << 20;
 /// The real Spin with all its instances.
 const LARGEST_SPIN: u64 = 2 << 30;
 const BETWEEN_SAMPLES: Duration = Duration::from_secs(1);
-/// The API tolerates clocks that differ by five minutes.
+/// Clocks are tolerated that differ by five minutes.
 const TOLERATED_CLOCK: u64 = 290;
 /// How many unexplained responses are reported.
 const REPORTED: usize = 20;
@@ -77,17 +79,17 @@ impl SoakReport {
 /// Runs a soak.
 ///
 /// # Errors
-/// When the tenant or the API does not start.
-pub(super) async fn run(runner: Runner, plan: SoakPlan, evidence: &Evidence) -> Result<SoakReport> {
+/// When the tenant or the subject does not start.
+pub(super) async fn run(runner: Runner, subject: Subject, plan: SoakPlan, evidence: &Evidence) -> Result<SoakReport> {
     let mut report = SoakReport::default();
-    let world = World::start(runner, plan, evidence, &mut report).await?;
+    let world = World::start(runner, subject, plan, evidence, &mut report).await?;
     let callers = world.callers()?;
     let (stop, sampler) = world.sample_memory();
     world.drain_journal_until(&stop);
 
     let end = Instant::now() + plan.length;
     let mut world = world;
-    for (quiet, event) in schedule::events(plan.seed, plan.length) {
+    for (quiet, event) in schedule::events(subject, plan.seed, plan.length) {
         sleep(quiet).await;
         *report.events.entry(event.word()).or_default() += 1;
         world.happen(event).await?;
@@ -128,11 +130,11 @@ struct Shared {
 }
 
 struct World {
-    api: Api,
-    options: ApiOptions,
+    subject: Subject,
+    running: Running,
     shared: Arc<Shared>,
     clock: WallClock,
-    store: Option<(Redis, StoreProxy)>,
+    store: Option<(Redis, BreakingProxy)>,
     runner: Runner,
     plan: SoakPlan,
     random: Random,
@@ -146,11 +148,17 @@ struct OfOneCaller {
 }
 
 impl World {
-    async fn start(runner: Runner, plan: SoakPlan, evidence: &Evidence, report: &mut SoakReport) -> Result<Self> {
+    async fn start(
+        runner: Runner,
+        subject: Subject,
+        plan: SoakPlan,
+        evidence: &Evidence,
+        report: &mut SoakReport,
+    ) -> Result<Self> {
         let tenant = Arc::new(Tenant::start(TenantOptions::default()).await?);
         let store = if Redis::is_installed().await {
             let redis = Redis::start(&evidence.folder()).await?;
-            let proxy = StoreProxy::start(redis.address())?;
+            let proxy = BreakingProxy::start(redis.address())?;
             Some((redis, proxy))
         } else {
             report.skipped.push("store faults and restarts: redis-server is not installed".to_owned());
@@ -161,12 +169,13 @@ impl World {
         }
         let options = ApiOptions {
             runner,
-            redis: store.as_ref().map(|(_, proxy)| proxy.url()),
+            redis: store.as_ref().map(|(_, proxy)| format!("redis://{}", proxy.address())),
             component_variables: [("request_timeout".to_owned(), REQUEST_TIMEOUT.as_secs().to_string())].into(),
             ..evidence.application_options()
         };
         evidence.credentials(&tenant);
-        let api = Api::start_for(Arc::clone(&tenant), options.clone()).await?;
+        let clock = options.clock.clone();
+        let running = Running::start(subject, Arc::clone(&tenant), options).await?;
         let people = People::new(tenant.add_members(plan.people));
         let shared = Shared {
             tenant,
@@ -176,14 +185,13 @@ impl World {
             evidence: evidence.clone(),
         };
         let random = Random::from_seed(plan.seed);
-        let clock = options.clock.clone();
-        Ok(Self { api, options, shared: Arc::new(shared), clock, store, runner, plan, random })
+        Ok(Self { subject, running, shared: Arc::new(shared), clock, store, runner, plan, random })
     }
 
     fn callers(&self) -> Result<JoinSet<OfOneCaller>> {
         let mut callers = JoinSet::new();
         for number in 0..self.plan.connections {
-            let caller = Caller::of(self.api.url())?;
+            let caller = Caller::of(self.subject, self.running.api.url())?;
             callers.spawn(call_until_stopped(Arc::clone(&self.shared), caller, self.random.stream(number)));
         }
         Ok(callers)
@@ -193,24 +201,24 @@ impl World {
         let Shared { tenant, people, timeline, evidence, .. } = &*self.shared;
         match event {
             Event::Fault(upstream, kind, lasting) => {
-                let proxy = self.store.as_ref().map(|(_, proxy)| proxy);
-                timeline.begin(format!("{upstream}, {kind}"), fitting_codes(upstream, kind), Instant::now());
-                upstream.break_by(kind, tenant, proxy);
+                let store = self.store.as_ref().map(|(_, proxy)| proxy);
+                let proxies = Proxies { store, app: self.running.app.as_ref().map(|app| &app.proxy) };
+                let codes = fitting_codes(self.subject, upstream, kind);
+                timeline.begin(format!("{upstream}, {kind}"), codes, Instant::now());
+                upstream.break_by(kind, tenant, &proxies);
                 sleep(lasting).await;
                 tenant.faults().clear();
-                if let Some(proxy) = proxy {
-                    proxy.set(StoreFault::None);
-                }
+                proxies.restore();
             }
             Event::StoreRestarted(lasting) => {
                 if let Some((redis, proxy)) = self.store.take() {
                     evidence.copy_redis(&redis.url()).await?;
-                    proxy.set(StoreFault::Refused);
+                    proxy.set(ReplyFault::Refused);
                     drop(redis);
                     sleep(lasting).await;
                     let redis = Redis::start(&evidence.folder()).await?;
                     proxy.set_target(redis.address());
-                    proxy.set(StoreFault::None);
+                    proxy.set(ReplyFault::None);
                     self.store = Some((redis, proxy));
                 }
             }
@@ -246,7 +254,8 @@ impl World {
     /// Records the peak memory of the instances or of the real Spin until it is stopped.
     fn sample_memory(&self) -> (Arc<AtomicBool>, JoinHandle<String>) {
         let stop = Arc::new(AtomicBool::new(false));
-        let (stopped, meter, spin) = (Arc::clone(&stop), self.api.memory_meter(), self.api.spin_process());
+        let (stopped, meter, spin) =
+            (Arc::clone(&stop), self.running.api.memory_meter(), self.running.api.spin_process());
         let sampler = tokio::spawn(async move {
             let mut most = Memory::default();
             while !stopped.load(Ordering::Relaxed) {
@@ -283,7 +292,7 @@ impl World {
 
     /// Checks that idle instances end, and that none was too large.
     async fn check_memory(&self, report: &mut SoakReport) -> Result<()> {
-        if let Some(meter) = self.api.memory_meter() {
+        if let Some(meter) = self.running.api.memory_meter() {
             let all_ended = async {
                 while meter.read().instances > 0 {
                     sleep(Duration::from_millis(100)).await;
@@ -298,7 +307,7 @@ impl World {
                 report.wrong.push(format!("an instance grew to {}", mebibytes(largest)));
             }
         }
-        if let Some(process) = self.api.spin_process() {
+        if let Some(process) = self.running.api.spin_process() {
             let peak = Usage::of_tree(process)?.peak_memory;
             if peak > LARGEST_SPIN {
                 report.wrong.push(format!("Spin grew to {}", mebibytes(peak)));
@@ -307,16 +316,15 @@ impl World {
         Ok(())
     }
 
-    /// Ends the world; returns the most frequent causes of failures in the API's log.
+    /// Ends the world; returns the most frequent causes of failures in the log.
     async fn end(self, report: &mut SoakReport) -> Result<Vec<String>> {
         self.shared.evidence.upstream(&self.shared.tenant.take_requests());
         if let Some((redis, _)) = &self.store {
             self.shared.evidence.copy_redis(&redis.url()).await.context("the store's entries")?;
         }
-        self.api.stop().await;
-        let log = Evidence::log_of(&self.options);
-        report.wrong.extend(traps(&log));
-        Ok(causes(&log))
+        let ended = self.running.end().await;
+        report.wrong.extend(ended.wrong);
+        Ok(causes(&ended.log))
     }
 }
 
@@ -354,7 +362,7 @@ async fn call_until_stopped(shared: Arc<Shared>, mut caller: Caller, mut random:
     seen
 }
 
-/// What a line of the API's log says of a request that failed.
+/// What a line of the log says of a request that failed.
 #[derive(serde::Deserialize)]
 struct Failure {
     status: u16,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use cargo_dev::commands::deep::Subject;
+
 use super::random::Random;
 use crate::deep::matrix::{FaultKind, Upstream};
 
@@ -14,7 +16,7 @@ pub(super) enum Event {
     StoreRestarted(Duration),
     SigningKeyRotated,
     ClientSecretRotated,
-    /// The API's clock is this many seconds ahead for a while.
+    /// The subject's clock is this many seconds ahead for a while.
     ClockMoved(i64, Duration),
     /// Graph refuses the current tokens of some people.
     GraphTokensRevoked,
@@ -46,17 +48,17 @@ const BETWEEN_SECRETS: Duration = Duration::from_secs(45);
 const CLOCK: [i64; 8] = [30, -30, 240, -240, 3600, -3600, 86_400, -86_400];
 
 /// The first events, so that even a short soak has one of each kind.
-const FIRST: [fn(&mut Random) -> Event; 6] = [
-    |random| fault(random, &Upstream::ALL[..]),
-    |_| Event::SigningKeyRotated,
-    |random| Event::StoreRestarted(lasting(random)),
-    |_| Event::ClientSecretRotated,
-    |random| Event::ClockMoved(86_400, lasting(random)),
-    |_| Event::GraphTokensRevoked,
+const FIRST: [fn(&mut Random, Subject) -> Event; 6] = [
+    |random, subject| fault(random, &Upstream::of(subject)),
+    |_, _| Event::SigningKeyRotated,
+    |random, _| Event::StoreRestarted(lasting(random)),
+    |_, _| Event::ClientSecretRotated,
+    |random, _| Event::ClockMoved(86_400, lasting(random)),
+    |_, _| Event::GraphTokensRevoked,
 ];
 
-/// The events of a soak of `length`, each with the quiet time before it.
-pub(super) fn events(seed: u64, length: Duration) -> Vec<(Duration, Event)> {
+/// The events of a soak of `subject` for `length`, each with the quiet time before it.
+pub(super) fn events(subject: Subject, seed: u64, length: Duration) -> Vec<(Duration, Event)> {
     let mut random = Random::from_seed(seed);
     let mut events = Vec::new();
     let (mut now, mut key, mut secret) = (Duration::ZERO, None, None);
@@ -65,7 +67,7 @@ pub(super) fn events(seed: u64, length: Duration) -> Vec<(Duration, Event)> {
         now += quiet;
         let due = |last: Option<Duration>, pause| last.is_none_or(|last| now.saturating_sub(last) >= pause);
         let event = match FIRST.get(events.len()) {
-            Some(first) => first(&mut random),
+            Some(first) => first(&mut random, subject),
             None => match random.between(0, 19) {
                 0 if due(key, BETWEEN_KEYS) => Event::SigningKeyRotated,
                 1 if due(secret, BETWEEN_SECRETS) => Event::ClientSecretRotated,
@@ -73,7 +75,7 @@ pub(super) fn events(seed: u64, length: Duration) -> Vec<(Duration, Event)> {
                 4 | 5 => Event::ClockMoved(random.choose(&CLOCK).unwrap_or_default(), lasting(&mut random)),
                 6 => Event::GraphTokensRevoked,
                 7 | 8 => fault(&mut random, &[Upstream::Store]),
-                _ => fault(&mut random, &Upstream::ALL),
+                _ => fault(&mut random, &Upstream::of(subject)),
             },
         };
         match event {
@@ -92,8 +94,8 @@ pub(super) fn events(seed: u64, length: Duration) -> Vec<(Duration, Event)> {
 }
 
 fn fault(random: &mut Random, upstreams: &[Upstream]) -> Event {
-    let upstream = random.choose(upstreams).unwrap_or(Upstream::Graph);
-    let kind = random.choose(&FaultKind::ALL).unwrap_or(FaultKind::Error);
+    let upstream = random.choose(upstreams).unwrap_or(Upstream::Token);
+    let kind = random.choose(upstream.faults()).unwrap_or(FaultKind::Error);
     Event::Fault(upstream, kind, lasting(random))
 }
 
@@ -110,15 +112,16 @@ mod tests {
     #[test]
     fn one_seed_gives_one_schedule_and_another_another() {
         let minute = Duration::from_secs(60);
-        assert_eq!(events(7, minute), events(7, minute));
-        assert_ne!(events(7, minute), events(8, minute));
+        let events = |seed| events(Subject::Api, seed, minute);
+        assert_eq!(events(7), events(7));
+        assert_ne!(events(7), events(8));
     }
 
     #[test]
     fn a_minute_has_every_kind_of_event() {
         for seed in 0..20 {
             let words: BTreeSet<_> =
-                events(seed, Duration::from_secs(60)).iter().map(|(_, event)| event.word()).collect();
+                events(Subject::Gateway, seed, Duration::from_secs(60)).iter().map(|(_, event)| event.word()).collect();
             assert!(words.len() >= 6, "{seed}: {words:?}");
         }
     }

@@ -1,8 +1,12 @@
-//! A TCP proxy in front of Redis that breaks replies.
+//! A TCP proxy in front of Redis or an app, which breaks replies.
 
 use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -20,7 +24,7 @@ use tokio::{
 
 /// What happens to replies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum StoreFault {
+pub(super) enum ReplyFault {
     #[default]
     None,
     /// New connections are refused, and existing ones end.
@@ -47,16 +51,20 @@ pub(super) enum StoreFault {
 
 /// A proxy on loopback. Dropping it ends its connections.
 #[derive(Debug)]
-pub(super) struct StoreProxy {
+pub(super) struct BreakingProxy {
     address: SocketAddr,
     state: watch::Sender<State>,
+    received: Received,
     serving: JoinHandle<()>,
 }
+
+/// How many bytes clients have sent.
+type Received = Arc<AtomicUsize>;
 
 #[derive(Clone, Copy, Debug)]
 struct State {
     target: SocketAddr,
-    fault: StoreFault,
+    fault: ReplyFault,
 }
 
 const BACKLOG: u32 = 1024;
@@ -65,7 +73,7 @@ const BETWEEN_DRIPS: Duration = Duration::from_millis(300);
 /// Gives written bytes time to reach the client before the connection is reset.
 const BEFORE_RESET: Duration = Duration::from_millis(20);
 
-impl StoreProxy {
+impl BreakingProxy {
     /// A proxy that passes everything to `target`.
     ///
     /// # Errors
@@ -75,20 +83,27 @@ impl StoreProxy {
         let holder = bound((Ipv4Addr::LOCALHOST, 0).into())?;
         let address = holder.local_addr()?;
         let listener = bound(address)?.listen(BACKLOG)?;
-        let (state, states) = watch::channel(State { target, fault: StoreFault::None });
+        let (state, states) = watch::channel(State { target, fault: ReplyFault::None });
+        let received = Received::default();
+        let counted = Arc::clone(&received);
         let serving = tokio::spawn(async move {
             let _holder = holder;
-            serve(address, listener, states).await;
+            serve(address, listener, states, &counted).await;
         });
-        Ok(Self { address, state, serving })
+        Ok(Self { address, state, received, serving })
     }
 
-    pub(super) fn url(&self) -> String {
-        format!("redis://{}", self.address)
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// How many bytes clients have sent so far.
+    pub(super) fn received(&self) -> usize {
+        self.received.load(Ordering::Relaxed)
     }
 
     /// Sets the fault for all further replies, including those over open connections.
-    pub(super) fn set(&self, fault: StoreFault) {
+    pub(super) fn set(&self, fault: ReplyFault) {
         self.state.send_modify(|state| state.fault = fault);
     }
 
@@ -98,7 +113,7 @@ impl StoreProxy {
     }
 }
 
-impl Drop for StoreProxy {
+impl Drop for BreakingProxy {
     fn drop(&mut self) {
         self.serving.abort();
     }
@@ -111,8 +126,8 @@ fn bound(address: SocketAddr) -> Result<TcpSocket> {
     Ok(socket)
 }
 
-async fn serve(address: SocketAddr, first: TcpListener, mut states: watch::Receiver<State>) {
-    let refuses = |state: &State| state.fault == StoreFault::Refused;
+async fn serve(address: SocketAddr, first: TcpListener, mut states: watch::Receiver<State>, received: &Received) {
+    let refuses = |state: &State| state.fault == ReplyFault::Refused;
     let mut refusing = states.clone();
     let mut connections = JoinSet::new();
     let mut first = Some(first);
@@ -122,7 +137,7 @@ async fn serve(address: SocketAddr, first: TcpListener, mut states: watch::Recei
             continue;
         };
         tokio::select! {
-            () = accept(&listener, &states, &mut connections) => {}
+            () = accept(&listener, &states, received, &mut connections) => {}
             () = wait_for(&mut refusing, refuses) => {}
         }
         drop(listener);
@@ -136,32 +151,49 @@ async fn wait_for(states: &mut watch::Receiver<State>, wanted: impl FnMut(&State
     let _ = states.wait_for(wanted).await;
 }
 
-async fn accept(listener: &TcpListener, states: &watch::Receiver<State>, connections: &mut JoinSet<()>) {
+async fn accept(
+    listener: &TcpListener,
+    states: &watch::Receiver<State>,
+    received: &Received,
+    connections: &mut JoinSet<()>,
+) {
     loop {
         let Ok((client, _)) = listener.accept().await else {
             // Probably out of file descriptors: wait for connections to close.
             sleep(BEFORE_RESET).await;
             continue;
         };
-        let states = states.clone();
+        let (states, received) = (states.clone(), Arc::clone(received));
         connections.spawn(async move {
             // Broken connections are the purpose of this proxy.
-            let _ = pass_on(client, states).await;
+            let _ = pass_on(client, states, &received).await;
         });
         while connections.try_join_next().is_some() {}
     }
 }
 
-async fn pass_on(client: TcpStream, states: watch::Receiver<State>) -> io::Result<()> {
+async fn pass_on(client: TcpStream, states: watch::Receiver<State>, received: &Received) -> io::Result<()> {
     let target = states.borrow().target;
     client.set_nodelay(true)?;
     let server = TcpStream::connect(target).await?;
     server.set_nodelay(true)?;
-    let (mut from_client, to_client) = client.into_split();
-    let (from_server, mut to_server) = server.into_split();
+    let (from_client, to_client) = client.into_split();
+    let (from_server, to_server) = server.into_split();
     tokio::select! {
-        done = tokio::io::copy(&mut from_client, &mut to_server) => done.map(|_| ()),
+        done = request(from_client, to_server, received) => done,
         done = reply(from_server, to_client, states) => done,
+    }
+}
+
+async fn request(mut client: OwnedReadHalf, mut server: OwnedWriteHalf, received: &Received) -> io::Result<()> {
+    let mut buffer = vec![0; READ_BYTES];
+    loop {
+        let read = client.read(&mut buffer).await?;
+        if read == 0 {
+            return Ok(());
+        }
+        received.fetch_add(read, Ordering::Relaxed);
+        server.write_all(buffer.get(..read).unwrap_or_default()).await?;
     }
 }
 
@@ -180,28 +212,28 @@ async fn reply(
         let half = reply.get(..reply.len().div_ceil(2)).unwrap_or_default();
         let fault = states.borrow().fault;
         match fault {
-            StoreFault::None | StoreFault::Refused => client.write_all(reply).await?,
-            StoreFault::Silence => {}
-            StoreFault::HeadThenSilence => {
+            ReplyFault::None | ReplyFault::Refused => client.write_all(reply).await?,
+            ReplyFault::Silence => {}
+            ReplyFault::HeadThenSilence => {
                 client.write_all(half).await?;
                 std::future::pending::<()>().await;
             }
-            StoreFault::Drip => {
+            ReplyFault::Drip => {
                 for byte in reply {
                     sleep(BETWEEN_DRIPS).await;
                     client.write_all(&[*byte]).await?;
                 }
             }
-            StoreFault::Truncated => return client.write_all(half).await,
-            StoreFault::Empty => return Ok(()),
-            StoreFault::Reset => return reset(client),
-            StoreFault::ResetHalfWay => {
+            ReplyFault::Truncated => return client.write_all(half).await,
+            ReplyFault::Empty => return Ok(()),
+            ReplyFault::Reset => return reset(client),
+            ReplyFault::ResetHalfWay => {
                 client.write_all(half).await?;
                 sleep(BEFORE_RESET).await;
                 return reset(client);
             }
-            StoreFault::Says(text) => client.write_all(text.as_bytes()).await?,
-            StoreFault::Huge(bytes) => {
+            ReplyFault::Says(text) => client.write_all(text.as_bytes()).await?,
+            ReplyFault::Huge(bytes) => {
                 client.write_all(format!("${bytes}\r\n").as_bytes()).await?;
                 client.write_all(&vec![b'x'; bytes]).await?;
                 client.write_all(b"\r\n").await?;
@@ -242,7 +274,7 @@ mod tests {
         address
     }
 
-    async fn ask(proxy: &StoreProxy) -> io::Result<Vec<u8>> {
+    async fn ask(proxy: &BreakingProxy) -> io::Result<Vec<u8>> {
         let mut stream = TcpStream::connect(proxy.address).await?;
         stream.write_all(b"PING\r\n").await?;
         let mut read = Vec::new();
@@ -259,26 +291,27 @@ mod tests {
 
     #[tokio::test]
     async fn replies_break_as_the_fault_says_and_are_whole_again_after() {
-        let proxy = StoreProxy::start(server().await).unwrap();
+        let proxy = BreakingProxy::start(server().await).unwrap();
         assert_eq!(ask(&proxy).await.unwrap(), b"+PONG\r\n");
+        assert_eq!(proxy.received(), 6);
         for (fault, expected) in [
-            (StoreFault::Silence, &b""[..]),
-            (StoreFault::HeadThenSilence, b"+PON"),
-            (StoreFault::Truncated, b"+PON"),
-            (StoreFault::ResetHalfWay, b"+PON"),
-            (StoreFault::Empty, b""),
-            (StoreFault::Says("-ERR no\r\n"), b"-ERR no\r\n"),
-            (StoreFault::Huge(4), b"$4\r\nxxxx\r\n"),
+            (ReplyFault::Silence, &b""[..]),
+            (ReplyFault::HeadThenSilence, b"+PON"),
+            (ReplyFault::Truncated, b"+PON"),
+            (ReplyFault::ResetHalfWay, b"+PON"),
+            (ReplyFault::Empty, b""),
+            (ReplyFault::Says("-ERR no\r\n"), b"-ERR no\r\n"),
+            (ReplyFault::Huge(4), b"$4\r\nxxxx\r\n"),
         ] {
             proxy.set(fault);
             assert_eq!(ask(&proxy).await.unwrap(), expected, "{fault:?}");
         }
-        proxy.set(StoreFault::Reset);
+        proxy.set(ReplyFault::Reset);
         assert_eq!(ask(&proxy).await.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
-        proxy.set(StoreFault::Refused);
+        proxy.set(ReplyFault::Refused);
         sleep(Duration::from_millis(50)).await;
         assert_eq!(ask(&proxy).await.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
-        proxy.set(StoreFault::None);
+        proxy.set(ReplyFault::None);
         sleep(Duration::from_millis(50)).await;
         assert_eq!(ask(&proxy).await.unwrap(), b"+PONG\r\n");
     }
