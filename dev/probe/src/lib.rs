@@ -1,13 +1,16 @@
 //! An app for tests, behind a guard: it says what reaches it, and tries what it must not do.
 //!
-//! `/echo` sends a body back as it arrives, with its trailers; `/secret` reads the guard's variables; `/trap` traps;
+//! `/echo` sends a body back as it arrives, with its trailers; `/secret` tries to read what the guard knows; `/trap` traps;
 //! `/call/<host>/<path>` passes the request on and the response back, `/own/<host>/<path>` sends a request of the app's own;
 //! everything else describes the request in JSON.
 
 #![cfg(target_family = "wasm")]
 
+use std::{env, fs};
+
 use serde_json::{Map, json};
 use spin_sdk::{
+    key_value::Store,
     variables,
     wasip3::{
         exports::http::handler::Guest,
@@ -42,6 +45,9 @@ impl Guest for Component {
                 for name in ["client_secret", "clientsecret", "tenant_id"] {
                     found.insert(name.to_owned(), variables::get(name).await.ok().into());
                 }
+                found.insert("environment".to_owned(), env::vars().map(|(name, _)| name).collect());
+                found.insert("files".to_owned(), fs::read_dir("/").is_ok().into());
+                found.insert("store".to_owned(), Store::open_default().await.is_ok().into());
                 Ok(text(json!(found).to_string()))
             }
             _ => {
@@ -87,7 +93,11 @@ async fn call(request: Request, headers: Fields, host: &str, path: &str) -> Resp
     if set.contains(&Err(())) {
         return text("no such request".to_owned());
     }
-    client::send(call).await.unwrap_or_else(|error| text(format!("{error:?}")))
+    client::send(call).await.unwrap_or_else(|error| {
+        let response = text(format!("{error:?}"));
+        let _ = response.set_status_code(502);
+        response
+    })
 }
 
 fn text(text: String) -> Response {

@@ -68,6 +68,8 @@ pub struct GuardedAppOptions {
     pub runner: Runner,
     /// Where it listens.
     pub listen: SocketAddr,
+    /// The URL of an app elsewhere, to which the guard forwards instead.
+    pub upstream: Option<String>,
     /// Values that replace those of the guard's variables in the manifest.
     pub guard_variables: BTreeMap<String, String>,
     /// Where the components' log lines go.
@@ -83,6 +85,7 @@ impl Default for GuardedAppOptions {
         Self {
             runner: Runner::default(),
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            upstream: None,
             guard_variables: BTreeMap::new(),
             log: LogSink::Collect,
             directory: None,
@@ -109,8 +112,8 @@ impl GuardedApp {
         let host = options.runner.find().await?;
         Component::Entra.build(options.progress).await?;
         let tenant = Tenant::start(TenantOptions::default()).await?;
-        let directory = RunDirectory::prepare(options.directory).await?;
-        let manifest = guarded_manifest(app, &options.guard_variables).await?;
+        let directory = RunDirectory::prepare(options.directory.clone()).await?;
+        let manifest = guarded_manifest(app, &options).await?;
         let variables = [
             ("tenant_id", tenant.tenant_id()),
             ("client_id", tenant.client_id()),
@@ -160,7 +163,7 @@ impl GuardedApp {
 }
 
 /// The manifest of the example in Rust, which differs from the others only in its app.
-async fn guarded_manifest(app: &Path, guard_variables: &BTreeMap<String, String>) -> Result<String> {
+async fn guarded_manifest(app: &Path, options: &GuardedAppOptions) -> Result<String> {
     let folder = workspace::root().join("examples/rust");
     let text = fs::read_to_string(folder.join("spin.toml")).await?;
     let mut manifest: Table = manifest::derive(&text, &folder, "entra", &BTreeMap::new(), &[])?.parse()?;
@@ -168,7 +171,13 @@ async fn guarded_manifest(app: &Path, guard_variables: &BTreeMap<String, String>
     // Settings that the example leaves at their defaults are not in its manifest.
     let variables = components.get_mut("entra").and_then(|guard| guard.get_mut("variables"));
     let variables = variables.and_then(Value::as_table_mut).context("the guard has no variables")?;
-    variables.extend(guard_variables.iter().map(|(name, value)| (name.clone(), value.clone().into())));
+    variables.extend(options.guard_variables.iter().map(|(name, value)| (name.clone(), value.clone().into())));
+    if let Some(upstream) = &options.upstream {
+        variables.insert("upstream".to_owned(), upstream.clone().into());
+        let hosts = components.get_mut("entra").and_then(|guard| guard.get_mut("allowed_outbound_hosts"));
+        let hosts = hosts.and_then(Value::as_array_mut).context("the guard has no allowed_outbound_hosts")?;
+        hosts.push(upstream.clone().into());
+    }
     let component = components.get_mut("my-api").and_then(Value::as_table_mut).context("no component my-api")?;
     component.insert("source".to_owned(), app.to_str().context("the app's path is not UTF-8")?.into());
     toml::to_string(&manifest).context("the derived manifest")
