@@ -5,9 +5,9 @@ use std::sync::Arc;
 use http::Response;
 
 use entra_obo::{
-    BearerToken, Context, DownstreamToken, Need, Refusal, VerifiedCaller,
+    BearerToken, Context, DownstreamToken, Need, VerifiedCaller,
     host::Host,
-    toolkit::{Meaning, Reading, UpstreamResponse, call},
+    toolkit::{Reading, UpstreamResponse, call},
 };
 
 use crate::{
@@ -35,9 +35,6 @@ pub(crate) async fn get<H: Host>(
     let of_graph = |refusal| Error::Graph { tenant_id: caller.tenant_id(), refusal };
     if let Some(refusal) = app.held_back.refusal(caller.digest(), context.elapsed) {
         return Err(of_graph(refusal));
-    }
-    if let Some(refusal) = app.refused_claims.refusal(caller.digest(), context.elapsed) {
-        return Err(Error::Refused(refusal));
     }
 
     // 2. A token for Graph in their name, 3. and Graph's response to it.
@@ -67,15 +64,8 @@ pub(crate) async fn get<H: Host>(
         {
             (refused, of_graph(refusal))
         }
-        // The token is as good as before, but Graph does not accept it for this.
-        Err(error) if matches!(need, Need::WithClaims(_)) => {
-            if let Error::Refused(refusal) = &error
-                && lasts(refusal)
-            {
-                app.refused_claims.note(*caller.digest(), refusal, context.host.elapsed());
-            }
-            return Err(error);
-        }
+        // The token is as good as before, and Entra's refusal is repeated for a while.
+        Err(error) if matches!(need, Need::WithClaims(_)) => return Err(error),
         Err(error) => (refused, error),
     };
     // Otherwise the next request would send Graph the same token, or cause the same exchanges.
@@ -84,13 +74,6 @@ pub(crate) async fn get<H: Host>(
         app.held_back.note(*caller.digest(), refusal, context.host.elapsed());
     }
     Err(error)
-}
-
-/// Whether Entra would refuse the same claims again, and any later ones for the same reason.
-fn lasts(refusal: &Refusal) -> bool {
-    refusal.of_entra().is_some_and(|refusal| {
-        matches!(refusal.meaning, Meaning::ClaimsChallenge(_) | Meaning::AccessDenied | Meaning::ConsentRequired)
-    })
 }
 
 async fn token<H: Host>(

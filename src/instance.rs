@@ -5,14 +5,14 @@
 use std::{sync::Arc, time::Duration};
 
 use entra_obo::{
-    ProtectedApi, Refusal,
+    ProtectedApi,
     host::Host,
     settings::source::{SettingsSource, Unsettled},
     toolkit::Locked,
 };
 
 use crate::{
-    graph::{held_back::HeldBack, resource::GraphRefusal, streams::Streams},
+    graph::{held_back::HeldBack, streams::Streams},
     readiness::Readiness,
     settings::ApiSettings,
 };
@@ -36,9 +36,7 @@ pub struct App {
     /// The photos that are being streamed.
     pub streams: Arc<Streams>,
     /// The callers whose tokens Graph keeps refusing.
-    pub held_back: HeldBack<GraphRefusal>,
-    /// The callers for whom Entra refuses the claims that Graph asks for.
-    pub refused_claims: HeldBack<Refusal>,
+    pub held_back: HeldBack,
 }
 
 impl Instance {
@@ -60,13 +58,7 @@ impl Instance {
         };
         let api = api.with_store_slots(slots).with_client_authentication(settings.client_authentication.clone());
         let streams = app.as_ref().map(|former| Arc::clone(&former.streams)).unwrap_or_default();
-        let new = Arc::new(App {
-            settings,
-            api,
-            streams,
-            held_back: HeldBack::default(),
-            refused_claims: HeldBack::default(),
-        });
+        let new = Arc::new(App { settings, api, streams, held_back: HeldBack::default() });
         *app = Some(Arc::clone(&new));
         Ok(new)
     }

@@ -188,28 +188,6 @@ fn a_claims_challenge_that_cannot_be_satisfied_here_goes_to_the_caller() {
 }
 
 #[test]
-fn claims_that_entra_refuses_cost_no_further_calls_for_a_while() {
-    let newer = r#"{"access_token":{"acrs":{"essential":true,"value":"c1"}}}"#;
-    for (body, code) in [
-        (json!({"error": "interaction_required", "claims": newer}), "claims_challenge"),
-        (json!({"error": "invalid_grant", "error_codes": [53003], "suberror": "message_only"}), "access_denied"),
-    ] {
-        let world = World::new();
-        assert_eq!(world.get(&token()).status, 200);
-        world.next("me", [challenge()]);
-        world.next("token", [Reply::json(400, &body)]);
-        for _ in 0..5 {
-            assert_eq!(world.get(&token()).json()["code"], code);
-        }
-        assert_eq!((world.calls("me"), world.calls("token")), (2, 2), "{code}");
-        // Then Graph is asked again, with the token that it accepted before.
-        world.pass(16);
-        assert_eq!(world.get(&token()).status, 200);
-        assert_eq!((world.calls("me"), world.calls("token")), (3, 2), "{code}");
-    }
-}
-
-#[test]
 fn outages_have_their_own_answers() {
     let cases: [(Vec<Reply>, u16, &str, usize); 6] = [
         (vec![Reply::fault(SendFault::Broken("reset".into())); 2], 502, "graph_unreachable", 2),

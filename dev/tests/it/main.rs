@@ -22,6 +22,7 @@ mod fleet;
 mod host_variables;
 mod hostile_app;
 mod mcp;
+mod microsoft_client;
 mod native_server;
 mod openapi;
 mod outages;
