@@ -1,7 +1,7 @@
 //! The profile API as a native server: `GET /api/profile-get` with a person's access token for this API.
 //!
 //! ```sh
-//! TENANT_ID=... CLIENT_ID=... CLIENT_SECRET=... cargo run --example axum --features rustls
+//! TENANT_ID=... CLIENT_ID=... CLIENT_SECRET=... cargo run -p entra-obo --example axum --features rustls
 //! ```
 
 use std::{env, error::Error, sync::Arc, time::Duration};
