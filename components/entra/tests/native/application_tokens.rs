@@ -1,5 +1,4 @@
-//! Tokens of the application itself: for the app alone, only where the operator lists the API, and never in place of a
-//! person's.
+//! Application tokens: only for the app, only for APIs that the operator lists, and never in place of a person's token.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::Method;
@@ -82,7 +81,7 @@ fn only_for_apis_that_the_operator_lists() {
     world.ask(Asked::new(Method::POST, HAND).within_app()).is(405, "method_not_allowed");
 }
 
-/// Everything but the app's own request goes the way of any other path: to the app, and not to Entra.
+/// Requests from outside go to the app, as with any other path, and cause no token request.
 #[test]
 fn nobody_outside_reaches_them() {
     for target in [HAND, CALL] {
@@ -106,7 +105,7 @@ fn nobody_outside_reaches_them() {
                 assert!(!String::from_utf8_lossy(&answer.body).contains("token-"), "{target}: {answer:?}");
             }
         }
-        // A gateway that forwards to a sidecar, which is a mistake.
+        // As if a gateway forwarded to a sidecar by mistake.
         for name in ["X-Forwarded-For", "x-forwarded-proto", "X-MS-CLIENT-PRINCIPAL", "x-ms-client-principal-id"] {
             let world = world();
             let answer = world.ask(get(target).header(name, "203.0.113.7"));
@@ -135,7 +134,7 @@ fn tokens_of_people_and_of_the_application_are_never_mixed() {
     let another = world.another_instance();
     assert_eq!((of_application(&another), of_person(&another)), (json!("Bearer token-2"), json!("Bearer token-1")));
     assert_eq!((world.forms().len(), line(&another)["token_from"].as_str()), (2, Some("store")));
-    // Who copies entries around finds nothing.
+    // Copied to another place, an entry does not open.
     let entries: Vec<_> = world.script.store.borrow().iter().map(|(key, entry)| (key.clone(), entry.clone())).collect();
     for (key, _) in &entries {
         for (_, entry) in &entries {
@@ -186,6 +185,30 @@ fn requests_at_the_same_time_share_one_token_request() {
         assert_eq!(answer.json()["authorizationHeader"], "Bearer shared");
     }
     assert_eq!(world.forms().len(), 1);
+}
+
+#[test]
+fn a_rotated_secret_is_read_again_when_entra_refuses_the_old_one() {
+    let world = world();
+    handed(&world, "/AuthorizationHeaderUnauthenticated/graph");
+    world.script.variables.borrow_mut().insert("client_secret", Ok("rotated-client-secret".to_owned()));
+    let refused = Reply::json(401, &json!({"error": "invalid_client", "error_codes": [7_000_215]}));
+    world.script.tokens.borrow_mut().push_back(refused);
+    handed(&world, &format!("{HAND}?optionsOverride.AcquireTokenOptions.ForceRefresh=true"));
+    let secrets: Vec<_> = world.forms().iter().map(|form| form["client_secret"].clone()).collect();
+    assert_eq!(secrets, [SECRET, SECRET, "rotated-client-secret"]);
+}
+
+#[test]
+fn a_token_is_renewed_before_it_expires_and_no_request_waits_for_it() {
+    let world = world();
+    let soon = json!({"token_type": "Bearer", "access_token": "due-soon", "expires_in": 3600, "refresh_in": 1});
+    world.script.tokens.borrow_mut().push_back(Reply::json(200, &soon));
+    // The API takes longer than the token is fresh.
+    world.upstream(|_| Reply::new(200, "x").after(std::time::Duration::from_secs(2)));
+    assert_eq!(world.ask(get(CALL)).status, 200);
+    assert_eq!(handed(&world, HAND), "Bearer due-soon");
+    assert_eq!((handed(&world, HAND), world.forms().len()), ("Bearer token-2".to_owned(), 2));
 }
 
 #[test]
