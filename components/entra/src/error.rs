@@ -25,7 +25,7 @@ pub(crate) enum Error {
     HeadTooLarge,
     /// The operator has declared no API of this name.
     UnknownApi,
-    /// Tokens of the application itself are not issued here, or not to a request that came from outside: words for the app.
+    /// Application tokens are not issued for this API, or not to a request that came from outside: words for the app.
     ApplicationTokens(&'static str),
     /// A parameter that is not supported, or exceeds what the operator allows: its name.
     Parameter(String),

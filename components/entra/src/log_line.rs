@@ -34,7 +34,7 @@ impl RequestNotes {
         self.0.lock().caller = caller.ids();
     }
 
-    /// Notes that the application itself calls, in this directory.
+    /// Notes that the token is the application's own, of this directory.
     pub(crate) fn of_application(&self, tenant_id: Uuid) {
         let mut notes = self.0.lock();
         notes.caller.tenant_id = Some(tenant_id);

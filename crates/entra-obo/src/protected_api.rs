@@ -166,13 +166,13 @@ impl ProtectedApi {
         obtained.map_err(|fault| self.refusal(Cause::Exchange(fault)))
     }
 
-    /// The application's own token for `downstream`, in nobody's name, by the client credentials grant, and where it came
-    /// from. `tenant_id` is the directory that issues it: the policy's, or one of several in which the application is
-    /// installed. Entra wants one scope, `<resource>/.default`; the token has the roles that an administrator assigned to the
-    /// application.
+    /// A token of the application itself for `downstream`, by the client credentials grant, and where it came from.
+    /// `tenant_id` is the directory that issues it: the policy's, or one of several in which the application is
+    /// installed. Entra requires one scope, `<resource>/.default`; the token has the roles that an administrator
+    /// assigned to the application.
     ///
-    /// It is remembered, shared and paused as callers' tokens are, and apart from them: nobody's token is ever taken for it.
-    /// Whoever can make an API call this acts as the application, so no caller from outside should.
+    /// It is remembered, shared and paused as callers' tokens are, and separately from them. Whoever can cause this
+    /// call acts as the application, so callers from outside must not be able to.
     /// <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow>
     ///
     /// # Errors
@@ -210,9 +210,9 @@ impl ProtectedApi {
         self.tokens.forget_of_application(context, tenant_id, downstream, refused);
     }
 
-    /// Why this API can serve nobody at this moment of [`Host::elapsed`], as far as it knows: a moment ago it could not read
-    /// the client credential or fetch signing keys, and has none from before. Makes no call, so nothing is known before the
-    /// first token of a caller was checked.
+    /// Why this API can serve nobody at this moment of [`Host::elapsed`], as far as it knows: a moment ago it could not
+    /// read the client credential or fetch signing keys, and has none from before. Makes no call, so nothing is known
+    /// before the first token of a caller was checked.
     #[must_use]
     pub fn unready(&self, elapsed: Duration) -> Option<Refusal> {
         let credential = self.credential.lack(elapsed).map(KeysFault::Credential);

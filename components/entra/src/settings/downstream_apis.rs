@@ -1,5 +1,5 @@
-//! The APIs for which tokens are available: entries of the form `name = https://address scope ...`, separated by semicolons
-//! or line breaks.
+//! The APIs for which tokens are available: entries of the form `name = https://address scope ...`, separated by
+//! semicolons or line breaks.
 
 use std::collections::BTreeSet;
 
@@ -27,8 +27,8 @@ impl DownstreamApi {
         split_origin(self.downstream.base_url()).0.to_owned()
     }
 
-    /// The same API with only these scopes. Each must be declared by the operator, in full or by its last segment, or the
-    /// operator must have declared `.default` (all that was consented to) of the same resource.
+    /// The same API with only these scopes. Each must be declared by the operator, in full or by its last segment, or
+    /// the operator must have declared `.default` (all that was consented to) of the same resource.
     ///
     /// # Errors
     /// The first scope that is not allowed.
@@ -144,7 +144,7 @@ fn check_scopes(scopes: &[&str]) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether all permissions are requested together with single ones, which Entra refuses (AADSTS70011).
+/// Whether `.default` is combined with other scopes, which Entra refuses (AADSTS70011).
 fn mixes_default(scopes: &[impl AsRef<str>]) -> bool {
     scopes.len() > 1 && scopes.iter().any(|scope| scope.as_ref().ends_with("/.default"))
 }

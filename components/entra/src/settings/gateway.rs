@@ -25,7 +25,7 @@ pub(crate) struct GatewaySettings {
 }
 
 impl GatewaySettings {
-    /// Whether the app is at this authority: what is sent there was forwarded.
+    /// Whether `upstream` has this authority, so that requests sent to it were forwarded from outside.
     #[must_use]
     pub(crate) fn is_upstream(&self, authority: &str) -> bool {
         let authority = authority.strip_suffix(":80").unwrap_or(authority);

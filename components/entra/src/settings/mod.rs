@@ -65,7 +65,7 @@ pub(crate) struct EntraSettings {
     pub(crate) client_authentication: ClientAuthentication,
     /// The APIs for which tokens are available.
     pub(crate) downstream_apis: Vec<DownstreamApi>,
-    /// Those for which the app can get tokens of the application itself, and what is requested for these.
+    /// The APIs for which the app can get application tokens, each with the scope that is requested for them.
     pub(crate) application_apis: Vec<DownstreamApi>,
     /// How requests from outside are forwarded; `None` if the component is only a sidecar.
     pub(crate) gateway: Option<Arc<GatewaySettings>>,

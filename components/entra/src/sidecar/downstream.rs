@@ -42,7 +42,7 @@ struct DownstreamResult<'a> {
     status_code: u16,
     headers: BTreeMap<&'a str, Vec<String>>,
     content: Option<&'a str>,
-    /// What no text can hold, and text of control characters; Microsoft's sidecar has no such member.
+    /// Content that is not text, or has many control characters. Microsoft's sidecar has no such member.
     #[serde(rename = "contentBase64", skip_serializing_if = "Option::is_none")]
     content_base64: Option<String>,
 }
@@ -86,8 +86,8 @@ impl Call {
 
     /// Calls the API, and once more with another token if it does not accept the first and another can help.
     ///
-    /// # Errors
-    /// If there is no response, or if only a person can satisfy the API. What else the API says is part of the document.
+    /// # Errors If there is no response, or if only a person can satisfy the API. What else the API says is part of the
+    /// document.
     pub(super) async fn make<H: Forward, T: Tokens>(
         &self,
         context: &Context<H>,
@@ -183,8 +183,8 @@ fn document<B>(head: &Parts, body: &Bytes) -> Response<Body<B>> {
     response::json(&DownstreamResult { status_code: head.status.as_u16(), headers, content, content_base64 })
 }
 
-/// Whether a text at most doubles as a string of JSON, as one of quotation marks does. One of control characters grows to six
-/// times its size, and a document of that size would exceed what an instance may use. As base64 it grows by a third.
+/// Whether a text at most doubles in length as a JSON string, as a text of quotation marks does. A text of control
+/// characters would become six times as long: 24 MiB of an instance's memory. As base64 it becomes longer by a third.
 fn is_short_in_json(text: &str) -> bool {
     let longer = |byte: u8| match byte {
         b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 1,

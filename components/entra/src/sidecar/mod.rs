@@ -88,7 +88,7 @@ impl<'a> Route<'a> {
     }
 }
 
-/// Headers that a request has after a gateway, this one or another, forwarded it from outside.
+/// Headers that a gateway, this one or another, adds to requests from outside.
 const OF_FORWARDED: [&str; 2] = ["x-forwarded-", "x-ms-client-principal"];
 
 #[derive(Serialize)]
@@ -112,7 +112,7 @@ pub(crate) async fn serve<H: Forward>(
     request: &RequestHead,
     body: H::Body,
 ) -> (Result<Response<Body<H::Body>>, Error>, &'static str) {
-    // Otherwise this would take whatever comes from outside for the app's own.
+    // Otherwise requests from outside would be taken for the app's own.
     if let (Some(gateway), Some(authority)) = (&guard.settings.gateway, &request.authority)
         && gateway.is_upstream(authority)
     {
@@ -215,11 +215,11 @@ async fn validate<H: Forward>(
     Ok(caller)
 }
 
-/// The API of this name, if this request may have tokens of the application itself for it.
+/// The API of this name, if this request may get application tokens for it.
 ///
-/// Only a request that the app makes of its own accord may. One that was forwarded from outside gets here only by a mistake,
-/// such as an `upstream` that is a sidecar, and would let its sender act as the application. Azure refuses forwarded requests
-/// for tokens of managed identities for the same reason.
+/// Only the app's own requests may. A request that was forwarded from outside gets here only by mistake, for example if
+/// `upstream` is a sidecar, and would let its sender act as the application. For the same reason Azure refuses
+/// forwarded requests for tokens of managed identities.
 /// <https://learn.microsoft.com/azure/virtual-machines/instance-metadata-service#security-and-authentication>
 fn application_api<'s>(
     settings: &'s EntraSettings,

@@ -11,7 +11,8 @@ use crate::{
     settings::{DEFAULT, DownstreamApi},
 };
 
-/// The parameters of `/AuthorizationHeader` and `/AuthorizationHeaderUnauthenticated`, in the letter case of Microsoft's documentation; any is understood.
+/// The parameters of `/AuthorizationHeader` and `/AuthorizationHeaderUnauthenticated`, in the letter case of
+/// Microsoft's documentation; any case is accepted.
 pub(super) const OF_TOKEN: &[&str] = &[
     SCOPES,
     "optionsOverride.RequestAppToken",
@@ -49,7 +50,7 @@ const MAX_NAME_BYTES: usize = 100;
 pub(super) enum For<'a> {
     /// One on behalf of a caller of this directory.
     Caller(Uuid),
-    /// One of the application itself, of a directory that these admit.
+    /// An application token, of a directory that these admit.
     Application(&'a Tenancy),
 }
 
@@ -94,7 +95,7 @@ impl Options {
     fn take(&mut self, name: &str, value: &str, whose: For<'_>) -> Option<()> {
         match name.rsplit('.').next()? {
             "Scopes" => self.scopes.extend(value.split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned)),
-            // The path decides it.
+            // The path decides this.
             "RequestAppToken" => return (truth(value)? == matches!(whose, For::Application(_))).then_some(()),
             "Tenant" => self.tenant_id = Some(value.parse().ok().filter(|tenant_id| whose.admits(*tenant_id))?),
             "ForceRefresh" => self.force_refresh = truth(value)?,
@@ -121,10 +122,10 @@ impl Options {
         api.with_scopes(&scopes).map_err(|_| Error::Parameter(SCOPES.to_owned()))
     }
 
-    /// For the application itself, all that is assigned to it is requested, and no part of that can be.
+    /// An application token has everything that is assigned to the application; a part of that cannot be requested.
     ///
     /// # Errors
-    /// [`Error::Parameter`] if the scopes that are asked for are others.
+    /// [`Error::Parameter`] if other scopes are asked for.
     pub(super) fn expect_all_of_application(&self, api: &DownstreamApi) -> Result<(), Error> {
         let is_all = |scope: &String| scope == DEFAULT || scope == api.downstream.scopes();
         if self.scopes.iter().all(is_all) { Ok(()) } else { Err(Error::Parameter(SCOPES.to_owned())) }
@@ -151,7 +152,8 @@ impl Options {
 }
 
 impl For<'_> {
-    /// A token is exchanged at the directory that issued it. The application has its own at any that it is installed in.
+    /// A token is exchanged at the directory that issued it. Application tokens come from any directory that is
+    /// admitted.
     fn admits(self, tenant_id: Uuid) -> bool {
         match self {
             Self::Caller(own) => own == tenant_id,

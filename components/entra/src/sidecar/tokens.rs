@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::instance::Guard;
 
-/// Where the tokens of one request come from. Each implementation has a type of token of its own, so that neither is ever
+/// Where the tokens of one request come from. Each implementation has its own type of token, so that one kind is never
 /// sent in place of the other.
 pub(super) trait Tokens {
     type Token: Clone;
@@ -39,7 +39,7 @@ pub(super) struct TokensOfCaller<'a, H> {
     pub(super) downstream: &'a Downstream,
 }
 
-/// Tokens of the application itself in one directory.
+/// Application tokens of one directory.
 pub(super) struct TokensOfApplication<'a, H> {
     pub(super) guard: &'a Guard,
     pub(super) context: &'a Context<H>,

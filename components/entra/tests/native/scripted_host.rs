@@ -1,6 +1,7 @@
 //! A [`Host`] whose clock, network, store and log are the test's.
 //!
-//! Time is virtual: it does not pass while anything can go on, and then leaps to the next moment that someone waits for.
+//! Time is virtual: it does not pass while anything can go on, and then leaps to the next moment that someone waits
+//! for.
 
 use std::{
     cell::{Cell, RefCell},

@@ -19,15 +19,15 @@ pub struct Downstream {
 
 impl Downstream {
     /// The API at `base_url`, for which these scopes are requested: separated by spaces, each with the API's identifier
-    /// before it (`https://graph.microsoft.com/User.Read`, `api://<client id>/.default`). Entra takes a scope without one
-    /// for a permission of Graph. <https://learn.microsoft.com/entra/identity-platform/scopes-oidc>
+    /// before it (`https://graph.microsoft.com/User.Read`, `api://<client id>/.default`). Entra takes a scope without
+    /// one for a permission of Graph. <https://learn.microsoft.com/entra/identity-platform/scopes-oidc>
     #[must_use]
     pub fn new(base_url: &str, scopes: &str) -> Self {
         Self { base_url: base_url.into(), scopes: scopes.into() }
     }
 
-    /// The same API with everything that is assigned to this application itself (`.default`), as the client credentials grant
-    /// requests it. `None` if its scopes do not name the API that they are of.
+    /// The same API with everything that is assigned to this application (`.default`), as the client credentials grant
+    /// requires. `None` if the scopes do not name their API.
     ///
     /// ```
     /// use entra_obo::Downstream;

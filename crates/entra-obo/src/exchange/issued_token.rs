@@ -1,4 +1,4 @@
-//! A token as Entra issues it, whoever it is for: its text and its times.
+//! A token as Entra issues it: its text and its times.
 
 use std::{fmt, time::Duration};
 
@@ -19,9 +19,8 @@ const MARGIN_SECONDS: u64 = 120;
 /// The longest token that is kept.
 const MAX_TOKEN_BYTES: usize = 32 * 1024;
 
-/// A token for a downstream API. Whose it is, say [`super::tokens::DownstreamToken`] and
-/// [`super::tokens::ApplicationToken`], in one of which it leaves this crate. Its times are those of
-/// [`crate::host::Host::elapsed`].
+/// A token for a downstream API. It leaves this crate as a [`super::tokens::DownstreamToken`] or a
+/// [`super::tokens::ApplicationToken`]. Its times are those of [`crate::host::Host::elapsed`].
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct IssuedToken {
     /// The header's value, with the scheme.

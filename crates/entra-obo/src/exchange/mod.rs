@@ -1,9 +1,9 @@
-//! The On-Behalf-Of exchange: from a verified caller to a token for a downstream API. And client credentials, which give the
-//! application a token of its own.
+//! The On-Behalf-Of exchange: from a verified caller to a token for a downstream API. And the client credentials grant,
+//! for tokens of the application itself.
 //!
-//! `source` decides where a token comes from: memory, the shared store (`slots`) or Entra (`request`). `owner` is whose it
-//! is. `refusal` judges Entra's refusals, by the codes of `aadsts` among others. `downstream` is the API to call. Inside, a
-//! token is an `issued_token`; outside, `tokens` have a type for each kind of owner.
+//! `source` decides where a token comes from: memory, the shared store (`slots`) or Entra (`request`). `owner` says
+//! whose it is. `refusal` judges Entra's refusals, by the codes of `aadsts` among others. `downstream` is the API to
+//! call. `issued_token` is a token inside this module; `tokens` has the public types, one for each kind of owner.
 
 pub(crate) mod aadsts;
 pub(crate) mod downstream;

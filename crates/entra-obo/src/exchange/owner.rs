@@ -9,16 +9,16 @@ use crate::{
     host::UnixTime,
 };
 
-/// Whose a token is. It also decides the grant by which it is requested.
+/// Whose token it is. This also decides by which grant it is requested.
 #[derive(Debug, Clone)]
 pub(crate) enum Owner {
     /// A person's, on whose behalf it is requested (On-Behalf-Of).
     Person(Arc<VerifiedCaller>),
-    /// The application's own in this directory (client credentials). There is no person in it.
+    /// The application's own, of this directory (client credentials). No person is involved.
     Application(Uuid),
 }
 
-/// What distinguishes owners in memory. An application and a person never have the same.
+/// Distinguishes owners in memory. An application and a person never have the same id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum OwnerId {
     /// The caller's own token.

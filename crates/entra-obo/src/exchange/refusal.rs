@@ -89,8 +89,8 @@ impl ExchangeRefusal {
 }
 
 impl Meaning {
-    /// The same for a token of the application itself. There is no person who could sign in, consent or be denied: what is
-    /// missing, is missing in the registration or in the directory.
+    /// The same for an application token. There is no person who could sign in, consent or be denied, so the cause is
+    /// in the registration or in the directory.
     #[must_use]
     pub(crate) fn of_application(self) -> Self {
         match self {

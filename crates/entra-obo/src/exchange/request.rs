@@ -16,8 +16,8 @@ use crate::{
 /// <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-on-behalf-of-flow>, or section "Get a token" of
 /// <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow>.
 ///
-/// An exchange goes to the token endpoint of the caller's own directory: through `common` a guest would get a token of their
-/// home directory. `claims` are those of a claims challenge that the new token must satisfy.
+/// An exchange goes to the token endpoint of the caller's own directory: through `common` a guest would get a token of
+/// their home directory. `claims` are those of a claims challenge that the new token must satisfy.
 ///
 /// # Errors
 /// In words for the log, if the credential cannot sign.

@@ -1,7 +1,7 @@
 //! Where downstream tokens come from: this instance's memory, the shared store, Entra.
 //!
-//! A person's come from an exchange, and the application's own from client credentials. "Exchange" stands for both here:
-//! whatever is remembered, shared and paused is so in the same way, but never across owners.
+//! A person's token comes from an exchange, the application's own from the client credentials grant. Here "exchange"
+//! means both: their tokens are remembered, shared and paused in the same way, but never across owners.
 
 use std::{fmt, num::NonZeroUsize, sync::Arc, time::Duration};
 
@@ -542,7 +542,7 @@ impl TokenSource {
 }
 
 impl Whose {
-    /// Whoever requests tokens for themselves or has them requested, with any of their own.
+    /// Those of the person or the application, with any token.
     fn requester(owner: &Owner) -> Self {
         match owner {
             Owner::Person(caller) => Self::Person(caller.person()),

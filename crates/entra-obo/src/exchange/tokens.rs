@@ -1,4 +1,4 @@
-//! Tokens as they leave this crate. Their types say whose they are, and neither can be made into the other.
+//! Tokens as they leave this crate. Their types say whose they are, and one cannot be converted into the other.
 
 use std::{sync::Arc, time::Duration};
 
@@ -41,7 +41,7 @@ macro_rules! tokens {
 tokens! {
     /// A token for a downstream API on behalf of one person. Clones share it.
     DownstreamToken;
-    /// A token for a downstream API that is this application's own: nobody is behind it, and what it allows is what an
+    /// A token of this application itself for a downstream API: no person is involved, and it allows what an
     /// administrator assigned to the application. Clones share it.
     ApplicationToken;
 }

@@ -127,8 +127,8 @@ impl<'a> App<'a> {
             let routes = self.triggers.iter().filter(|trigger| trigger.component == guard);
             for route in routes.filter_map(|trigger| trigger.route) {
                 faults.push(format!(
-                    "exposed: the guard {guard} issues application tokens, and is on the public route {route}; leave \
-                     application_tokens_for to a component of its own with a private route alone"
+                    "exposed: the guard {guard} issues application tokens, and is on the public route {route}; set \
+                     application_tokens_for in a component of its own that has only a private route"
                 ));
             }
         }

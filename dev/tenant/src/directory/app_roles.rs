@@ -1,4 +1,4 @@
-//! App roles: what an application may do with an API by itself, with no person behind it.
+//! App roles: what an application may do with an API by itself, without a person.
 //! <https://learn.microsoft.com/entra/identity-platform/permissions-consent-overview#types-of-permissions>
 
 use parking_lot::RwLock;

@@ -50,7 +50,7 @@ pub(crate) struct ApplicationDefinition {
     /// The roles that it offers to applications.
     #[serde(default, deserialize_with = "checked::scopes")]
     pub(super) roles: Vec<String>,
-    /// The roles that were assigned to it, by resource: what it may do with nobody behind it.
+    /// The roles that were assigned to it, by resource: what it may do without a person.
     #[serde(default)]
     pub(super) application_permissions: BTreeMap<String, Vec<String>>,
     /// Whether people of other directories can sign in.

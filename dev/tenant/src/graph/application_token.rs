@@ -1,4 +1,4 @@
-//! Requests with an application's own token, which nobody is behind: what its roles allow.
+//! Requests with a token of an application itself: what its roles allow.
 
 use http::{Method, Response, StatusCode};
 
