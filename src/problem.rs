@@ -35,7 +35,8 @@ problem_types! {
     GRAPH_REJECTED_REQUEST = BAD_REQUEST "graph_rejected_request",
         "Microsoft Graph rejected the request. Most likely $select names a property that users do not have, or that Graph \
          does not have for this person.",
-        "Correct `$select`: it names a property that Graph does not know, or not for this person";
+        "Correct `$select`: Graph does not return one of these properties, or not for this person. It leaves out names that \
+         it does not know";
     ORIGIN_NOT_ALLOWED = FORBIDDEN "origin_not_allowed",
         "Pages of this origin are not allowed to call this API. Its operator sets the origins that are.",
         "The page's origin is not in `allowed_origins`";

@@ -69,7 +69,11 @@ const FAMILIES: [(&str, &str, &str); 12] = [
         "Nothing: the client signs the person in again",
     ),
     ("Token", "`token_refused`", "Nothing: the client gets a new token"),
-    ("TokenOrConsent", "`token_refused`; for personal accounts `consent_required`", "Nothing, or consent"),
+    (
+        "TokenOrConsent",
+        "`token_refused`; for personal accounts `consent_required`",
+        "Nothing: the client gets a new token; a person with a personal account consents",
+    ),
     (
         "Credential",
         "`server_misconfigured`",
@@ -105,7 +109,7 @@ fn the_table_of_aadsts_codes_is_that_of_the_code() {
     let families: BTreeSet<&str> = codes.iter().map(|(.., family, _)| family.as_str()).collect();
     assert_eq!(families, FAMILIES.iter().map(|(family, ..)| *family).collect());
 
-    let mut table = "\n| answer | what to do | codes, with the reason in a word |\n|---|---|---|\n".to_owned();
+    let mut table = "\n| answer | what to do | codes, each after its one-word reason |\n|---|---|---|\n".to_owned();
     for (family, answer, remedy) in FAMILIES {
         let mut reasons: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for (first, last, _, reason) in codes.iter().filter(|(.., of, _)| of == family) {
