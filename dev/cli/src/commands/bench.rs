@@ -10,7 +10,7 @@ use clap::Args;
 /// Latencies are also those that `wrk` reports, if it is on PATH. Further parts: "RS256" (verification in WebAssembly
 /// compared with OpenSSL), "first responses" of fresh processes, "bursts" of calls with one new token, crowds of "new
 /// people" with a store and without, the "memory" that remembered people take, and the component's "size". Builds an
-/// optimised host first. Takes half an hour, in which the machine should be otherwise idle.
+/// optimised host first. Takes up to an hour, in which the machine should be otherwise idle.
 #[derive(Args, Debug)]
 pub struct Bench {
     /// Run the components on the real `spin` (4.1 or newer, on PATH or named by SPIN) instead of the embedded host.
