@@ -1,7 +1,7 @@
 //! The token request, by one of two grants: the On-Behalf-Of exchange of a caller's token, or client credentials.
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, header};
+use http::{HeaderName, HeaderValue, Request, header};
 
 use crate::{
     claims_challenge::{ClaimsChallenge, claims_to_request},
@@ -11,6 +11,11 @@ use crate::{
     host::Host,
     policy::Policy,
 };
+
+/// Asks Entra to send the request's id back.
+const RETURN_CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("return-client-request-id");
+/// Tells Entra where a person's data is.
+const ANCHOR_MAILBOX: HeaderName = HeaderName::from_static("x-anchormailbox");
 
 /// The token request for a token of `owner`: section "Middle-tier access token request" of
 /// <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-on-behalf-of-flow>, or section "Get a token" of
@@ -30,7 +35,7 @@ pub(super) fn request<H: Host>(
     claims: Option<&ClaimsChallenge>,
 ) -> Result<Request<Bytes>, String> {
     let endpoint = format!("{}/{}/oauth2/v2.0/token", policy.authority_host, owner.tenant_id());
-    let (now, random) = (context.host.now(), context.host.random());
+    let host = &context.host;
     let mut form = form_urlencoded::Serializer::new(String::new());
     match owner {
         Owner::Person(caller) => form
@@ -42,14 +47,14 @@ pub(super) fn request<H: Host>(
     form.append_pair("client_id", &policy.client_id.to_string())
         .append_pair("scope", downstream.scopes())
         .append_pair("claims", &claims_to_request(claims));
-    credential.authenticate(&mut form, &endpoint, policy.client_id, now, random)?;
+    credential.authenticate(&mut form, &endpoint, policy.client_id, host.now(), &mut || host.random())?;
     let body = Bytes::from(form.finish());
 
     let mut request = Request::post(endpoint)
         .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
         .header(header::CONTENT_LENGTH, body.len())
         .header(header::ACCEPT, "application/json")
-        .header("return-client-request-id", "true")
+        .header(RETURN_CLIENT_REQUEST_ID, "true")
         .body(body)
         .map_err(|error| error.to_string())?;
     if let Owner::Person(caller) = owner
@@ -57,7 +62,7 @@ pub(super) fn request<H: Host>(
     {
         // Lets Entra route the request to where this person's data is, as MSAL does.
         let hint = HeaderValue::try_from(format!("oid:{person}@{}", caller.tenant_id()));
-        request.headers_mut().insert("x-anchormailbox", hint.map_err(|error| error.to_string())?);
+        request.headers_mut().insert(ANCHOR_MAILBOX, hint.map_err(|error| error.to_string())?);
     }
     context.correlation.add_to(request.headers_mut());
     Ok(request)
