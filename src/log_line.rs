@@ -3,7 +3,7 @@
 //! Never a token, a secret, or a claim beyond ids; never text that a caller or an upstream chose, beyond ids and codes of
 //! checked form.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use http::StatusCode;
 
@@ -70,7 +70,11 @@ impl RequestNotes {
         let mut add = |name: &str, description: Option<&str>, time: Option<Duration>| {
             if let Some(time) = time {
                 let description = description.map(|text| format!(";desc=\"{text}\"")).unwrap_or_default();
-                entries.push(format!("{name}{description};dur={:.3}", milliseconds(time)));
+                // To the nearest microsecond, in integers: formatting a float takes 5 kB.
+                let time = time.saturating_add(Duration::from_nanos(500));
+                let milliseconds = time.as_secs().saturating_mul(1_000).saturating_add(time.subsec_millis().into());
+                let microseconds = time.subsec_micros() % 1_000;
+                entries.push(format!("{name}{description};dur={milliseconds}.{microseconds:03}"));
             }
         };
         add("validate", None, notes.validate);
@@ -95,17 +99,22 @@ impl RequestNotes {
 
 impl Notes {
     fn line(&self, correlation: &Correlation, what: Served<'_>, error: Option<&Error>, total: Duration) -> Line {
-        Line::new(level(what.status), "request")
+        let line = Line::new(level(what.status), "request")
             .with("method", what.method)
             .with("path", what.path)
             .with("status", what.status.as_u16())
             .with("outcome", what.outcome)
             .with_some("cause", error.map(Error::to_string).filter(|cause| !cause.is_empty()))
             .with_correlation(correlation)
-            .with_caller(&self.caller)
-            .with_some("entra", error.and_then(of_entra))
-            .with_some("graph", error.and_then(of_graph))
-            .with_some("token_from", self.token_from)
+            .with_caller(&self.caller);
+        let line = match error {
+            Some(Error::Refused(refusal)) => refusal.add_to_line(line),
+            Some(Error::Graph { refusal, .. }) => {
+                line.with_object("graph", &[("request_id", refusal.graph_request_id.as_deref())])
+            }
+            _ => line,
+        };
+        line.with_some("token_from", self.token_from)
             .with_some("validate_ms", self.validate.map(milliseconds))
             .with_some("exchange_ms", self.exchange.map(milliseconds))
             .with_some("graph_ms", self.graph.map(milliseconds))
@@ -130,16 +139,4 @@ pub(crate) struct Served<'a> {
     pub status: StatusCode,
     /// `ok`, or the problem's code.
     pub outcome: &'a str,
-}
-
-/// Entra's own ids of an exchange that it refused.
-fn of_entra(error: &Error) -> Option<BTreeMap<&'static str, &str>> {
-    let Error::Refused(refusal) = error else { return None };
-    Some(refusal.of_entra()?.ids())
-}
-
-/// Graph's own id of a request that it refused.
-fn of_graph(error: &Error) -> Option<BTreeMap<&'static str, &str>> {
-    let Error::Graph { refusal, .. } = error else { return None };
-    Some(refusal.graph_request_id.iter().map(|id| ("request_id", id.as_str())).collect())
 }

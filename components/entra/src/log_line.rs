@@ -11,7 +11,7 @@ use entra_obo::{
     Origin, VerifiedCaller,
     event_log::{CallerIds, Line, level, milliseconds},
     host::Host,
-    toolkit::{Correlation, ExchangeRefusal, Locked},
+    toolkit::{Correlation, Locked},
 };
 
 use crate::error::Error;
@@ -61,19 +61,18 @@ impl RequestNotes {
         total: Duration,
     ) {
         let notes = self.0.lock();
-        let entra = match error {
-            Some(Error::Refused(refusal)) => refusal.of_entra(),
-            _ => None,
-        };
-        Line::new(level(what.status), "request")
+        let line = Line::new(level(what.status), "request")
             .with("route", what.route)
             .with("status", what.status.as_u16())
             .with("outcome", what.outcome)
             .with_some("cause", error.map(Error::to_string).filter(|cause| !cause.is_empty()))
             .with_correlation(correlation)
-            .with_caller(&notes.caller)
-            .with_some("entra", entra.map(ExchangeRefusal::ids))
-            .with_some("token_of", notes.token_of)
+            .with_caller(&notes.caller);
+        let line = match error {
+            Some(Error::Refused(refusal)) => refusal.add_to_line(line),
+            _ => line,
+        };
+        line.with_some("token_of", notes.token_of)
             .with_some("token_from", notes.token_from)
             .with_some("upstream_ms", notes.upstream.map(milliseconds))
             .with("total_ms", milliseconds(total))

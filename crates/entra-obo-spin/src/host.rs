@@ -33,7 +33,8 @@ use spin_sdk::{
 
 use crate::{
     body::{
-        BodyEnd, IncomingBody, OutgoingBody, StreamLimits, is_cut, is_whole, let_bodies_be_written, let_body_begin,
+        BodyEnd, IncomingBody, OutgoingBody, StreamLimits, all_trailers, is_cut, is_whole, let_bodies_be_written,
+        let_body_begin,
     },
     fault::fault_of,
     headers::{copy, copy_all, fields_of},
@@ -191,7 +192,7 @@ impl Forward for Spin {
                 let_body_begin().await;
             }
             Body::Streamed(begun, rest, ()) => {
-                wit_bindgen::spawn(outgoing_body.stream(begun, rest, UPLOAD));
+                wit_bindgen::spawn(outgoing_body.stream(begun, rest, all_trailers, UPLOAD));
                 let_body_begin().await;
             }
         }

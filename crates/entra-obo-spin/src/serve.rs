@@ -11,7 +11,10 @@ use spin_sdk::{
 };
 
 use crate::{
-    body::{IncomingBody, OF_SERVE, OutgoingBody, StreamLimits, is_cut, is_whole, let_body_begin},
+    body::{
+        IncomingBody, OF_SERVE, OutgoingBody, StreamLimits, TakeTrailers, all_trailers, is_cut, is_whole,
+        let_body_begin, no_trailers,
+    },
     headers::{copy, copy_all, fields_of},
     host::Spin,
 };
@@ -29,7 +32,7 @@ pub async fn serve<G: 'static>(
     let head = head_of(&request, copy(&request.get_headers(), headers_read));
     drop(request);
     let is_head = head.method == http::Method::HEAD;
-    send(answer(head).await, is_head, OF_SERVE).await
+    send(answer(head).await, is_head, no_trailers, OF_SERVE).await
 }
 
 /// Answers a request with `answer`, which receives all of it: every header, and the body as it arrives. What a streamed body
@@ -45,21 +48,22 @@ pub async fn serve_whole<G: 'static>(
     let head = head_of(&request, copy_all(&request.get_headers()));
     let is_head = head.method == http::Method::HEAD;
     let response = answer(head, IncomingBody::of_request(request)).await;
-    send(response, is_head, limits).await
+    send(response, is_head, all_trailers, limits).await
 }
 
 async fn send<G: 'static>(
     response: Response<Body<IncomingBody, G>>,
     is_head: bool,
+    trailers: TakeTrailers<IncomingBody>,
     limits: StreamLimits,
 ) -> Result<types::Response, ErrorCode> {
-    let response = into_wasi(response, is_head, limits).or_else(|error| {
+    let response = into_wasi(response, is_head, trailers, limits).or_else(|error| {
         // Spin would make an empty 500 of an error.
         let cause = format!("the host refused the response, and an empty one went out instead: {error}");
         event_log::error(&Spin, "answer", cause);
         let mut empty: Response<Body<IncomingBody, G>> = Response::new(Body::Whole(bytes::Bytes::new()));
         *empty.status_mut() = StatusCode::BAD_GATEWAY;
-        into_wasi(empty, is_head, limits).map_err(|_| ErrorCode::InternalError(None))
+        into_wasi(empty, is_head, trailers, limits).map_err(|_| ErrorCode::InternalError(None))
     })?;
     let_body_begin().await;
     Ok(response)
@@ -88,6 +92,7 @@ fn head_of(request: &types::Request, headers: HeaderMap) -> RequestHead {
 fn into_wasi<G: 'static>(
     response: Response<Body<IncomingBody, G>>,
     is_head: bool,
+    trailers: TakeTrailers<IncomingBody>,
     limits: StreamLimits,
 ) -> Result<types::Response, String> {
     let (head, body) = response.into_parts();
@@ -111,7 +116,7 @@ fn into_wasi<G: 'static>(
         None => {}
         Some(Body::Whole(bytes)) => wit_bindgen::spawn(outgoing.write(bytes)),
         Some(Body::Streamed(begun, rest, permit)) => wit_bindgen::spawn(async move {
-            outgoing.stream(begun, rest, limits).await;
+            outgoing.stream(begun, rest, trailers, limits).await;
             drop(permit);
         }),
     }

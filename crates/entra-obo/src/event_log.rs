@@ -43,15 +43,28 @@ impl Line {
         Self(b"{".to_vec()).with("level", level).with("event", event)
     }
 
-    /// The same with another member. Its value is a number, a text or an object of these, which cannot fail to serialise.
+    /// The same with another member. Its value is a number or a text, which cannot fail to serialise.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Serialize) -> Self {
+        self.begin(name);
+        let _ = serde_json::to_writer(&mut self.0, &value);
+        self
+    }
+
+    /// The same with a member that has members of its own: those for which there is a value.
+    #[must_use]
+    pub fn with_object(mut self, name: &'static str, members: &[(&'static str, Option<&str>)]) -> Self {
+        self.begin(name);
+        let object = members.iter().fold(Self(b"{".to_vec()), |object, (name, value)| object.with_some(name, *value));
+        self.0.extend_from_slice(object.into_text().as_bytes());
+        self
+    }
+
+    fn begin(&mut self, name: &str) {
         let separator = if self.0.len() > 1 { "," } else { "" };
         for part in [separator, "\"", name, "\":"] {
             self.0.extend_from_slice(part.as_bytes());
         }
-        let _ = serde_json::to_writer(&mut self.0, &value);
-        self
     }
 
     /// The same with another member, if there is a value for it.

@@ -14,6 +14,7 @@ use crate::{
     },
     claims_challenge::ClaimsChallenge,
     credential::fault::CredentialFault,
+    event_log::Line,
     exchange::{
         downstream::Downstream,
         refusal::{ExchangeRefusal, Meaning},
@@ -118,6 +119,14 @@ impl Refusal {
             Cause::Exchange(ExchangeFault::Refused { refusal, .. }) => Some(refusal),
             _ => None,
         }
+    }
+
+    /// Adds Entra's own ids to the line about the request, if Entra refused the exchange.
+    #[must_use]
+    pub fn add_to_line(&self, line: Line) -> Line {
+        let Some(refusal) = self.of_entra() else { return line };
+        let ids = [("correlation_id", refusal.correlation_id.as_deref()), ("trace_id", refusal.trace_id.as_deref())];
+        line.with_object("entra", &ids)
     }
 
     /// Whether another sign-in of the person would satisfy Entra.

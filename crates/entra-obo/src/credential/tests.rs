@@ -5,7 +5,7 @@ use base64::{
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
 use jwt_simple::prelude::{
-    ECDSAP256KeyPairLike, ES256KeyPair, Ed25519KeyPair, NoCustomClaims, PS256KeyPair, RSAKeyPairLike, RSAPublicKeyLike,
+    ECDSAP256KeyPairLike, ES256KeyPair, Ed25519KeyPair, NoCustomClaims, PS256KeyPair, RSAPublicKeyLike,
     VerificationOptions,
 };
 use pem::Pem;

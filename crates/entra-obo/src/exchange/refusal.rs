@@ -14,7 +14,7 @@
 //! A code that is not listed, or that Entra replaces by another, falls through to `error`.
 //! <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value};
@@ -77,15 +77,6 @@ pub enum Meaning {
     Unavailable(Option<Duration>),
     /// Not a response that Entra documents.
     Unusable,
-}
-
-impl ExchangeRefusal {
-    /// Entra's own ids of the request, for the log.
-    #[must_use]
-    pub fn ids(&self) -> BTreeMap<&'static str, &str> {
-        let ids = [("correlation_id", &self.correlation_id), ("trace_id", &self.trace_id)];
-        ids.into_iter().filter_map(|(name, id)| Some((name, id.as_deref()?))).collect()
-    }
 }
 
 impl Meaning {
