@@ -9,6 +9,7 @@
 //! - [`supply_chain`]: reproducible builds and the bill of materials;
 //! - [`simulation`]: a fleet, simulated;
 //! - [`spin_program`]: the `spin` that is installed on this machine;
+//! - [`npm_and_pip`]: packages for programs in other languages;
 //! - [`programs`], [`progress`], [`workspace`]: running other programs, showing progress, paths.
 
 pub mod workspace;
@@ -17,6 +18,7 @@ pub mod programs;
 pub mod progress;
 
 mod cargo_build;
+pub mod npm_and_pip;
 pub mod spin_program;
 pub mod toolchain;
 

@@ -1,4 +1,4 @@
-//! The sign-in app: both components, everybody in the emulated tenant, and every page that they see.
+//! The sign-in app: both components, everyone in the emulated tenant, and every page that they see.
 //!
 //! If `SCREENSHOTS` names a folder, an image of every visited page is saved there.
 
@@ -12,7 +12,7 @@ use crate::browser_tests::{BrowserTests, free_port};
 
 #[tokio::test]
 async fn everybody_signs_in() {
-    let Some(tests) = BrowserTests::ready("everybody_signs_in") else { return };
+    let Some(tests) = BrowserTests::ready("everybody_signs_in").await else { return };
     let runner = Runner::from_environment().unwrap();
     let component_variables = BTreeMap::from([("server_timing".to_owned(), "on".to_owned())]);
     let options = ApiOptions { runner, component_variables, ..ApiOptions::default() };

@@ -9,7 +9,7 @@ use crate::browser_tests::{BrowserTests, free_port};
 
 #[tokio::test]
 async fn a_single_page_application_calls_across_origins() {
-    let Some(tests) = BrowserTests::ready("a_single_page_application_calls_across_origins") else { return };
+    let Some(tests) = BrowserTests::ready("a_single_page_application_calls_across_origins").await else { return };
     let runner = Runner::from_environment().unwrap();
     // The API's settings contain the origin, so its port is chosen before the page's server listens.
     let origin = format!("http://localhost:{}", free_port());

@@ -8,7 +8,12 @@ use std::{
     time::Duration,
 };
 
-use cargo_dev::{component::Component, progress::Progress, workspace};
+use cargo_dev::{
+    component::Component,
+    npm_and_pip::{npm, unless_skipped},
+    progress::Progress,
+    workspace,
+};
 use embedded_host::{HostOptions, InstanceReuse, LogSink, WallClock};
 use emulated_tenant::{Tenant, TenantOptions};
 use profile_get_dev::run::Runner;
@@ -51,7 +56,7 @@ async fn without_the_address_as_application_id_uri_the_client_must_leave_the_res
     assert_eq!((&seen["resource"], &seen["whoami"]), (&Value::Null, &json!("ada@emulated-tenant.example")), "{seen}");
 }
 
-/// What the client saw, with this Application ID URI beside `api://<client id>`.
+/// What the client saw, with this Application ID URI in addition to `api://<client id>`.
 async fn run(folder: &Path, application_id_uri: &str, environment: &[(&str, &str)]) -> Value {
     let host = Runner::from_environment().unwrap().find().await.unwrap();
     let guard = Component::Entra.build(Progress::default()).await.unwrap();
@@ -134,21 +139,7 @@ async fn serve(folder: &Path) -> (u16, Child) {
     (line.expect("it listens").parse().unwrap(), server)
 }
 
-/// The folder of client and server with their packages, installed once below the target folder. `None` where Node or its
-/// registry is missing.
+/// The folder of client and server with their packages; `None`, with a message, where they cannot be installed.
 async fn installed() -> Option<PathBuf> {
-    static INSTALLING: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
-    let _one_at_a_time = INSTALLING.lock().await;
-    let folder = workspace::target().join("clients/mcp");
-    let script = "set -e; mkdir -p \"$TO\"; cp \"$FROM\"/* \"$TO\"; cd \"$TO\"; \
-                  cmp -s package-lock.json installed || npm ci --ignore-scripts --no-audit --no-fund; \
-                  cp package-lock.json installed";
-    let mut bash = Command::new("bash");
-    bash.args(["-c", script]).env("FROM", workspace::root().join("dev/tests/clients/mcp")).env("TO", &folder);
-    let output = bash.output().await.unwrap();
-    if output.status.success() {
-        return Some(folder);
-    }
-    eprintln!("skipped: the MCP client cannot be installed here: {}", String::from_utf8_lossy(&output.stderr));
-    None
+    unless_skipped("the MCP client", npm("dev/tests/clients/mcp").await).unwrap()
 }

@@ -1,25 +1,24 @@
 //! `docs/openapi.yaml` judged by others: a validator of OpenAPI, requests that schemathesis makes from it, and a client in
 //! TypeScript whose types are generated from it.
 //!
-//! Their packages are installed below the target directory when they are first needed. Where Python or Node is missing a
-//! test is skipped and says so.
+//! If their packages cannot be installed, a test is skipped with a message.
 
-use std::{
-    env, fs,
-    io::{self, Write as _},
-    path::{Path, PathBuf},
-    process::Stdio,
-    time::Duration,
+use std::{path::PathBuf, process::Stdio, time::Duration};
+
+use cargo_dev::{
+    npm_and_pip::{npm, pip, unless_skipped},
+    workspace,
 };
-
-use cargo_dev::workspace;
 use serde_json::{Value, json};
-use tokio::{process::Command, sync::Mutex, time::timeout};
+use tokio::{process::Command, time::timeout};
 
 use crate::harness::Harness;
 
 /// For all that a tool does. The slowest is schemathesis, whose 2,500 requests take a minute on two busy cores.
 const TIME: Duration = Duration::from_secs(300);
+
+/// The tools, in this repository.
+const SOURCE: &str = "dev/tests/it/openapi";
 
 const ORIGIN: &str = "https://app.contoso.example";
 
@@ -37,7 +36,8 @@ async fn the_api_does_what_the_document_says() {
     let harness = Harness::with_variables(&[("allowed_origins", ORIGIN)]).await;
     let judge = async |authorization: &str, phases: &str| {
         let mut schemathesis = Command::new(python.join("bin/st"));
-        schemathesis.arg("--config-file").arg(source().join("schemathesis.toml")).arg("run").arg(document());
+        let configuration = workspace::root().join(SOURCE).join("schemathesis.toml");
+        schemathesis.arg("--config-file").arg(configuration).arg("run").arg(document());
         schemathesis.args(["--url", harness.api.url(), "--phases", phases]).current_dir(&python);
         schemathesis.args(["--header", &format!("Authorization: {authorization}")]);
         run(&mut schemathesis).await.unwrap_or_else(|problem| panic!("{authorization}: {problem}"))
@@ -54,17 +54,7 @@ async fn the_api_does_what_the_document_says() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_generated_client_gets_the_profile_and_a_typed_problem() {
-    const FILES: [&str; 4] = ["package.json", "package-lock.json", "tsconfig.json", "client.ts"];
-    let Some(folder) = installed("openapi-client", "npm", &FILES[..2], async |folder| {
-        run(Command::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(folder)).await
-    })
-    .await
-    else {
-        return;
-    };
-    for file in FILES {
-        fs::copy(source().join(file), folder.join(file)).unwrap();
-    }
+    let Some(folder) = unless_skipped("the generated client", npm(SOURCE).await).unwrap() else { return };
     let module = |path: &str| folder.join("node_modules").join(path);
     let node = |script: PathBuf| {
         let mut node = Command::new("node");
@@ -103,10 +93,6 @@ fn document() -> PathBuf {
     workspace::root().join("docs/openapi.yaml")
 }
 
-fn source() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/openapi")
-}
-
 /// What a command prints. The error is all that it printed, because a report is long.
 async fn run(command: &mut Command) -> Result<String, String> {
     let output = timeout(TIME, command.stdin(Stdio::null()).kill_on_drop(true).output()).await;
@@ -118,47 +104,7 @@ async fn run(command: &mut Command) -> Result<String, String> {
     }
 }
 
-/// A virtual environment with the tools in Python. `None` where it cannot be had.
+/// A virtual environment with the tools in Python; `None`, with a message, where they cannot be installed.
 async fn python() -> Option<PathBuf> {
-    // Tests that need it run at the same time.
-    static INSTALLING: Mutex<()> = Mutex::const_new(());
-    let _installing = INSTALLING.lock().await;
-    installed("openapi-python", "python3", &["requirements.txt"], async |folder| {
-        run(Command::new("python3").args(["-m", "venv"]).arg(folder)).await?;
-        let requirements = source().join("requirements.txt");
-        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"];
-        run(Command::new(folder.join("bin/python")).args(pip).arg(requirements)).await
-    })
-    .await
-}
-
-/// A folder in which `install` has installed what the files `pinned` name. `None` where it cannot, which is said.
-async fn installed(
-    name: &str,
-    program: &str,
-    pinned: &[&str],
-    install: impl AsyncFnOnce(&Path) -> Result<String, String>,
-) -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let stamp = folder.join("installed");
-    let wanted: String = pinned.iter().map(|file| fs::read_to_string(source().join(file)).unwrap()).collect();
-    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
-        return Some(folder);
-    }
-    fs::create_dir_all(&folder).unwrap();
-    for file in pinned {
-        fs::copy(source().join(file), folder.join(file)).unwrap();
-    }
-    let outcome = match run(Command::new(program).arg("--version")).await {
-        Ok(_) => install(&folder).await,
-        Err(problem) => Err(problem),
-    };
-    if let Err(problem) = outcome {
-        // On CI the registries are reachable, so a failure is an error.
-        assert!(env::var_os("CI").is_none(), "{name} cannot be installed: {problem}");
-        io::stderr().write_all(format!("SKIPPED {name}: {problem}\n").as_bytes()).unwrap();
-        return None;
-    }
-    fs::write(stamp, wanted).unwrap();
-    Some(folder)
+    unless_skipped("the tools for OpenAPI in Python", pip(SOURCE).await).unwrap()
 }
