@@ -17,6 +17,18 @@ async fn later_requests_cost_one_call_to_graph() {
     assert_eq!(asked, vec![Endpoint::GraphMe; 10]);
 }
 
+/// The host reads it because it resolves every variable before an instance's first call (`docs/design.md`, "Why does an
+/// instance retire after a denied call?"), the component to use it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_instance_reads_the_vault_twice_and_then_no_more() {
+    let harness = Harness::start().await;
+    let token = harness.token("ada");
+    for _ in 0..3 {
+        assert_eq!(harness.get(&token).await.status, 200);
+        assert_eq!(harness.count(Endpoint::VaultSecret), 2);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn another_instance_shares_what_the_first_learnt() {
     let harness = Harness::start().await;
