@@ -105,9 +105,13 @@ async fn greets_and_reads(guarded: &Guarded) {
     let profile: Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text} {:?}", guarded.app.log_lines()));
     assert_eq!((status, &profile["id"]), (StatusCode::OK, &json!(person.object_id)), "{text}");
     // A second factor: the app hands on what the sidecar says, and the caller learns what to do.
-    let (status, text) = guarded.get("/profile", Some(&guarded.token("mona"))).await;
-    let refusal: Value = serde_json::from_str(&text).unwrap();
+    let request = guarded.client.get(format!("{}/profile", guarded.app.url())).bearer_auth(guarded.token("mona"));
+    let response = request.send().await.unwrap();
+    let (status, headers) = (response.status(), response.headers().clone());
+    let refusal: Value = response.json().await.unwrap();
     assert_eq!((status, &refusal["code"]), (StatusCode::UNAUTHORIZED, &json!("claims_challenge")));
+    assert_eq!(headers["content-type"], "application/problem+json");
+    assert!(headers["www-authenticate"].to_str().unwrap().contains("claims="), "{headers:?}");
     assert!(refusal["claims"].is_string());
     // Nobody else, and no other way.
     let (status, text) = guarded.get("/", None).await;

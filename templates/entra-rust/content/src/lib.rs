@@ -8,10 +8,10 @@ use spin_sdk::{
 const SIDECAR: &str = "http://entra.spin.internal";
 
 #[http_service]
-async fn handle(request: Request) -> anyhow::Result<(StatusCode, String)> {
+async fn handle(request: Request) -> anyhow::Result<http::Response<String>> {
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     match request.uri().path() {
-        "/" => Ok((StatusCode::OK, format!("Hello, {}!\n", header("x-ms-client-principal-name")))),
+        "/" => Ok(http::Response::new(format!("Hello, {}!\n", header("x-ms-client-principal-name")))),
         "/profile" => {
             relay(ask("/DownstreamApi/graph?optionsOverride.RelativePath=me", header("authorization")).await?).await
         }
@@ -19,7 +19,7 @@ async fn handle(request: Request) -> anyhow::Result<(StatusCode, String)> {
             relay(ask("/DownstreamApi/mail?optionsOverride.RelativePath=me/messages", header("authorization")).await?)
                 .await
         }
-        _ => Ok((StatusCode::NOT_FOUND, "There is nothing here.\n".to_owned())),
+        _ => Ok(http::Response::builder().status(StatusCode::NOT_FOUND).body("There is nothing here.\n".to_owned())?),
     }
 }
 
@@ -31,14 +31,16 @@ async fn ask(path: &str, authorization: &str) -> anyhow::Result<Response> {
 }
 
 /// What the API said, or why the sidecar could not ask it.
-async fn relay(response: Response) -> anyhow::Result<(StatusCode, String)> {
-    let status = response.status();
-    let text = String::from_utf8(response.into_body().bytes().await?.to_vec())?;
-    if status != StatusCode::OK {
-        return Ok((status, text));
+async fn relay(response: Response) -> anyhow::Result<http::Response<String>> {
+    let (head, body) = response.into_parts();
+    let text = String::from_utf8(body.bytes().await?.to_vec())?;
+    if head.status != StatusCode::OK {
+        // A refusal says all that our own caller needs: status, code, WWW-Authenticate, Retry-After.
+        return Ok(http::Response::from_parts(head, text));
     }
     let result: serde_json::Value = serde_json::from_str(&text)?;
     let status = result["statusCode"].as_u64().and_then(|status| u16::try_from(status).ok()).unwrap_or(502);
-    Ok((StatusCode::from_u16(status)?, result["content"].as_str().unwrap_or_default().to_owned()))
+    let content = result["content"].as_str().unwrap_or_default().to_owned();
+    Ok(http::Response::builder().status(status).header("content-type", "application/json").body(content)?)
 }
 {% endraw %}
