@@ -13,6 +13,8 @@ use crate::path::PathFault;
 pub(crate) enum Error {
     /// No such path.
     NotFound,
+    /// There is no app behind this component.
+    NoUpstream,
     /// The path exists, but not with this method: the methods that it has.
     MethodNotAllowed(&'static str),
     /// A page of an origin that is not on the list asks to call.
@@ -83,6 +85,9 @@ impl fmt::Display for Error {
             | Self::HeadTooLarge
             | Self::UnknownApi
             | Self::Parameter(_) => Ok(()),
+            Self::NoUpstream => {
+                formatter.write_str("upstream is empty, so there are only the paths for the app itself")
+            }
             Self::Path(words) | Self::ApplicationTokens(words) => formatter.write_str(words),
             Self::BodyTooLarge => formatter.write_str("the request's body is too large"),
             Self::BodyBroken => formatter.write_str("the request's body ended before it was complete"),

@@ -84,7 +84,7 @@ const DOWNSTREAM: SendProblems = SendProblems { unreachable: &DOWNSTREAM_UNREACH
 #[must_use]
 pub(crate) fn problem(error: &Error, policy: Option<&Policy>) -> Problem {
     match error {
-        Error::NotFound => Problem::new(&NOT_FOUND),
+        Error::NotFound | Error::NoUpstream => Problem::new(&NOT_FOUND),
         Error::MethodNotAllowed(_) => Problem::new(&METHOD_NOT_ALLOWED),
         Error::OriginNotAllowed => Problem::new(&ORIGIN_NOT_ALLOWED),
         Error::Path(fault) => Problem::new(&INVALID_PATH).with_detail(fault),

@@ -29,7 +29,8 @@ struct App {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let set = |name: &str, default: &str| env::var(name).unwrap_or_else(|_| default.to_owned());
-    let (tenant, client) = (env::var("TENANT_ID")?.parse()?, env::var("CLIENT_ID")?.parse()?);
+    let id = |name: &str| set(name, "").parse().map_err(|_| format!("{name} must be a GUID"));
+    let (tenant, client) = (id("TENANT_ID")?, id("CLIENT_ID")?);
     let mut policy = Policy::new(Tenancy::Single(tenant), client, vec!["user_impersonation".to_owned()]);
     policy.authority_host = set("AUTHORITY_HOST", GLOBAL_AUTHORITY);
     let graph_url = set("GRAPH_URL", "https://graph.microsoft.com");
@@ -42,7 +43,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .route(PATH, get(answer))
         .route("/.well-known/oauth-protected-resource/api/profile-get", get(metadata))
         .with_state(Arc::new(app));
-    let listener = tokio::net::TcpListener::bind(set("ADDRESS", "127.0.0.1:3000")).await?;
+    let address = set("ADDRESS", "127.0.0.1:3000");
+    let listener =
+        tokio::net::TcpListener::bind(&address).await.map_err(|error| format!("ADDRESS {address}: {error}"))?;
     println!("listening on http://{}", listener.local_addr()?);
     Ok(axum::serve(listener, router).await?)
 }

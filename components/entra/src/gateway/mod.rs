@@ -41,7 +41,7 @@ pub(crate) async fn serve<H: Forward>(
     body: H::Body,
 ) -> Result<Response<Body<H::Body>>, Error> {
     let settings = &*guard.settings;
-    let Some(gateway) = &settings.gateway else { return Err(Error::NotFound) };
+    let Some(gateway) = &settings.gateway else { return Err(Error::NoUpstream) };
 
     // 1. What is requested, in a form that every program behind reads alike?
     let target = PlainTarget::judge(&request.target).map_err(Error::Path)?;

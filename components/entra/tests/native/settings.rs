@@ -41,9 +41,9 @@ fn what_narrows_who_may_call_must_be_given_and_the_rest_has_defaults() {
     for name in ["tenant_id", "client_id", "required_scope", "allowed_clients", "forward_authorization"] {
         let world = World::new();
         world.script.variables.borrow_mut().remove(name);
-        world.ask(Asked::get("/").bearer(&token())).is(503, "server_unavailable");
+        world.ask(Asked::get("/").bearer(&token())).is(500, "server_misconfigured");
         let line: Value = serde_json::from_str(&world.script.log.borrow()[0]).unwrap();
-        assert!(line["cause"].as_str().unwrap().contains(name), "{line}");
+        assert!(line["cause"].as_str().unwrap().contains(&format!("{name}: is not set")), "{line}");
         assert_eq!(world.arrived().len(), 0);
     }
     let least =
@@ -51,6 +51,8 @@ fn what_narrows_who_may_call_must_be_given_and_the_rest_has_defaults() {
     let world = World::new();
     world.script.variables.borrow_mut().retain(|name, _| least.contains(name) || *name == "authority_host");
     world.ask(Asked::get("/anything").bearer(&token())).is(404, "not_found");
+    let line: Value = serde_json::from_str(&world.script.log.borrow()[0]).unwrap();
+    assert!(line["cause"].as_str().unwrap().contains("upstream is empty"), "{line}");
     assert_eq!(world.ask(Asked::get("/Validate").within_app().bearer(&token())).status, 200);
 }
 

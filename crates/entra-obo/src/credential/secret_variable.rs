@@ -4,7 +4,10 @@ use crate::{
     credential::{client_credential::ClientCredential, fault::CredentialFault},
     deadline::{Deadline, within},
     host::{Host, VariableUnavailable},
-    settings::{fault::NO_ANSWER, source::READ_TIMEOUT},
+    settings::{
+        fault::{NO_ANSWER, NOT_SET},
+        source::READ_TIMEOUT,
+    },
 };
 
 /// The component variable that holds it. Operators know it as `clientsecret`, which `spin.toml` maps to it.
@@ -18,6 +21,9 @@ pub(super) async fn load<H: Host>(host: &H, deadline: Deadline) -> Result<Client
         return Err(CredentialFault::OutOfTime);
     }
     let read = read.unwrap_or_else(|_| Err(VariableUnavailable::Unreadable(NO_ANSWER.to_owned())));
-    let text = read.map_err(|fault| CredentialFault::Unreadable(fault.into_reason()))?;
+    let text = read.map_err(|unavailable| match unavailable {
+        VariableUnavailable::Undefined(_) => CredentialFault::Wrong(NOT_SET),
+        VariableUnavailable::Unreadable(reason) => CredentialFault::Unreadable(reason),
+    })?;
     ClientCredential::parse(text).map_err(CredentialFault::Wrong)
 }

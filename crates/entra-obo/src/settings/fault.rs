@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use crate::host::VariableUnavailable;
+
 /// Everything that is wrong with the variables, by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SettingsFaults(pub BTreeMap<&'static str, SettingFault>);
@@ -23,6 +25,16 @@ impl SettingsFaults {
     }
 }
 
+/// A variable that the host does not have does not come by waiting.
+impl From<VariableUnavailable> for SettingFault {
+    fn from(unavailable: VariableUnavailable) -> Self {
+        match unavailable {
+            VariableUnavailable::Undefined(reason) => Self::Wrong(format!("{NOT_SET} ({reason})")),
+            VariableUnavailable::Unreadable(reason) => Self::Unreadable(reason),
+        }
+    }
+}
+
 impl fmt::Display for SettingsFaults {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let faults = self.0.iter().map(|(name, fault)| match fault {
@@ -32,6 +44,9 @@ impl fmt::Display for SettingsFaults {
         formatter.write_str(&faults.collect::<Vec<_>>().join("; "))
     }
 }
+
+/// What is wrong with a variable that the host does not have.
+pub(crate) const NOT_SET: &str = "is not set";
 
 /// The host's reason for a variable that was not answered in time.
 pub const NO_ANSWER: &str = "no answer in time";

@@ -85,7 +85,7 @@ impl Reader {
     fn verbatim(&self, name: &str) -> Result<&str, SettingFault> {
         match self.values.get(name) {
             Some(Ok(text)) => Ok(text),
-            Some(Err(fault)) => Err(SettingFault::Unreadable(fault.clone().into_reason())),
+            Some(Err(fault)) => Err(fault.clone().into()),
             None => Err(SettingFault::Unreadable("it is not among those that are read".to_owned())),
         }
     }
@@ -108,7 +108,7 @@ impl SettingsFaults {
                 Ok(_) => return,
                 Err(fault) => SettingFault::Wrong(fault.to_owned()),
             },
-            Ok(Err(fault)) => SettingFault::Unreadable(fault.into_reason()),
+            Ok(Err(fault)) => fault.into(),
             Err(_) => SettingFault::Unreadable(NO_ANSWER.to_owned()),
         };
         self.0.insert("clientsecret", fault);
