@@ -48,7 +48,10 @@ impl SecretInVault<'_, '_> {
             ),
             Some(_) if self.rotates => {}
             Some(StoredSecret { client_id: None, .. }) => {
-                let note = format!("The vault's {name} was not written by this command; it stays as it is.");
+                let note = format!(
+                    "The vault's {name} was not written by this command; it stays as it is. If it is not a secret \
+                     of this application, the API cannot sign in: use --rotate, or another vault."
+                );
                 return self.graph.session.report(&note);
             }
             Some(StoredSecret { client_id: Some(owner), .. }) if *owner != application.client_id => bail!(
