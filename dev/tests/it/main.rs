@@ -21,6 +21,7 @@ mod federated_credentials;
 mod fleet;
 mod host_variables;
 mod hostile_app;
+mod hostile_caller;
 mod mcp;
 mod microsoft_client;
 mod native_server;
