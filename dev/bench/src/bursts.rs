@@ -64,7 +64,7 @@ pub(super) async fn measure(stage: &Stage, crowd: &Crowd, plan: &Plan, progress:
 
 async fn measure_one(stage: &Stage, crowd: &Crowd, plan: &Plan, subject: Subject) -> Result<Bursts> {
     let served = stage.serve_together(subject, hosts(subject)).await?;
-    let targets = served.iter().map(|served| Target::of(served.url())).collect::<Result<Vec<_>>>()?;
+    let targets = served.iter().map(|served| Target::of(served.url(), subject.path())).collect::<Result<Vec<_>>>()?;
     let callers = crowd.callers(subject, people(plan));
     let (known, new) = callers.split_first().context("there are no callers")?;
     for target in &targets {

@@ -11,6 +11,8 @@ use super::{load::Caller, subject::Subject};
 pub(super) struct Crowd {
     /// With tokens for the API.
     api: Vec<Caller>,
+    /// The same, naming themselves, since nobody else does where a front only forwards.
+    named: Vec<Caller>,
     /// With tokens for Graph itself, which the baseline forwards.
     graph: Vec<Caller>,
 }
@@ -22,7 +24,8 @@ impl Crowd {
             let people = tenant.add_members(count);
             let api = sign_in(&people, |person| tenant.access_token(person, |_| ()))?;
             let graph = sign_in(&people, |person| tenant.graph_token(person))?;
-            Ok(Self { api, graph })
+            let named = api.iter().map(Caller::naming_itself).collect::<Result<_>>()?;
+            Ok(Self { api, named, graph })
         })
         .await?
     }
@@ -31,7 +34,8 @@ impl Crowd {
     pub(super) fn callers(&self, subject: Subject, users: usize) -> Arc<[Caller]> {
         let all = match subject {
             Subject::PassThrough(_) | Subject::Least(_) => &self.graph,
-            Subject::ProfileGet(..) | Subject::NodePeer => &self.api,
+            Subject::Front(_) => &self.named,
+            _ => &self.api,
         };
         all.iter().take(users).cloned().collect()
     }

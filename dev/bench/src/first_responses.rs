@@ -45,7 +45,7 @@ pub(super) async fn measure(stage: &Stage, crowd: &Crowd, plan: &Plan, progress:
     for number in 1..=plan.processes {
         step.detail(&format!("process {number} of {}", plan.processes));
         let served = stage.serve(SUBJECT).await?;
-        load.add(load::once(&Target::of(served.url())?, caller).await?);
+        load.add(load::once(&Target::of(served.url(), SUBJECT.path())?, caller).await?);
         served.stop().await;
     }
     let found = FirstResponses::of(&load)?;

@@ -42,6 +42,8 @@ impl Goal {
 
 pub(super) fn goals(figures: &Figures) -> Vec<Goal> {
     let mut goals = of_requests(&figures.measurements);
+    goals.extend(of_guard(&figures.measurements));
+    goals.extend(of_native(&figures.measurements));
     goals.extend(of_parts(figures));
     goals
 }
@@ -49,7 +51,7 @@ pub(super) fn goals(figures: &Figures) -> Vec<Goal> {
 fn of_requests(measurements: &[Measurement]) -> Vec<Goal> {
     let at = |subject, users| find(measurements, subject, users, CONNECTIONS);
     let cpu_over_floor = |subject| at(subject, USERS)?.cpu_over_floor();
-    let spread = |subject| at(subject, USERS)?.by_wrk.map(|found| found.p99_ms / found.p50_ms);
+    let spread = |subject| at(subject, USERS)?.spread_by_wrk();
     let over_node =
         |subject| Some(at(subject, USERS)?.requests_per_second / at(Subject::NodePeer, USERS)?.requests_per_second);
     let growth = |subject| Some(at(subject, 10_000)?.cpu_over_floor()? / at(subject, 100)?.cpu_over_floor()?);
@@ -145,6 +147,60 @@ fn in_pieces_percent(measurements: &[Measurement], subject: Subject) -> Option<f
     let requests: u32 = rows().map(|row| row.requests).sum();
     let in_pieces: u32 = rows().map(|row| row.in_pieces).sum();
     (requests > 0).then(|| 100.0 * f64::from(in_pieces) / f64::from(requests))
+}
+
+/// Those of the component `entra`.
+fn of_guard(measurements: &[Measurement]) -> Vec<Goal> {
+    let at = |subject, users| find(measurements, subject, users, CONNECTIONS);
+    let mut goals = vec![
+        Goal::new(
+            "CPU per request of the gateway over the front's, 1,000 users, long-lived instances",
+            Bound::AtMost(1.35),
+            at(Subject::Gateway(Reuse::LongLived), USERS).and_then(Measurement::cpu_over_floor),
+        ),
+        Goal::new(
+            "CPU of a token from the sidecar more than a chained call, µs, 1,000 users, long-lived instances",
+            Bound::AtMost(150.0),
+            at(Subject::Sidecar(Reuse::LongLived), USERS).and_then(Measurement::cpu_us_over_floor),
+        ),
+    ];
+    for reuse in [Reuse::LongLived, Reuse::Default] {
+        let gateway = Subject::Gateway(reuse);
+        goals.push(Goal::new(
+            format!("p99 over p50 as wrk reports them, 1,000 users, {CONNECTIONS} connections, {gateway}"),
+            Bound::AtMost(3.0),
+            at(gateway, USERS).and_then(Measurement::spread_by_wrk),
+        ));
+        goals.push(Goal::new(
+            format!("responses in two pieces with a gap, %, {CONNECTIONS} connections, {gateway}"),
+            Bound::AtMost(0.05),
+            in_pieces_percent(measurements, gateway),
+        ));
+    }
+    for subject in [Reuse::LongLived, Reuse::Default]
+        .into_iter()
+        .flat_map(|reuse| [Subject::Gateway(reuse), Subject::Sidecar(reuse)])
+    {
+        let growth = || Some(at(subject, 10_000)?.peak_memory_mb / at(subject, 100)?.peak_memory_mb);
+        goals.push(Goal::new(
+            format!("peak memory at 10,000 users over that at 100, {subject}"),
+            Bound::AtMost(1.2),
+            growth(),
+        ));
+    }
+    goals
+}
+
+/// Those of the core without WebAssembly.
+fn of_native(measurements: &[Measurement]) -> [Goal; 2] {
+    [(USERS, "1,000"), (10_000, "10,000")].map(|(users, number)| {
+        let native = find(measurements, Subject::Native, users, CONNECTIONS);
+        Goal::new(
+            format!("CPU per request of the native server over one by hand, {number} users"),
+            Bound::AtMost(1.0),
+            native.and_then(Measurement::cpu_over_floor),
+        )
+    })
 }
 
 pub(super) fn find(

@@ -1,4 +1,4 @@
-//! `cargo dev bench`: what a request costs, compared with the minimum that it could cost and with a peer on Node.
+//! `cargo dev bench`: what a request costs, compared with the minimum that it could cost and with the same job on Node.
 //!
 //! A `stage` holds the emulated tenant and serves one `subject` after the other, each in a `process` of its own, so
 //! that its CPU and memory can be distinguished from those of the tenant and of the `load`. `measurement` combines
@@ -6,12 +6,15 @@
 //! `first_responses` fresh processes, `bursts` and `new_people` what exchanges cost, `memory` what is remembered.
 //! `report`, with its `goals`, and `plot` present the `figures`.
 
+mod owner;
+
 mod load;
 mod plan;
 mod process;
 mod subject;
 
 mod crowd;
+mod native;
 mod node_peer;
 mod wrk;
 
@@ -80,7 +83,7 @@ pub async fn run(arguments: &Bench, progress: Progress) -> Result<ExitCode> {
 /// Measures what the plan asks for.
 ///
 /// # Errors
-/// If a server does not start, or any response is not the caller's own profile.
+/// If a server does not start, or any response is not the caller's own.
 async fn measure_as(plan: &Plan, progress: Progress) -> Result<String> {
     let subjects: Vec<Subject> =
         Subject::ALL.into_iter().filter(|subject| plan.is_wanted(&subject.to_string())).collect();
@@ -163,7 +166,7 @@ async fn measure_all(
             let measured = match measured.with_context(|| format!("{subject}, users: {users}")) {
                 Ok(measured) => measured,
                 // A failure of the peer should not cost the others their figures.
-                Err(error) if subject == Subject::NodePeer => {
+                Err(error) if subject.is_on_node() => {
                     progress.note(&format!("not measured: {error:#}"));
                     stage.skipped.push(format!("{error:#}"));
                     continue;

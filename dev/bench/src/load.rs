@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use http::{
-    HeaderValue, Request, StatusCode,
+    HeaderName, HeaderValue, Request, StatusCode,
     header::{AUTHORIZATION, HOST},
 };
 use http_body_util::{BodyExt, Empty};
@@ -21,6 +21,8 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, task::JoinSet, time::timeout};
 use tokio_util::io::InspectReader;
+
+use super::owner::is_of;
 
 /// Longer than any response should take, even from the peer with ten thousand users on a busy machine.
 const ANSWER_LIMIT: Duration = Duration::from_secs(120);
@@ -30,18 +32,27 @@ const GAP: Duration = Duration::from_millis(10);
 /// How much of a wrong response the error shows.
 const SHOWN: usize = 400;
 
-/// A caller with a token and the id that their profile must contain.
+/// The header by which an app knows its caller.
+const CALLER: HeaderName = HeaderName::from_static("x-ms-client-principal-id");
+
+/// A caller with a token and the id that their response must contain.
 #[derive(Clone, Debug)]
 pub(super) struct Caller {
     authorization: HeaderValue,
-    own_id: String,
+    name: Option<HeaderValue>,
+    object_id: String,
 }
 
 impl Caller {
     pub(super) fn new(token: &str, object_id: &str) -> Result<Self> {
         let mut authorization = HeaderValue::try_from(format!("Bearer {token}")).context("a token for a header")?;
         authorization.set_sensitive(true);
-        Ok(Self { authorization, own_id: format!("\"id\":\"{object_id}\"") })
+        Ok(Self { authorization, name: None, object_id: object_id.to_owned() })
+    }
+
+    /// The same, sending the header by which an app knows its caller.
+    pub(super) fn naming_itself(&self) -> Result<Self> {
+        Ok(Self { name: Some(HeaderValue::from_str(&self.object_id)?), ..self.clone() })
     }
 
     /// The header's value, for another load generator.
@@ -55,21 +66,20 @@ impl Caller {
 pub(super) struct Target {
     address: SocketAddr,
     host: HeaderValue,
+    path: &'static str,
 }
 
 impl Target {
-    const PATH: &str = "/api/profile-get";
-
     /// `url` is `http://` and an address.
-    pub(super) fn of(url: &str) -> Result<Self> {
+    pub(super) fn of(url: &str, path: &'static str) -> Result<Self> {
         let address = url.strip_prefix("http://").and_then(|address| address.parse().ok());
         let address: SocketAddr = address.with_context(|| format!("{url} is no address on this machine"))?;
-        Ok(Self { address, host: HeaderValue::try_from(address.to_string())? })
+        Ok(Self { address, host: HeaderValue::try_from(address.to_string())?, path })
     }
 
     /// The whole URL, for another load generator.
     pub(super) fn url(&self) -> String {
-        format!("http://{}{}", self.address, Self::PATH)
+        format!("http://{}{}", self.address, self.path)
     }
 }
 
@@ -125,7 +135,7 @@ impl Load {
 /// Lets `callers` call in turn over `connections` kept-alive connections, starting with the one at `turn`.
 ///
 /// # Errors
-/// If any response is not the caller's own profile.
+/// If any response is not the caller's own.
 pub(super) async fn run(
     target: &Target,
     callers: &Arc<[Caller]>,
@@ -234,10 +244,11 @@ impl Connection {
     }
 
     async fn call(&mut self, target: &Target, caller: &Caller) -> Result<Response> {
-        let request = Request::get(Target::PATH)
+        let mut request = Request::get(target.path)
             .header(HOST, target.host.clone())
             .header(AUTHORIZATION, caller.authorization.clone())
             .body(Empty::new())?;
+        request.headers_mut().extend(caller.name.clone().map(|name| (CALLER, name)));
         let started = Instant::now();
         let answered = timeout(ANSWER_LIMIT, async {
             self.sender.ready().await?;
@@ -249,7 +260,7 @@ impl Connection {
             .with_context(|| format!("no answer within {} s", ANSWER_LIMIT.as_secs()))?
             .context("the server broke a connection")?;
         let took = started.elapsed();
-        check(status, &body, &caller.own_id)?;
+        check(status, &body, &caller.object_id)?;
         let arrival = self.arrival.lock().unwrap_or_else(PoisonError::into_inner).take();
         Ok(Response { took, gap: arrival.map_or(Duration::ZERO, |arrival| arrival.last - arrival.first) })
     }
@@ -259,11 +270,10 @@ pub(super) fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
-fn check(status: StatusCode, body: &[u8], own_id: &str) -> Result<()> {
-    let is_own = || body.windows(own_id.len()).any(|part| part == own_id.as_bytes());
+fn check(status: StatusCode, body: &[u8], object_id: &str) -> Result<()> {
     ensure!(
-        status == StatusCode::OK && is_own(),
-        "a request that must give the profile with {own_id} was answered {status}: {}",
+        status == StatusCode::OK && is_of(body, object_id),
+        "a request of {object_id} was answered {status}: {}",
         String::from_utf8_lossy(body.get(..SHOWN).unwrap_or(body))
     );
     Ok(())
@@ -289,12 +299,11 @@ mod tests {
     }
 
     #[test]
-    fn only_the_callers_own_profile_counts() {
-        let own = "\"id\":\"a\"";
-        assert!(check(StatusCode::OK, br#"{"id":"a"}"#, own).is_ok());
-        let other = check(StatusCode::OK, br#"{"id":"b"}"#, own).unwrap_err().to_string();
+    fn only_the_callers_own_response_counts() {
+        assert!(check(StatusCode::OK, br#"{"id":"a"}"#, "a").is_ok());
+        let other = check(StatusCode::OK, br#"{"id":"b"}"#, "a").unwrap_err().to_string();
         assert!(other.contains(r#"answered 200 OK: {"id":"b"}"#), "{other}");
-        assert!(check(StatusCode::BAD_GATEWAY, br#"{"id":"a"}"#, own).is_err());
+        assert!(check(StatusCode::BAD_GATEWAY, br#"{"id":"a"}"#, "a").is_err());
     }
 
     #[test]
@@ -322,7 +331,7 @@ mod tests {
     #[tokio::test]
     async fn responses_that_wait_for_an_acknowledgement_are_counted() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let target = Target::of(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+        let target = Target::of(&format!("http://{}", listener.local_addr().unwrap()), "/").unwrap();
         let caller = Caller::new("token", "a").unwrap();
         let server = tokio::spawn(serve_in_pieces(listener, [Duration::ZERO, 4 * GAP, Duration::ZERO]));
         let mut connection = Connection::open(&target).await.unwrap();

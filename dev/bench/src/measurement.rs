@@ -60,9 +60,20 @@ impl Measurement {
         self.floor_cpu_us_per_request.map(|floor| self.cpu_us_per_request / floor)
     }
 
+    /// The 99th percentile of the latency divided by the median, as `wrk` reports them.
+    pub(super) fn spread_by_wrk(&self) -> Option<f64> {
+        self.by_wrk.map(|found| found.p99_ms / found.p50_ms)
+    }
+
+    /// Microseconds of CPU per request more than the baseline.
+    pub(super) fn cpu_us_over_floor(&self) -> Option<f64> {
+        self.floor_cpu_us_per_request.map(|floor| self.cpu_us_per_request - floor)
+    }
+
     /// All calls to the tenant for each request.
     pub(super) fn calls(&self) -> f64 {
-        self.upstream_calls.values().sum()
+        // The sum of nothing is a negative zero.
+        self.upstream_calls.values().sum::<f64>() + 0.0
     }
 
     /// A summary for the progress output.
@@ -149,7 +160,7 @@ struct Contender {
 impl Contender {
     async fn enter(stage: &Stage, crowd: &Crowd, subject: Subject, users: usize) -> Result<Self> {
         let served = stage.serve(subject).await?;
-        let target = Target::of(served.url())?;
+        let target = Target::of(served.url(), subject.path())?;
         let callers = crowd.callers(subject, users);
         let first_request = load::once(&target, callers.first().context("there are no callers")?).await?;
         Ok(Self {

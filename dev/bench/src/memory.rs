@@ -47,7 +47,7 @@ pub(super) fn people(plan: &Plan) -> usize {
 pub(super) async fn measure(stage: &Stage, crowd: &Crowd, plan: &Plan, progress: Progress) -> Result<Memory> {
     let step = progress.step(&format!("Measuring the memory of {} people", plan.people));
     let served = stage.serve(SUBJECT).await?;
-    let target = Target::of(served.url())?;
+    let target = Target::of(served.url(), SUBJECT.path())?;
     let callers = crowd.callers(SUBJECT, people(plan));
     let (known, others) = callers.split_at_checked(KNOWN).context("there are no callers")?;
     let call = async |callers: &[Caller]| {

@@ -80,7 +80,7 @@ struct Door {
 impl Door {
     async fn open(stage: &Stage, crowd: &Crowd, plan: &Plan, subject: Subject) -> Result<Self> {
         let served = stage.serve(subject).await?;
-        let target = Target::of(served.url())?;
+        let target = Target::of(served.url(), subject.path())?;
         let callers = crowd.callers(subject, people(plan));
         let (known, new) = callers.split_at_checked(KNOWN).context("there are no callers")?;
         let until = Until { time: plan.warm_up, requests: KNOWN, limit: LIMIT };

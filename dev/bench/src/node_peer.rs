@@ -1,4 +1,4 @@
-//! The peer on Node: its packages, and how it is run.
+//! The peers on Node: their packages, and how they are run.
 
 use std::path::{Path, PathBuf};
 
@@ -7,18 +7,18 @@ use cargo_dev::{programs::output_of, workspace};
 use emulated_tenant::Tenant;
 use tokio::{fs, process::Command};
 
-const FILES: [&str; 3] = ["package.json", "package-lock.json", "server.mjs"];
+const FILES: [&str; 5] = ["package.json", "package-lock.json", "entra.mjs", "guard.mjs", "server.mjs"];
 /// The one of those that determines which packages are installed.
 const LOCK: &str = "package-lock.json";
 /// Written after installation; a copy of the lock file.
 const STAMP: &str = "installed";
 
-/// The peer, ready to run in `target/bench/node-peer`.
+/// The peers, ready to run in `target/bench/node-peer`.
 #[derive(Debug)]
 pub(super) struct NodePeer(PathBuf);
 
 impl NodePeer {
-    /// Installs its packages, by exact version, unless they are installed already.
+    /// Installs their packages, by exact version, unless they are installed already.
     ///
     /// # Errors
     /// If Node or npm is missing, or the registry cannot be reached.
@@ -41,11 +41,11 @@ impl NodePeer {
         Ok(Self(folder))
     }
 
-    /// The command that serves, for `tenant`.
-    pub(super) fn command(&self, tenant: &Tenant) -> Command {
+    /// The command that serves by `script`, for `tenant`.
+    pub(super) fn command(&self, script: &str, tenant: &Tenant) -> Command {
         let mut command = Command::new("node");
         command
-            .arg("server.mjs")
+            .arg(script)
             .current_dir(self.folder())
             .env("NODE_ENV", "production")
             .env("AUTHORITY_URL", tenant.authority_url())

@@ -17,7 +17,8 @@ use tokio::{
 /// A component may have to be compiled first, by an unoptimised compiler on a busy machine.
 const START_LIMIT: Duration = Duration::from_secs(120);
 
-/// A program that prints `Serving <url>` when it listens, and exits when its standard input ends. Killed when dropped.
+/// A program that prints `Serving <url>` or `listening on <url>` when it listens, and exits when its standard input ends.
+/// Killed when dropped.
 #[derive(Debug)]
 pub(super) struct ServingProcess {
     url: String,
@@ -48,7 +49,8 @@ impl ServingProcess {
         });
         match announced.await {
             Ok(Ok(Some(line))) => {
-                let url = line.strip_prefix("Serving ").with_context(|| format!("`{name}` printed {line:?}"))?;
+                let url = ["Serving ", "listening on "].iter().find_map(|words| line.strip_prefix(words));
+                let url = url.with_context(|| format!("`{name}` printed {line:?}"))?;
                 Ok(Self { url: url.to_owned(), id, _child: child, _stdin: stdin, _stdout: stdout })
             }
             Ok(_) => Err(anyhow!("`{name}` ended before it served\n{}", complaints_in(&log))),

@@ -10,7 +10,7 @@ use super::{
     memory::Memory,
     new_people::NewPeople,
     rs256::Rs256,
-    subject::Subject,
+    subject::Job,
 };
 
 /// Everything that a run found.
@@ -34,9 +34,11 @@ impl Report<'_> {
             (!bursts.is_empty()).then(|| bursts_table(bursts)),
             (!new_people.is_empty()).then(|| new_people_table(new_people)),
             memory.as_ref().map(memory_table),
-            (!measurements.is_empty()).then(|| self.requests()),
         ];
-        for table in tables.into_iter().flatten() {
+        let jobs = [(Job::Profile, "CPU ÷ pass-through"), (Job::Guard, "CPU ÷ front"), (Job::Native, "CPU ÷ by hand")];
+        let jobs = jobs.iter().filter(|(job, _)| measurements.iter().any(|row| row.subject.job() == *job));
+        let requests = jobs.map(|(job, baseline)| self.requests(*job, baseline));
+        for table in tables.into_iter().flatten().chain(requests) {
             text.push('\n');
             text.push_str(&table.to_markdown());
         }
@@ -63,13 +65,13 @@ impl Report<'_> {
         table
     }
 
-    fn requests(&self) -> Table {
+    fn requests(&self, job: Job, baseline: &str) -> Table {
         let mut table = Table::new(
             [
                 "server",
                 "users",
                 "connections",
-                "CPU ÷ pass-through",
+                baseline,
                 "req/s ÷ Node",
                 "CPU per request, µs",
                 "req/s",
@@ -83,9 +85,9 @@ impl Report<'_> {
             ],
             1,
         );
-        for row in &self.figures.measurements {
+        for row in self.figures.measurements.iter().filter(|row| row.subject.job() == job) {
             let same = |subject| find(&self.figures.measurements, subject, row.users, row.connections);
-            let node = same(Subject::NodePeer).filter(|_| row.subject != Subject::NodePeer);
+            let node = row.subject.on_node().and_then(same);
             table.add([
                 row.subject.to_string(),
                 row.users.to_string(),
@@ -96,7 +98,7 @@ impl Report<'_> {
                 format!("{:.0}", row.requests_per_second),
                 format!("{:.2}", row.p50_ms),
                 format!("{:.2}", row.p99_ms),
-                optional(row.by_wrk.map(|found| found.p99_ms / found.p50_ms)),
+                optional(row.spread_by_wrk()),
                 format!("{:.3}", 100.0 * f64::from(row.in_pieces) / f64::from(row.requests)),
                 format!("{:.2}", row.calls()),
                 format!("{:.0}", row.peak_memory_mb),
@@ -240,7 +242,7 @@ mod tests {
     use super::*;
     use crate::{
         measurement::Measurement,
-        subject::{Reuse, Store},
+        subject::{Reuse, Store, Subject},
         wrk::WrkLatencies,
     };
 
@@ -257,7 +259,7 @@ mod tests {
             in_pieces: 6,
             by_wrk: (subject != Subject::NodePeer).then_some(WrkLatencies { p50_ms: 1.0, p99_ms: 2.9 }),
             cpu_us_per_request,
-            floor_cpu_us_per_request: matches!(subject, Subject::ProfileGet(..)).then_some(200.0),
+            floor_cpu_us_per_request: subject.floor().map(|_| 200.0),
             peak_memory_mb: 99.5,
             upstream_calls: [("GraphMe".to_owned(), 1.0), ("Token".to_owned(), 0.25)].into(),
             first_request_ms: 12.34,
@@ -288,6 +290,9 @@ mod tests {
                 row(Subject::PassThrough(Reuse::Default), 200.0, 4000.0),
                 row(stored, 300.0, 3000.0),
                 row(Subject::NodePeer, 1500.0, 500.0),
+                row(Subject::Gateway(Reuse::LongLived), 250.0, 3500.0),
+                row(Subject::NodeGateway, 1000.0, 700.0),
+                row(Subject::Native, 100.0, 6000.0),
             ],
             skipped: vec!["Redis: redis-server is not on PATH".to_owned()],
         };

@@ -16,9 +16,10 @@ use profile_get_dev::{
 use tokio::{fs, process::Command};
 
 use super::{
+    native::{self, NativeServers},
     node_peer::NodePeer,
     process::ServingProcess,
-    subject::{Reuse, Store, Subject},
+    subject::{Job, Reuse, Store, Subject},
     wrk::Wrk,
 };
 
@@ -29,6 +30,7 @@ pub(super) struct Stage {
     pub(super) tenant: Arc<Tenant>,
     host: AvailableRunner,
     node_peer: Option<NodePeer>,
+    native: Option<NativeServers>,
     has_redis: bool,
     wrk: Option<Wrk>,
     /// The size of `profile-get`.
@@ -50,17 +52,32 @@ impl Stage {
         let component = Component::Api.build(progress).await?;
         let component_bytes = fs::metadata(component).await.context("the component's file is gone")?.len();
         Component::PassThrough.build(progress).await?;
+        let includes = |job| subjects.iter().any(|subject| subject.job() == job && !subject.is_on_node());
+        if includes(Job::Guard) {
+            Component::Entra.build(progress).await?;
+            Component::Front.build(progress).await?;
+        }
+        let native = if includes(Job::Native) { Some(NativeServers::build(progress).await?) } else { None };
         let step = progress.step("Starting the emulated tenant");
         let tenant = Arc::new(Tenant::start(TenantOptions::default()).await?);
         tenant.count_requests_only();
         step.done("Started the emulated tenant");
 
-        let mut stage =
-            Self { tenant, host, node_peer: None, has_redis: false, wrk: None, component_bytes, skipped: Vec::new() };
-        if subjects.contains(&Subject::NodePeer) {
+        let mut stage = Self {
+            tenant,
+            host,
+            node_peer: None,
+            native,
+            has_redis: false,
+            wrk: None,
+            component_bytes,
+            skipped: Vec::new(),
+        };
+        let on_node: Vec<_> = subjects.iter().filter(|subject| subject.is_on_node()).collect();
+        if !on_node.is_empty() {
             match NodePeer::prepare().await {
                 Ok(peer) => stage.node_peer = Some(peer),
-                Err(error) => stage.skipped.push(format!("{}: {error:#}", Subject::NodePeer)),
+                Err(error) => stage.skipped.extend(on_node.iter().map(|subject| format!("{subject}: {error:#}"))),
             }
         }
         if subjects.iter().chain(others).any(|subject| subject.store() == Some(Store::Redis)) {
@@ -83,7 +100,7 @@ impl Stage {
 
     pub(super) fn can_serve(&self, subject: Subject) -> bool {
         match subject {
-            Subject::NodePeer => self.node_peer.is_some(),
+            subject if subject.is_on_node() => self.node_peer.is_some(),
             Subject::ProfileGet(_, Store::Redis) => self.has_redis,
             _ => true,
         }
@@ -113,11 +130,18 @@ impl Stage {
         let directory = RunDirectory::prepare(None).await?;
         let redis = store.as_ref().map(|store| &store.redis);
         let server = match subject {
-            Subject::NodePeer => {
+            Subject::NodePeer | Subject::NodeGateway | Subject::NodeSidecar => {
                 let peer = self.node_peer.as_ref().context("the peer cannot run here")?;
-                let log = directory.path().join("log");
-                let process = ServingProcess::start(&mut peer.command(&self.tenant), b"", log).await?;
-                Server::Process(Box::new(process))
+                let script = if subject == Subject::NodePeer { "server.mjs" } else { "guard.mjs" };
+                process(&mut peer.command(script, &self.tenant), &directory).await?
+            }
+            Subject::ByHand | Subject::Native => {
+                let native = self.native.as_ref().context("the native servers are not built")?;
+                let program = if subject == Subject::ByHand { &native.by_hand } else { &native.core };
+                process(&mut native::command(program, &self.tenant), &directory).await?
+            }
+            Subject::Front(reuse) | Subject::Gateway(reuse) | Subject::Sidecar(reuse) => {
+                serve_apart(&self.host, self.guarded_app(&directory, reuse)).await?
             }
             Subject::PassThrough(reuse) | Subject::Least(reuse) => {
                 let adds = match (subject, reuse) {
@@ -153,6 +177,21 @@ impl Stage {
             }
         };
         Ok(Served { server, _store: store, _directory: directory })
+    }
+
+    /// The application of `bench/front`. All its routes are served at once; a subject chooses one.
+    fn guarded_app(&self, directory: &RunDirectory, reuse: Reuse) -> HostOptions {
+        let variables = [
+            ("tenant_id", self.tenant.tenant_id()),
+            ("client_id", self.tenant.client_id()),
+            ("authority_host", self.tenant.authority_url()),
+            ("graph_url", self.tenant.graph_url()),
+        ];
+        HostOptions {
+            variables: variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+            environment: BTreeMap::from([("SPIN_VARIABLE_CLIENTSECRET".to_owned(), self.tenant.client_secret())]),
+            ..options(directory, workspace::root().join("bench/front/spin.toml"), reuse.of_instances())
+        }
     }
 
     /// Serves the component that measures RS256.
@@ -252,6 +291,11 @@ impl Served {
             spin.stop().await;
         }
     }
+}
+
+/// A program that is no host.
+async fn process(command: &mut Command, directory: &RunDirectory) -> Result<Server> {
+    Ok(Server::Process(Box::new(ServingProcess::start(command, b"", directory.path().join("log")).await?)))
 }
 
 /// Serves in a process of its own.

@@ -16,8 +16,32 @@ pub(super) enum Subject {
     Least(Reuse),
     /// The component.
     ProfileGet(Reuse, Store),
-    /// The same job on Node: `bench/node-peer`.
+    /// The same job on Node: `bench/node-peer/server.mjs`.
     NodePeer,
+    /// The baseline of the component `entra`: `bench/front`, which forwards to an app that does nothing.
+    Front(Reuse),
+    /// `entra` as a gateway in front of the same app.
+    Gateway(Reuse),
+    /// `entra` as a sidecar, which an app asks for a token that it remembers. The app is the front again.
+    Sidecar(Reuse),
+    /// The jobs of `entra` on Node: `bench/node-peer/guard.mjs`.
+    NodeGateway,
+    NodeSidecar,
+    /// The baseline of `entra-obo` without WebAssembly: `bench/by-hand`.
+    ByHand,
+    /// The example of `entra-obo`, a native server.
+    Native,
+}
+
+/// What is compared with each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Job {
+    /// The API in WebAssembly.
+    Profile,
+    /// Requests to an app that `entra` guards.
+    Guard,
+    /// The API without WebAssembly.
+    Native,
 }
 
 /// How long instances live.
@@ -43,7 +67,7 @@ pub(super) enum Store {
 
 impl Subject {
     /// Everything that is compared, each baseline first.
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 19] = [
         Self::PassThrough(Reuse::LongLived),
         Self::Least(Reuse::LongLived),
         Self::ProfileGet(Reuse::LongLived, Store::Sqlite),
@@ -53,13 +77,61 @@ impl Subject {
         Self::ProfileGet(Reuse::Default, Store::Redis),
         Self::ProfileGet(Reuse::Default, Store::Off),
         Self::NodePeer,
+        Self::Front(Reuse::LongLived),
+        Self::Gateway(Reuse::LongLived),
+        Self::Sidecar(Reuse::LongLived),
+        Self::Front(Reuse::Default),
+        Self::Gateway(Reuse::Default),
+        Self::Sidecar(Reuse::Default),
+        Self::NodeGateway,
+        Self::NodeSidecar,
+        Self::ByHand,
+        Self::Native,
     ];
 
-    /// Its baseline: the pass-through in the same host with the same settings.
+    /// Its baseline: the least that does the same without Entra, in the same host with the same settings. That of the
+    /// core without WebAssembly is the same API, written by hand.
     pub(super) fn floor(self) -> Option<Self> {
         match self {
-            Self::PassThrough(_) | Self::NodePeer => None,
             Self::Least(reuse) | Self::ProfileGet(reuse, _) => Some(Self::PassThrough(reuse)),
+            Self::Gateway(reuse) | Self::Sidecar(reuse) => Some(Self::Front(reuse)),
+            Self::Native => Some(Self::ByHand),
+            Self::PassThrough(_) | Self::Front(_) | Self::ByHand => None,
+            Self::NodePeer | Self::NodeGateway | Self::NodeSidecar => None,
+        }
+    }
+
+    /// The same job on Node.
+    pub(super) fn on_node(self) -> Option<Self> {
+        match self {
+            Self::PassThrough(_) | Self::Least(_) | Self::ProfileGet(..) => Some(Self::NodePeer),
+            Self::ByHand | Self::Native => Some(Self::NodePeer),
+            Self::Front(_) | Self::Gateway(_) => Some(Self::NodeGateway),
+            Self::Sidecar(_) => Some(Self::NodeSidecar),
+            Self::NodePeer | Self::NodeGateway | Self::NodeSidecar => None,
+        }
+    }
+
+    /// Whether it runs on Node.
+    pub(super) fn is_on_node(self) -> bool {
+        self.on_node().is_none()
+    }
+
+    pub(super) fn job(self) -> Job {
+        match self {
+            Self::PassThrough(_) | Self::Least(_) | Self::ProfileGet(..) | Self::NodePeer => Job::Profile,
+            Self::Front(_) | Self::Gateway(_) | Self::Sidecar(_) | Self::NodeGateway | Self::NodeSidecar => Job::Guard,
+            Self::ByHand | Self::Native => Job::Native,
+        }
+    }
+
+    /// The path that is called. In `bench/front`, it decides which components answer.
+    pub(super) fn path(self) -> &'static str {
+        match self {
+            Self::Front(_) => "/front",
+            Self::Gateway(_) | Self::NodeGateway => "/gateway",
+            Self::Sidecar(_) | Self::NodeSidecar => "/AuthorizationHeader/graph",
+            _ => "/api/profile-get",
         }
     }
 
@@ -67,20 +139,22 @@ impl Subject {
     /// there are connections, and each has a cache of its own.
     pub(super) fn further_rounds(self) -> usize {
         match self {
-            Self::ProfileGet(Reuse::LongLived, _) => 40,
+            Self::ProfileGet(Reuse::LongLived, _)
+            | Self::Gateway(Reuse::LongLived)
+            | Self::Sidecar(Reuse::LongLived) => 40,
             _ => 1,
         }
     }
 
     /// Whether `wrk` measures it too.
     pub(super) fn is_measured_by_wrk(self) -> bool {
-        matches!(self, Self::PassThrough(_) | Self::ProfileGet(..))
+        matches!(self, Self::PassThrough(_) | Self::ProfileGet(..) | Self::Gateway(_))
     }
 
     pub(super) fn store(self) -> Option<Store> {
         match self {
             Self::ProfileGet(_, store) => Some(store),
-            Self::PassThrough(_) | Self::Least(_) | Self::NodePeer => None,
+            _ => None,
         }
     }
 }
@@ -117,6 +191,13 @@ impl fmt::Display for Subject {
                 write!(formatter, "profile-get, {}, {store}", reuse.word())
             }
             Self::NodePeer => formatter.write_str("Node with msal-node"),
+            Self::Front(reuse) => write!(formatter, "front, {}", reuse.word()),
+            Self::Gateway(reuse) => write!(formatter, "gateway, {}", reuse.word()),
+            Self::Sidecar(reuse) => write!(formatter, "sidecar, {}", reuse.word()),
+            Self::NodeGateway => formatter.write_str("gateway on Node"),
+            Self::NodeSidecar => formatter.write_str("sidecar on Node"),
+            Self::ByHand => formatter.write_str("native server, by hand"),
+            Self::Native => formatter.write_str("native server, entra-obo"),
         }
     }
 }

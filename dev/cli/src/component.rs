@@ -28,14 +28,24 @@ pub enum Component {
     Probe,
     /// The baseline of `cargo dev bench`: it only forwards to Graph.
     PassThrough,
+    /// A front that only forwards, and an app behind it: what `cargo dev bench` compares `entra` with.
+    Front,
     /// Measures RS256 in Wasm for `cargo dev bench`.
     Rs256,
 }
 
 impl Component {
     /// All components.
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Api, Self::SignInApp, Self::Entra, Self::RustExample, Self::Probe, Self::PassThrough, Self::Rs256];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Api,
+        Self::SignInApp,
+        Self::Entra,
+        Self::RustExample,
+        Self::Probe,
+        Self::PassThrough,
+        Self::Front,
+        Self::Rs256,
+    ];
 
     /// The built component's file, which is the `source` in its manifest. A process builds it once.
     ///
@@ -49,6 +59,7 @@ impl Component {
         static RUST_EXAMPLE: OnceCell<PathBuf> = OnceCell::const_new();
         static PROBE: OnceCell<PathBuf> = OnceCell::const_new();
         static PASS_THROUGH: OnceCell<PathBuf> = OnceCell::const_new();
+        static FRONT: OnceCell<PathBuf> = OnceCell::const_new();
         static RS256: OnceCell<PathBuf> = OnceCell::const_new();
         let built = match self {
             Self::Api => &API,
@@ -57,6 +68,7 @@ impl Component {
             Self::RustExample => &RUST_EXAMPLE,
             Self::Probe => &PROBE,
             Self::PassThrough => &PASS_THROUGH,
+            Self::Front => &FRONT,
             Self::Rs256 => &RS256,
         };
         built.get_or_try_init(|| build(self, progress)).await.cloned()
@@ -76,6 +88,7 @@ impl Component {
             Self::RustExample => "example in Rust",
             Self::Probe => "guarded app of tests",
             Self::PassThrough => "pass-through",
+            Self::Front => "front that only forwards",
             Self::Rs256 => "RS256 measurement",
         }
     }
@@ -88,6 +101,7 @@ impl Component {
             Self::RustExample => "guarded-rust",
             Self::Probe => "probe",
             Self::PassThrough => "bench-pass-through",
+            Self::Front => "bench-front",
             Self::Rs256 => "bench-rs256",
         }
     }

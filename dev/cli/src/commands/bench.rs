@@ -6,11 +6,12 @@ use clap::Args;
 
 /// Measure what a request costs, and print the figures as Markdown tables.
 ///
-/// Compares the API with a component that only forwards to Graph, in the same host, and with the same job done on Node.
-/// Latencies are also those that `wrk` reports, if it is on PATH. Further parts: "RS256" (verification in WebAssembly
-/// compared with OpenSSL), "first responses" of fresh processes, "bursts" of calls with one new token, crowds of "new
-/// people" with a store and without, the "memory" that remembered people take, and the component's "size". Builds an
-/// optimised host first. Takes up to an hour, in which the machine should be otherwise idle.
+/// Compares the API with a component that only forwards to Graph, in the same host; the component entra, as "gateway" and
+/// "sidecar", with a "front" that only forwards; entra-obo as a "native" server with one written by hand; and each with
+/// the same job done on Node. Latencies are also those that `wrk` reports, if it is on PATH. Further parts: "RS256"
+/// (verification in WebAssembly compared with OpenSSL), "first responses" of fresh processes, "bursts" of calls with one
+/// new token, crowds of "new people" with a store and without, the "memory" that remembered people take, and the
+/// component's "size". Builds an optimised host first. Takes two hours, in which the machine should be otherwise idle.
 #[derive(Args, Debug)]
 pub struct Bench {
     /// Run the components on the real `spin` (4.1 or newer, on PATH or named by SPIN) instead of the embedded host.
@@ -37,7 +38,7 @@ pub struct Bench {
     /// How many new people come, and are remembered, 3,000 unless `--quick` is given.
     #[arg(long, value_name = "NUMBER", value_parser = positive)]
     pub people: Option<usize>,
-    /// Only what has this in its name, such as "SQLite", "Node", "RS256" or "bursts". Can be repeated.
+    /// Only what has this in its name, such as "SQLite", "gateway", "native" or "bursts". Can be repeated.
     #[arg(long, value_name = "PART")]
     pub only: Vec<String>,
     /// The file for the plot of cost against users, an SVG.

@@ -9,7 +9,7 @@ use super::outcome::Outcome;
 use crate::{programs::output_of, progress::Progress, toolchain::WasmToolchain, workspace};
 
 /// All packages but those of the harness, so that a new component is checked, too.
-const COMPONENTS: &str = "--workspace --exclude=cargo-dev --exclude=deployment-manifests --exclude=embedded-host \
+const COMPONENTS: &str = "--workspace --exclude=bench-by-hand --exclude=cargo-dev --exclude=deployment-manifests --exclude=embedded-host \
                           --exclude=emulated-tenant --exclude=profile-get-bench --exclude=profile-get-dev \
                           --exclude=shared-features";
 

@@ -1,0 +1,61 @@
+//! Servers without WebAssembly: the example of `entra-obo`, and the same API written by hand.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use cargo_dev::{programs::output_of, progress::Progress, workspace};
+use emulated_tenant::Tenant;
+use profile_get_dev::bound_command::bound_command;
+use tokio::process::Command;
+
+/// The profile and the folder in which they are built: optimised, unless this program is not.
+const BUILD: (&str, &str) = if cfg!(debug_assertions) { ("dev", "debug") } else { ("bench", "release") };
+
+/// The built servers.
+#[derive(Debug)]
+pub(super) struct NativeServers {
+    pub(super) core: PathBuf,
+    pub(super) by_hand: PathBuf,
+}
+
+impl NativeServers {
+    /// Builds both at once, so that they have the same HTTP client.
+    ///
+    /// # Errors
+    /// If they do not build.
+    pub(super) async fn build(progress: Progress) -> Result<Self> {
+        let (profile, folder) = BUILD;
+        let step = progress.step("Building the native servers");
+        let mut cargo = Command::new(workspace::cargo());
+        cargo
+            .args([
+                "build",
+                "--profile",
+                profile,
+                "--package=entra-obo",
+                "--example=axum",
+                "--features=entra-obo/rustls",
+            ])
+            .args(["--package=bench-by-hand", "--bin=bench-by-hand", "--target-dir"])
+            .arg(workspace::target())
+            .current_dir(workspace::root());
+        output_of(&mut cargo).await?;
+        step.done("Built the native servers");
+        let folder = workspace::target().join(folder);
+        Ok(Self { core: folder.join("examples/axum"), by_hand: folder.join("bench-by-hand") })
+    }
+}
+
+/// The command that serves by `program`, for `tenant`. The server ends when its standard input does.
+pub(super) fn command(program: &Path, tenant: &Tenant) -> Command {
+    let mut command = bound_command(program);
+    command
+        .env("TENANT_ID", tenant.tenant_id())
+        .env("CLIENT_ID", tenant.client_id())
+        .env("CLIENT_SECRET", tenant.client_secret())
+        .env("AUTHORITY_HOST", tenant.authority_url())
+        .env("GRAPH_URL", tenant.graph_url())
+        .env("ADDRESS", "127.0.0.1:0")
+        .env("NO_PROXY", "*");
+    command
+}
