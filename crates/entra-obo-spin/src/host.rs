@@ -173,11 +173,9 @@ impl Forward for Spin {
         request: Request<Body<B>>,
         limits: ForwardLimits,
     ) -> Result<Response<IncomingBody>, SendFault> {
-        let options = RequestOptions::new();
-        let nanoseconds = |limit: Duration| limit.as_nanos().try_into().ok();
-        let _ = options.set_connect_timeout(nanoseconds(limits.head));
-        let _ = options.set_first_byte_timeout(nanoseconds(limits.head));
-        let _ = options.set_between_bytes_timeout(nanoseconds(limits.idle));
+        // Spin keeps no limits within an application, and each option is a call of the host.
+        let is_within = request.uri().host().is_some_and(|host| host.ends_with(".spin.internal"));
+        let options = (!is_within).then(|| forward_options(limits));
         let (head, body) = request.into_parts();
         let is_empty = matches!(&body, Body::Whole(bytes) if bytes.is_empty());
         let unless_said = if matches!(body, Body::Whole(_)) { is_whole } else { is_cut };
@@ -199,6 +197,15 @@ impl Forward for Spin {
         let response = client::send(wasi).await.map_err(fault_of)?;
         incoming(response, copy_all)
     }
+}
+
+fn forward_options(limits: ForwardLimits) -> RequestOptions {
+    let options = RequestOptions::new();
+    let nanoseconds = |limit: Duration| limit.as_nanos().try_into().ok();
+    let _ = options.set_connect_timeout(nanoseconds(limits.head));
+    let _ = options.set_first_byte_timeout(nanoseconds(limits.head));
+    let _ = options.set_between_bytes_timeout(nanoseconds(limits.idle));
+    options
 }
 
 /// Options with `limit`, and whether the host applies them. Most calls have the same limit, and copying options is one
@@ -227,7 +234,7 @@ fn options(limit: Duration) -> (RequestOptions, bool) {
 async fn outgoing(request: &Request<Bytes>, options: RequestOptions) -> Result<types::Request, String> {
     let body = request.body().clone();
     let (outgoing_body, contents, end) = OutgoingBody::new(body.is_empty(), is_whole);
-    let wasi = wasi_request(request.method(), request.uri(), request.headers(), (contents, end), options)?;
+    let wasi = wasi_request(request.method(), request.uri(), request.headers(), (contents, end), Some(options))?;
     if !body.is_empty() {
         wit_bindgen::spawn(outgoing_body.write(body));
         let_body_begin().await;
@@ -240,10 +247,10 @@ fn wasi_request(
     uri: &Uri,
     headers: &HeaderMap,
     (contents, end): (Option<StreamReader<u8>>, FutureReader<BodyEnd>),
-    options: RequestOptions,
+    options: Option<RequestOptions>,
 ) -> Result<types::Request, String> {
     let fields = fields_of(headers).map_err(|error| error.to_string())?;
-    let (wasi, _sent) = types::Request::new(fields, contents, end, Some(options));
+    let (wasi, _sent) = types::Request::new(fields, contents, end, options);
     // GET is the default.
     let method = match *method {
         http::Method::GET => None,

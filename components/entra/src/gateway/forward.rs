@@ -71,7 +71,8 @@ pub(super) async fn forward<H: Forward>(
     let is_kept = host.keeps_limits() && !is_upload && !is_of_this_application(&gateway.upstream);
     let response = if is_kept { sending.await } else { in_time(host, &progress, sending).await };
     let response = response.map_err(Error::App)?;
-    notes.upstream_answered(host.elapsed().saturating_sub(begun));
+    let answered = host.elapsed();
+    notes.upstream_answered(answered.saturating_sub(begun));
 
     let (mut head, body) = response.into_parts();
     if !(200..600).contains(&head.status.as_u16()) {
@@ -90,7 +91,7 @@ pub(super) async fn forward<H: Forward>(
     let length = length_of(&head.headers).filter(|length| *length <= MAX_WHOLE_BYTES && has_content);
     let body = match length {
         _ if !has_content => Body::Whole(Bytes::new()),
-        Some(length) if !head.headers.contains_key(header::TRAILER) => whole(host, body, length).await?,
+        Some(length) if !head.headers.contains_key(header::TRAILER) => whole(host, body, length, answered).await?,
         _ => Body::Streamed(Bytes::new(), body, ()),
     };
     Ok(Response::from_parts(head, body))
@@ -135,10 +136,14 @@ async fn in_time<H: Forward, T>(
     }
 }
 
-/// The body of a response of this length: whole if it arrives soon.
-async fn whole<H: Forward>(host: &H, mut body: H::Body, length: usize) -> Result<Body<H::Body>, Error> {
+/// The body of a response of this length whose head arrived at `begun`: whole if it arrives soon.
+async fn whole<H: Forward>(
+    host: &H,
+    mut body: H::Body,
+    length: usize,
+    begun: Duration,
+) -> Result<Body<H::Body>, Error> {
     let broken = || Error::App(SendFault::Broken("its response is incomplete".to_owned()));
-    let begun = host.elapsed();
     let mut read = BytesMut::new();
     while read.len() < length {
         let next = within(host, STREAM_IDLE, body.next()).await.map_err(|_| Error::App(SendFault::TimedOut))?;

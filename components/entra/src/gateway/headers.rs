@@ -1,6 +1,6 @@
 //! Which headers pass through the gateway.
 
-use std::net::SocketAddr;
+use std::{borrow::Cow, net::SocketAddr};
 
 use entra_obo::toolkit::{CLIENT_REQUEST_ID, REQUEST_ID, RequestHead, TRACEPARENT};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -142,8 +142,10 @@ fn is_of_connection(name: &HeaderName, listed: &[String]) -> bool {
 /// Whether the app could mistake a header for one of the gateway or of a proxy. Many servers pass headers to an app as
 /// variables, in whose names a hyphen and other characters look the same.
 fn is_spoofed(name: &HeaderName, gateway: &GatewaySettings) -> bool {
-    let plain = name.as_str().replace(|character: char| !character.is_ascii_alphanumeric(), "-");
-    let is_disguised = plain != name.as_str();
+    let is_other = |character: char| !character.is_ascii_alphanumeric() && character != '-';
+    let is_disguised = name.as_str().contains(is_other);
+    let plain: Cow<'_, str> =
+        if is_disguised { name.as_str().replace(is_other, "-").into() } else { name.as_str().into() };
     let of_others = || plain.starts_with(FORWARDED) || plain == "content-length" || OF_CONNECTION.contains(&&*plain);
     OF_IDENTITY.iter().any(|family| plain.starts_with(family))
         || MISLEADING.contains(&&*plain)

@@ -2,9 +2,12 @@
 //!
 //! <https://learn.microsoft.com/azure/app-service/configure-authentication-user-identities>
 
+use std::borrow::Cow;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value};
 
 use entra_obo::{DownstreamToken, VerifiedCaller, host::UnixTime};
 
@@ -20,18 +23,30 @@ const EXPIRES_ON: HeaderName = HeaderName::from_static("x-ms-token-aad-expires-o
 /// Claims with a person's name, the most specific first. v2 tokens have the first, v1 tokens the second or the third.
 const NAMES: [&str; 4] = ["preferred_username", "upn", "unique_name", "name"];
 
+#[derive(Serialize)]
+struct Principal<'a> {
+    auth_typ: &'static str,
+    claims: Vec<Claim<'a>>,
+    name_typ: &'static str,
+    role_typ: &'static str,
+}
+
+#[derive(Serialize)]
+struct Claim<'a> {
+    typ: &'a str,
+    val: Cow<'a, str>,
+}
+
 /// Adds the headers that identify the caller. Claims keep their names in the token.
 pub(super) fn add(headers: &mut HeaderMap, caller: &VerifiedCaller, mappings: &[ClaimHeader]) {
     let claims = caller.claims();
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
     let id = text("oid").or_else(|| text("sub"));
     let name = NAMES.iter().find_map(|name| text(name));
-    let listed: Vec<Value> = claims
-        .iter()
-        .flat_map(|(name, value)| values(value).into_iter().map(move |value| json!({"typ": name, "val": value})))
-        .collect();
-    let principal = json!({"auth_typ": "aad", "claims": listed, "name_typ": "name", "role_typ": "roles"});
-    insert(headers, PRINCIPAL, &STANDARD.encode(principal.to_string()));
+    let listed = claims.iter().flat_map(|(typ, value)| values(value).into_iter().map(move |val| Claim { typ, val }));
+    let principal = Principal { auth_typ: "aad", claims: listed.collect(), name_typ: "name", role_typ: "roles" };
+    let principal = serde_json::to_vec(&principal).unwrap_or_default();
+    insert(headers, PRINCIPAL, &STANDARD.encode(principal));
     insert(headers, PRINCIPAL_IDP, "aad");
     for (header, value) in [(PRINCIPAL_ID, id), (PRINCIPAL_NAME, name)] {
         if let Some(value) = value {
@@ -63,11 +78,11 @@ fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
 }
 
 /// The values of a claim as texts: a list has several.
-fn values(value: &Value) -> Vec<String> {
+fn values(value: &Value) -> Vec<Cow<'_, str>> {
     match value {
-        Value::String(text) => vec![text.clone()],
+        Value::String(text) => vec![text.into()],
         Value::Array(items) => items.iter().flat_map(values).collect(),
-        other => vec![other.to_string()],
+        other => vec![other.to_string().into()],
     }
 }
 
@@ -75,7 +90,7 @@ fn values(value: &Value) -> Vec<String> {
 /// omitted.
 fn joined(claims: &Map<String, Value>, claim: &str) -> Option<String> {
     let value = claims.get(claim)?;
-    let items: Vec<String> = match value {
+    let items: Vec<_> = match value {
         Value::Array(_) => values(value).into_iter().filter(|item| !item.contains(',')).collect(),
         _ => values(value),
     };
