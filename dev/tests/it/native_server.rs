@@ -105,7 +105,8 @@ impl NativeServer {
 async fn build() -> PathBuf {
     let mut cargo = Command::new(workspace::cargo());
     cargo
-        .args(["build", "--package=entra-obo", "--example=axum", "--features=rustls", "--target-dir"])
+        // The selection of `cargo dev check`, which has compiled all of it.
+        .args(["build", "--workspace", "--features=entra-obo/rustls", "--example=axum", "--target-dir"])
         .arg(workspace::target())
         .current_dir(workspace::root());
     output_of(&mut cargo).await.unwrap();

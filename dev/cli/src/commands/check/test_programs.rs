@@ -49,7 +49,7 @@ impl TestPrograms {
     pub(super) async fn compile(progress: Progress) -> Result<Self> {
         let step = progress.step("Compiling the tests");
         let mut cargo = Command::new(workspace::cargo());
-        cargo.args(["test", "--workspace", "--no-run"]).current_dir(workspace::root());
+        cargo.args(["test", "--workspace", "--features=entra-obo/rustls", "--no-run"]).current_dir(workspace::root());
         let mut programs = Vec::new();
         let collect = |artifact: Artifact| programs.extend(TestProgram::of(artifact));
         cargo_build::run("the tests", &mut cargo, progress, &step, collect).await?;
