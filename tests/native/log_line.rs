@@ -12,7 +12,7 @@ use crate::{
 /// The names in the first column of the table.
 fn documented() -> Vec<String> {
     let page = include_str!("../../docs/operations.md");
-    let section = page.split_once("## The log line").unwrap().1.split_once("There are lines without").unwrap().0;
+    let section = page.split_once("## The log line").unwrap().1.split_once("The component [`entra`]").unwrap().0;
     let rows = section.lines().filter_map(|line| line.strip_prefix("| `"));
     let first_columns = rows.map(|row| format!("`{}", row.split('|').next().unwrap()));
     first_columns
