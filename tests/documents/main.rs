@@ -165,7 +165,7 @@ fn every_event_is_documented() {
 }
 
 #[test]
-fn the_guards_table_of_errors_is_that_of_its_code() {
+fn the_table_of_errors_of_entra_is_that_of_its_code() {
     let mut table = "\n| status | `code` | what to do |\n|---|---|---|\n".to_owned();
     for problem_type in entra::PROBLEM_TYPES {
         let (status, code) = (problem_type.status.as_u16(), problem_type.code);

@@ -34,24 +34,24 @@ pub async fn answer<H: Forward>(
     body: H::Body,
 ) -> Response<Body<H::Body>> {
     let context = Context::new(host.clone(), &request.headers, READ_TIMEOUT);
-    let guard = instance.guard(host, context.elapsed).await;
+    let configured = instance.configured(host, context.elapsed).await;
     let notes = RequestNotes::default();
     let is_within = is_within_application(&request.headers);
-    let (context, outcome, route) = match &guard {
-        Ok(guard) => {
-            let mut context = context.with_limit(guard.settings.request_timeout);
+    let (context, outcome, route) = match &configured {
+        Ok(configured) => {
+            let mut context = context.with_limit(configured.settings.request_timeout);
             if is_within {
-                let (outcome, route) = sidecar::serve(guard, &mut context, &notes, &request, body).await;
+                let (outcome, route) = sidecar::serve(configured, &mut context, &notes, &request, body).await;
                 (context, outcome, route)
             } else {
-                let outcome = gateway::serve(guard, &context, &notes, &request, body).await;
+                let outcome = gateway::serve(configured, &context, &notes, &request, body).await;
                 (context, outcome, gateway::WORD)
             }
         }
         Err(fault) => (context, Err(Error::from(fault.clone())), "other"),
     };
 
-    let settings = guard.as_ref().ok().map(|guard| &*guard.settings);
+    let settings = configured.as_ref().ok().map(|configured| &*configured.settings);
     let (mut response, code, error) = match outcome {
         Ok(response) => (response, "ok", None),
         Err(error) => {

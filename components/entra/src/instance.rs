@@ -16,12 +16,12 @@ use crate::settings::EntraSettings;
 #[derive(Debug, Default)]
 pub struct Instance {
     settings: Arc<SettingsSource<EntraSettings>>,
-    guard: Locked<Option<Arc<Guard>>>,
+    configured: Locked<Option<Arc<Configured>>>,
 }
 
-/// Validation and exchange under some settings.
+/// The component under some settings.
 #[derive(Debug)]
-pub(crate) struct Guard {
+pub(crate) struct Configured {
     /// What the operator has set.
     pub(crate) settings: Arc<EntraSettings>,
     /// Validation and exchange.
@@ -29,27 +29,27 @@ pub(crate) struct Guard {
 }
 
 impl Instance {
-    /// The guard as it is now set, for a request that began at this moment of [`Host::elapsed`]. After a change of the
-    /// settings, requests in progress end with the guard that they began with.
+    /// The component as it is now configured, for a request that began at this moment of [`Host::elapsed`]. After a change of
+    /// the settings, requests in progress finish with the configuration that they began with.
     ///
     /// # Errors
     /// See [`Unsettled`].
-    pub(crate) async fn guard<H: Host>(&self, host: &H, begun: Duration) -> Result<Arc<Guard>, Unsettled> {
+    pub(crate) async fn configured<H: Host>(&self, host: &H, begun: Duration) -> Result<Arc<Configured>, Unsettled> {
         let settings = self.settings.current(host, begun).await?;
-        let mut guard = self.guard.lock();
-        if let Some(guard) = guard.as_ref().filter(|guard| guard.settings == settings) {
-            return Ok(Arc::clone(guard));
+        let mut configured = self.configured.lock();
+        if let Some(configured) = configured.as_ref().filter(|configured| configured.settings == settings) {
+            return Ok(Arc::clone(configured));
         }
         let policy = settings.policy.clone();
-        let api = match guard.as_ref() {
+        let api = match configured.as_ref() {
             Some(former) => former.api.clone().with_policy(policy),
             None => ProtectedApi::new(policy),
         };
         let api = api
             .with_store_slots(settings.token_store_slots)
             .with_client_authentication(settings.client_authentication.clone());
-        let new = Arc::new(Guard { settings, api });
-        *guard = Some(Arc::clone(&new));
+        let new = Arc::new(Configured { settings, api });
+        *configured = Some(Arc::clone(&new));
         Ok(new)
     }
 }

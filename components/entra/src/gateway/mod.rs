@@ -19,7 +19,7 @@ pub(crate) use self::forward::STREAM_IDLE;
 use self::forward::forward;
 use crate::{
     error::Error,
-    instance::Guard,
+    instance::Configured,
     log_line::RequestNotes,
     path::PlainTarget,
     response,
@@ -34,13 +34,13 @@ pub(crate) const WORD: &str = "gateway";
 /// # Errors
 /// Whatever keeps it from the app; see [`Error`]. Nothing of a refused request has reached the app.
 pub(crate) async fn serve<H: Forward>(
-    guard: &Guard,
+    configured: &Configured,
     context: &Context<H>,
     notes: &RequestNotes,
     request: &RequestHead,
     body: H::Body,
 ) -> Result<Response<Body<H::Body>>, Error> {
-    let settings = &*guard.settings;
+    let settings = &*configured.settings;
     let Some(gateway) = &settings.gateway else { return Err(Error::NoUpstream) };
 
     // 1. What is requested, in a form that every program behind reads alike?
@@ -65,12 +65,12 @@ pub(crate) async fn serve<H: Forward>(
     headers::add_forwarded(&mut headers, request, settings.public_url.as_deref());
     context.correlation.add_to(&mut headers);
     if !is_public(gateway, &target) {
-        let caller = guard.api.validate(context, guard.api.bearer(&request.headers)?).await?;
+        let caller = configured.api.validate(context, configured.api.bearer(&request.headers)?).await?;
         notes.validated(&caller);
         principal::add(&mut headers, &caller, &gateway.claims_to_headers);
         // 3. A token with which the app can call another API.
         if let Some(api) = &gateway.access_token_for {
-            let (token, origin) = guard.api.token(context, &caller, &api.downstream, &Need::Any).await?;
+            let (token, origin) = configured.api.token(context, &caller, &api.downstream, &Need::Any).await?;
             notes.exchanged(origin);
             let (now, elapsed) = (context.host.now(), context.host.elapsed());
             principal::add_token(&mut headers, &token, token.usable_until(now, elapsed));

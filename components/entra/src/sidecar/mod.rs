@@ -25,7 +25,7 @@ use self::{
 };
 use crate::{
     error::Error,
-    instance::Guard,
+    instance::Configured,
     log_line::RequestNotes,
     response,
     settings::{DownstreamApi, EntraSettings},
@@ -106,27 +106,27 @@ struct AuthorizationHeader<'a> {
 
 /// Serves a request of the app, and says in one word for the log which it was.
 pub(crate) async fn serve<H: Forward>(
-    guard: &Guard,
+    configured: &Configured,
     context: &mut Context<H>,
     notes: &RequestNotes,
     request: &RequestHead,
     body: H::Body,
 ) -> (Result<Response<Body<H::Body>>, Error>, &'static str) {
     // Otherwise requests from outside would be taken for the app's own.
-    if let (Some(gateway), Some(authority)) = (&guard.settings.gateway, &request.authority)
+    if let (Some(gateway), Some(authority)) = (&configured.settings.gateway, &request.authority)
         && gateway.is_upstream(authority)
     {
         return (Err(Error::Internal("upstream is the address of this component; set it to that of the app")), "other");
     }
     let (path, query) = request.target.split_once('?').unwrap_or((request.target.as_str(), ""));
     match Route::of(path) {
-        Some(route) => (serve_route(guard, context, notes, request, route, query, body).await, route.word()),
+        Some(route) => (serve_route(configured, context, notes, request, route, query, body).await, route.word()),
         None => (Err(Error::NotFound), "other"),
     }
 }
 
 async fn serve_route<H: Forward>(
-    guard: &Guard,
+    configured: &Configured,
     context: &mut Context<H>,
     notes: &RequestNotes,
     request: &RequestHead,
@@ -137,23 +137,23 @@ async fn serve_route<H: Forward>(
     if !route.methods().split(", ").any(|method| method == request.method.as_str()) {
         return Err(Error::MethodNotAllowed(route.methods()));
     }
-    let settings = &*guard.settings;
+    let settings = &*configured.settings;
     match route {
         // The settings could be read, or nothing would come this far.
         Route::Health => Ok(response::json(&serde_json::json!({"status": "Healthy"}))),
         Route::Validate => {
-            let caller = validate(guard, context, notes, request).await?;
+            let caller = validate(configured, context, notes, request).await?;
             Options::read(query, For::Caller(caller.tenant_id()), &[])?;
             let (token, claims) = (caller.assertion().as_str(), caller.claims());
             Ok(response::json(&Validated { protocol: "Bearer", token, claims }))
         }
         Route::OfCaller(action, name) => {
-            let caller = validate(guard, context, notes, request).await?;
+            let caller = validate(configured, context, notes, request).await?;
             let options = Options::read(query, For::Caller(caller.tenant_id()), action.parameters())?;
             options.correlate(context);
             let context = &*context;
             let downstream = options.downstream(settings.downstream_api(name).ok_or(Error::UnknownApi)?)?;
-            let tokens = TokensOfCaller { guard, context, caller: &caller, downstream: &downstream };
+            let tokens = TokensOfCaller { configured, context, caller: &caller, downstream: &downstream };
             act(action, &options, &tokens, context, notes, request, body).await
         }
         Route::OfApplication(action, name) => {
@@ -165,7 +165,7 @@ async fn serve_route<H: Forward>(
             options.expect_all_of_application(api)?;
             let tenant_id = options.directory(tenancy)?;
             notes.of_application(tenant_id);
-            let tokens = TokensOfApplication { guard, context, tenant_id, downstream: &api.downstream };
+            let tokens = TokensOfApplication { configured, context, tenant_id, downstream: &api.downstream };
             act(action, &options, &tokens, context, notes, request, body).await
         }
     }
@@ -205,12 +205,12 @@ async fn act<H: Forward, T: Tokens>(
 }
 
 async fn validate<H: Forward>(
-    guard: &Guard,
+    configured: &Configured,
     context: &Context<H>,
     notes: &RequestNotes,
     request: &RequestHead,
 ) -> Result<Arc<VerifiedCaller>, Error> {
-    let caller = guard.api.validate(context, guard.api.bearer(&request.headers)?).await?;
+    let caller = configured.api.validate(context, configured.api.bearer(&request.headers)?).await?;
     notes.validated(&caller);
     Ok(caller)
 }

@@ -8,7 +8,7 @@ use entra_obo::{
 use http::HeaderValue;
 use uuid::Uuid;
 
-use crate::instance::Guard;
+use crate::instance::Configured;
 
 /// Where the tokens of one request come from. Each implementation has its own type of token, so that one kind is never
 /// sent in place of the other.
@@ -33,7 +33,7 @@ pub(super) trait Tokens {
 
 /// Tokens on behalf of the caller.
 pub(super) struct TokensOfCaller<'a, H> {
-    pub(super) guard: &'a Guard,
+    pub(super) configured: &'a Configured,
     pub(super) context: &'a Context<H>,
     pub(super) caller: &'a Arc<VerifiedCaller>,
     pub(super) downstream: &'a Downstream,
@@ -41,7 +41,7 @@ pub(super) struct TokensOfCaller<'a, H> {
 
 /// Application tokens of one directory.
 pub(super) struct TokensOfApplication<'a, H> {
-    pub(super) guard: &'a Guard,
+    pub(super) configured: &'a Configured,
     pub(super) context: &'a Context<H>,
     pub(super) tenant_id: Uuid,
     pub(super) downstream: &'a Downstream,
@@ -55,11 +55,11 @@ impl<H: Forward> Tokens for TokensOfCaller<'_, H> {
     }
 
     async fn obtain(&self, need: &Need) -> Result<(DownstreamToken, Origin), Refusal> {
-        self.guard.api.token(self.context, self.caller, self.downstream, need).await
+        self.configured.api.token(self.context, self.caller, self.downstream, need).await
     }
 
     fn forget(&self, refused: &DownstreamToken) {
-        self.guard.api.forget(self.context, self.caller, self.downstream, refused);
+        self.configured.api.forget(self.context, self.caller, self.downstream, refused);
     }
 
     fn authorization(token: &DownstreamToken) -> &HeaderValue {
@@ -79,11 +79,11 @@ impl<H: Forward> Tokens for TokensOfApplication<'_, H> {
     }
 
     async fn obtain(&self, need: &Need<ApplicationToken>) -> Result<(ApplicationToken, Origin), Refusal> {
-        self.guard.api.application_token(self.context, self.tenant_id, self.downstream, need).await
+        self.configured.api.application_token(self.context, self.tenant_id, self.downstream, need).await
     }
 
     fn forget(&self, refused: &ApplicationToken) {
-        self.guard.api.forget_application_token(self.context, self.tenant_id, self.downstream, refused);
+        self.configured.api.forget_application_token(self.context, self.tenant_id, self.downstream, refused);
     }
 
     fn authorization(token: &ApplicationToken) -> &HeaderValue {
