@@ -23,7 +23,7 @@ use tokio::{
     task::{JoinHandle, JoinSet},
 };
 
-use super::{breaking_proxy::BreakingProxy, subject::SPOOFED};
+use super::{breaking_proxy::BreakingProxy, request::SPOOFED};
 
 /// An app on loopback, behind a proxy that can break its replies. Dropping it ends it.
 pub(super) struct App {

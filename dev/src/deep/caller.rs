@@ -15,7 +15,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::subject;
+use super::request::request;
 
 /// A client with one connection, which is opened when needed.
 pub(super) struct Caller {
@@ -54,7 +54,7 @@ impl Caller {
     /// Requests the profile with `token`.
     pub(super) async fn profile(&mut self, token: &str, limit: Duration) -> Result<ApiResponse, NoResponse> {
         let authorization = HeaderValue::try_from(format!("Bearer {token}")).map_err(NoResponse::broken)?;
-        self.send(subject::request(self.subject, &authorization), limit).await
+        self.send(request(self.subject, &authorization), limit).await
     }
 
     /// Sends `request`, with a `Host` if it has none.

@@ -2,6 +2,7 @@
 //!
 //! - `subject`: what is checked, the API or the component `entra` as a gateway or a sidecar; `app`: what is behind the
 //!   gateway;
+//! - `request`: its requests for the caller's profile;
 //! - `corpus`: hostile requests and tokens, none of which may be accepted or reach an upstream;
 //! - `matrix`: every upstream broken in every way;
 //! - `soak`: many people for a while, with faults that come and go;
@@ -19,6 +20,7 @@ mod figures;
 mod leaks;
 mod matrix;
 mod plan;
+mod request;
 mod soak;
 mod subject;
 

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::deep::{
     caller::ApiResponse,
-    subject::{path, request_without_token},
+    request::{path, request_without_token},
 };
 
 /// One request of the corpus.

@@ -25,12 +25,7 @@ use http::HeaderValue;
 use tokio::{sync::Mutex, task::JoinSet};
 
 use self::case::{Case, Cases};
-use super::{
-    app::App,
-    caller::Caller,
-    evidence::Evidence,
-    subject::{Running, request},
-};
+use super::{app::App, caller::Caller, evidence::Evidence, request::request, subject::Running};
 use crate::run::{ApiOptions, Runner};
 
 /// As many as one instance serves concurrently.

@@ -9,7 +9,7 @@ use http::{HeaderName, HeaderValue, Method, Request, header};
 use http_body_util::Full;
 
 use super::case::{Cases, Expected};
-use crate::deep::subject::path;
+use crate::deep::request::path;
 
 /// Paths that need a token, each of which takes GET.
 const fn paths_of(subject: Subject) -> [&'static str; 3] {
