@@ -1,20 +1,9 @@
 //! A certificate with its private key, and the assertions that it signs.
 
-use std::ops::RangeInclusive;
-
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use jwt_simple::prelude::{Claims, Duration, KeyMetadata, PS256KeyPair, RSAKeyPairLike};
 use lru::LruCache;
 use pem::Pem;
-use rsa::{
-    BigUint, RsaPrivateKey,
-    pkcs1::DecodeRsaPrivateKey,
-    pkcs8::DecodePrivateKey,
-    pss::BlindedSigningKey,
-    rand_core::{self, CryptoRng, RngCore},
-    signature::{RandomizedSigner, SignatureEncoding},
-    traits::PublicKeyParts,
-};
-use serde_json::json;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -32,12 +21,6 @@ const ASSERTIONS: std::num::NonZeroUsize = std::num::NonZeroUsize::new(64).unwra
 const ENCRYPTED: &str =
     "has a private key that is encrypted with a password; set the key without one (openssl pkey -in key.pem)";
 
-/// The sizes of keys that sign, in bits: shorter ones are weak, and longer ones take seconds in Wasm.
-const KEY_BITS: RangeInclusive<usize> = 2048..=4096;
-
-/// The public exponent of keys that sign. All tools make keys with it.
-const EXPONENT: u32 = 65_537;
-
 /// Entra accepts only RSA for client assertions.
 const NOT_RSA: &str = "has a private key that is not RSA, and Entra accepts only RSA for certificates of applications; make a certificate \
      with an RSA key";
@@ -53,9 +36,7 @@ const OTHER_KEYS: [&[u8]; 4] = [
 
 /// What signs assertions.
 pub(crate) struct Certificate {
-    key: BlindedSigningKey<Sha256>,
-    /// The header of the assertions: which key signs them.
-    header: String,
+    key: PS256KeyPair,
     not_before: UnixTime,
     not_after: UnixTime,
     /// By audience and application, with the times at which they expire.
@@ -100,10 +81,8 @@ impl Certificate {
                 .map_err(|_| "has a certificate that cannot be read; export it again and set the whole text")?;
             if let Some(at) = keys.iter().position(|key| is_key_of(key, &x509)) {
                 let (not_before, not_after) = (x509.not_before, x509.not_after);
-                let thumbprint = URL_SAFE_NO_PAD.encode(Sha256::digest(der));
                 return Ok(Self {
-                    key: BlindedSigningKey::new(keys.swap_remove(at)),
-                    header: json!({"alg": "PS256", "typ": "JWT", "x5t#S256": thumbprint}).to_string(),
+                    key: with_thumbprint(keys.swap_remove(at), der)?,
                     not_before,
                     not_after,
                     assertions: Locked::new(LruCache::new(ASSERTIONS)),
@@ -133,7 +112,7 @@ impl Certificate {
         audience: &str,
         client_id: Uuid,
         now: UnixTime,
-        random: &mut dyn FnMut() -> [u8; 16],
+        random: [u8; 16],
     ) -> Result<String, String> {
         let purpose = (audience.to_owned(), client_id);
         if let Some((assertion, expires)) = self.assertions.lock().get(&purpose)
@@ -142,17 +121,15 @@ impl Certificate {
             return Ok(assertion.clone());
         }
         let expires = now.plus(ASSERTION_SECONDS);
-        let id = uuid::Builder::from_random_bytes(random()).into_uuid();
-        let claims = json!({
-            "aud": audience, "iss": client_id, "sub": client_id, "jti": id, "iat": now, "nbf": now, "exp": expires,
-        });
-        let mut assertion = URL_SAFE_NO_PAD.encode(&self.header);
-        assertion.push('.');
-        URL_SAFE_NO_PAD.encode_string(claims.to_string(), &mut assertion);
-        let signature = self.key.try_sign_with_rng(&mut HostRandom(random), assertion.as_bytes());
-        let signature = signature.map_err(|error| error.to_string())?;
-        assertion.push('.');
-        URL_SAFE_NO_PAD.encode_string(signature.to_bytes(), &mut assertion);
+        let mut claims = Claims::create(Duration::from_secs(ASSERTION_SECONDS))
+            .with_audience(audience)
+            .with_issuer(client_id)
+            .with_subject(client_id)
+            .with_jwt_id(uuid::Builder::from_random_bytes(random).into_uuid());
+        claims.issued_at = Some(Duration::from_secs(now.0));
+        claims.invalid_before = Some(Duration::from_secs(now.0));
+        claims.expires_at = Some(Duration::from_secs(expires.0));
+        let assertion = self.key.sign(claims).map_err(|error| error.to_string())?;
         self.assertions.lock().put(purpose, (assertion.clone(), expires));
         Ok(assertion)
     }
@@ -174,53 +151,33 @@ fn without_key(blocks: &[Pem]) -> &'static str {
     }
 }
 
-fn private_key(block: &Pem) -> Result<RsaPrivateKey, &'static str> {
+fn private_key(block: &Pem) -> Result<PS256KeyPair, &'static str> {
     let is_of_other_kind = || {
         let start = block.contents().get(..32).unwrap_or_default();
         OTHER_KEYS.iter().any(|id| start.windows(id.len()).any(|window| window == *id))
     };
-    let key = match block.tag() {
-        "ENCRYPTED PRIVATE KEY" => return Err(ENCRYPTED),
-        "PRIVATE KEY" if is_of_other_kind() => return Err(NOT_RSA),
-        "PRIVATE KEY" => RsaPrivateKey::from_pkcs8_der(block.contents()).ok(),
-        "RSA PRIVATE KEY" => RsaPrivateKey::from_pkcs1_der(block.contents()).ok(),
-        _ => return Err(NOT_RSA),
-    };
-    let signs = |key: &RsaPrivateKey| KEY_BITS.contains(&key.n().bits()) && *key.e() == BigUint::from(EXPONENT);
-    key.filter(signs).ok_or(
-        "has an RSA private key that is damaged, or not of 2048 to 4096 bits with the exponent 65537; make a certificate \
-         with such a key",
-    )
+    match block.tag() {
+        "ENCRYPTED PRIVATE KEY" => Err(ENCRYPTED),
+        "PRIVATE KEY" if is_of_other_kind() => Err(NOT_RSA),
+        "PRIVATE KEY" | "RSA PRIVATE KEY" => PS256KeyPair::from_pem(&pem::encode(block)).map_err(|_| {
+            "has an RSA private key that is damaged, or not of 2048 to 4096 bits with the exponent 65537; make a \
+             certificate with such a key"
+        }),
+        _ => Err(NOT_RSA),
+    }
 }
 
 /// Whether the certified public key has the private key's modulus, which no other key has.
-fn is_key_of(key: &RsaPrivateKey, certificate: &X509<'_>) -> bool {
-    let modulus = key.n().to_bytes_be();
+fn is_key_of(key: &PS256KeyPair, certificate: &X509<'_>) -> bool {
+    let modulus = key.public_key().to_components().n;
     certificate.public_key.windows(modulus.len()).any(|window| window == modulus)
 }
 
-/// The host's random bytes, as the signer asks for them.
-struct HostRandom<'a>(&'a mut dyn FnMut() -> [u8; 16]);
-
-impl RngCore for HostRandom<'_> {
-    fn next_u32(&mut self) -> u32 {
-        rand_core::impls::next_u32_via_fill(self)
-    }
-
-    fn next_u64(&mut self) -> u64 {
-        rand_core::impls::next_u64_via_fill(self)
-    }
-
-    fn fill_bytes(&mut self, bytes: &mut [u8]) {
-        for part in bytes.chunks_mut(16) {
-            part.iter_mut().zip((self.0)()).for_each(|(byte, random)| *byte = random);
-        }
-    }
-
-    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), rand_core::Error> {
-        self.fill_bytes(bytes);
-        Ok(())
-    }
+fn with_thumbprint(mut key: PS256KeyPair, certificate: &[u8]) -> Result<PS256KeyPair, &'static str> {
+    let thumbprint = URL_SAFE_NO_PAD.encode(Sha256::digest(certificate));
+    KeyMetadata::default()
+        .with_certificate_sha256_thumbprint(thumbprint)
+        .and_then(|metadata| key.attach_metadata(metadata))
+        .map_err(|_| "has a certificate that cannot be used")?;
+    Ok(key)
 }
-
-impl CryptoRng for HostRandom<'_> {}

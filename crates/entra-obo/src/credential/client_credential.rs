@@ -52,7 +52,7 @@ impl ClientCredential {
         token_endpoint: &str,
         client_id: Uuid,
         now: UnixTime,
-        random: &mut dyn FnMut() -> [u8; 16],
+        random: [u8; 16],
     ) -> Result<(), String> {
         // RFC 7523 section 2.2
         let mut assert = |assertion: &str| {

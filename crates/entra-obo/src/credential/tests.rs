@@ -4,10 +4,7 @@ use base64::{
     Engine,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
-use jwt_simple::prelude::{
-    ECDSAP256KeyPairLike, ES256KeyPair, Ed25519KeyPair, NoCustomClaims, PS256KeyPair, RSAPublicKeyLike,
-    VerificationOptions,
-};
+use jwt_simple::prelude::{ECDSAP256KeyPairLike, ES256KeyPair, Ed25519KeyPair};
 use pem::Pem;
 use rcgen::{
     CertificateParams, Issuer, PKCS_ECDSA_P256_SHA256, PKCS_ED25519, PKCS_RSA_SHA256, PublicKeyData, SerialNumber,
@@ -107,7 +104,7 @@ fn pkcs1(key: &Key) -> Vec<u8> {
 /// The fields of a token request, and the thumbprint in its assertion if there is one.
 fn sent(credential: &ClientCredential) -> (Vec<(String, String)>, Option<String>) {
     let mut form = form_urlencoded::Serializer::new(String::new());
-    credential.authenticate(&mut form, TOKEN_ENDPOINT, Uuid::nil(), NOW, &mut || [7; 16]).unwrap();
+    credential.authenticate(&mut form, TOKEN_ENDPOINT, Uuid::nil(), NOW, [7; 16]).unwrap();
     let fields: Vec<_> = form_urlencoded::parse(form.finish().as_bytes()).into_owned().collect();
     let assertion = fields.iter().find(|(name, _)| name == "client_assertion").map(|(_, value)| {
         let header = URL_SAFE_NO_PAD.decode(value.split('.').next().unwrap()).unwrap();
@@ -270,14 +267,14 @@ fn a_certificate_out_of_its_time_is_sent_and_named_as_such_when_entra_refuses_it
 }
 
 #[test]
-fn an_assertion_has_the_form_that_entra_documents_a_good_signature_and_is_signed_once() {
+fn an_assertion_has_the_form_that_entra_documents_and_is_signed_once() {
     const CLIENT: Uuid = Uuid::from_u128(7);
     let own = certificate(&KEY);
     let text = block("PRIVATE KEY", &KEY.pkcs8) + &block("CERTIFICATE", &own);
     let credential = ClientCredential::parse(text).unwrap();
     let assertion = |endpoint: &str, now: u64, random: u8| {
         let mut form = form_urlencoded::Serializer::new(String::new());
-        credential.authenticate(&mut form, endpoint, CLIENT, UnixTime(now), &mut || [random; 16]).unwrap();
+        credential.authenticate(&mut form, endpoint, CLIENT, UnixTime(now), [random; 16]).unwrap();
         let fields: Vec<_> = form_urlencoded::parse(form.finish().as_bytes()).into_owned().collect();
         let [(kind_name, kind), (name, assertion)] = fields.as_slice() else { panic!("{fields:?}") };
         assert_eq!(
@@ -300,17 +297,6 @@ fn an_assertion_has_the_form_that_entra_documents_a_good_signature_and_is_signed
         json!({"aud": TOKEN_ENDPOINT, "iss": CLIENT, "sub": CLIENT, "nbf": NOW.0, "iat": NOW.0, "exp": NOW.0 + 600,
                "jti": random_id})
     );
-
-    let key = PS256KeyPair::from_pem(&block("PRIVATE KEY", &KEY.pkcs8)).unwrap().public_key();
-    let at_once = || {
-        let artificial_time = Some(jwt_simple::prelude::Duration::from_secs(NOW.0));
-        Some(VerificationOptions { artificial_time, ..VerificationOptions::default() })
-    };
-    key.verify_token::<NoCustomClaims>(&first, at_once()).unwrap();
-    let (signed, signature) = first.rsplit_once('.').unwrap();
-    let other = if signature.starts_with('A') { 'B' } else { 'A' };
-    let broken = format!("{signed}.{other}{}", &signature[1..]);
-    key.verify_token::<NoCustomClaims>(&broken, at_once()).unwrap_err();
 
     assert_eq!(assertion(TOKEN_ENDPOINT, NOW.0 + 479, 2), first);
     assert_ne!(assertion(TOKEN_ENDPOINT, NOW.0 + 480, 3), first);

@@ -1,7 +1,7 @@
 //! The token request, by one of two grants: the On-Behalf-Of exchange of a caller's token, or client credentials.
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Request, header};
+use http::{HeaderValue, Request, header};
 
 use crate::{
     claims_challenge::{ClaimsChallenge, claims_to_request},
@@ -11,11 +11,6 @@ use crate::{
     host::Host,
     policy::Policy,
 };
-
-/// Asks Entra to send the request's id back.
-const RETURN_CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("return-client-request-id");
-/// Tells Entra where a person's data is.
-const ANCHOR_MAILBOX: HeaderName = HeaderName::from_static("x-anchormailbox");
 
 /// The token request for a token of `owner`: section "Middle-tier access token request" of
 /// <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-on-behalf-of-flow>, or section "Get a token" of
@@ -35,7 +30,7 @@ pub(super) fn request<H: Host>(
     claims: Option<&ClaimsChallenge>,
 ) -> Result<Request<Bytes>, String> {
     let endpoint = format!("{}/{}/oauth2/v2.0/token", policy.authority_host, owner.tenant_id());
-    let host = &context.host;
+    let (now, random) = (context.host.now(), context.host.random());
     let mut form = form_urlencoded::Serializer::new(String::new());
     match owner {
         Owner::Person(caller) => form
@@ -47,14 +42,14 @@ pub(super) fn request<H: Host>(
     form.append_pair("client_id", &policy.client_id.to_string())
         .append_pair("scope", downstream.scopes())
         .append_pair("claims", &claims_to_request(claims));
-    credential.authenticate(&mut form, &endpoint, policy.client_id, host.now(), &mut || host.random())?;
+    credential.authenticate(&mut form, &endpoint, policy.client_id, now, random)?;
     let body = Bytes::from(form.finish());
 
     let mut request = Request::post(endpoint)
         .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
         .header(header::CONTENT_LENGTH, body.len())
         .header(header::ACCEPT, "application/json")
-        .header(RETURN_CLIENT_REQUEST_ID, "true")
+        .header("return-client-request-id", "true")
         .body(body)
         .map_err(|error| error.to_string())?;
     if let Owner::Person(caller) = owner
@@ -62,7 +57,7 @@ pub(super) fn request<H: Host>(
     {
         // Lets Entra route the request to where this person's data is, as MSAL does.
         let hint = HeaderValue::try_from(format!("oid:{person}@{}", caller.tenant_id()));
-        request.headers_mut().insert(ANCHOR_MAILBOX, hint.map_err(|error| error.to_string())?);
+        request.headers_mut().insert("x-anchormailbox", hint.map_err(|error| error.to_string())?);
     }
     context.correlation.add_to(request.headers_mut());
     Ok(request)

@@ -13,7 +13,7 @@ pub(super) fn client_credential(data: &[u8]) {
     assert!(text.len() < 12 || !format!("{credential:?}").contains(&text));
     let mut form = form_urlencoded::Serializer::new(String::new());
     let client_id = Uuid::try_parse(CLIENT).unwrap();
-    let added = credential.authenticate(&mut form, AUTHORITY, client_id, UnixTime(NOW), &mut || [7; 16]);
+    let added = credential.authenticate(&mut form, AUTHORITY, client_id, UnixTime(NOW), [7; 16]);
     let form = form.finish();
     let Some((_, secret)) = form_urlencoded::parse(form.as_bytes()).find(|(name, _)| name == "client_secret") else {
         assert!(added.is_err() || form.contains("client_assertion="));
