@@ -314,16 +314,18 @@ mod tests {
         assert!(until.is_over(second, 10) && until.is_over(3 * second, 0));
     }
 
-    /// Answers each request on one connection with a body that follows the head after a while.
-    async fn serve_in_pieces(listener: TcpListener, pauses: [Duration; 3]) -> Result<()> {
+    /// Answers each request on one connection, in one piece or with a body that follows the head after a while.
+    async fn serve_in_pieces(listener: TcpListener, pauses: [Option<Duration>; 3]) -> Result<()> {
+        const RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n{\"id\":\"a\"}";
         let (mut stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
         for pause in pauses {
             let read = stream.read(&mut [0; 4096]).await?;
             ensure!(read > 0, "the caller has gone");
-            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n").await?;
-            sleep(pause).await;
-            stream.write_all(br#"{"id":"a"}"#).await?;
+            let (head, body) = RESPONSE.split_at(pause.map_or(0, |_| RESPONSE.len() - 10));
+            stream.write_all(head).await?;
+            sleep(pause.unwrap_or_default()).await;
+            stream.write_all(body).await?;
         }
         Ok(())
     }
@@ -333,7 +335,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let target = Target::of(&format!("http://{}", listener.local_addr().unwrap()), "/").unwrap();
         let caller = Caller::new("token", "a").unwrap();
-        let server = tokio::spawn(serve_in_pieces(listener, [Duration::ZERO, 4 * GAP, Duration::ZERO]));
+        let server = tokio::spawn(serve_in_pieces(listener, [None, Some(4 * GAP), None]));
         let mut connection = Connection::open(&target).await.unwrap();
         let mut load = Load::default();
         for _ in 0..3 {
