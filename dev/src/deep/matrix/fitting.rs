@@ -25,9 +25,6 @@ pub(super) fn codes(subject: Subject, upstream: Upstream, fault: FaultKind, toke
         (Upstream::Graph, Token::Valid) => of_graph(fault),
         (Upstream::App, Token::Valid) => of_app(fault),
         // The host denies every call while it cannot read the vault.
-        (Upstream::Vault, _) if subject == Subject::Sidecar => {
-            &["server_unavailable", "request_timeout", "invalid_token", PROBE]
-        }
         (Upstream::Vault, Token::Valid) => &["server_unavailable", "request_timeout"],
         (Upstream::Vault, Token::Forged) => &["server_unavailable", "request_timeout", "invalid_token"],
         // The store only saves calls.

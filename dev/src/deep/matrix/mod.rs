@@ -148,11 +148,11 @@ mod tests {
 
     #[test]
     fn the_whole_matrix_has_every_upstream_with_every_fault() {
-        for (subject, number) in [(Subject::Api, 6 * 15), (Subject::Gateway, 5 * 15 + 11), (Subject::Sidecar, 6 * 15)] {
+        for (subject, number) in [(Subject::Api, 6 * 15), (Subject::Gateway, 5 * 15 + 11), (Subject::Sidecar, 5 * 15)] {
             let whole = cells(Scale::Whole, subject);
             assert_eq!(whole.len(), number);
             let sample = cells(Scale::Sample, subject);
-            assert!(sample.len() >= 9 && sample.iter().all(|cell| whole.contains(cell)));
+            assert!(sample.len() >= 8 && sample.iter().all(|cell| whole.contains(cell)));
         }
     }
 }

@@ -22,10 +22,14 @@ pub(in crate::deep) enum Upstream {
 }
 
 impl Upstream {
-    /// The gateway gets tokens for Graph and hands them to the app; it does not call Graph.
-    pub(in crate::deep) const fn of(subject: Subject) -> [Self; 6] {
-        let last = if matches!(subject, Subject::Gateway) { Self::App } else { Self::Graph };
-        [Self::Configuration, Self::Keys, Self::Token, Self::Vault, Self::Store, last]
+    /// The gateway gets tokens for Graph and hands them to the app; it does not call Graph. While the vault cannot be read,
+    /// the host lets no component call another, so nobody reaches the sidecar.
+    pub(in crate::deep) const fn of(subject: Subject) -> &'static [Self] {
+        match subject {
+            Subject::Api => &[Self::Configuration, Self::Keys, Self::Token, Self::Vault, Self::Store, Self::Graph],
+            Subject::Gateway => &[Self::Configuration, Self::Keys, Self::Token, Self::Vault, Self::Store, Self::App],
+            Subject::Sidecar => &[Self::Configuration, Self::Keys, Self::Token, Self::Store, Self::Graph],
+        }
     }
 
     /// The ways in which it can break. An app may take a minute to answer, so it is only broken where that shows at once.

@@ -49,7 +49,7 @@ const CLOCK: [i64; 8] = [30, -30, 240, -240, 3600, -3600, 86_400, -86_400];
 
 /// The first events, so that even a short soak has one of each kind.
 const FIRST: [fn(&mut Random, Subject) -> Event; 6] = [
-    |random, subject| fault(random, &Upstream::of(subject)),
+    |random, subject| fault(random, Upstream::of(subject)),
     |_, _| Event::SigningKeyRotated,
     |random, _| Event::StoreRestarted(lasting(random)),
     |_, _| Event::ClientSecretRotated,
@@ -75,7 +75,7 @@ pub(super) fn events(subject: Subject, seed: u64, length: Duration) -> Vec<(Dura
                 4 | 5 => Event::ClockMoved(random.choose(&CLOCK).unwrap_or_default(), lasting(&mut random)),
                 6 => Event::GraphTokensRevoked,
                 7 | 8 => fault(&mut random, &[Upstream::Store]),
-                _ => fault(&mut random, &Upstream::of(subject)),
+                _ => fault(&mut random, Upstream::of(subject)),
             },
         };
         match event {
