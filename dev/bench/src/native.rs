@@ -1,11 +1,9 @@
 //! Servers without WebAssembly: the example of `entra-obo`, and the same API written by hand.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use cargo_dev::{programs::output_of, progress::Progress, workspace};
-use emulated_tenant::Tenant;
-use profile_get_dev::bound_command::bound_command;
 use tokio::process::Command;
 
 /// The profile and the folder in which they are built: optimised, unless this program is not.
@@ -44,18 +42,4 @@ impl NativeServers {
         let folder = workspace::target().join(folder);
         Ok(Self { core: folder.join("examples/axum"), by_hand: folder.join("bench-by-hand") })
     }
-}
-
-/// The command that serves by `program`, for `tenant`. The server ends when its standard input does.
-pub(super) fn command(program: &Path, tenant: &Tenant) -> Command {
-    let mut command = bound_command(program);
-    command
-        .env("TENANT_ID", tenant.tenant_id())
-        .env("CLIENT_ID", tenant.client_id())
-        .env("CLIENT_SECRET", tenant.client_secret())
-        .env("AUTHORITY_HOST", tenant.authority_url())
-        .env("GRAPH_URL", tenant.graph_url())
-        .env("ADDRESS", "127.0.0.1:0")
-        .env("NO_PROXY", "*");
-    command
 }

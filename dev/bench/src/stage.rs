@@ -9,14 +9,14 @@ use emulated_tenant::{Tenant, TenantOptions};
 use profile_get_dev::{
     real_spin::RealSpin,
     run::{
-        AvailableRunner, Redis, RunDirectory, Runner, manifest,
+        AvailableRunner, Redis, RunDirectory, Runner, manifest, native_server,
         runtime_config::{self, Endpoints},
     },
 };
 use tokio::{fs, process::Command};
 
 use super::{
-    native::{self, NativeServers},
+    native::NativeServers,
     node_peer::NodePeer,
     process::ServingProcess,
     subject::{Job, Reuse, Store, Subject},
@@ -138,7 +138,7 @@ impl Stage {
             Subject::ByHand | Subject::Native => {
                 let native = self.native.as_ref().context("the native servers are not built")?;
                 let program = if subject == Subject::ByHand { &native.by_hand } else { &native.core };
-                process(&mut native::command(program, &self.tenant), &directory).await?
+                process(&mut native_server(program, &self.tenant), &directory).await?
             }
             Subject::Front(reuse) | Subject::Gateway(reuse) | Subject::Sidecar(reuse) => {
                 serve_apart(&self.host, self.guarded_app(&directory, reuse)).await?

@@ -1,6 +1,7 @@
 //! What commands and tests start, and the configuration that is derived for it.
 //!
 //! - `api`, `sign_in_app`, `guarded_app`: one Spin application each, configured for an emulated tenant;
+//! - `native_server`: the API as a native program;
 //! - `runner`: what serves an application, the embedded host or the real Spin;
 //! - `manifest`, `runtime_config`: the project's own files, changed for a run; `directory`: the folder of a run;
 //! - `announcement`: where `cargo dev up` is serving, for the other commands;
@@ -13,6 +14,7 @@ mod directory;
 mod guarded_app;
 mod loopback_server;
 pub mod manifest;
+mod native_server;
 mod redis;
 mod registry;
 mod runner;
@@ -24,6 +26,7 @@ pub use self::{
     api::{Api, ApiOptions},
     directory::RunDirectory,
     guarded_app::{GuardedApp, GuardedAppOptions, build_example},
+    native_server::native_server,
     redis::Redis,
     registry::Registry,
     runner::{AvailableRunner, Runner, Server},

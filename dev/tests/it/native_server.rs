@@ -4,7 +4,10 @@ use std::{path::PathBuf, process::Stdio, time::Duration};
 
 use cargo_dev::{programs::output_of, workspace};
 use emulated_tenant::Tenant;
-use profile_get_dev::bound_command::{self, Lifeline, bound_command};
+use profile_get_dev::{
+    bound_command::{self, Lifeline},
+    run::native_server,
+};
 use reqwest::Method;
 use tempfile::TempDir;
 use tokio::{
@@ -76,17 +79,8 @@ struct NativeServer {
 
 impl NativeServer {
     async fn start(tenant: &Tenant) -> Self {
-        let mut command = bound_command(build().await);
-        command
-            .env("TENANT_ID", tenant.tenant_id())
-            .env("CLIENT_ID", tenant.client_id())
-            .env("CLIENT_SECRET", tenant.client_secret())
-            .env("AUTHORITY_HOST", tenant.authority_url())
-            .env("GRAPH_URL", tenant.graph_url())
-            .env("ADDRESS", "127.0.0.1:0")
-            .env("NO_PROXY", "*")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null());
+        let mut command = native_server(&build().await, tenant);
+        command.stdout(Stdio::piped()).stderr(Stdio::null());
         let directory = tempfile::tempdir().unwrap();
         if let Some(authority) = tenant.authority_pem() {
             let file = directory.path().join("authority.pem");
