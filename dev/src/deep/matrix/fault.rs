@@ -54,20 +54,10 @@ impl FaultKind {
         Self::Redirect,
     ];
 
-    /// Those that show at once, and that an app can have.
-    pub(in crate::deep) const OF_APP: [Self; 11] = [
-        Self::Refused,
-        Self::ResetBeforeHead,
-        Self::ResetMidBody,
-        Self::Error,
-        Self::Unavailable,
-        Self::NotFound,
-        Self::NotHttp,
-        Self::Html,
-        Self::Truncated,
-        Self::Empty,
-        Self::Redirect,
-    ];
+    /// Whether it shows at once. The others make a request wait, or take long to read.
+    pub(in crate::deep) const fn shows_at_once(self) -> bool {
+        !matches!(self, Self::Silence | Self::HeadThenSilence | Self::Drip | Self::TenMegabytes)
+    }
 
     /// `None` if the whole service refuses connections.
     pub(in crate::deep) fn of_http(self) -> Option<Fault> {

@@ -69,7 +69,7 @@ pub(super) fn cells(scale: Scale, subject: Subject) -> Vec<(Upstream, FaultKind)
     let upstreams = Upstream::of(subject);
     match scale {
         Scale::Whole => {
-            upstreams.iter().flat_map(|upstream| upstream.faults().iter().map(|fault| (*upstream, *fault))).collect()
+            upstreams.iter().flat_map(|upstream| upstream.faults().map(|fault| (*upstream, fault))).collect()
         }
         Scale::Sample => SAMPLE.into_iter().filter(|(upstream, _)| upstreams.contains(upstream)).collect(),
     }

@@ -33,8 +33,8 @@ impl Upstream {
     }
 
     /// The ways in which it can break. An app may take a minute to answer, so it is only broken where that shows at once.
-    pub(in crate::deep) const fn faults(self) -> &'static [FaultKind] {
-        if matches!(self, Self::App) { &FaultKind::OF_APP } else { &FaultKind::ALL }
+    pub(in crate::deep) fn faults(self) -> impl Iterator<Item = FaultKind> {
+        FaultKind::ALL.into_iter().filter(move |kind| !matches!(self, Self::App) || kind.shows_at_once())
     }
 
     /// Whether requests succeed before the fault begins. An upstream that is needed only once is broken from the start.

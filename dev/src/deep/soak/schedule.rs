@@ -95,7 +95,7 @@ pub(super) fn events(subject: Subject, seed: u64, length: Duration) -> Vec<(Dura
 
 fn fault(random: &mut Random, upstreams: &[Upstream]) -> Event {
     let upstream = random.choose(upstreams).unwrap_or(Upstream::Token);
-    let kind = random.choose(upstream.faults()).unwrap_or(FaultKind::Error);
+    let kind = random.choose(&upstream.faults().collect::<Vec<_>>()).unwrap_or(FaultKind::Error);
     Event::Fault(upstream, kind, lasting(random))
 }
 
