@@ -170,16 +170,6 @@ pub enum VariableUnavailable {
     Unreadable(String),
 }
 
-impl VariableUnavailable {
-    /// The host's own words.
-    #[must_use]
-    pub fn into_reason(self) -> String {
-        match self {
-            Self::Undefined(reason) | Self::Unreadable(reason) => reason,
-        }
-    }
-}
-
 /// The shared store failed: the host's own words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreFault(pub String);
