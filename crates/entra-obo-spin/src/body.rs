@@ -64,6 +64,10 @@ pub(crate) const OF_SERVE: StreamLimits = StreamLimits {
     stall: Duration::from_secs(10),
 };
 
+/// How long the error in which a body ends is withheld. A host that has not yet sent the head, or what came before the error,
+/// drops both as soon as it learns of it, and the reader learns nothing at all.
+const PAUSE_BEFORE_BREAK: Duration = Duration::from_millis(100);
+
 /// How much of a body is read at once.
 const READ_BYTES: usize = 16 * 1024;
 
@@ -172,6 +176,9 @@ impl OutgoingBody {
             Some(time) => race(time::sleep(time), copying).await.unwrap_or(Err(ErrorCode::HttpResponseTimeout)),
             None => copying.await,
         };
+        if copied.is_err() {
+            time::sleep(PAUSE_BEFORE_BREAK).await;
+        }
         // Before the contents end.
         let _ = end.write(copied).await;
     }
