@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -23,6 +23,9 @@ use crate::{
 /// The platform answers from its own cache, or asks Entra once. Where there is no platform, nothing answers.
 const STEP: Step =
     Step { service: "managed identity", name: "token", timeout: Duration::from_secs(5), max_body: 64 * 1024 };
+
+const IDENTITY_HEADER: HeaderName = HeaderName::from_static("x-identity-header");
+const METADATA: HeaderName = HeaderName::from_static("metadata");
 
 /// What federated credentials have as their audience in Microsoft's global cloud.
 pub(crate) const GLOBAL_AUDIENCE: &str = "api://AzureADTokenExchange";
@@ -90,8 +93,8 @@ impl ManagedIdentity {
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.append_pair("resource", self.audience);
         let (path, version, name, value) = match &self.header {
-            Some(header) => ("/msi/token", "2019-08-01", "x-identity-header", header.clone()),
-            None => ("/metadata/identity/oauth2/token", "2018-02-01", "metadata", HeaderValue::from_static("true")),
+            Some(header) => ("/msi/token", "2019-08-01", IDENTITY_HEADER, header.clone()),
+            None => ("/metadata/identity/oauth2/token", "2018-02-01", METADATA, HeaderValue::from_static("true")),
         };
         query.append_pair("api-version", version);
         if let Some(client_id) = self.client_id {
