@@ -1,6 +1,6 @@
 //! The bodies of messages, in both directions.
 
-use std::{cell::Cell, time::Duration};
+use std::{cell::Cell, fmt, pin::Pin, time::Duration};
 
 use bytes::Bytes;
 use entra_obo::{
@@ -203,41 +203,74 @@ async fn next_of<B: UpstreamBody>(body: &mut B, idle: Duration) -> Option<Result
 }
 
 /// The body of an upstream's response, or of a request to the component.
-#[derive(Debug)]
 pub struct IncomingBody {
-    contents: StreamReader<u8>,
-    /// Until the contents have ended.
-    end: Option<FutureReader<BodyEnd>>,
+    /// What the next piece is read by, until the end. It is kept while nobody waits for it, because dropping it could lose
+    /// what has just arrived.
+    reading: Option<Pin<Box<dyn Future<Output = Read>>>>,
     trailers: Option<Trailers>,
     /// Says that the body was taken, when it is dropped.
     _taken: FutureWriter<Result<(), ErrorCode>>,
 }
 
+/// What is still to be read of a body.
+struct Unread {
+    contents: StreamReader<u8>,
+    end: FutureReader<BodyEnd>,
+}
+
+enum Read {
+    Piece(Bytes, Unread),
+    End(BodyEnd),
+}
+
+impl Unread {
+    async fn read(mut self) -> Read {
+        let (result, piece) = self.contents.read(Vec::with_capacity(READ_BYTES)).await;
+        match result {
+            StreamResult::Complete(_) => Read::Piece(piece.into(), self),
+            StreamResult::Dropped | StreamResult::Cancelled => Read::End(self.end.await),
+        }
+    }
+}
+
 impl IncomingBody {
     pub(crate) fn new(response: types::Response) -> Self {
-        let (taken, taken_reader) = wit_future::new(|| Ok(()));
-        let (contents, end) = types::Response::consume_body(response, taken_reader);
-        Self { contents, end: Some(end), trailers: None, _taken: taken }
+        Self::consumed(|taken| types::Response::consume_body(response, taken))
     }
 
     pub(crate) fn of_request(request: types::Request) -> Self {
+        Self::consumed(|taken| types::Request::consume_body(request, taken))
+    }
+
+    fn consumed(
+        consume: impl FnOnce(FutureReader<Result<(), ErrorCode>>) -> (StreamReader<u8>, FutureReader<BodyEnd>),
+    ) -> Self {
         let (taken, taken_reader) = wit_future::new(|| Ok(()));
-        let (contents, end) = types::Request::consume_body(request, taken_reader);
-        Self { contents, end: Some(end), trailers: None, _taken: taken }
+        let (contents, end) = consume(taken_reader);
+        let reading = Box::pin(Unread { contents, end }.read());
+        Self { reading: Some(reading), trailers: None, _taken: taken }
     }
 
     async fn read(&mut self) -> Option<Result<Bytes, ErrorCode>> {
-        let (result, piece) = self.contents.read(Vec::with_capacity(READ_BYTES)).await;
-        match result {
-            StreamResult::Complete(_) => Some(Ok(piece.into())),
-            StreamResult::Dropped | StreamResult::Cancelled => match self.end.take()?.await {
-                Ok(trailers) => {
-                    self.trailers = trailers;
-                    None
-                }
-                Err(code) => Some(Err(code)),
-            },
+        let read = self.reading.as_mut()?.await;
+        self.reading = None;
+        match read {
+            Read::Piece(piece, unread) => {
+                self.reading = Some(Box::pin(unread.read()));
+                Some(Ok(piece))
+            }
+            Read::End(Ok(trailers)) => {
+                self.trailers = trailers;
+                None
+            }
+            Read::End(Err(code)) => Some(Err(code)),
         }
+    }
+}
+
+impl fmt::Debug for IncomingBody {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("IncomingBody").finish_non_exhaustive()
     }
 }
 

@@ -7,13 +7,16 @@ use reqwest::{Method, StatusCode};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 use crate::entra::Guarded;
 
 /// Everything here answers at once, or breaks.
 const LIMIT: Duration = Duration::from_secs(20);
+
+/// Longer than the gateway waits for a body before it passes the head on.
+const LATE: Duration = Duration::from_secs(1);
 
 /// What the caller sees.
 #[derive(Clone, Copy, Debug)]
@@ -253,7 +256,23 @@ async fn whatever_an_app_answers_its_caller_gets_an_answer_and_nobody_elses() {
     assert!(wrong.is_empty(), "{wrong:#?} {:?}", guarded.app.log_lines());
 }
 
-/// Answers a path that is the number of a case as the case says, and `/who` with the id of the person who calls.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_comes_late_does_not_hold_its_head_back() {
+    let guarded = Guarded::start_for(&serve().await, &[]).await;
+    let ada = guarded.token("ada");
+    for (path, expected) in [("/late", Some("body")), ("/never", None)] {
+        let request = guarded.client.get(format!("{}{path}", guarded.app.url())).bearer_auth(&ada);
+        let response = timeout(LIMIT, request.send()).await.unwrap_or_else(|_| panic!("{path}: no head")).unwrap();
+        assert_eq!((response.status(), response.content_length()), (StatusCode::OK, Some(4)), "{path}");
+        let body = timeout(2 * LATE, response.text()).await.ok().map(Result::unwrap);
+        assert_eq!(body.as_deref(), expected, "{path}");
+    }
+    // The instance that waits for what never comes serves others.
+    assert_eq!(guarded.get("/who", Some(&ada)).await.0, StatusCode::OK);
+}
+
+/// Answers a path that is the number of a case as the case says, `/late` and `/never` with a body that comes late or never,
+/// and `/who` with the id of the person who calls.
 async fn serve() -> String {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -271,6 +290,13 @@ async fn answer(mut stream: TcpStream) {
         let text = String::from_utf8_lossy(&read).into_owned();
         let Some((head, _)) = text.split_once("\r\n\r\n") else { continue };
         let Some(path) = head.split(' ').nth(1) else { return };
+        if path == "/late" || path == "/never" {
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n").await;
+            sleep(if path == "/late" { LATE } else { Duration::MAX }).await;
+            let _ = stream.write_all(b"body").await;
+            read.clear();
+            continue;
+        }
         let number = path.trim_start_matches('/').parse::<usize>().ok();
         let (reply, closes) = match number.and_then(|number| CASES.get(number)) {
             Some((_, _, reply, closes, _)) => ((*reply).to_owned(), *closes),

@@ -1,6 +1,10 @@
 //! The request to the app, and its response.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{
+    pin::{Pin, pin},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, Request, Response, Uri, header};
@@ -9,7 +13,7 @@ use entra_obo::{
     Context,
     host::{Forward, ForwardLimits, SendFault, UpstreamBody},
     settings::address::is_of_this_application,
-    toolkit::{Body, Locked, RequestHead, within},
+    toolkit::{Body, Locked, RequestHead, race, within},
 };
 
 use crate::{
@@ -36,7 +40,8 @@ const UPLOAD_LIMIT: Duration = Duration::from_secs(3600);
 /// they arrive.
 const MAX_WHOLE_BYTES: usize = 64 * 1024;
 
-/// A small response that is not complete after this time is passed on as it arrives.
+/// How long a small response is waited for, counted from the request or, if its head takes longer, from its head. Then it
+/// is passed on as it arrives.
 const WHOLE_LIMIT: Duration = Duration::from_millis(100);
 
 /// Passes a request on to the app with these headers.
@@ -67,12 +72,22 @@ pub(super) async fn forward<H: Forward>(
 
     let limits = ForwardLimits { head: if is_upload { UPLOAD_LIMIT } else { HEAD_LIMIT }, idle: STREAM_IDLE };
     let sending = host.forward(outgoing, limits);
-    // Spin keeps no limits within an application.
-    let is_kept = host.keeps_limits() && !is_upload && !is_of_this_application(&gateway.upstream);
-    let response = if is_kept { sending.await } else { in_time(host, &progress, sending).await };
+    let mut sending = pin!(sending);
+    // One timer for both waits, because it costs as much as ten other calls of the host: most responses are complete before
+    // it ends.
+    let mut soon = pin!(host.sleep(WHOLE_LIMIT));
+    let response = match race(soon.as_mut(), sending.as_mut()).await {
+        Ok(response) => response,
+        Err(_) => {
+            // Spin keeps no limits within an application.
+            let is_kept = host.keeps_limits() && !is_upload && !is_of_this_application(&gateway.upstream);
+            let response = if is_kept { sending.await } else { in_time(host, &progress, sending).await };
+            soon.set(host.sleep(WHOLE_LIMIT));
+            response
+        }
+    };
     let response = response.map_err(Error::App)?;
-    let answered = host.elapsed();
-    notes.upstream_answered(answered.saturating_sub(begun));
+    notes.upstream_answered(host.elapsed().saturating_sub(begun));
 
     let (mut head, body) = response.into_parts();
     if !(200..600).contains(&head.status.as_u16()) {
@@ -91,7 +106,7 @@ pub(super) async fn forward<H: Forward>(
     let length = length_of(&head.headers).filter(|length| *length <= MAX_WHOLE_BYTES && has_content);
     let body = match length {
         _ if !has_content => Body::Whole(Bytes::new()),
-        Some(length) if !head.headers.contains_key(header::TRAILER) => whole(host, body, length, answered).await?,
+        Some(length) if !head.headers.contains_key(header::TRAILER) => whole(soon, body, length).await?,
         _ => Body::Streamed(Bytes::new(), body, ()),
     };
     Ok(Response::from_parts(head, body))
@@ -120,42 +135,38 @@ async fn begin<H: Forward>(
 async fn in_time<H: Forward, T>(
     host: &H,
     progress: &Locked<Duration>,
-    sending: impl Future<Output = Result<T, SendFault>>,
+    mut sending: Pin<&mut impl Future<Output = Result<T, SendFault>>>,
 ) -> Result<T, SendFault> {
-    let mut sending = pin!(sending);
-    let mut limit = HEAD_LIMIT;
     loop {
-        if let Ok(outcome) = within(host, limit, sending.as_mut()).await {
-            return outcome;
-        }
         let since = host.elapsed().saturating_sub(*progress.lock());
-        limit = HEAD_LIMIT.saturating_sub(since);
+        let limit = HEAD_LIMIT.saturating_sub(since);
         if limit.is_zero() {
             return Err(SendFault::TimedOut);
+        }
+        if let Ok(outcome) = within(host, limit, sending.as_mut()).await {
+            return outcome;
         }
     }
 }
 
-/// The body of a response of this length whose head arrived at `begun`: whole if it arrives soon.
-async fn whole<H: Forward>(
-    host: &H,
-    mut body: H::Body,
+/// The body of a response of this length: whole if it arrives before the timer ends.
+async fn whole<B: UpstreamBody>(
+    mut soon: Pin<&mut impl Future<Output = ()>>,
+    mut body: B,
     length: usize,
-    begun: Duration,
-) -> Result<Body<H::Body>, Error> {
+) -> Result<Body<B>, Error> {
     let broken = || Error::App(SendFault::Broken("its response is incomplete".to_owned()));
     let mut read = BytesMut::new();
     while read.len() < length {
-        let next = within(host, STREAM_IDLE, body.next()).await.map_err(|_| Error::App(SendFault::TimedOut))?;
+        let Ok(next) = race(soon.as_mut(), body.next()).await else {
+            return Ok(Body::Streamed(read.freeze(), body, ()));
+        };
         let piece = next.ok_or_else(broken)?.map_err(Error::App)?;
         if read.is_empty() {
             // Without a copy: most bodies come in one piece.
             read = piece.into();
         } else {
             read.extend_from_slice(&piece);
-        }
-        if read.len() < length && host.elapsed().saturating_sub(begun) > WHOLE_LIMIT {
-            return Ok(Body::Streamed(read.freeze(), body, ()));
         }
     }
     if read.len() > length {

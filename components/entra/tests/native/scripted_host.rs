@@ -520,20 +520,25 @@ impl ScriptedHost {
 pub(crate) struct ScriptedBody {
     content: Content,
     host: ScriptedHost,
+    /// When the next piece arrives, if anyone has waited for it yet.
+    next_at: Option<Duration>,
 }
 
 impl ScriptedBody {
     fn new(host: &ScriptedHost, mut content: Content) -> Self {
         content.pieces.reverse();
-        Self { content, host: host.clone() }
+        Self { content, host: host.clone(), next_at: None }
     }
 }
 
 impl UpstreamBody for ScriptedBody {
     async fn next(&mut self) -> Option<Result<Bytes, SendFault>> {
-        if !self.content.pause.is_zero() {
-            self.host.sleep(self.content.pause).await;
+        let now = self.host.elapsed();
+        let next_at = *self.next_at.get_or_insert(now + self.content.pause);
+        if now < next_at {
+            self.host.sleep(next_at - now).await;
         }
+        self.next_at = None;
         match self.content.pieces.pop() {
             Some(piece) => Some(Ok(piece)),
             None if self.content.is_cut => Some(Err(SendFault::Broken("reset".to_owned()))),

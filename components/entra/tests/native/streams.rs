@@ -99,12 +99,41 @@ fn a_large_response_is_passed_on_and_a_small_one_sent_whole() {
 }
 
 #[test]
-fn a_small_response_that_drips_is_passed_on_without_loss() {
+fn the_head_of_a_response_does_not_wait_for_a_slow_body() {
+    const SOON: Duration = Duration::from_millis(100);
     let world = World::new();
-    let dripping = Content { pause: SECOND, ..Content::pieces(&["a", "b", "c", "d"]) };
-    world.upstream(move |_| Reply { content: dripping.clone(), ..Reply::new(200, "abcd") });
-    let answer = world.ask(Asked::get("/").bearer(&token()));
-    assert_eq!((answer.body.as_slice(), answer.streamed, answer.head_at), (b"abcd".as_slice(), true, SECOND));
+    // The pause before each piece, when the app sends the head, and when that is passed on.
+    for (pause, head, passed_on) in [
+        (SECOND, Duration::ZERO, SOON),
+        (299 * SECOND, Duration::ZERO, SOON),
+        (SECOND, 30 * SECOND, 30 * SECOND + SOON),
+        (40 * SOON / 100, Duration::ZERO, SOON),
+    ] {
+        let slow = Content { pause, ..Content::pieces(&["a", "b", "c", "d"]) };
+        world.upstream(move |_| Reply { content: slow.clone(), ..Reply::new(200, "abcd").after(head) });
+        let begun = world.elapsed();
+        let answer = world.ask(Asked::get("/").bearer(&token()));
+        assert_eq!(
+            (answer.status, answer.body.as_slice(), answer.streamed),
+            (200, b"abcd".as_slice(), true),
+            "{pause:?}"
+        );
+        assert_eq!(answer.head_at - begun, passed_on, "{pause:?}, {head:?}");
+        // One before each piece and one before the end, of which nothing is repeated.
+        assert_eq!(world.elapsed() - begun, head + 5 * pause);
+    }
+}
+
+#[test]
+fn a_small_body_that_comes_soon_is_sent_whole() {
+    let world = World::new();
+    for (pause, head) in [(20, 0), (20, 19), (24, 59_000)] {
+        let [pause, head] = [pause, head].map(Duration::from_millis);
+        let soon = Content { pause, ..Content::pieces(&["a", "b", "c", "d"]) };
+        world.upstream(move |_| Reply { content: soon.clone(), ..Reply::new(200, "abcd").after(head) });
+        let answer = world.ask(Asked::get("/").bearer(&token()));
+        assert_eq!((answer.body.as_slice(), answer.streamed), (b"abcd".as_slice(), false), "{pause:?}, {head:?}");
+    }
 }
 
 #[test]

@@ -98,7 +98,7 @@ pub trait Host: Clone + MaybeSend + MaybeSync + 'static {
 
 /// A response body that arrives piece by piece.
 pub trait UpstreamBody: MaybeSend + 'static {
-    /// The next piece, `None` at the end.
+    /// The next piece, `None` at the end. Nothing is lost if a caller stops waiting: the next call goes on.
     fn next(&mut self) -> impl Future<Output = Option<Result<Bytes, SendFault>>> + MaybeSend;
 
     /// The trailers (RFC 9110 section 6.5), once the end was reached and if there are any.
