@@ -1,6 +1,6 @@
 //! Calls to Entra and Graph: time limits, size limits, one retry.
 
-use std::{fmt, time::Duration};
+use std::{fmt, pin::pin, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http::{
@@ -10,7 +10,7 @@ use http::{
 };
 
 use crate::{
-    deadline::{Deadline, Elapsed, within},
+    deadline::{Deadline, Elapsed, race},
     host::{Host, SendFault, UnixTime, UpstreamBody},
 };
 
@@ -272,8 +272,7 @@ async fn attempt<H: Host>(
         return Err(SendFault::DeadlinePassed);
     }
     let limit = step.timeout.min(remaining);
-    let time = AttemptTime { host, limit, begun };
-    match send_and_read(&time, step.max_body, request).await {
+    match send_and_read(host, limit, begun, step.max_body, request).await {
         Err(SendFault::TimedOut) if remaining < step.timeout => Err(SendFault::DeadlinePassed),
         Err(SendFault::Denied) => {
             // If a variable could not be resolved, a later instance may succeed where this one cannot.
@@ -285,18 +284,32 @@ async fn attempt<H: Host>(
 }
 
 async fn send_and_read<H: Host>(
-    time: &AttemptTime<'_, H>,
+    host: &H,
+    limit: Duration,
+    begun: Duration,
     max_body: usize,
     request: &Request<Bytes>,
 ) -> Result<UpstreamResponse<H::Body>, SendFault> {
-    let (head, mut rest) = time.send(request).await?.into_parts();
+    // One for the whole attempt, which begins with the first wait: a timer costs as much as verifying a signature.
+    let mut timer = pin!(async { host.sleep(limit.saturating_sub(host.elapsed().saturating_sub(begun))).await });
+
+    let sending = host.send(request, limit);
+    // The host's own limit has to do if it keeps one.
+    let response =
+        if host.keeps_limits() { sending.await } else { race(timer.as_mut(), sending).await.unwrap_or_else(timed_out) };
+    let (head, mut rest) = response?.into_parts();
+    let length = content_length(&head.headers);
     let mut read = BytesMut::new();
-    while let Some(piece) = time.wait(rest.next()).await.unwrap_or_else(|fault| Some(Err(fault))) {
-        let piece = match piece {
-            Ok(piece) => piece,
+    // With its last byte the body has ended. Waiting for the host to say so would often take a timer.
+    while length.is_none_or(|length| read.len() < length) {
+        // For a body the host's own limit would not do: it applies to each piece, and restarts with each empty frame of
+        // HTTP/2, which the host does not pass on.
+        let next = race(timer.as_mut(), rest.next()).await.unwrap_or_else(|elapsed| Some(timed_out(elapsed)));
+        let piece = match next {
+            Some(Ok(piece)) => piece,
             // The status and headers of an error say enough.
-            Err(_) if !head.status.is_success() => break,
-            Err(fault) => return Err(fault),
+            Some(Err(fault)) if head.status.is_success() => return Err(fault),
+            Some(Err(_)) | None => break,
         };
         if read.is_empty() {
             // Without a copy: most bodies come in one piece.
@@ -311,30 +324,14 @@ async fn send_and_read<H: Host>(
     Ok(UpstreamResponse { head, reading: Reading::Whole(read.freeze()), rest })
 }
 
-/// The time of one attempt.
-struct AttemptTime<'a, H> {
-    host: &'a H,
-    limit: Duration,
-    begun: Duration,
+/// `Content-Length` of RFC 9110 section 8.6.
+#[must_use]
+pub fn content_length(headers: &HeaderMap) -> Option<usize> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-impl<H: Host> AttemptTime<'_, H> {
-    /// Sends the request and waits for the head of the response.
-    ///
-    /// A timer costs as much as verifying a signature, so the host's own limit has to do if it keeps one.
-    async fn send(&self, request: &Request<Bytes>) -> Result<Response<H::Body>, SendFault> {
-        let sending = self.host.send(request, self.limit);
-        if self.host.keeps_limits() { sending.await } else { self.wait(sending).await? }
-    }
-
-    /// Waits for a part of the attempt, without a timer if the part is ready.
-    ///
-    /// For a body the host's own limit would not do: it applies to each piece, and restarts with each empty frame of
-    /// HTTP/2, which the host does not pass on.
-    async fn wait<T>(&self, part: impl Future<Output = T>) -> Result<T, SendFault> {
-        let left = self.limit.saturating_sub(self.host.elapsed().saturating_sub(self.begun));
-        within(self.host, left, part).await.map_err(|Elapsed| SendFault::TimedOut)
-    }
+fn timed_out<T>(Elapsed: Elapsed) -> Result<T, SendFault> {
+    Err(SendFault::TimedOut)
 }
 
 fn jitter<H: Host>(host: &H) -> Duration {
