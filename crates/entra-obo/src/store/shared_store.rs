@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    deadline::{Deadline, within},
+    deadline::{Deadline, race},
     event_log,
     host::{Host, StoreFault},
     locked::Locked,
@@ -43,25 +43,28 @@ impl SharedStore {
 
     /// The entry under `key`. Any fault is a miss and a line in the log.
     pub(crate) async fn read<H: Host>(&self, host: &H, deadline: Deadline, key: &str) -> Option<Vec<u8>> {
-        self.ask(host, TIMEOUT.min(deadline.remaining(host)), "read", host.read_store(key)).await?
+        self.ask(host, || TIMEOUT.min(deadline.remaining(host)), "read", host.read_store(key)).await?
     }
 
     /// Keeps `entry` under `key`, in place of what is there.
     pub(crate) async fn write<H: Host>(&self, host: &H, key: &str, entry: &[u8]) {
-        self.ask(host, TIMEOUT, "write", host.write_store(key, entry)).await;
+        self.ask(host, || TIMEOUT, "write", host.write_store(key, entry)).await;
     }
 
+    /// The clock is read only if the store rests or does not answer at once, because reading it takes time too.
     async fn ask<H: Host, T>(
         &self,
         host: &H,
-        limit: Duration,
+        limit: impl FnOnce() -> Duration,
         what: &str,
         answer: impl Future<Output = Result<T, StoreFault>>,
     ) -> Option<T> {
-        if !self.is_used() || host.elapsed() < *self.rests_until.lock() {
+        let rests_until = *self.rests_until.lock();
+        if !self.is_used() || !rests_until.is_zero() && host.elapsed() < rests_until {
             return None;
         }
-        let outcome = within(host, limit, answer).await.unwrap_or_else(|_| Err(StoreFault("no answer in time".into())));
+        let timer = async { host.sleep(limit()).await };
+        let outcome = race(timer, answer).await.unwrap_or_else(|_| Err(StoreFault("no answer in time".into())));
         outcome
             .map_err(|StoreFault(reason)| {
                 *self.rests_until.lock() = host.elapsed().saturating_add(REST);
