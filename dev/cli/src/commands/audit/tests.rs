@@ -1,0 +1,97 @@
+use super::audit;
+
+const GUARDED: &str = r#"
+[variables]
+secret = { required = true, secret = true }
+[[trigger.http]]
+route = "/..."
+component = "entra"
+[[trigger.http]]
+route = { private = true }
+component = "my-api"
+[component.entra]
+allowed_outbound_hosts = ["http://my-api.spin.internal"]
+[component.entra.variables]
+upstream = "http://my-api.spin.internal"
+required_scope = "x"
+forward_authorization = "on"
+client_secret = "{{ secret }}"
+[component.my-api]
+allowed_outbound_hosts = ["http://entra.spin.internal"]
+"#;
+
+fn findings(manifest: &str) -> Vec<String> {
+    audit(&manifest.parse().unwrap(), &[])
+}
+
+#[test]
+fn a_guarded_app_has_nothing_to_report() {
+    assert_eq!(findings(GUARDED), [""; 0]);
+    let example = std::fs::read_to_string(crate::workspace::root().join("examples/rust/spin.toml")).unwrap();
+    assert_eq!(findings(&example), [""; 0]);
+}
+
+/// A sidecar of its own with a private route alone may issue application tokens.
+#[test]
+fn a_private_sidecar_may_issue_application_tokens() {
+    let sidecar = "[[trigger.http]]\nroute = { private = true }\ncomponent = \"sidecar\"\n[component.sidecar.variables]\n\
+                   application_tokens_for = \"graph\"\nrequired_scope = \"x\"\nforward_authorization = \"on\"\n";
+    assert_eq!(findings(&format!("{GUARDED}{sidecar}")), [""; 0]);
+    let off = GUARDED.replacen("required_scope", "application_tokens_for = \"\"\nrequired_scope", 1);
+    assert_eq!(findings(&off), [""; 0]);
+}
+
+#[test]
+fn each_hole_is_reported() {
+    let with = |more: &str| format!("{GUARDED}{more}");
+    let changed = |from: &str, to: &str| {
+        assert!(GUARDED.contains(from));
+        GUARDED.replacen(from, to, 1)
+    };
+    for (manifest, finding) in [
+        (with("[[trigger.http]]\nroute = \"/admin\"\ncomponent = \"other\"\n"), "open: the route /admin reaches other"),
+        (with("[[trigger.http]]\nroute = \"/api\"\ncomponent = \"my-api\"\n"), "bypass: my-api"),
+        (changed("component = \"entra\"", "component = \"my-api\""), "idle: the guard entra is on no route"),
+        (changed("route = \"/...\"", "route = { private = true }"), "on no public route"),
+        (
+            changed("required_scope", "application_tokens_for = \"graph\"\nrequired_scope"),
+            "exposed: the guard entra issues application tokens, and is on the public route /...",
+        ),
+        (
+            GUARDED.replace("http://my-api.spin.internal", "http://entra.spin.internal"),
+            "loop: the guard entra forwards to the guard entra",
+        ),
+        (
+            changed("allowed_outbound_hosts = [\"http://my-api.spin.internal\"]", ""),
+            "unreachable: the guard entra may not",
+        ),
+        (changed("component = \"my-api\"", "component = \"entra\""), "unreachable: my-api has no route"),
+        (changed("[component.my-api]", "[component.another]"), "which is not a component"),
+        (
+            with("[component.my-api.variables]\nkey = \"x-{{ secret }}\"\n"),
+            "secret: the code of my-api can read secret, as key",
+        ),
+        (
+            with("[component.my-api.environment]\nKEY = \"{{secret}}\"\n"),
+            "secret: the code of my-api can read secret, as KEY",
+        ),
+        (
+            changed("client_secret", "allowed_client = \"a\"\nclient_secret"),
+            "unknown: allowed_client is not a setting of the guard entra",
+        ),
+        (
+            changed("component = \"entra\"", "component = \"entra\"\ncomponents.middleware = [\"x\"]"),
+            "ignored: Spin reads",
+        ),
+    ] {
+        let found = findings(&manifest);
+        assert!(found.iter().any(|found| found.contains(finding)), "{finding}: {found:?}");
+    }
+}
+
+#[test]
+fn middleware_is_a_guard() {
+    let manifest = "[[trigger.http]]\nroute = \"/\"\ncomponent = \"a\"\ndependencies.middleware = [{ component = \"jwt\" }]\n\
+                    [component.a]\n[component.jwt]\n";
+    assert_eq!(findings(manifest), [""; 0]);
+}
