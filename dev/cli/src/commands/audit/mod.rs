@@ -1,5 +1,7 @@
 //! `cargo dev audit`
 
+mod guard;
+
 use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, Result};
@@ -7,17 +9,21 @@ use clap::Args;
 use tokio::fs;
 use toml::{Table, Value};
 
+use self::guard::KnownGuard;
+
 /// Report what a Spin manifest leaves unprotected.
 ///
-/// Reports routes that reach a component without a guard, guards that are on no route or can be bypassed, guards on public
-/// routes that issue application tokens, secrets that a component other than a guard can read, settings that `entra` does not
-/// have, and what Spin silently ignores. Fails if there is anything to report.
+/// A guard is a component that decides who may call, for itself or for the app behind it: `entra`, the API, the sign-in
+/// app. Reports routes that reach a component without a guard, guards that are on no route or can be bypassed, guards on
+/// public routes that issue application tokens, secrets that a component other than a guard can read, settings that a
+/// guard lacks or does not have, addresses that it may not call, and what Spin silently ignores. Fails if there is
+/// anything to report.
 #[derive(Args, Debug)]
 pub struct Audit {
     /// The manifest.
     #[arg(default_value = "spin.toml", value_name = "FILE")]
     manifest: PathBuf,
-    /// A component that guards others, besides those that have the settings of `entra`.
+    /// Another component that is a guard.
     #[arg(long = "guard", value_name = "COMPONENT")]
     guards: Vec<String>,
 }
@@ -30,7 +36,11 @@ impl Audit {
     pub async fn run(self) -> Result<ExitCode> {
         let text = fs::read_to_string(&self.manifest).await;
         let text = text.with_context(|| format!("cannot read {}", self.manifest.display()))?;
-        let manifest: Table = text.parse().with_context(|| format!("{} is not TOML", self.manifest.display()))?;
+        let manifest = text.parse().with_context(|| match text.contains("{%") {
+            true => format!("{} is a template; audit an app that `spin new` makes of it", self.manifest.display()),
+            false => format!("{} is not TOML", self.manifest.display()),
+        });
+        let manifest: Table = manifest?;
         let findings = audit(&manifest, &self.guards);
         for finding in &findings {
             println!("{finding}");
@@ -42,14 +52,13 @@ impl Audit {
     }
 }
 
-/// The settings by which a component is known to be a guard, whatever its name.
-const OF_GUARDS: [&str; 2] = ["forward_authorization", "required_scope"];
-
-/// A manifest with all settings of `entra`.
-const EVERY_SETTING: &str = include_str!("../../../../../components/entra/spin.toml");
+/// Where Entra is, unless the manifest says otherwise.
+const AUTHORITY_HOST: &str = "https://login.microsoftonline.com";
 
 /// An application, as far as it is audited.
 struct App<'a> {
+    /// The application's variables.
+    variables: Option<&'a Table>,
     components: BTreeMap<&'a str, &'a Table>,
     triggers: Vec<Trigger<'a>>,
     guards: Vec<&'a str>,
@@ -69,8 +78,9 @@ fn audit(manifest: &Table, guards: &[String]) -> Vec<String> {
     findings.extend(app.triggers.iter().filter_map(|trigger| app.open_route(trigger)));
     findings.extend(app.triggers.iter().filter_map(ignored));
     findings.extend(app.guards.iter().flat_map(|guard| app.faults_of_guard(guard)));
-    findings.extend(app.guards.iter().flat_map(|guard| app.unknown_settings(guard)));
-    findings.extend(app.readable_secrets(manifest));
+    findings.extend(app.guards.iter().flat_map(|guard| app.faults_of_names(guard)));
+    findings.extend(app.guards.iter().flat_map(|guard| app.unreachable(guard)));
+    findings.extend(app.readable_secrets());
     findings
 }
 
@@ -87,12 +97,11 @@ impl<'a> App<'a> {
             entry,
         });
         let is_guard = |name: &str, component: &Table| {
-            let variables = component.get("variables").and_then(Value::as_table);
-            guards.iter().any(|guard| guard == name)
-                || variables.is_some_and(|variables| OF_GUARDS.iter().all(|setting| variables.contains_key(*setting)))
+            KnownGuard::of(component).is_some() || guards.iter().any(|guard| guard == name)
         };
         let guards = components.iter().filter(|(name, component)| is_guard(name, component)).map(|(name, _)| *name);
-        Self { guards: guards.collect(), triggers: triggers.collect(), components }
+        let variables = manifest.get("variables").and_then(Value::as_table);
+        Self { guards: guards.collect(), triggers: triggers.collect(), components, variables }
     }
 
     fn open_route(&self, trigger: &Trigger<'_>) -> Option<String> {
@@ -104,26 +113,78 @@ impl<'a> App<'a> {
         is_open.then(|| format!("open: the route {route} reaches {component} without a guard"))
     }
 
-    /// A misspelt name has no effect, and the setting that was meant has its default.
-    fn unknown_settings(&self, guard: &str) -> Vec<String> {
-        let variables = |component: &'a Table| component.get("variables").and_then(Value::as_table);
-        let Some(given) = self.components.get(guard).and_then(|component| variables(component)) else {
-            return Vec::new();
-        };
-        let is_entra = OF_GUARDS.iter().all(|setting| given.contains_key(*setting));
-        let every: Table = EVERY_SETTING.parse().unwrap_or_default();
-        let known = |name: &str| every.get("component")?.get("entra")?.get("variables")?.get(name);
-        let unknown = given.keys().filter(|name| is_entra && known(name).is_none());
-        unknown.map(|name| format!("unknown: {name} is not a setting of the guard {guard}")).collect()
+    /// A misspelt name has no effect, and the setting that was meant is missing or has its default.
+    fn faults_of_names(&self, guard: &str) -> Vec<String> {
+        let known = self.components.get(guard).and_then(|component| KnownGuard::of(component));
+        let none = Table::new();
+        let given = self.settings(guard).unwrap_or(&none);
+        let credential = self.setting(guard, "client_credential").unwrap_or_else(|| "clientsecret".to_owned());
+        known.map(|known| known.faults_of_names(guard, given, &credential)).unwrap_or_default()
+    }
+
+    /// Addresses in the settings that `allowed_outbound_hosts` does not list. One that depends on a variable without a
+    /// default is not judged.
+    fn unreachable(&self, guard: &str) -> Vec<String> {
+        let Some(component) = self.components.get(guard) else { return Vec::new() };
+        let hosts = component.get("allowed_outbound_hosts").and_then(Value::as_array).into_iter().flatten();
+        let hosts: Vec<String> = hosts.filter_map(Value::as_str).map(|host| self.with_defaults(host)).collect();
+        let is_listed = |origin: &str| hosts.iter().any(|host| host == origin || host.contains(['*', '{']));
+        let mut addresses: Vec<(&str, String)> = ["upstream", "authority_host", "graph_url", "api_url"]
+            .into_iter()
+            .filter_map(|name| Some((name, self.setting(guard, name)?)))
+            .collect();
+        if KnownGuard::of(component).is_some() && self.setting(guard, "authority_host").is_none() {
+            addresses.push(("authority_host", AUTHORITY_HOST.to_owned()));
+        }
+        for api in self.setting(guard, "downstream_apis").iter().flat_map(|apis| apis.split(['\n', ';'])) {
+            let address = api.split_once('=').and_then(|(_, rest)| rest.split_whitespace().next());
+            addresses.extend(address.map(|address| ("downstream_apis", address.to_owned())));
+        }
+        let mut faults = Vec::new();
+        for (name, address) in addresses {
+            let Some((scheme, rest)) = address.split_once("://") else { continue };
+            let origin = format!("{scheme}://{}", rest.split('/').next().unwrap_or_default());
+            let fault = format!(
+                "unreachable: the guard {guard} may not call {origin} ({name}); list it in allowed_outbound_hosts"
+            );
+            if !address.contains("{{") && !is_listed(&origin) && !faults.contains(&fault) {
+                faults.push(fault);
+            }
+        }
+        faults
+    }
+
+    /// What the manifest gives to a component.
+    fn settings(&self, component: &str) -> Option<&'a Table> {
+        self.components.get(component)?.get("variables")?.as_table()
+    }
+
+    fn setting(&self, component: &str, name: &str) -> Option<String> {
+        Some(self.with_defaults(self.settings(component)?.get(name)?.as_str()?))
+    }
+
+    /// The text with the defaults of the application's variables in it. Those without one stay as they are.
+    fn with_defaults(&self, text: &str) -> String {
+        let mut parts = text.split("{{");
+        let mut resolved = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let value = part
+                .split_once("}}")
+                .and_then(|(name, rest)| Some((self.variables?.get(name.trim())?.get("default")?.as_str()?, rest)));
+            match value {
+                Some((value, rest)) => resolved.extend([value, rest]),
+                None => resolved.extend(["{{", part]),
+            }
+        }
+        resolved
     }
 
     fn faults_of_guard(&self, guard: &str) -> Vec<String> {
         let mut faults = Vec::new();
-        let variable = |name: &str| self.components.get(guard)?.get("variables")?.get(name)?.as_str();
         if !self.triggers.iter().any(|trigger| trigger.component == guard) {
             faults.push(format!("idle: the guard {guard} is on no route, public or private"));
         }
-        if variable("application_tokens_for").is_some_and(|names| !names.trim().is_empty()) {
+        if self.setting(guard, "application_tokens_for").is_some_and(|names| !names.trim().is_empty()) {
             let routes = self.triggers.iter().filter(|trigger| trigger.component == guard);
             for route in routes.filter_map(|trigger| trigger.route) {
                 faults.push(format!(
@@ -132,19 +193,12 @@ impl<'a> App<'a> {
                 ));
             }
         }
-        let upstream = variable("upstream").unwrap_or_default();
+        let upstream = self.setting(guard, "upstream").unwrap_or_default();
         if upstream.is_empty() {
             return faults;
         }
         if !self.triggers.iter().any(|trigger| trigger.component == guard && trigger.route.is_some()) {
             faults.push(format!("idle: the guard {guard} forwards to {upstream}, but is on no public route"));
-        }
-        let hosts = self.components.get(guard).and_then(|component| component.get("allowed_outbound_hosts"));
-        let hosts = hosts.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-        if !upstream.contains("{{") && !hosts.into_iter().any(|host| host == upstream || host.contains('*')) {
-            faults.push(format!(
-                "unreachable: the guard {guard} may not call {upstream}; list it in allowed_outbound_hosts"
-            ));
         }
         let behind = upstream.split_once("://").and_then(|(_, host)| host.strip_suffix(".spin.internal"));
         if let Some(behind) = behind {
@@ -168,10 +222,9 @@ impl<'a> App<'a> {
     }
 
     /// Secrets of the application that components other than guards can read, from their variables or their environment.
-    fn readable_secrets(&self, manifest: &Table) -> Vec<String> {
-        let variables = manifest.get("variables").and_then(Value::as_table);
+    fn readable_secrets(&self) -> Vec<String> {
         let is_secret = |value: &Value| value.get("secret").and_then(Value::as_bool) == Some(true);
-        let secrets = variables.into_iter().flatten().filter(|(_, value)| is_secret(value)).map(|(name, _)| name);
+        let secrets = self.variables.into_iter().flatten().filter(|(_, value)| is_secret(value)).map(|(name, _)| name);
         let mut findings = Vec::new();
         for secret in secrets {
             for (name, component) in self.components.iter().filter(|(name, _)| !self.guards.contains(name)) {

@@ -10,8 +10,12 @@ component = "entra"
 route = { private = true }
 component = "my-api"
 [component.entra]
-allowed_outbound_hosts = ["http://my-api.spin.internal"]
+source = "entra.wasm"
+allowed_outbound_hosts = ["https://login.microsoftonline.com", "http://my-api.spin.internal"]
 [component.entra.variables]
+tenant_id = "t"
+client_id = "c"
+allowed_clients = ""
 upstream = "http://my-api.spin.internal"
 required_scope = "x"
 forward_authorization = "on"
@@ -27,15 +31,20 @@ fn findings(manifest: &str) -> Vec<String> {
 #[test]
 fn a_guarded_app_has_nothing_to_report() {
     assert_eq!(findings(GUARDED), [""; 0]);
-    let example = std::fs::read_to_string(crate::workspace::root().join("examples/rust/spin.toml")).unwrap();
-    assert_eq!(findings(&example), [""; 0]);
+    for own in ["", "app", "components/entra", "examples/javascript", "examples/python", "examples/rust"] {
+        let own = std::fs::read_to_string(crate::workspace::root().join(own).join("spin.toml")).unwrap();
+        assert_eq!(findings(&own), [""; 0]);
+    }
 }
 
 /// A sidecar of its own with a private route alone may issue application tokens.
 #[test]
 fn a_private_sidecar_may_issue_application_tokens() {
-    let sidecar = "[[trigger.http]]\nroute = { private = true }\ncomponent = \"sidecar\"\n[component.sidecar.variables]\n\
-                   application_tokens_for = \"graph\"\nrequired_scope = \"x\"\nforward_authorization = \"on\"\n";
+    let own = GUARDED.split_once("[component.entra]").unwrap().1.split_once("[component.my-api]").unwrap().0;
+    let own = own.replace("component.entra", "component.sidecar");
+    let own = own.replace("upstream = \"http://my-api.spin.internal\"", "application_tokens_for = \"graph\"");
+    let route = "[[trigger.http]]\nroute = { private = true }\ncomponent = \"sidecar\"";
+    let sidecar = format!("{route}\n[component.sidecar]{own}");
     assert_eq!(findings(&format!("{GUARDED}{sidecar}")), [""; 0]);
     let off = GUARDED.replacen("required_scope", "application_tokens_for = \"\"\nrequired_scope", 1);
     assert_eq!(findings(&off), [""; 0]);
@@ -62,8 +71,16 @@ fn each_hole_is_reported() {
             "loop: the guard entra forwards to the guard entra",
         ),
         (
-            changed("allowed_outbound_hosts = [\"http://my-api.spin.internal\"]", ""),
-            "unreachable: the guard entra may not",
+            changed(", \"http://my-api.spin.internal\"", ""),
+            "unreachable: the guard entra may not call http://my-api.spin.internal (upstream)",
+        ),
+        (
+            changed("\"https://login.microsoftonline.com\", ", ""),
+            "unreachable: the guard entra may not call https://login.microsoftonline.com (authority_host)",
+        ),
+        (
+            changed("required_scope", "downstream_apis = \"a = https://a/v1 x; b = https://b x\"\nrequired_scope"),
+            "unreachable: the guard entra may not call https://b (downstream_apis)",
         ),
         (changed("component = \"my-api\"", "component = \"entra\""), "unreachable: my-api has no route"),
         (changed("[component.my-api]", "[component.another]"), "which is not a component"),
@@ -77,8 +94,17 @@ fn each_hole_is_reported() {
         ),
         (
             changed("client_secret", "allowed_client = \"a\"\nclient_secret"),
-            "unknown: allowed_client is not a setting of the guard entra",
+            "unknown: allowed_client is not a setting of entra",
         ),
+        // Nothing else shows that it is a guard.
+        (
+            changed("forward_authorization", "forward_authorisation").replace("entra.wasm", "x.wasm"),
+            "open: the route /... reaches entra",
+        ),
+        (changed("forward_authorization", "forward_authorisation"), "missing: entra has no forward_authorization"),
+        (changed("allowed_clients", "allowed_client"), "missing: entra has no allowed_clients"),
+        (changed("required_scope = \"x\"\n", ""), "missing: entra has no required_scope"),
+        (changed("client_secret", "clientsecret"), "missing: entra has no client_secret"),
         (
             changed("component = \"entra\"", "component = \"entra\"\ncomponents.middleware = [\"x\"]"),
             "ignored: Spin reads",
