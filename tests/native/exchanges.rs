@@ -250,7 +250,7 @@ fn outages_have_their_own_answers() {
         (vec![Reply::fault(SendFault::Broken("refused".into())); 2], 502, "entra_unreachable", 2),
         (vec![Reply::fault(SendFault::TimedOut)], 504, "entra_timeout", 1),
         (vec![Reply::new(200, "").after(Duration::from_secs(60))], 504, "entra_timeout", 1),
-        (vec![Reply::fault(SendFault::Denied)], 503, "server_unavailable", 1),
+        (vec![Reply::fault(SendFault::Denied("https://denied.example".to_owned()))], 503, "server_unavailable", 1),
         (vec![Reply::new(503, "").header("retry-after", "30")], 503, "entra_unavailable", 1),
         (vec![Reply::new(500, ""), Reply::new(500, "")], 503, "entra_unavailable", 2),
         (vec![garbage()], 502, "entra_unusable_answer", 1),

@@ -376,7 +376,12 @@ fn what_is_wrong_with_the_managed_identity_is_said() {
             unavailable,
             "no answer in time; check identity_endpoint",
         ),
-        (!is_app, Reply::fault(SendFault::Denied), unavailable, "allowed_outbound_hosts"),
+        (
+            !is_app,
+            Reply::fault(SendFault::Denied("https://denied.example".to_owned())),
+            unavailable,
+            "allowed_outbound_hosts",
+        ),
     ] {
         let world = with_identity();
         world.set("identity_header", if app { "the-identity-header" } else { "" }).set("token_store_slots", "0");

@@ -413,18 +413,6 @@ fn a_refusal_whose_body_is_cut_is_judged_by_its_status() {
 }
 
 #[test]
-fn an_instance_whose_host_denies_its_calls_takes_no_more_requests() {
-    let world = World::new();
-    world.next("metadata", [Reply::fault(SendFault::TimedOut)]);
-    assert_eq!(world.get(&token()).status, 504);
-    assert!(!world.script.retired.get());
-    world.next("me", [Reply::fault(SendFault::Denied)]);
-    world.pass(60);
-    world.get(&token()).is(503, "server_unavailable");
-    assert!(world.script.retired.get());
-}
-
-#[test]
 fn the_deadline_includes_a_host_that_does_not_begin_to_send() {
     let world = World::new();
     world.script.before_sending.set(Duration::from_secs(90));

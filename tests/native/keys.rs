@@ -345,7 +345,7 @@ fn an_outage_from_the_start_is_reported_and_recovery_is_immediate() {
         ("keys", Reply::new(200, "{\"keys\":[]}"), 502, "entra_unusable_answer"),
         ("keys", Reply::new(429, ""), 503, "entra_unavailable"),
         ("keys", Reply::new(301, "").header("location", "https://evil.example/keys"), 502, "entra_unusable_answer"),
-        ("keys", Reply::fault(SendFault::Denied), 503, "server_unavailable"),
+        ("keys", Reply::fault(SendFault::Denied("https://denied.example".to_owned())), 503, "server_unavailable"),
     ];
     for (endpoint, reply, status, code) in cases {
         let world = World::new();

@@ -121,7 +121,6 @@ pub(crate) struct Script {
     pub(crate) store_fault: Cell<Option<Duration>>,
     /// How long the host takes before it begins to send; no limit given to it covers that.
     pub(crate) before_sending: Cell<Duration>,
-    pub(crate) retired: Cell<bool>,
     pub(crate) log: RefCell<Vec<String>>,
     random: Cell<u64>,
     spawned: RefCell<Vec<Pin<Box<dyn Future<Output = ()>>>>>,
@@ -176,7 +175,6 @@ impl World {
             store: RefCell::default(),
             store_fault: Cell::default(),
             before_sending: Cell::default(),
-            retired: Cell::default(),
             log: RefCell::default(),
             random: Cell::new(1),
             spawned: RefCell::default(),
@@ -537,10 +535,6 @@ impl Host for ScriptedHost {
 
     fn spawn(&self, task: impl Future<Output = ()> + MaybeSend + 'static) {
         self.0.spawned.borrow_mut().push(Box::pin(task));
-    }
-
-    fn retire(&self) {
-        self.0.retired.set(true);
     }
 
     fn log(&self, line: &str) {

@@ -67,7 +67,12 @@ fn an_unreachable_api_and_a_wrong_one_have_different_pages() {
     for (reply, status, code, words) in [
         (Err(SendFault::Broken("connection refused".to_owned())), 502, "api_unreachable", "the connection failed"),
         (Err(SendFault::TimedOut), 504, "api_unreachable", "no response in time"),
-        (Err(SendFault::Denied), 502, "api_unreachable", "this app is not allowed to call it"),
+        (
+            Err(SendFault::Denied("https://denied.example".to_owned())),
+            502,
+            "api_unreachable",
+            "this app is not allowed to call it",
+        ),
         (Ok(Response::new(Bytes::from(vec![b' '; 300_000]))), 502, "api_unreachable", "the response cannot be used"),
         (Ok(Response::new(Bytes::from("<html>"))), 502, "api_unusable_answer", "check api_url"),
         (json_reply(200, &json!([])), 502, "api_unusable_answer", "check api_url"),

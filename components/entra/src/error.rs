@@ -71,12 +71,6 @@ impl From<Unsettled> for Error {
 /// What happened, for the operator's log. Holds no token, secret or claim beyond ids, and nothing that a caller wrote.
 impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sending = |formatter: &mut fmt::Formatter<'_>, whose: &str, fault: &SendFault| match fault {
-            SendFault::Denied => write!(formatter, "{whose}: allowed_outbound_hosts does not list its address"),
-            SendFault::TimedOut => write!(formatter, "{whose}: no answer in time"),
-            SendFault::DeadlinePassed => write!(formatter, "{whose}: the request ran out of time first"),
-            SendFault::Broken(reason) => write!(formatter, "{whose}: no connection, or one that broke ({reason})"),
-        };
         match self {
             Self::NotFound
             | Self::MethodNotAllowed(_)
@@ -93,8 +87,8 @@ impl fmt::Display for Error {
             Self::BodyBroken => formatter.write_str("the request's body ended before it was complete"),
             Self::Unsettled(fault) => fault.fmt(formatter),
             Self::Refused(refusal) => refusal.fmt(formatter),
-            Self::App(fault) => sending(formatter, "the app at upstream", fault),
-            Self::Downstream(fault) => sending(formatter, "a downstream API", fault),
+            Self::App(fault) => write!(formatter, "the app at upstream: {fault}"),
+            Self::Downstream(fault) => write!(formatter, "a downstream API: {fault}"),
             Self::DownstreamTooLarge => formatter.write_str("a downstream API's response is too large"),
             Self::DownstreamClaims { .. } => formatter.write_str("a downstream API asks for claims"),
             Self::Internal(words) => formatter.write_str(words),

@@ -56,8 +56,8 @@ problem_types! {
         "Use requests and server-sent events, or reach the WebSocket another way";
     APP_UNREACHABLE = BAD_GATEWAY "app_unreachable",
         "The app behind this gateway could not be reached.",
-        "For the operator: `upstream` names no component of this app or no host that answers, or \
-         `allowed_outbound_hosts` does not list it";
+        "For the operator: `upstream` names no component of this app, or a host that does not answer; `cause` in \
+         the log says more";
     DOWNSTREAM_UNREACHABLE = BAD_GATEWAY "downstream_unreachable",
         "The downstream API could not be reached. Try again.",
         "Try again; if it persists, tell the operator";

@@ -3,10 +3,9 @@
 use entra_obo::host::SendFault;
 use spin_sdk::wasip3::http::types::ErrorCode;
 
-/// What a code of the host means.
+/// What a code of the host means where a request was sent, or while its response is read.
 pub(crate) fn fault_of(code: ErrorCode) -> SendFault {
     match code {
-        ErrorCode::HttpRequestDenied | ErrorCode::DestinationIpProhibited => SendFault::Denied,
         ErrorCode::ConnectionTimeout
         | ErrorCode::ConnectionReadTimeout
         | ErrorCode::ConnectionWriteTimeout

@@ -24,7 +24,7 @@ use spin_sdk::{
         clocks::{monotonic_clock, system_clock},
         http::{
             client,
-            types::{self, Fields, Method, RequestOptions, Scheme},
+            types::{self, ErrorCode, Fields, Method, RequestOptions, Scheme},
         },
         random::random::get_random_bytes,
     },
@@ -103,8 +103,8 @@ impl Host for Spin {
 
     async fn send(&self, request: &Request<Bytes>, limit: Duration) -> Result<Response<IncomingBody>, SendFault> {
         let (options, is_limited) = options(limit);
-        let request = outgoing(request, options).await.map_err(SendFault::Broken)?;
-        let response = client::send(request).await.map_err(fault_of)?;
+        let outgoing = outgoing(request, options).await.map_err(SendFault::Broken)?;
+        let response = sent(client::send(outgoing).await, request.uri())?;
         // Spin's limits begin when it connects. Before an instance's first connection it resolves the application's
         // variables, which may take as long as a vault takes.
         KEEPS_LIMITS.set(is_limited);
@@ -138,21 +138,6 @@ impl Host for Spin {
 
     fn spawn(&self, task: impl Future<Output = ()> + MaybeSend + 'static) {
         wit_bindgen::spawn(task);
-    }
-
-    fn retire(&self) {
-        thread_local! {
-            static RETIRED: Cell<bool> = const { Cell::new(false) };
-        }
-        if RETIRED.replace(true) {
-            return;
-        }
-        wit_bindgen::spawn(async {
-            for _ in 0..YIELDS_BEFORE_RETIRING {
-                wit_bindgen::yield_async().await;
-            }
-            wit_bindgen::backpressure_inc();
-        });
     }
 
     fn log(&self, line: &str) {
@@ -194,9 +179,42 @@ impl Forward for Spin {
                 let_body_begin().await;
             }
         }
-        let response = client::send(wasi).await.map_err(fault_of)?;
+        let response = sent(client::send(wasi).await, &head.uri)?;
         incoming(response, copy_all)
     }
+}
+
+/// What came of a call of this address.
+fn sent<T>(outcome: Result<T, ErrorCode>, uri: &Uri) -> Result<T, SendFault> {
+    thread_local! {
+        static HAS_CALLED: Cell<bool> = const { Cell::new(false) };
+    }
+    if matches!(outcome, Err(ErrorCode::HttpRequestDenied | ErrorCode::DestinationIpProhibited)) {
+        // Spin made the list of allowed destinations before the first call, and keeps it. If it could not, no call of
+        // this instance is allowed, but those of a later one may be.
+        if !HAS_CALLED.get() {
+            retire();
+        }
+        return Err(SendFault::denied(uri));
+    }
+    HAS_CALLED.set(true);
+    outcome.map_err(fault_of)
+}
+
+/// Accepts no further requests in this instance; those in progress continue. The host starts another instance.
+fn retire() {
+    thread_local! {
+        static RETIRED: Cell<bool> = const { Cell::new(false) };
+    }
+    if RETIRED.replace(true) {
+        return;
+    }
+    wit_bindgen::spawn(async {
+        for _ in 0..YIELDS_BEFORE_RETIRING {
+            wit_bindgen::yield_async().await;
+        }
+        wit_bindgen::backpressure_inc();
+    });
 }
 
 fn forward_options(limits: ForwardLimits) -> RequestOptions {

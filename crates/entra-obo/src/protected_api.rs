@@ -228,7 +228,7 @@ impl ProtectedApi {
     fn or_outage_of_variables(&self, fault: KeysFault) -> KeysFault {
         let is_hosts_own = matches!(
             &fault,
-            KeysFault::Upstream(fault) if matches!(fault.kind, FaultKind::Send(SendFault::TimedOut | SendFault::Denied))
+            KeysFault::Upstream(fault) if matches!(fault.kind, FaultKind::Send(SendFault::TimedOut | SendFault::Denied(_)))
         );
         let outage = is_hosts_own.then(|| self.credential.outage()).flatten();
         outage.map_or(fault, KeysFault::Credential)

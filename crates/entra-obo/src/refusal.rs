@@ -284,7 +284,10 @@ mod tests {
             (Cause::Caller(CallerRefusal::ClientNotAllowed(Some(id))), "allowed_clients"),
             (Cause::Caller(CallerRefusal::ScopeMissing), "required_scope"),
             (upstream(FaultKind::Send(SendFault::TimedOut)), "Entra key set: no answer in time"),
-            (upstream(FaultKind::Send(SendFault::Denied)), "denied"),
+            (
+                upstream(FaultKind::Send(SendFault::denied(&"https://login.example:8443/a/b?c".parse().unwrap()))),
+                "denied a call of https://login.example:8443: add it to allowed_outbound_hosts",
+            ),
             (upstream(FaultKind::Send(SendFault::Broken("reset".into()))), "(reset)"),
             (upstream(FaultKind::Unusable("status 404".into())), "Entra key set: status 404"),
         ];

@@ -76,6 +76,26 @@ impl Guarded {
     }
 }
 
+/// The port is not one that anything listens on: a call that were allowed would fail otherwise.
+#[tokio::test]
+async fn the_log_names_an_address_that_the_manifest_does_not_allow() {
+    const ELSEWHERE: &str = "https://127.0.0.1:9";
+    let downstream = format!("graph = {ELSEWHERE}/v1.0 https://graph.microsoft.com/User.Read");
+    let sidecar = "/call/entra.spin.internal/DownstreamApi/graph";
+    for (setting, value, target) in [
+        ("upstream", ELSEWHERE, "/seen"),
+        ("authority_host", ELSEWHERE, "/seen"),
+        ("downstream_apis", downstream.as_str(), sidecar),
+    ] {
+        let guarded = Guarded::start(Component::Probe, &[(setting, value)]).await;
+        let (_, text) = guarded.get(target, Some(&guarded.token("ada"))).await;
+        assert!(text.contains("server_unavailable"), "{setting}: {text}");
+        let lines = guarded.app.log_lines();
+        let named = format!("the host denied a call of {ELSEWHERE}: add it to allowed_outbound_hosts");
+        assert!(lines.iter().any(|line| line.contains(&named)), "{setting}: {lines:?}");
+    }
+}
+
 #[tokio::test]
 async fn an_app_in_javascript_is_guarded_as_well() {
     if let Some(guarded) = Guarded::start_example(Language::Javascript).await {

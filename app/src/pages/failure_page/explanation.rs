@@ -113,7 +113,7 @@ pub(super) fn no_response(
         FaultKind::Send(SendFault::TimedOut | SendFault::DeadlinePassed) => {
             (StatusCode::GATEWAY_TIMEOUT, "no response in time")
         }
-        FaultKind::Send(SendFault::Denied) => (StatusCode::BAD_GATEWAY, "this app is not allowed to call it"),
+        FaultKind::Send(SendFault::Denied(_)) => (StatusCode::BAD_GATEWAY, "this app is not allowed to call it"),
         FaultKind::Send(SendFault::Broken(_)) => (StatusCode::BAD_GATEWAY, "the connection failed"),
         FaultKind::Unusable(_) | FaultKind::Unavailable(..) => (StatusCode::BAD_GATEWAY, "the response cannot be used"),
     };

@@ -236,13 +236,20 @@ fn an_app_that_does_not_answer_is_not_waited_for_for_ever() {
     world.upstream(|_| Reply::new(200, "late").after(Duration::from_secs(3600)));
     world.ask(Asked::get("/").bearer(&token())).is(504, "app_timeout");
     assert_eq!(world.elapsed(), Duration::from_secs(60));
-    for (fault, status, code) in [
-        (SendFault::Broken("refused".to_owned()), 502, "app_unreachable"),
-        (SendFault::Denied, 503, "server_unavailable"),
-        (SendFault::TimedOut, 504, "app_timeout"),
+    for (fault, status, code, cause) in [
+        (SendFault::Broken("refused".to_owned()), 502, "app_unreachable", "upstream: the connection failed"),
+        (
+            SendFault::Denied(APP.to_owned()),
+            503,
+            "server_unavailable",
+            "upstream: the host denied a call of http://my-api.spin.internal: add it to allowed_outbound_hosts",
+        ),
+        (SendFault::TimedOut, 504, "app_timeout", "upstream: no answer in time"),
     ] {
         world.upstream(move |_| Reply::fault(fault.clone()));
         world.ask(Asked::get("/").bearer(&token())).is(status, code);
+        let line = world.script.log.borrow().last().unwrap().clone();
+        assert!(line.contains(cause), "{cause}: {line}");
     }
 }
 

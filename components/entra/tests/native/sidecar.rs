@@ -376,7 +376,7 @@ fn a_document_has_at_most_about_twice_the_size_of_its_content() {
 fn an_api_that_does_not_answer_is_named() {
     for (reply, status, code) in [
         (Reply::fault(SendFault::Broken("refused".to_owned())), 502, "downstream_unreachable"),
-        (Reply::fault(SendFault::Denied), 503, "server_unavailable"),
+        (Reply::fault(SendFault::Denied(GRAPH.to_owned())), 503, "server_unavailable"),
         (Reply::new(200, "x").after(Duration::from_secs(100)), 504, "downstream_timeout"),
     ] {
         let world = World::new();

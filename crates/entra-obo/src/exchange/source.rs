@@ -590,7 +590,7 @@ fn refused(owner: &Owner, downstream: &Downstream, refusal: &ExchangeRefusal) ->
 
 /// Whether a failed call says something about Entra, and not about the host or the request's own time.
 const fn is_entras(fault: &UpstreamFault) -> bool {
-    !matches!(fault.kind, FaultKind::Send(SendFault::Denied | SendFault::DeadlinePassed))
+    !matches!(fault.kind, FaultKind::Send(SendFault::Denied(_) | SendFault::DeadlinePassed))
 }
 
 fn is_credential_refused(outcome: &Result<IssuedToken, ExchangeRefusal>) -> bool {

@@ -1,9 +1,9 @@
 //! What the core needs from the machine that it runs on.
 
-use std::{future::ready, io, time::Duration};
+use std::{fmt, future::ready, io, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Request, Response, Uri, uri::Authority};
 
 use crate::message::Body;
 
@@ -33,8 +33,7 @@ impl<T: ?Sized> MaybeSync for T {}
 
 /// Clock, randomness, settings, network, files, store and log.
 ///
-/// Methods with a default body are for hosts that offer more: files, a store, time limits of their own, instances that can
-/// be replaced.
+/// Methods with a default body are for hosts that offer more: files, a store, time limits of their own.
 pub trait Host: Clone + MaybeSend + MaybeSync + 'static {
     /// The body of an upstream's response, read piece by piece.
     type Body: UpstreamBody;
@@ -88,9 +87,6 @@ pub trait Host: Clone + MaybeSend + MaybeSync + 'static {
 
     /// Runs `task` in the background, also after the request has been answered.
     fn spawn(&self, task: impl Future<Output = ()> + MaybeSend + 'static);
-
-    /// Accepts no further requests in this instance; those in progress continue. The host starts another instance.
-    fn retire(&self) {}
 
     /// Writes one line to the operator's log.
     fn log(&self, line: &str);
@@ -150,15 +146,41 @@ impl UnixTime {
 /// Why a request got no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SendFault {
-    /// The host forbids the destination. Spin says so also when it could not resolve one of the application's
-    /// variables, since the list of allowed destinations is made from them, and then for as long as the instance lives.
-    Denied,
+    /// The host forbids the destination, which this is: `scheme://host[:port]`; see [`SendFault::denied`]. Spin says so
+    /// also when it could not resolve one of the application's variables, since the list of allowed destinations is made
+    /// from them, and then for as long as the instance lives.
+    Denied(String),
     /// The call's own time limit passed.
     TimedOut,
     /// The request that needs it has no time left.
     DeadlinePassed,
     /// The connection failed or broke: the host's own words.
     Broken(String),
+}
+
+impl SendFault {
+    /// [`SendFault::Denied`] for a request to this address.
+    #[must_use]
+    pub fn denied(uri: &Uri) -> Self {
+        let authority = uri.authority().map(Authority::as_str).unwrap_or_default();
+        Self::Denied(format!("{}://{authority}", uri.scheme_str().unwrap_or("https")))
+    }
+}
+
+/// In words for the log.
+impl fmt::Display for SendFault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Denied(origin) => write!(
+                formatter,
+                "the host denied a call of {origin}: add it to allowed_outbound_hosts of this component in spin.toml; if it \
+                 is there, a variable in that list could not be read, or the runtime configuration blocks its network"
+            ),
+            Self::TimedOut => formatter.write_str("no answer in time"),
+            Self::DeadlinePassed => formatter.write_str("the request ran out of time first"),
+            Self::Broken(reason) => write!(formatter, "the connection failed or broke ({reason})"),
+        }
+    }
 }
 
 /// Why a setting has no value: the host's own words.

@@ -36,7 +36,7 @@ impl SendProblems {
     pub fn problem(&self, fault: &SendFault) -> Problem {
         match fault {
             // Spin also says so while it cannot read a variable that the list of allowed hosts is made from.
-            SendFault::Denied => Problem::new(&SERVER_UNAVAILABLE).with_retry_after(OUTAGE_WAIT),
+            SendFault::Denied(_) => Problem::new(&SERVER_UNAVAILABLE).with_retry_after(OUTAGE_WAIT),
             SendFault::DeadlinePassed => Problem::new(&REQUEST_TIMEOUT),
             SendFault::TimedOut => Problem::new(self.timeout),
             SendFault::Broken(_) => Problem::new(self.unreachable),

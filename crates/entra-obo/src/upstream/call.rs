@@ -85,13 +85,7 @@ impl fmt::Display for UpstreamFault {
 impl fmt::Display for FaultKind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Send(SendFault::Denied) => formatter.write_str(
-                "the host denied the call: allowed_outbound_hosts does not list the address, or a variable in it could not \
-                 be read",
-            ),
-            Self::Send(SendFault::TimedOut) => formatter.write_str("no answer in time"),
-            Self::Send(SendFault::DeadlinePassed) => formatter.write_str("the request ran out of time first"),
-            Self::Send(SendFault::Broken(reason)) => write!(formatter, "the connection failed or broke ({reason})"),
+            Self::Send(fault) => fault.fmt(formatter),
             Self::Unusable(words) => formatter.write_str(words),
             Self::Unavailable(status, None) => write!(formatter, "status {}", status.as_u16()),
             Self::Unavailable(status, Some(wait)) => {
@@ -180,7 +174,7 @@ pub async fn call<H: Host>(
         Ok(answer) if is_transient(answer.head.status) => {
             retry_after(&answer.head.headers, host.now()).unwrap_or(RETRY_WAIT)
         }
-        Ok(_) | Err(SendFault::Denied | SendFault::TimedOut | SendFault::DeadlinePassed) => {
+        Ok(_) | Err(SendFault::Denied(_) | SendFault::TimedOut | SendFault::DeadlinePassed) => {
             return first.map_err(of_step);
         }
     };
@@ -274,11 +268,6 @@ async fn attempt<H: Host>(
     let limit = step.timeout.min(remaining);
     match send_and_read(host, limit, begun, step.max_body, request).await {
         Err(SendFault::TimedOut) if remaining < step.timeout => Err(SendFault::DeadlinePassed),
-        Err(SendFault::Denied) => {
-            // If a variable could not be resolved, a later instance may succeed where this one cannot.
-            host.retire();
-            Err(SendFault::Denied)
-        }
         answer => answer,
     }
 }
