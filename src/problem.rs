@@ -33,8 +33,8 @@ problem_types! {
         "The query is not one that this API knows.",
         "Send one `Authorization` header, and no query but `$select`";
     GRAPH_REJECTED_REQUEST = BAD_REQUEST "graph_rejected_request",
-        "Microsoft Graph rejected the request. Most likely $select names a property that users do not have, or that Graph \
-         does not have for this person.",
+        "Microsoft Graph rejected the request. Most likely it does not return one of the properties in $select, or not \
+         for this person.",
         "Correct `$select`: Graph does not return one of these properties, or not for this person. It leaves out names that \
          it does not know";
     ORIGIN_NOT_ALLOWED = FORBIDDEN "origin_not_allowed",

@@ -16,6 +16,9 @@ use entra_obo::{
 
 use crate::error::Error;
 
+/// The outcome of a request to which the app itself answered that it failed.
+const APP_FAILED: &str = "app_failed";
+
 /// What is noted about a request while it is served.
 #[derive(Debug, Default)]
 pub(crate) struct RequestNotes(Locked<Notes>);
@@ -61,10 +64,12 @@ impl RequestNotes {
         total: Duration,
     ) {
         let notes = self.0.lock();
-        let line = Line::new(level(what.status), "request")
+        let is_apps_own = error.is_none() && what.status.is_server_error();
+        let (level, outcome) = if is_apps_own { ("warn", APP_FAILED) } else { (level(what.status), what.outcome) };
+        let line = Line::new(level, "request")
             .with("route", what.route)
             .with("status", what.status.as_u16())
-            .with("outcome", what.outcome)
+            .with("outcome", outcome)
             .with_some("cause", error.map(Error::to_string).filter(|cause| !cause.is_empty()))
             .with_correlation(correlation)
             .with_caller(&notes.caller);

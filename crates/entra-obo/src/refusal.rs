@@ -74,7 +74,7 @@ impl Refusal {
                 let problem_type = match fault {
                     BearerFault::Missing => &TOKEN_MISSING,
                     BearerFault::Several => &INVALID_REQUEST,
-                    BearerFault::Malformed | BearerFault::TooLong => &INVALID_TOKEN,
+                    BearerFault::Empty | BearerFault::Malformed | BearerFault::TooLong => &INVALID_TOKEN,
                 };
                 self.of_home(Problem::new(problem_type).with_detail(fault.words()))
             }

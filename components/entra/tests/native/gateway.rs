@@ -253,6 +253,20 @@ fn an_app_that_does_not_answer_is_not_waited_for_for_ever() {
     }
 }
 
+/// Operators are alerted to each `error`, and to our codes.
+#[test]
+fn a_failure_of_the_app_itself_is_logged_as_the_apps() {
+    let world = World::new();
+    for (status, level, outcome) in
+        [(200, "info", "ok"), (404, "info", "ok"), (500, "warn", "app_failed"), (503, "warn", "app_failed")]
+    {
+        world.upstream(move |_| Reply::new(status, "its own"));
+        assert_eq!(world.ask(Asked::get("/").bearer(&token())).status, status);
+        let line: Value = serde_json::from_str(world.script.log.borrow().last().unwrap()).unwrap();
+        assert_eq!((&line["level"], &line["outcome"]), (&json!(level), &json!(outcome)), "{line}");
+    }
+}
+
 #[test]
 fn pages_of_listed_origins_may_call_and_the_gateway_alone_says_which() {
     let world = World::new();

@@ -32,6 +32,9 @@ impl BearerToken {
             return Err(BearerFault::Missing);
         }
         let token = token.trim_start_matches(' ');
+        if token.is_empty() {
+            return Err(BearerFault::Empty);
+        }
         if token.len() > MAX_TOKEN_BYTES {
             return Err(BearerFault::TooLong);
         }
@@ -55,6 +58,8 @@ pub(crate) enum BearerFault {
     Missing,
     /// More than one `Authorization` header.
     Several,
+    /// There is nothing after the scheme, or only spaces.
+    Empty,
     /// The text after the scheme is not a token of RFC 6750.
     Malformed,
     /// Longer than [`MAX_TOKEN_BYTES`].
@@ -68,6 +73,7 @@ impl BearerFault {
         match self {
             Self::Missing => "Send an access token for this API in the header Authorization: Bearer <token>.",
             Self::Several => "Send one Authorization header, not several.",
+            Self::Empty => "The token is empty: there is nothing after Bearer.",
             Self::Malformed => "The text after Bearer is not a token.",
             Self::TooLong => "The token is too long.",
         }
@@ -122,14 +128,15 @@ mod tests {
     #[test]
     fn everything_else_is_refused_by_name() {
         let long = format!("Bearer {}", "a".repeat(MAX_TOKEN_BYTES + 1));
-        let cases: [(&[&[u8]], BearerFault); 13] = [
+        let cases: [(&[&[u8]], BearerFault); 14] = [
             (&[], BearerFault::Missing),
             (&[b""], BearerFault::Missing),
             (&[b"Basic YTpi"], BearerFault::Missing),
             (&[b"a.b.c"], BearerFault::Missing),
             (&[b"Bearera.b.c"], BearerFault::Missing),
-            (&[b"Bearer"], BearerFault::Malformed),
-            (&[b"Bearer "], BearerFault::Malformed),
+            (&[b"Bearer"], BearerFault::Empty),
+            (&[b"Bearer "], BearerFault::Empty),
+            (&[b"Bearer    "], BearerFault::Empty),
             (&[b"Bearer a b"], BearerFault::Malformed),
             (&[b"Bearer a,b"], BearerFault::Malformed),
             (&[b"Bearer a=b"], BearerFault::Malformed),

@@ -89,6 +89,7 @@ fn introduction(language: Language, app: &GuardedApp) -> String {
         format!("  curl -i {url}/"),
         curl(member, "/"),
         curl(member, "/profile"),
+        format!("{}  # for which nobody has consented", curl(member, "/mail")),
         format!("{}  # who needs a second factor", curl(challenged, "/profile")),
         "\nCtrl-C stops everything. Requests are logged below.".to_owned(),
     ]
