@@ -320,6 +320,26 @@ fn a_rotated_secret_is_read_again_when_entra_refuses_the_old_one() {
     assert_eq!(reads(), before + 1);
 }
 
+/// Only a reading that found the same secret shows that another soon would too.
+#[test]
+fn a_rotated_secret_is_found_as_soon_as_the_vault_can_be_read() {
+    let world = World::new();
+    assert_eq!(world.get(&token()).status, 200);
+    let reads = || world.script.variable_reads.borrow().iter().filter(|name| *name == "client_secret").count();
+    let before = reads();
+    world.script.variables.borrow_mut().insert("client_secret", Err("the vault is down".to_owned()));
+    world.next("token", [Reply::json(401, &json!({"error": "invalid_client", "error_codes": [7_000_215]}))]);
+    for person in 0..50 {
+        world.get(&token_of(person, 1)).is(500, "server_misconfigured");
+    }
+    // The back-off of failed readings holds: a pause follows the second.
+    assert_eq!(reads(), before + 2);
+    world.set("client_secret", "rotated-secret");
+    world.pass(1);
+    assert_eq!(world.get(&token_of(1, 1)).status, 200);
+    assert_eq!(world.form()["client_secret"], "rotated-secret");
+}
+
 #[test]
 fn a_secret_that_cannot_be_read_again_is_still_used() {
     let world = World::new();

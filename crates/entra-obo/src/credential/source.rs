@@ -19,8 +19,8 @@ use crate::{
     },
 };
 
-/// After Entra has refused the credential, it is read at most once in this time, so that a wrong secret does not turn
-/// each request into a call to Key Vault.
+/// A credential that Entra has refused, and that was read again and is the same, is not read again for this long, so that
+/// a wrong secret does not turn each request into a call to Key Vault.
 const REREAD_COOLDOWN: Duration = Duration::from_secs(5);
 
 /// A federated token in a file that has less than this left was not replaced in time: clusters replace it when a fifth of
@@ -44,7 +44,8 @@ impl Outcome for Current {
 pub(crate) struct CredentialSource {
     authentication: ClientAuthentication,
     kept: Locked<Kept<Arc<ClientCredential>, CredentialFault>>,
-    reread: Locked<Option<Duration>>,
+    /// When a refused credential was read again, and was the same.
+    found_same: Locked<Option<Duration>>,
     warned: Locked<Option<Arc<ClientCredential>>>,
     flights: SingleFlight<(), Current>,
 }
@@ -91,7 +92,7 @@ impl CredentialSource {
     }
 
     /// Another credential than `refused`, which Entra did not accept: it may have been rotated. `None` if there is
-    /// none, or if the credential was just read.
+    /// none, if a moment ago there was none, or if it is too early to read it again after a failure.
     pub(crate) async fn instead_of<H: Host>(
         &self,
         host: &H,
@@ -99,18 +100,23 @@ impl CredentialSource {
         refused: &ClientCredential,
     ) -> Option<Arc<ClientCredential>> {
         let now = host.elapsed();
-        let held = self.kept.lock().value(now).cloned();
+        let (held, pause) = {
+            let kept = self.kept.lock();
+            (kept.value(now).cloned(), kept.back_off.pausing(now, Duration::ZERO))
+        };
         if let Some(credential) = held.filter(|credential| !credential.is_same(refused)) {
             return Some(credential);
         }
-        if self.reread.lock().is_some_and(|reread| now.saturating_sub(reread) < REREAD_COOLDOWN)
-            && !self.flights.is_running(&())
-        {
+        let is_known = self.found_same.lock().is_some_and(|found| now.saturating_sub(found) < REREAD_COOLDOWN);
+        if (is_known || pause.is_some()) && !self.flights.is_running(&()) {
             return None;
         }
-        *self.reread.lock() = Some(now);
         let credential = self.fetch(host, deadline).await.ok()?;
-        (!credential.is_same(refused)).then_some(credential)
+        if credential.is_same(refused) {
+            *self.found_same.lock() = Some(host.elapsed());
+            return None;
+        }
+        Some(credential)
     }
 
     fn renew_in_background<H: Host>(self: &Arc<Self>, host: &H) {
