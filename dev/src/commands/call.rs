@@ -39,13 +39,13 @@ async fn call_a_new_application(arguments: &Call, progress: Progress) -> Result<
     let options = ApiOptions { progress, ..ApiOptions::default() };
     let api = Api::start(options).await?;
     let token = api.tenant.access_token(api.tenant.person(&arguments.person)?, |_| ());
-    let status = print(send(arguments, api.url(), &token).await?).await?;
+    let status = print(send(arguments, api.server.url(), &token).await?).await?;
     if progress.is_verbose() || status.is_server_error() {
-        for line in api.log_lines() {
+        for line in api.server.log_lines() {
             eprintln!("{line}");
         }
     }
-    api.stop().await;
+    api.server.stop().await;
     Ok(status)
 }
 

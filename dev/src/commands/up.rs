@@ -47,7 +47,7 @@ pub async fn run(arguments: Up, progress: Progress) -> Result<ExitCode> {
     };
     let announcement = Announcement::publish(Running {
         process: process::id(),
-        api_url: api.url().to_owned(),
+        api_url: api.server.url().to_owned(),
         authority_url: api.tenant.authority_url().to_owned(),
         tenant_id: api.tenant.tenant_id().to_owned(),
         spin_environment: api.spin_environment.clone(),
@@ -55,13 +55,13 @@ pub async fn run(arguments: Up, progress: Progress) -> Result<ExitCode> {
     .await?;
     println!("{}", Introduction { api: &api, app_url: app.url() });
     tokio::select! {
-        error = api.ended() => return Err(error),
-        error = app.ended() => return Err(error),
+        error = api.server.ended() => return Err(error),
+        error = app.server.ended() => return Err(error),
         () = stop.received() => {}
     }
     drop(announcement);
-    app.stop().await;
-    api.stop().await;
+    app.server.stop().await;
+    api.server.stop().await;
     eprintln!("Stopped.");
     Ok(ExitCode::SUCCESS)
 }
@@ -123,7 +123,7 @@ impl fmt::Display for Introduction<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { api, app_url } = self;
         let tenant = &api.tenant;
-        let url = format!("{}/api/profile-get", api.url());
+        let url = format!("{}/api/profile-get", api.server.url());
         writeln!(formatter, "\n{}  {}", style("Open in a browser").bold(), style(app_url).cyan())?;
         writeln!(formatter, "{}            {}\n", style("The API").bold(), style(&url).cyan())?;
         writeln!(formatter, "{} (new keys, ids and secrets in each run)", style("The emulated tenant").bold())?;

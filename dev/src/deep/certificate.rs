@@ -25,12 +25,12 @@ pub(super) async fn run(runner: Runner, evidence: &Evidence) -> Result<()> {
     let options = ApiOptions { runner, ..evidence.application_options() };
     let api = Api::start_for(Arc::clone(&tenant), options).await?;
     let token = tenant.access_token(tenant.person("ada")?, |_| ());
-    let answer = Caller::of(Subject::Api, api.url())?.profile(&token, LIMIT).await;
+    let answer = Caller::of(Subject::Api, api.server.url())?.profile(&token, LIMIT).await;
     let answer = answer.map_err(|no_answer| anyhow::anyhow!("with a certificate: {no_answer}"))?;
     ensure!(answer.code() == "profile", "with a certificate: {} {}", answer.status, answer.code());
     evidence.response(&answer);
     evidence.token("a caller's token", &token);
     evidence.upstream(&tenant.take_requests());
-    api.stop().await;
+    api.server.stop().await;
     Ok(())
 }

@@ -47,7 +47,7 @@ impl Running {
 
     /// Ends it, and says what was wrong while it ran.
     pub(super) async fn end(self) -> Ended {
-        self.api.stop().await;
+        self.api.server.stop().await;
         let log = Evidence::log_of(&self.options);
         let mut wrong = traps(&log);
         wrong.extend(self.app.iter().flat_map(App::wrong));

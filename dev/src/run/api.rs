@@ -7,9 +7,9 @@ use std::{
     sync::Arc,
 };
 
-use anyhow::{Context, Error, Result};
+use anyhow::{Context, Result};
 use cargo_dev::{component::Component, progress::Progress, workspace};
-use embedded_host::{HostOptions, InstanceReuse, LogSink, MemoryMeter, WallClock};
+use embedded_host::{HostOptions, InstanceReuse, LogSink, WallClock};
 use emulated_tenant::{Tenant, TenantOptions};
 use tokio::fs;
 
@@ -84,7 +84,8 @@ pub struct Api {
     pub tenant: Arc<Tenant>,
     /// The environment variables with which another `spin up` uses this tenant.
     pub spin_environment: BTreeMap<String, String>,
-    server: Server,
+    /// What serves it.
+    pub server: Server,
     _directory: RunDirectory,
 }
 
@@ -139,40 +140,6 @@ impl Api {
             .await?;
         step.done("Started the API");
         Ok(Self { tenant, spin_environment, server, _directory: directory })
-    }
-
-    /// The API's base URL, without a trailing slash.
-    #[must_use]
-    pub fn url(&self) -> &str {
-        self.server.url()
-    }
-
-    /// The log so far, if the options ask to collect it.
-    #[must_use]
-    pub fn log_lines(&self) -> Vec<String> {
-        self.server.log_lines()
-    }
-
-    /// Measures the memory of the embedded host's instances.
-    #[must_use]
-    pub fn memory_meter(&self) -> Option<MemoryMeter> {
-        self.server.memory()
-    }
-
-    /// The process of the real Spin.
-    #[must_use]
-    pub fn spin_process(&self) -> Option<u32> {
-        self.server.spin_process()
-    }
-
-    /// Waits until the API ends by itself, which only the real Spin can do.
-    pub async fn ended(&mut self) -> Error {
-        self.server.ended().await
-    }
-
-    /// Ends the API after the requests in progress, and the tenant unless others still use it.
-    pub async fn stop(self) {
-        self.server.stop().await;
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Error, Result, bail};
+use anyhow::{Context, Result, bail};
 use cargo_dev::{commands::up::Language, component::Component, progress::Progress, workspace};
 use embedded_host::{HostOptions, InstanceReuse, LogSink, WallClock};
 use emulated_tenant::{Tenant, TenantOptions};
@@ -99,7 +99,8 @@ impl Default for GuardedAppOptions {
 pub struct GuardedApp {
     /// The tenant that its guard trusts.
     pub tenant: Tenant,
-    server: Server,
+    /// What serves it.
+    pub server: Server,
     _directory: RunDirectory,
 }
 
@@ -137,28 +138,6 @@ impl GuardedApp {
             })
             .await?;
         Ok(Self { tenant, server, _directory: directory })
-    }
-
-    /// Its base URL, without a trailing slash.
-    #[must_use]
-    pub fn url(&self) -> &str {
-        self.server.url()
-    }
-
-    /// The log so far, if the options ask to collect it.
-    #[must_use]
-    pub fn log_lines(&self) -> Vec<String> {
-        self.server.log_lines()
-    }
-
-    /// Waits until it ends by itself. Only the real Spin can do so.
-    pub async fn ended(&mut self) -> Error {
-        self.server.ended().await
-    }
-
-    /// Ends it after the requests in progress.
-    pub async fn stop(self) {
-        self.server.stop().await;
     }
 }
 

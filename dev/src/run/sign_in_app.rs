@@ -7,7 +7,7 @@ use std::{
     path::PathBuf,
 };
 
-use anyhow::{Context, Error, Result};
+use anyhow::{Context, Result};
 use cargo_dev::{component::Component, progress::Progress, workspace};
 use embedded_host::{HostOptions, InstanceReuse, LogSink, WallClock};
 use uuid::Uuid;
@@ -64,7 +64,8 @@ impl Default for SignInAppOptions {
 #[derive(Debug)]
 pub struct SignInApp {
     url: String,
-    server: Server,
+    /// What serves it.
+    pub server: Server,
     _directory: RunDirectory,
 }
 
@@ -91,7 +92,7 @@ impl SignInApp {
             ("tenant_id", tenant.tenant_id()),
             ("app_client_id", &registration.client_id),
             ("api_client_id", tenant.client_id()),
-            ("api_url", options.api_url.as_deref().unwrap_or_else(|| api.url())),
+            ("api_url", options.api_url.as_deref().unwrap_or_else(|| api.server.url())),
             ("app_url", &url),
             ("authority_host", tenant.authority_url()),
         ];
@@ -122,22 +123,6 @@ impl SignInApp {
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
-    }
-
-    /// The log so far, if the options ask to collect it.
-    #[must_use]
-    pub fn log_lines(&self) -> Vec<String> {
-        self.server.log_lines()
-    }
-
-    /// Waits until it ends by itself. Only the real Spin can do so.
-    pub async fn ended(&mut self) -> Error {
-        self.server.ended().await
-    }
-
-    /// Ends it after the requests in progress.
-    pub async fn stop(self) {
-        self.server.stop().await;
     }
 }
 

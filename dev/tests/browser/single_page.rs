@@ -21,14 +21,14 @@ async fn a_single_page_application_calls_across_origins() {
 
     let application = json!({
         "origin": origin,
-        "apiUrl": api.url(),
+        "apiUrl": api.server.url(),
         "apiClientId": tenant.client_id(),
         "authorityUrl": tenant.authority_url(),
         "tenantId": tenant.tenant_id(),
         "clientId": tenant.spa_client_id(),
     });
     let outcome = tests.run("single_page.test.mjs", application).await;
-    let log = api.log_lines().join("\n");
+    let log = api.server.log_lines().join("\n");
     assert!(outcome.is_ok(), "{}\nThe API's log:\n{log}", outcome.unwrap_err());
     assert!(!log.contains("eyJ"), "a token is in:\n{log}");
 }

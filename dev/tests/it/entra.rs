@@ -57,7 +57,7 @@ impl Guarded {
     }
 
     pub(crate) async fn get(&self, target: &str, token: Option<&str>) -> (StatusCode, String) {
-        let mut request = self.client.get(format!("{}{target}", self.app.url()));
+        let mut request = self.client.get(format!("{}{target}", self.app.server.url()));
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }
@@ -67,7 +67,7 @@ impl Guarded {
 
     /// Bytes as they are, and the first that come back.
     async fn raw(&self, bytes: &str) -> String {
-        let address = self.app.url().trim_start_matches("http://");
+        let address = self.app.server.url().trim_start_matches("http://");
         let mut stream = TcpStream::connect(address).await.unwrap();
         stream.write_all(bytes.as_bytes()).await.unwrap();
         let mut read = Vec::new();
@@ -90,7 +90,7 @@ async fn the_log_names_an_address_that_the_manifest_does_not_allow() {
         let guarded = Guarded::start(Component::Probe, &[(setting, value)]).await;
         let (_, text) = guarded.get(target, Some(&guarded.token("ada"))).await;
         assert!(text.contains("server_unavailable"), "{setting}: {text}");
-        let lines = guarded.app.log_lines();
+        let lines = guarded.app.server.log_lines();
         let named = format!("the host denied a call of {ELSEWHERE}: add it to allowed_outbound_hosts");
         assert!(lines.iter().any(|line| line.contains(&named)), "{setting}: {lines:?}");
     }
@@ -120,12 +120,19 @@ async fn greets_and_reads(guarded: &Guarded) {
     let ada = guarded.token("ada");
     let person = guarded.app.tenant.person("ada").unwrap();
     let (status, text) = guarded.get("/", Some(&ada)).await;
-    assert_eq!((status, text.starts_with("Hello, ")), (StatusCode::OK, true), "{text} {:?}", guarded.app.log_lines());
+    assert_eq!(
+        (status, text.starts_with("Hello, ")),
+        (StatusCode::OK, true),
+        "{text} {:?}",
+        guarded.app.server.log_lines()
+    );
     let (status, text) = guarded.get("/profile", Some(&ada)).await;
-    let profile: Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text} {:?}", guarded.app.log_lines()));
+    let profile: Value =
+        serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text} {:?}", guarded.app.server.log_lines()));
     assert_eq!((status, &profile["id"]), (StatusCode::OK, &json!(person.object_id)), "{text}");
     // A second factor: the app hands on what the sidecar says, and the caller learns what to do.
-    let request = guarded.client.get(format!("{}/profile", guarded.app.url())).bearer_auth(guarded.token("mona"));
+    let request =
+        guarded.client.get(format!("{}/profile", guarded.app.server.url())).bearer_auth(guarded.token("mona"));
     let response = request.send().await.unwrap();
     let (status, headers) = (response.status(), response.headers().clone());
     let refusal: Value = response.json().await.unwrap();
@@ -147,7 +154,7 @@ async fn the_app_sees_whom_the_guard_let_in_and_nothing_that_they_made_up() {
     let spoofed =
         ["x-ms-client-principal-id", "x-ms-token-aad-access-token", "x_ms_client_principal_id", "x-user", "x_user"];
     for (target, token) in [("/seen?a=%2F", Some(&ada)), ("/open/seen", None)] {
-        let mut request = guarded.client.get(format!("{}{target}", guarded.app.url()));
+        let mut request = guarded.client.get(format!("{}{target}", guarded.app.server.url()));
         for name in spoofed {
             request = request.header(name, "spoofed");
         }
@@ -156,7 +163,7 @@ async fn the_app_sees_whom_the_guard_let_in_and_nothing_that_they_made_up() {
         }
         let text = request.send().await.unwrap().text().await.unwrap();
         let seen: Value =
-            serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text} {:?}", guarded.app.log_lines()));
+            serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text} {:?}", guarded.app.server.log_lines()));
         assert_eq!(seen["target"], target);
         let values = |name: &str| -> Vec<String> {
             let headers = seen["headers"].as_array().unwrap().iter().filter(|header| header[0] == name);
@@ -184,15 +191,15 @@ async fn the_app_sees_whom_the_guard_let_in_and_nothing_that_they_made_up() {
 async fn bodies_pass_in_both_directions_as_they_arrive() {
     let guarded = Guarded::start(Component::Probe, &[]).await;
     let ada = guarded.token("ada");
-    let url = format!("{}/echo", guarded.app.url());
+    let url = format!("{}/echo", guarded.app.server.url());
     for bytes in [0, 1, 100_000, 5_000_000] {
         let body: Vec<u8> = (0..bytes).map(|index: u32| (index % 251).try_into().unwrap()).collect();
         let response = guarded.client.post(&url).bearer_auth(&ada).body(body.clone()).send().await.unwrap();
-        assert_eq!(response.status(), StatusCode::OK, "{:?}", guarded.app.log_lines());
+        assert_eq!(response.status(), StatusCode::OK, "{:?}", guarded.app.server.log_lines());
         assert!(response.bytes().await.unwrap() == body, "{bytes} bytes");
     }
     // A piece comes back before the next is sent.
-    let address = guarded.app.url().trim_start_matches("http://").to_owned();
+    let address = guarded.app.server.url().trim_start_matches("http://").to_owned();
     let mut stream = TcpStream::connect(&address).await.unwrap();
     let head = format!(
         "POST /echo HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {ada}\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -210,7 +217,7 @@ async fn bodies_pass_in_both_directions_as_they_arrive() {
             }
         })
         .await
-        .unwrap_or_else(|_| panic!("{piece} did not come back: {seen} {:?}", guarded.app.log_lines()));
+        .unwrap_or_else(|_| panic!("{piece} did not come back: {seen} {:?}", guarded.app.server.log_lines()));
     }
     stream.write_all(b"0\r\nx-sum: 1\r\n\r\n").await.unwrap();
     timeout(Duration::from_secs(10), async {
@@ -228,7 +235,7 @@ async fn bodies_pass_in_both_directions_as_they_arrive() {
 #[tokio::test]
 async fn an_upgrade_to_a_web_socket_is_refused_where_the_host_passes_it_on() {
     let guarded = Guarded::start(Component::Probe, &[("public_paths", "/open/*")]).await;
-    let host = guarded.app.url().trim_start_matches("http://").to_owned();
+    let host = guarded.app.server.url().trim_start_matches("http://").to_owned();
     // The embedded host's wasmtime is newer than that of Spin 4.1, and removes the header before the guard sees it.
     let upgrade = format!("GET /open/seen HTTP/1.1\r\nhost: {host}\r\nupgrade: websocket\r\nconnection: close\r\n\r\n");
     let answer = guarded.raw(&upgrade).await;
@@ -250,7 +257,7 @@ async fn the_app_gets_tokens_of_the_application_itself_and_nobody_else_does() {
     let requested = || tenant.requests().iter().filter(|request| request.endpoint == Endpoint::VaultToken).count();
 
     // Whoever is outside gets to the app, as with any other path.
-    let host = guarded.app.url().trim_start_matches("http://").to_owned();
+    let host = guarded.app.server.url().trim_start_matches("http://").to_owned();
     for path in PATHS {
         for token in [None, Some(&*ada)] {
             let (status, text) = guarded.get(path, token).await;
@@ -279,7 +286,7 @@ async fn the_app_gets_tokens_of_the_application_itself_and_nobody_else_does() {
     // A request of the app's own.
     let own = |path: &str| format!("/own/entra.spin.internal{path}");
     let (status, text) = guarded.get(&own(PATHS[0]), Some(&ada)).await;
-    assert_eq!(status, StatusCode::OK, "{text} {:?}", guarded.app.log_lines());
+    assert_eq!(status, StatusCode::OK, "{text} {:?}", guarded.app.server.log_lines());
     let handed: Value = serde_json::from_str(&text).unwrap();
     assert!(handed["authorizationHeader"].as_str().unwrap().starts_with("Bearer ey"), "{text}");
     let target = format!("{}?optionsOverride.RelativePath=users/{person}", PATHS[1]);
@@ -290,7 +297,7 @@ async fn the_app_gets_tokens_of_the_application_itself_and_nobody_else_does() {
     let (_, text) = guarded.get(&own(&format!("{}?optionsOverride.RelativePath=me", PATHS[1])), Some(&ada)).await;
     assert_eq!(serde_json::from_str::<Value>(&text).unwrap()["statusCode"], 400, "{text}");
     assert_eq!(requested(), 1);
-    let lines = guarded.app.log_lines();
+    let lines = guarded.app.server.log_lines();
     let is_logged = |line: &String| {
         line.contains("\"token_of\":\"application\"") && line.contains("/AuthorizationHeaderUnauthenticated")
     };
@@ -315,7 +322,7 @@ async fn an_app_that_traps_harms_no_other_request_and_none_of_the_guards_caches(
     assert_eq!(guarded.get("/seen", Some(&ada)).await.0, StatusCode::OK);
     let before = guarded.app.tenant.requests().len();
     // Requests that are with the guard while the app traps.
-    let address = guarded.app.url().trim_start_matches("http://").to_owned();
+    let address = guarded.app.server.url().trim_start_matches("http://").to_owned();
     let head = format!(
         "POST /echo HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {ada}\r\nconnection: close\r\ncontent-length: 10\r\n\r\n"
     );
@@ -336,7 +343,7 @@ async fn an_app_that_traps_harms_no_other_request_and_none_of_the_guards_caches(
         assert!(
             read.starts_with("HTTP/1.1 200") && read.contains("still here"),
             "{read} {:?}",
-            guarded.app.log_lines()
+            guarded.app.server.log_lines()
         );
     }
     for _ in 0..10 {

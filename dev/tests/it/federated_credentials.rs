@@ -89,14 +89,14 @@ async fn cause(harness: &Harness, request: usize) -> String {
 }
 
 fn warnings(harness: &Harness) -> Vec<String> {
-    harness.api.log_lines().into_iter().filter(|line| line.contains(r#""event":"credential""#)).collect()
+    harness.api.server.log_lines().into_iter().filter(|line| line.contains(r#""event":"credential""#)).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_token_of_a_pod_is_the_credential_and_no_vault_is_asked() {
     let pod = Pod::start(true, |_| ()).await;
     let answer = pod.harness.get_as("ada").await;
-    assert_eq!(answer.status, 200, "{:?}", pod.harness.api.log_lines());
+    assert_eq!(answer.status, 200, "{:?}", pod.harness.api.server.log_lines());
     assert_eq!(answer.json()["displayName"], "Ada Marsh");
     let second = pod.replace(|_| ());
     assert_eq!(pod.harness.get_as("ada").await.status, 200);
@@ -111,16 +111,16 @@ async fn a_token_that_was_late_is_found_without_a_restart() {
     pod.harness.get_as("ada").await.is(500, "server_misconfigured");
     let cause = cause(&pod.harness, 1).await;
     assert!(cause.contains("AADSTS700024 (time)") && cause.contains("has expired"), "{cause}");
-    assert_eq!(warnings(&pod.harness).len(), 1, "{:?}", pod.harness.api.log_lines());
+    assert_eq!(warnings(&pod.harness).len(), 1, "{:?}", pod.harness.api.server.log_lines());
     // The refusal is remembered by its token.
     pod.replace(|_| ());
-    assert_eq!(pod.harness.get_as("ada").await.status, 200, "{:?}", pod.harness.api.log_lines());
+    assert_eq!(pod.harness.get_as("ada").await.status, 200, "{:?}", pod.harness.api.server.log_lines());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_direct_mounts_the_first_token_stays_and_the_operator_is_warned_once() {
     let pod = Pod::start(false, |token| token.lasts(3600, 200)).await;
-    assert_eq!(pod.harness.get_as("ada").await.status, 200, "{:?}", pod.harness.api.log_lines());
+    assert_eq!(pod.harness.get_as("ada").await.status, 200, "{:?}", pod.harness.api.server.log_lines());
     let first = pod.asserted();
     pod.replace(|_| ());
     assert_eq!(pod.harness.get_as("ada").await.status, 200);
@@ -192,11 +192,11 @@ async fn a_managed_identity_is_the_credential_on_each_platform() {
         let variables = [("identity_header", header.as_str()), ("identity_client_id", identity.client_id.as_str())];
         let harness = with_identity(tenant, &variables).await;
         for _ in 0..2 {
-            assert_eq!(harness.get_as("ada").await.status, 200, "{:?}", harness.api.log_lines());
+            assert_eq!(harness.get_as("ada").await.status, 200, "{:?}", harness.api.server.log_lines());
         }
         assert_eq!(harness.asked(Service::KeyVault), []);
         assert_eq!(harness.count(Endpoint::ManagedIdentity), 1);
-        let log = harness.api.log_lines().join("\n");
+        let log = harness.api.server.log_lines().join("\n");
         assert!(header.is_empty() || !log.contains(&header), "{log}");
     }
 }

@@ -40,9 +40,9 @@ impl Fleet {
 
     /// Requests a profile, which must succeed, and returns the id of the request.
     async fn get(&self, host: usize, token: &str) -> String {
-        let url = format!("{}/api/profile-get", self.hosts[host].url());
+        let url = format!("{}/api/profile-get", self.hosts[host].server.url());
         let response = self.client.get(url).bearer_auth(token).send().await.unwrap();
-        assert_eq!(response.status(), 200, "{:?}", self.hosts[host].log_lines());
+        assert_eq!(response.status(), 200, "{:?}", self.hosts[host].server.log_lines());
         response.headers()["request-id"].to_str().unwrap().to_owned()
     }
 
@@ -60,7 +60,7 @@ impl Fleet {
     }
 
     fn lines(&self, host: usize) -> Vec<Value> {
-        let lines = self.hosts[host].log_lines();
+        let lines = self.hosts[host].server.log_lines();
         lines.iter().filter_map(|line| serde_json::from_str(line.get(line.find('{')?..)?).ok()).collect()
     }
 

@@ -99,7 +99,7 @@ impl Harness {
     }
 
     pub(crate) fn request(&self, method: Method, target: &str) -> RequestBuilder {
-        self.request_to(self.api.url(), method, target)
+        self.request_to(self.api.server.url(), method, target)
     }
 
     /// A request to another server.
@@ -136,6 +136,7 @@ impl Harness {
         for _ in 0..200 {
             let lines: Vec<Value> = self
                 .api
+                .server
                 .log_lines()
                 .iter()
                 .filter_map(|line| serde_json::from_str(line.get(line.find('{')?..)?).ok())
@@ -146,7 +147,7 @@ impl Harness {
             }
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
-        panic!("fewer than {expected} requests logged: {:?}", self.api.log_lines());
+        panic!("fewer than {expected} requests logged: {:?}", self.api.server.log_lines());
     }
 
     /// The response as text, with everything that differs between runs replaced by a placeholder.
@@ -169,7 +170,7 @@ impl Harness {
             (tenant.client_id().to_owned(), "<client>"),
             (tenant.authority_url().to_owned(), "<authority>"),
             (url_encoded(tenant.authority_url()), "<authority>"),
-            (self.api.url().trim_end_matches('/').to_owned(), "<api>"),
+            (self.api.server.url().trim_end_matches('/').to_owned(), "<api>"),
             (header("request-id"), "<request-id>"),
             (header("client-request-id"), "<client-request-id>"),
             (traceparent, "<traceparent>"),

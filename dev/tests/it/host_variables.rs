@@ -40,7 +40,7 @@ async fn what_is_no_client_secret_is_never_sent() {
         let line = harness.request_lines(1).await.remove(0);
         let cause = line["cause"].as_str().unwrap();
         assert!(cause.contains("clientsecret") && cause.contains(words), "{cause}");
-        let log = harness.api.log_lines().join("\n");
+        let log = harness.api.server.log_lines().join("\n");
         let parts = value.split_whitespace().filter(|part| part.len() > 20);
         assert!(parts.into_iter().all(|part| !log.contains(part)), "{log}");
     }
@@ -57,5 +57,5 @@ async fn a_certificate_is_used_as_openssl_prints_it() {
         "Bag Attributes\n    friendlyName: other\n{other}Bag Attributes\n{own}Key Attributes: <No Attributes>\n{key}"
     );
     harness.api.tenant.set_vault_secret("clientsecret", printed);
-    assert_eq!(harness.get_as("ada").await.status, 200, "{:?}", harness.api.log_lines());
+    assert_eq!(harness.get_as("ada").await.status, 200, "{:?}", harness.api.server.log_lines());
 }

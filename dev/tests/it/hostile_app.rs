@@ -209,7 +209,7 @@ async fn whatever_an_app_answers_its_caller_gets_an_answer_and_nobody_elses() {
     let person = |name: &str| guarded.app.tenant.person(name).unwrap().object_id.clone();
     let mut wrong = Vec::new();
     for (number, (name, method, _, _, expected)) in CASES.iter().enumerate() {
-        let target = format!("{}/{number}", guarded.app.url());
+        let target = format!("{}/{number}", guarded.app.server.url());
         let mut request = guarded.client.request(method.clone(), target).bearer_auth(&ada);
         if method == Method::PUT {
             request = request.body(vec![b'x'; 2_000_000]);
@@ -253,7 +253,7 @@ async fn whatever_an_app_answers_its_caller_gets_an_answer_and_nobody_elses() {
             }
         }
     }
-    assert!(wrong.is_empty(), "{wrong:#?} {:?}", guarded.app.log_lines());
+    assert!(wrong.is_empty(), "{wrong:#?} {:?}", guarded.app.server.log_lines());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -261,7 +261,7 @@ async fn a_body_that_comes_late_does_not_hold_its_head_back() {
     let guarded = Guarded::start_for(&serve().await, &[]).await;
     let ada = guarded.token("ada");
     for (path, expected) in [("/late", Some("body")), ("/never", None)] {
-        let request = guarded.client.get(format!("{}{path}", guarded.app.url())).bearer_auth(&ada);
+        let request = guarded.client.get(format!("{}{path}", guarded.app.server.url())).bearer_auth(&ada);
         let response = timeout(LIMIT, request.send()).await.unwrap_or_else(|_| panic!("{path}: no head")).unwrap();
         assert_eq!((response.status(), response.content_length()), (StatusCode::OK, Some(4)), "{path}");
         let body = timeout(2 * LATE, response.text()).await.ok().map(Result::unwrap);

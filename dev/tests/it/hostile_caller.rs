@@ -27,12 +27,12 @@ async fn guarded() -> Guarded {
 }
 
 async fn connect(guarded: &Guarded) -> TcpStream {
-    TcpStream::connect(guarded.app.url().trim_start_matches("http://")).await.unwrap()
+    TcpStream::connect(guarded.app.server.url().trim_start_matches("http://")).await.unwrap()
 }
 
 /// The first lines of a request of Ada's.
 fn head(guarded: &Guarded, line: &str) -> String {
-    let host = guarded.app.url().trim_start_matches("http://");
+    let host = guarded.app.server.url().trim_start_matches("http://");
     format!("{line}\r\nhost: {host}\r\nauthorization: Bearer {}\r\n", guarded.token("ada"))
 }
 
@@ -62,7 +62,7 @@ async fn heads_of_any_size_are_served_or_refused_in_words() {
         let line = answer.lines().next().unwrap_or_default();
         let is_expected = statuses.iter().any(|status| line.starts_with(&format!("HTTP/1.1 {status}")));
         let is_reset = answer.is_empty() && statuses.len() > 1;
-        assert!(is_expected || is_reset, "{what}: {line} {:?}", guarded.app.log_lines().last());
+        assert!(is_expected || is_reset, "{what}: {line} {:?}", guarded.app.server.log_lines().last());
     }
 }
 
@@ -128,7 +128,7 @@ async fn callers_that_go_away_are_not_noticed_by_others() {
         assert!(status == StatusCode::OK && text.contains(&person), "{status} {text}");
     }
     let failures = ["an instance failed", "wasm trap", "panicked at"];
-    let lines = guarded.app.log_lines();
+    let lines = guarded.app.server.log_lines();
     assert!(!lines.iter().any(|line| failures.iter().any(|failure| line.contains(failure))), "{lines:?}");
 }
 
@@ -142,7 +142,8 @@ async fn many_people_at_once_get_what_is_theirs_also_while_their_tokens_are_revo
     for round in 0..=LAST {
         let calls = people.iter().zip(&tokens).map(async |(person, token)| {
             let body = format!("{} in round {round}", person.object_id).repeat(500);
-            let echo = guarded.client.post(format!("{}/echo", guarded.app.url())).bearer_auth(token).body(body.clone());
+            let echo =
+                guarded.client.post(format!("{}/echo", guarded.app.server.url())).bearer_auth(token).body(body.clone());
             let echo = async { echo.send().await.unwrap().text().await.unwrap() };
             let (echo, seen, profile) =
                 tokio::join!(echo, guarded.get("/seen", Some(token)), guarded.get(sidecar, Some(token)));

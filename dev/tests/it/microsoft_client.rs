@@ -42,9 +42,9 @@ async fn run(settings: &[(&str, &str)]) -> Option<Value> {
     tenant.assign_app_role(tenant.client_id(), "https://graph.microsoft.com", "User.Read.All").unwrap();
     let mut client = Command::new(folder.join("venv/bin/python"));
     client.arg(folder.join("client.py")).kill_on_drop(true);
-    client.env("SIDECAR_URL", format!("{}/own/entra.spin.internal", guarded.app.url())).env("SERVICE", "graph");
+    client.env("SIDECAR_URL", format!("{}/own/entra.spin.internal", guarded.app.server.url())).env("SERVICE", "graph");
     let output = timeout(LIMIT, client.output()).await.expect("the client ends in time").unwrap();
-    let failure = || format!("{} {:?}", String::from_utf8_lossy(&output.stderr), guarded.app.log_lines());
+    let failure = || format!("{} {:?}", String::from_utf8_lossy(&output.stderr), guarded.app.server.log_lines());
     assert!(output.status.success(), "{}", failure());
     Some(serde_json::from_slice(&output.stdout).unwrap())
 }

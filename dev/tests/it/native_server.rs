@@ -50,7 +50,7 @@ async fn a_native_server_responds_as_the_component_does() {
             let request = harness.request_to(url, Method::GET, "/api/profile-get");
             if let Some(token) = &token { request.bearer_auth(token) } else { request }
         };
-        let by_component = harness.send(request(harness.api.url())).await;
+        let by_component = harness.send(request(harness.api.server.url())).await;
         let by_server = harness.send(request(&native.url)).await;
         assert_eq!((by_server.status, by_component.status), (status, status), "{what}: {by_server:?} {by_component:?}");
         // A tenant that varies its responses gives two different profiles.
@@ -61,7 +61,7 @@ async fn a_native_server_responds_as_the_component_does() {
     }
     // What a client reads that knows only the address.
     let metadata = |url: &str| harness.request_to(url, Method::GET, METADATA);
-    let by_component = harness.send(metadata(harness.api.url())).await.json();
+    let by_component = harness.send(metadata(harness.api.server.url())).await.json();
     let by_server = harness.send(metadata(&native.url)).await.json();
     assert_eq!(by_server["resource"], format!("{}/api/profile-get", native.url));
     for member in ["authorization_servers", "scopes_supported", "bearer_methods_supported"] {

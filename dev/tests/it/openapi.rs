@@ -38,7 +38,7 @@ async fn the_api_does_what_the_document_says() {
         let mut schemathesis = Command::new(python.join("bin/st"));
         let configuration = workspace::root().join(SOURCE).join("schemathesis.toml");
         schemathesis.arg("--config-file").arg(configuration).arg("run").arg(document());
-        schemathesis.args(["--url", harness.api.url(), "--phases", phases]).current_dir(&python);
+        schemathesis.args(["--url", harness.api.server.url(), "--phases", phases]).current_dir(&python);
         schemathesis.args(["--header", &format!("Authorization: {authorization}")]);
         run(&mut schemathesis).await.unwrap_or_else(|problem| panic!("{authorization}: {problem}"))
     };
@@ -68,7 +68,7 @@ async fn a_generated_client_gets_the_profile_and_a_typed_problem() {
 
     let harness = Harness::start().await;
     let mut client = node(folder.join("client.js"));
-    client.env("API", harness.api.url()).env("ADA", harness.token("ada")).env("MONA", harness.token("mona"));
+    client.env("API", harness.api.server.url()).env("ADA", harness.token("ada")).env("MONA", harness.token("mona"));
     let printed = run(&mut client).await.unwrap_or_else(|problem| panic!("{problem}"));
     let mut seen: Value = serde_json::from_str(&printed).unwrap();
     let challenge = seen["challenge"].take();

@@ -12,7 +12,7 @@ async fn probe(harness: &Harness) -> ApiResponse {
 
 /// The lines about probes.
 fn lines(harness: &Harness) -> Vec<Value> {
-    let lines = harness.api.log_lines();
+    let lines = harness.api.server.log_lines();
     let lines = lines.iter().filter_map(|line| serde_json::from_str(line.get(line.find('{')?..)?).ok());
     lines.filter(|line: &Value| line["event"] == "readiness").collect()
 }
@@ -52,5 +52,5 @@ async fn an_instance_without_a_secret_is_not_ready_until_it_has_one() {
     harness.api.tenant.faults().clear();
     assert_eq!(harness.get_as("ada").await.status, 200);
     assert_eq!(probe(&harness).await.status, 200);
-    assert_eq!(lines(&harness).len(), 1, "{:?}", harness.api.log_lines());
+    assert_eq!(lines(&harness).len(), 1, "{:?}", harness.api.server.log_lines());
 }

@@ -304,7 +304,7 @@ async fn warm(guarded: &Guarded) {
 
 /// Sends a case whole, and says nothing more. All that comes back, or why the connection does not end.
 async fn send(guarded: &Guarded, case: &str) -> Result<String, String> {
-    let host = guarded.app.url().trim_start_matches("http://");
+    let host = guarded.app.server.url().trim_start_matches("http://");
     let bytes = case.replace("LENGTH", &HIDDEN.len().to_string()).replace("HIDDEN", HIDDEN);
     let bytes = bytes.replace("HOST", host).replace("TOKEN", &guarded.token("ada"));
     let mut stream = TcpStream::connect(host).await.unwrap();

@@ -37,7 +37,7 @@ pub(super) async fn run(
     };
     let announcement = Announcement::publish(Running {
         process: process::id(),
-        api_url: app.url().to_owned(),
+        api_url: app.server.url().to_owned(),
         authority_url: app.tenant.authority_url().to_owned(),
         tenant_id: app.tenant.tenant_id().to_owned(),
         spin_environment: BTreeMap::new(),
@@ -45,11 +45,11 @@ pub(super) async fn run(
     .await?;
     println!("{}", introduction(language, &app));
     tokio::select! {
-        error = app.ended() => return Err(error),
+        error = app.server.ended() => return Err(error),
         () = stop.received() => {}
     }
     drop(announcement);
-    app.stop().await;
+    app.server.stop().await;
     eprintln!("Stopped.");
     Ok(ExitCode::SUCCESS)
 }
@@ -74,7 +74,7 @@ async fn start(language: Language, arguments: &Up, progress: Progress) -> Result
 }
 
 fn introduction(language: Language, app: &GuardedApp) -> String {
-    let url = app.url();
+    let url = app.server.url();
     let [member, challenged] = PEOPLE;
     let curl = |person: &str, path: &str| {
         format!("  curl -i -H \"Authorization: Bearer $(cargo dev token --as {person})\" {url}{path}")

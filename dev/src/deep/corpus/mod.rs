@@ -66,7 +66,7 @@ pub(super) async fn run(runner: Runner, subject: Subject, evidence: &Evidence) -
     let tenant = Arc::new(Tenant::start(TenantOptions::default()).await?);
     let options = ApiOptions { runner, ..evidence.application_options() };
     let running = Running::start(subject, Arc::clone(&tenant), options).await?;
-    let url = running.api.url().to_owned();
+    let url = running.api.server.url().to_owned();
     let mut report = CorpusReport::default();
 
     let person = tenant.person("ada")?.clone();

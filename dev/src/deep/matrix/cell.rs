@@ -102,8 +102,13 @@ pub(super) async fn run(
     };
     let running = Running::start(subject, Arc::clone(tenant), options).await?;
     let proxies = Proxies { store: proxy.as_ref(), app: running.app.as_ref().map(|app| &app.proxy) };
-    let crowd =
-        Crowd { subject, url: running.api.url().to_owned(), tenant, evidence, people: tenant.add_members(CLIENTS) };
+    let crowd = Crowd {
+        subject,
+        url: running.api.server.url().to_owned(),
+        tenant,
+        evidence,
+        people: tenant.add_members(CLIENTS),
+    };
     let mut report = CellReport {
         subject,
         upstream,

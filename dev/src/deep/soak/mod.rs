@@ -191,7 +191,7 @@ impl World {
     fn callers(&self) -> Result<JoinSet<OfOneCaller>> {
         let mut callers = JoinSet::new();
         for number in 0..self.plan.connections {
-            let caller = Caller::of(self.subject, self.running.api.url())?;
+            let caller = Caller::of(self.subject, self.running.api.server.url())?;
             callers.spawn(call_until_stopped(Arc::clone(&self.shared), caller, self.random.stream(number)));
         }
         Ok(callers)
@@ -255,7 +255,7 @@ impl World {
     fn sample_memory(&self) -> (Arc<AtomicBool>, JoinHandle<String>) {
         let stop = Arc::new(AtomicBool::new(false));
         let (stopped, meter, spin) =
-            (Arc::clone(&stop), self.running.api.memory_meter(), self.running.api.spin_process());
+            (Arc::clone(&stop), self.running.api.server.memory(), self.running.api.server.spin_process());
         let sampler = tokio::spawn(async move {
             let mut most = Memory::default();
             while !stopped.load(Ordering::Relaxed) {
@@ -292,7 +292,7 @@ impl World {
 
     /// Checks that idle instances end, and that none was too large.
     async fn check_memory(&self, report: &mut SoakReport) -> Result<()> {
-        if let Some(meter) = self.running.api.memory_meter() {
+        if let Some(meter) = self.running.api.server.memory() {
             let all_ended = async {
                 while meter.read().instances > 0 {
                     sleep(Duration::from_millis(100)).await;
@@ -307,7 +307,7 @@ impl World {
                 report.wrong.push(format!("an instance grew to {}", mebibytes(largest)));
             }
         }
-        if let Some(process) = self.running.api.spin_process() {
+        if let Some(process) = self.running.api.server.spin_process() {
             let peak = Usage::of_tree(process)?.peak_memory;
             if peak > LARGEST_SPIN {
                 report.wrong.push(format!("Spin grew to {}", mebibytes(peak)));
