@@ -6,7 +6,7 @@ use crate::{caller_tokens::token, scripted_host::World};
 
 const PAGE: &str = "https://app.example";
 
-fn preflight(world: &World, origin: &str) -> crate::scripted_host::Answered {
+fn preflight(world: &World, origin: &str) -> crate::answered::Answered {
     let headers = [
         ("origin", origin),
         ("access-control-request-method", "GET"),

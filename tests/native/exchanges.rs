@@ -7,8 +7,9 @@ use entra_obo::host::SendFault;
 use serde_json::{Value, json};
 
 use crate::{
+    answered::Answered,
     caller_tokens::{token, token_with},
-    scripted_host::{AUTHORITY, Answered, CLIENT, Reply, SECRET, TENANT, World, request_head},
+    scripted_host::{AUTHORITY, CLIENT, Reply, SECRET, TENANT, World, request_head},
 };
 
 const CLAIMS: &str = r#"{"access_token":{"acrs":{"essential":true,"value":"c1"}}}"#;

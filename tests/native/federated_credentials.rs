@@ -8,8 +8,9 @@ use http::{Method, Request};
 use serde_json::{Value, json};
 
 use crate::{
+    answered::Answered,
     caller_tokens::{token, token_with},
-    scripted_host::{Answered, CLIENT, IDENTITY_ENDPOINT, NOW, Reply, World, request_head},
+    scripted_host::{CLIENT, IDENTITY_ENDPOINT, NOW, Reply, World, request_head},
 };
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -265,7 +266,7 @@ fn a_managed_identitys_token_is_kept_and_renewed_in_the_background_before_it_exp
     let world = with_identity();
     world.next("identity", [granted("first", 3600), granted("second", 7000), granted("third", 999_999)]);
     for (at, calls, used) in [(0, 1, "first"), (3299, 1, "first"), (3301, 2, "first"), (3302, 2, "second")] {
-        world.pass(at - (world.script.now.get() - NOW));
+        world.pass(at - (world.script.time.now.get() - NOW));
         assert_eq!(another(&world, &at.to_string()).status, 200);
         assert_eq!((world.calls("identity"), asserted(&world).as_str()), (calls, used), "after {at} s");
     }

@@ -173,7 +173,7 @@ fn a_wall_clock_that_was_wrong_has_no_effect_afterwards() {
     for with_store in ["0", "64"] {
         let world = World::new();
         world.set("token_store_slots", with_store);
-        world.script.now.set(now() + ahead);
+        world.script.time.now.set(now() + ahead);
         let of_then = token_with(|plan| plan.valid_from(now() + ahead));
         assert_eq!(world.get(&of_then).status, 200);
         world.next("token", [Reply::json(429, &json!({})).header("retry-after", "600")]);
@@ -183,7 +183,7 @@ fn a_wall_clock_that_was_wrong_has_no_effect_afterwards() {
         });
         assert_eq!(world.get(&throttled).header("retry-after"), "600");
 
-        world.script.now.set(now());
+        world.script.time.now.set(now());
         let later = token_with(|plan| {
             plan.claim("nbf", now());
             plan.claim("exp", now() + 100_000);
@@ -203,9 +203,9 @@ fn a_wall_clock_that_was_wrong_has_no_effect_afterwards() {
         assert_eq!(world.calls("keys"), keys + 1, "{with_store}");
     }
     let world = World::new();
-    world.script.now.set(now() + ahead);
+    world.script.time.now.set(now() + ahead);
     assert_eq!(world.get(&token_with(|plan| plan.valid_from(now() + ahead))).status, 200);
-    world.script.now.set(now());
+    world.script.time.now.set(now());
     assert_eq!(world.another_instance().get(&token()).status, 200);
     assert_eq!(world.calls("keys"), 2, "a record from the future is fetched again");
 }
@@ -299,7 +299,7 @@ fn stale_keys_are_renewed_in_the_background() {
 fn last_known_good_keys_are_used_for_a_day() {
     let world = World::new();
     world.set("token_store_slots", "0");
-    let current = || token_with(|plan| plan.valid_from(world.script.now.get()));
+    let current = || token_with(|plan| plan.valid_from(world.script.time.now.get()));
     assert_eq!(world.get(&current()).status, 200);
     let outage = || Reply::fault(SendFault::Broken("refused".into()));
     for _ in 0..11 {

@@ -8,8 +8,11 @@
     reason = "a test fails by panicking"
 )]
 
+#[allow(dead_code, reason = "the tests of `entra` read more of a response")]
+mod answered;
 mod caller_tokens;
 mod scripted_host;
+mod virtual_time;
 
 mod browsers;
 mod caches;

@@ -6,8 +6,9 @@ use entra_obo::host::{FileFault, SendFault};
 use http::Method;
 
 use crate::{
+    answered::Answered,
     caller_tokens::token,
-    scripted_host::{Answered, Reply, World, request_head},
+    scripted_host::{Reply, World, request_head},
 };
 
 fn probe(world: &World) -> Answered {

@@ -8,8 +8,9 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value, json};
 
 use crate::{
+    answered::Answered,
     caller_tokens::{KEY_ID, Plan, foreign_jwk, key_set, token, token_with},
-    scripted_host::{AUTHORITY, Answered, CLIENT, NOW, PERSON, Reply, TENANT, World},
+    scripted_host::{AUTHORITY, CLIENT, NOW, PERSON, Reply, TENANT, World},
 };
 
 /// The directory of personal Microsoft accounts.

@@ -1,13 +1,9 @@
 //! A [`Host`] whose clock, network, store and log belong to the test.
-//!
-//! Time is virtual: it does not pass while any task can continue, and then leaps to the end of the shortest wait.
 
 use std::{
     cell::{Cell, RefCell},
     collections::{BTreeMap, VecDeque},
-    pin::Pin,
-    rc::{Rc, Weak},
-    task::{Context, Poll, Waker},
+    rc::Rc,
     time::Duration,
 };
 
@@ -16,13 +12,13 @@ use entra_obo::{
     host::{FileFault, Host, MaybeSend, SendFault, StoreFault, UnixTime, UpstreamBody, VariableUnavailable},
     toolkit,
 };
-use futures::{executor::LocalPool, task::LocalSpawnExt};
+use futures::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
-use profile_get::{Body, Instance, RequestHead, answer};
+use profile_get::{Instance, RequestHead, answer};
 use send_wrapper::SendWrapper;
 use serde_json::{Value, json};
 
-use crate::caller_tokens;
+use crate::{answered::Answered, caller_tokens, virtual_time::VirtualTime};
 
 pub(crate) const TENANT: &str = "11111111-1111-4111-8111-111111111111";
 pub(crate) const OTHER_TENANT: &str = "11111111-1111-4111-8111-111111111112";
@@ -104,9 +100,7 @@ type Upstream = Box<dyn FnMut(&Request<Bytes>) -> Reply>;
 
 /// What a test sets and inspects.
 pub(crate) struct Script {
-    pub(crate) now: Cell<u64>,
-    elapsed: Cell<Duration>,
-    timers: RefCell<Vec<(Duration, Weak<()>, Waker)>>,
+    pub(crate) time: Rc<VirtualTime>,
     pub(crate) variables: RefCell<BTreeMap<&'static str, Result<String, String>>>,
     pub(crate) variable_reads: RefCell<Vec<String>>,
     pub(crate) variable_delay: Cell<Duration>,
@@ -123,7 +117,6 @@ pub(crate) struct Script {
     pub(crate) before_sending: Cell<Duration>,
     pub(crate) log: RefCell<Vec<String>>,
     random: Cell<u64>,
-    spawned: RefCell<Vec<Pin<Box<dyn Future<Output = ()>>>>>,
 }
 
 /// The script, as the core sees it. Natively the core needs a host that can be sent to other threads; this one never is.
@@ -160,9 +153,7 @@ impl World {
             ("server_timing", "off"),
         ]);
         let script = Script {
-            now: Cell::new(NOW),
-            elapsed: Cell::default(),
-            timers: RefCell::default(),
+            time: VirtualTime::from(NOW),
             variables: RefCell::new(variables.into_iter().map(|(name, value)| (name, Ok(value.to_owned()))).collect()),
             variable_reads: RefCell::default(),
             variable_delay: Cell::default(),
@@ -177,7 +168,6 @@ impl World {
             before_sending: Cell::default(),
             log: RefCell::default(),
             random: Cell::new(1),
-            spawned: RefCell::default(),
         };
         Self { script: Rc::new(script), instance: Rc::default() }
     }
@@ -206,12 +196,11 @@ impl World {
     }
 
     pub(crate) fn pass(&self, seconds: u64) {
-        self.script.now.set(self.script.now.get() + seconds);
-        self.script.elapsed.set(self.script.elapsed.get() + Duration::from_secs(seconds));
+        self.script.time.pass(Duration::from_secs(seconds));
     }
 
     pub(crate) fn elapsed(&self) -> Duration {
-        self.script.elapsed.get()
+        self.script.time.elapsed()
     }
 
     /// How often an endpoint was called.
@@ -258,36 +247,18 @@ impl World {
     }
 
     fn all_of(&self, requests: Vec<(Rc<Instance>, RequestHead)>, pause: Duration) -> Vec<Answered> {
-        let mut pool = LocalPool::new();
-        let answers: Rc<RefCell<Vec<Option<Answered>>>> = Rc::default();
-        answers.borrow_mut().resize_with(requests.len(), || None);
-        for (index, (instance, request)) in requests.into_iter().enumerate() {
+        let answering = requests.into_iter().zip(0_u32..).map(|((instance, request), index)| {
             let host = ScriptedHost(SendWrapper::new(Rc::clone(&self.script)));
-            let answers = Rc::clone(&answers);
-            let pause = pause * u32::try_from(index).unwrap();
-            pool.spawner()
-                .spawn_local(async move {
-                    if !pause.is_zero() {
-                        host.sleep(pause).await;
-                    }
-                    let response = answer(&instance, &host, &request).await;
-                    let answered = Answered::read(response).await;
-                    answers.borrow_mut()[index] = Some(answered);
-                })
-                .unwrap();
-        }
-        loop {
-            pool.run_until_stalled();
-            let spawned = std::mem::take(&mut *self.script.spawned.borrow_mut());
-            if !spawned.is_empty() {
-                for task in spawned {
-                    pool.spawner().spawn_local(task).unwrap();
+            async move {
+                if index > 0 && !pause.is_zero() {
+                    host.sleep(pause * index).await;
                 }
-            } else if !self.script.leap() {
-                break;
+                let response = answer(&instance, &host, &request).await;
+                Answered::read(response, &host).await
             }
-        }
-        answers.borrow_mut().iter_mut().map(|answer| answer.take().expect("a request was never answered")).collect()
+            .boxed_local()
+        });
+        self.script.time.run(answering.collect())
     }
 }
 
@@ -309,51 +280,6 @@ fn passed_on(headers: HeaderMap, names: &[HeaderName]) -> HeaderMap {
         }
     }
     given
-}
-
-/// A response, read to its end.
-#[derive(Debug)]
-pub(crate) struct Answered {
-    pub(crate) status: u16,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Vec<u8>,
-    pub(crate) streamed: bool,
-}
-
-impl Answered {
-    async fn read(response: Response<Body<ScriptedBody>>) -> Self {
-        let (head, body) = response.into_parts();
-        let streamed = matches!(body, Body::Streamed(..));
-        let body = match body {
-            Body::Whole(bytes) => bytes.to_vec(),
-            Body::Streamed(begun, mut rest, _permit) => {
-                let mut bytes = begun.to_vec();
-                while let Some(Ok(piece)) = rest.next().await {
-                    bytes.extend_from_slice(&piece);
-                }
-                bytes
-            }
-        };
-        Self { status: head.status.as_u16(), headers: head.headers, body, streamed }
-    }
-
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap()
-    }
-
-    pub(crate) fn code(&self) -> String {
-        assert_eq!(self.header("content-type"), "application/problem+json", "{self:?}");
-        self.json()["code"].as_str().unwrap().to_owned()
-    }
-
-    pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
-    }
-
-    #[track_caller]
-    pub(crate) fn is(&self, status: u16, code: &str) {
-        assert_eq!((self.status, self.code().as_str()), (status, code), "{}", String::from_utf8_lossy(&self.body));
-    }
 }
 
 pub(crate) fn endpoint_of(request: &Request<Bytes>) -> &'static str {
@@ -409,50 +335,15 @@ fn working_upstreams() -> impl FnMut(&Request<Bytes>) -> Reply {
     }
 }
 
-impl Script {
-    /// Lets time leap to the end of the shortest wait; `false` if there is none.
-    fn leap(&self) -> bool {
-        self.timers.borrow_mut().retain(|(_, alive, _)| alive.strong_count() > 0);
-        let Some(next) = self.timers.borrow().iter().map(|(at, _, _)| *at).min() else { return false };
-        let before = self.elapsed.get();
-        self.elapsed.set(before.max(next));
-        self.now.set(NOW.max(self.now.get() + self.elapsed.get().as_secs() - before.as_secs()));
-        let due: Vec<_> = self.timers.borrow_mut().extract_if(.., |(at, _, _)| *at <= next).collect();
-        for (_, _, waker) in due {
-            waker.wake();
-        }
-        true
-    }
-}
-
-struct Timer {
-    script: Rc<Script>,
-    at: Duration,
-    alive: Rc<()>,
-}
-
-impl Future for Timer {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        if self.script.elapsed.get() >= self.at {
-            return Poll::Ready(());
-        }
-        let timer = (self.at, Rc::downgrade(&self.alive), context.waker().clone());
-        self.script.timers.borrow_mut().push(timer);
-        Poll::Pending
-    }
-}
-
 impl Host for ScriptedHost {
     type Body = ScriptedBody;
 
     fn now(&self) -> UnixTime {
-        UnixTime(self.0.now.get())
+        UnixTime(self.0.time.now.get())
     }
 
     fn elapsed(&self) -> Duration {
-        self.0.elapsed.get()
+        self.0.time.elapsed()
     }
 
     fn random(&self) -> [u8; 16] {
@@ -503,8 +394,7 @@ impl Host for ScriptedHost {
     }
 
     async fn sleep(&self, duration: Duration) {
-        let at = self.0.elapsed.get() + duration;
-        SendWrapper::new(Timer { script: Rc::clone(&self.0), at, alive: Rc::default() }).await;
+        SendWrapper::new(self.0.time.sleep(duration)).await;
     }
 
     async fn read_file(&self, path: &str, limit: usize) -> Result<Vec<u8>, FileFault> {
@@ -534,7 +424,7 @@ impl Host for ScriptedHost {
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + MaybeSend + 'static) {
-        self.0.spawned.borrow_mut().push(Box::pin(task));
+        self.0.time.spawn(task);
     }
 
     fn log(&self, line: &str) {

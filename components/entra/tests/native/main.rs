@@ -8,10 +8,14 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "../../../../tests/native/answered.rs"]
+mod answered;
 #[path = "../../../../tests/native/caller_tokens.rs"]
 #[allow(dead_code, reason = "the API's tests need more kinds of tokens")]
 mod caller_tokens;
 mod scripted_host;
+#[path = "../../../../tests/native/virtual_time.rs"]
+mod virtual_time;
 
 mod application_tokens;
 mod gateway;

@@ -1,14 +1,9 @@
 //! A [`Host`] whose clock, network, store and log are the test's.
-//!
-//! Time is virtual: it does not pass while anything can go on, and then leaps to the next moment that someone waits
-//! for.
 
 use std::{
     cell::{Cell, RefCell},
     collections::{BTreeMap, VecDeque},
-    pin::Pin,
-    rc::{Rc, Weak},
-    task::{Context, Poll, Waker},
+    rc::Rc,
     time::Duration,
 };
 
@@ -20,12 +15,12 @@ use entra_obo::{
     },
     toolkit::{Body, RequestHead},
 };
-use futures::{executor::LocalPool, task::LocalSpawnExt};
+use futures::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
 use send_wrapper::SendWrapper;
 use serde_json::{Value, json};
 
-use crate::caller_tokens;
+use crate::{answered::Answered, caller_tokens, virtual_time::VirtualTime};
 
 pub(crate) const TENANT: &str = "11111111-1111-4111-8111-111111111111";
 pub(crate) const CLIENT: &str = "22222222-2222-4222-8222-222222222222";
@@ -161,9 +156,7 @@ type Upstream = Box<dyn FnMut(&Arrived) -> Reply>;
 
 /// What a test sets and looks at.
 pub(crate) struct Script {
-    pub(crate) now: Cell<u64>,
-    elapsed: Cell<Duration>,
-    timers: RefCell<Vec<(Duration, Weak<()>, Waker)>>,
+    pub(crate) time: Rc<VirtualTime>,
     pub(crate) variables: RefCell<BTreeMap<&'static str, Result<String, String>>>,
     /// Requests to Entra.
     pub(crate) exchanges: RefCell<Vec<Request<Bytes>>>,
@@ -174,7 +167,6 @@ pub(crate) struct Script {
     pub(crate) store: RefCell<BTreeMap<String, Vec<u8>>>,
     pub(crate) log: RefCell<Vec<String>>,
     random: Cell<u64>,
-    spawned: RefCell<Vec<Pin<Box<dyn Future<Output = ()>>>>>,
 }
 
 /// The script, as the core sees it. Natively the core needs a host that can be sent to other threads; this one never is.
@@ -205,9 +197,7 @@ impl World {
             ("forward_authorization", "on"),
         ]);
         let script = Script {
-            now: Cell::new(NOW),
-            elapsed: Cell::default(),
-            timers: RefCell::default(),
+            time: VirtualTime::from(NOW),
             variables: RefCell::new(variables.into_iter().map(|(name, value)| (name, Ok(value.to_owned()))).collect()),
             exchanges: RefCell::default(),
             tokens: RefCell::default(),
@@ -216,7 +206,6 @@ impl World {
             store: RefCell::default(),
             log: RefCell::default(),
             random: Cell::new(1),
-            spawned: RefCell::default(),
         };
         Self { script: Rc::new(script), instance: Rc::default() }
     }
@@ -238,35 +227,15 @@ impl World {
 
     /// All of them at the same time.
     pub(crate) fn all(&self, asked: Vec<Asked>) -> Vec<Answered> {
-        let mut pool = LocalPool::new();
-        let answers: Rc<RefCell<Vec<Option<Answered>>>> = Rc::default();
-        answers.borrow_mut().resize_with(asked.len(), || None);
-        for (index, Asked { method, target, headers, content }) in asked.into_iter().enumerate() {
-            let host = ScriptedHost(SendWrapper::new(Rc::clone(&self.script)));
-            let (instance, answers) = (Rc::clone(&self.instance), Rc::clone(&answers));
+        let answering = asked.into_iter().map(|Asked { method, target, headers, content }| {
+            let (host, instance) = (ScriptedHost(SendWrapper::new(Rc::clone(&self.script))), Rc::clone(&self.instance));
             let is_within = headers.get_all("spin-client-addr").iter().next_back().is_some_and(|it| it == "0.0.0.0:0");
             let authority = if is_within { SIDECAR } else { HOST };
             let head = RequestHead { method, authority: Some(authority.to_owned()), target, headers };
             let body = ScriptedBody::new(&host, content);
-            let answering = async move {
-                let response = answer(&instance, &host, head, body).await;
-                let answered = Answered::read(response, &host).await;
-                answers.borrow_mut()[index] = Some(answered);
-            };
-            pool.spawner().spawn_local(answering).unwrap();
-        }
-        loop {
-            pool.run_until_stalled();
-            let spawned = std::mem::take(&mut *self.script.spawned.borrow_mut());
-            if !spawned.is_empty() {
-                for task in spawned {
-                    pool.spawner().spawn_local(task).unwrap();
-                }
-            } else if !self.script.leap() {
-                break;
-            }
-        }
-        answers.borrow_mut().iter_mut().map(|answer| answer.take().expect("a request was never answered")).collect()
+            async move { Answered::read(answer(&instance, &host, head, body).await, &host).await }.boxed_local()
+        });
+        self.script.time.run(answering.collect())
     }
 
     pub(crate) fn arrived(&self) -> Vec<Arrived> {
@@ -282,7 +251,7 @@ impl World {
     }
 
     pub(crate) fn elapsed(&self) -> Duration {
-        self.script.elapsed.get()
+        self.script.time.elapsed()
     }
 
     /// The fields of all token requests so far.
@@ -294,67 +263,6 @@ impl World {
     /// Another instance on the same host.
     pub(crate) fn another_instance(&self) -> Self {
         Self { script: Rc::clone(&self.script), instance: Rc::default() }
-    }
-}
-
-/// An answer, read whole.
-#[derive(Debug)]
-pub(crate) struct Answered {
-    pub(crate) status: u16,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Vec<u8>,
-    pub(crate) streamed: bool,
-    pub(crate) is_cut: bool,
-    pub(crate) trailers: Option<HeaderMap>,
-    /// When the head was there.
-    pub(crate) head_at: Duration,
-}
-
-impl Answered {
-    async fn read(response: Response<Body<ScriptedBody>>, host: &ScriptedHost) -> Self {
-        let head_at = host.elapsed();
-        let (head, body) = response.into_parts();
-        let mut answered = Self {
-            status: head.status.as_u16(),
-            headers: head.headers,
-            body: Vec::new(),
-            streamed: matches!(body, Body::Streamed(..)),
-            is_cut: false,
-            trailers: None,
-            head_at,
-        };
-        match body {
-            Body::Whole(bytes) => answered.body = bytes.to_vec(),
-            Body::Streamed(begun, mut rest, ()) => {
-                answered.body = begun.to_vec();
-                while let Some(piece) = rest.next().await {
-                    match piece {
-                        Ok(piece) => answered.body.extend_from_slice(&piece),
-                        Err(_) => {
-                            answered.is_cut = true;
-                            break;
-                        }
-                    }
-                }
-                answered.trailers = rest.trailers();
-            }
-        }
-        answered
-    }
-
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("{self:?}"))
-    }
-
-    pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
-    }
-
-    #[track_caller]
-    pub(crate) fn is(&self, status: u16, code: &str) {
-        assert_eq!(self.header("content-type"), "application/problem+json", "{self:?}");
-        let found = (self.status, self.json()["code"].as_str().unwrap().to_owned());
-        assert_eq!(found, (status, code.to_owned()), "{}", String::from_utf8_lossy(&self.body));
     }
 }
 
@@ -377,48 +285,17 @@ impl Script {
         let right = || Reply::json(200, &json!({"token_type": "Bearer", "access_token": right, "expires_in": 3600}));
         self.tokens.borrow_mut().pop_front().unwrap_or_else(right)
     }
-
-    /// Time leaps to the next moment that someone waits for; `false` if nobody does.
-    fn leap(&self) -> bool {
-        self.timers.borrow_mut().retain(|(_, alive, _)| alive.strong_count() > 0);
-        let Some(next) = self.timers.borrow().iter().map(|(at, _, _)| *at).min() else { return false };
-        self.elapsed.set(self.elapsed.get().max(next));
-        let due: Vec<_> = self.timers.borrow_mut().extract_if(.., |(at, _, _)| *at <= next).collect();
-        for (_, _, waker) in due {
-            waker.wake();
-        }
-        true
-    }
-}
-
-struct Timer {
-    script: Rc<Script>,
-    at: Duration,
-    alive: Rc<()>,
-}
-
-impl Future for Timer {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        if self.script.elapsed.get() >= self.at {
-            return Poll::Ready(());
-        }
-        let timer = (self.at, Rc::downgrade(&self.alive), context.waker().clone());
-        self.script.timers.borrow_mut().push(timer);
-        Poll::Pending
-    }
 }
 
 impl Host for ScriptedHost {
     type Body = ScriptedBody;
 
     fn now(&self) -> UnixTime {
-        UnixTime(self.0.now.get())
+        UnixTime(self.0.time.now.get())
     }
 
     fn elapsed(&self) -> Duration {
-        self.0.elapsed.get()
+        self.0.time.elapsed()
     }
 
     fn random(&self) -> [u8; 16] {
@@ -441,8 +318,7 @@ impl Host for ScriptedHost {
     }
 
     async fn sleep(&self, duration: Duration) {
-        let at = self.0.elapsed.get() + duration;
-        SendWrapper::new(Timer { script: Rc::clone(&self.0), at, alive: Rc::default() }).await;
+        SendWrapper::new(self.0.time.sleep(duration)).await;
     }
 
     async fn read_store(&self, key: &str) -> Result<Option<Vec<u8>>, StoreFault> {
@@ -455,7 +331,7 @@ impl Host for ScriptedHost {
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + MaybeSend + 'static) {
-        self.0.spawned.borrow_mut().push(Box::pin(task));
+        self.0.time.spawn(task);
     }
 
     fn log(&self, line: &str) {
