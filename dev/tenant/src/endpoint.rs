@@ -35,7 +35,7 @@ pub enum Endpoint {
     /// `/{tenant}/oauth2/v2.0/token` with any grant but `client_credentials`
     Token,
     /// `/{tenant}/oauth2/v2.0/token` with the grant `client_credentials`
-    VaultToken,
+    ClientCredentials,
     /// `/v1.0/me`
     GraphMe,
     /// `/v1.0/me/photo/$value`

@@ -254,7 +254,8 @@ async fn the_app_gets_tokens_of_the_application_itself_and_nobody_else_does() {
     let (tenant, ada) = (&guarded.app.tenant, guarded.token("ada"));
     tenant.assign_app_role(tenant.client_id(), "https://graph.microsoft.com", "User.Read.All").unwrap();
     let person = tenant.person("ada").unwrap().object_id.clone();
-    let requested = || tenant.requests().iter().filter(|request| request.endpoint == Endpoint::VaultToken).count();
+    let requested =
+        || tenant.requests().iter().filter(|request| request.endpoint == Endpoint::ClientCredentials).count();
 
     // Whoever is outside gets to the app, as with any other path.
     let host = guarded.app.server.url().trim_start_matches("http://").to_owned();

@@ -41,7 +41,7 @@ type Shape = (String, BTreeSet<String>, BTreeSet<String>);
 fn shapes(harness: &Harness) -> BTreeMap<String, Shape> {
     let requests = harness.api.tenant.requests();
     let own = requests.iter().filter(|request| {
-        !matches!(request.endpoint, Endpoint::VaultToken | Endpoint::VaultSecret | Endpoint::Unknown)
+        !matches!(request.endpoint, Endpoint::ClientCredentials | Endpoint::VaultSecret | Endpoint::Unknown)
     });
     own.map(|request| (format!("{:?}", request.endpoint), shape(request))).collect()
 }

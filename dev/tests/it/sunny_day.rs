@@ -19,9 +19,10 @@ async fn ada_gets_her_profile() {
     assert_eq!(answer.header("cache-control"), "no-store");
     assert_eq!(answer.header("content-length"), answer.body.len().to_string());
 
-    use Endpoint::{GraphMe, KeySet, OpenIdConfiguration, Token, VaultSecret, VaultToken};
+    use Endpoint::{ClientCredentials, GraphMe, KeySet, OpenIdConfiguration, Token, VaultSecret};
     assert_eq!(harness.asked(Service::Graph), [GraphMe]);
-    let entra: Vec<_> = harness.asked(Service::Entra).into_iter().filter(|endpoint| *endpoint != VaultToken).collect();
+    let entra: Vec<_> =
+        harness.asked(Service::Entra).into_iter().filter(|endpoint| *endpoint != ClientCredentials).collect();
     assert_eq!(entra, [OpenIdConfiguration, KeySet, Token]);
     assert!(harness.asked(Service::KeyVault).iter().all(|endpoint| *endpoint == VaultSecret));
 }

@@ -94,7 +94,7 @@ pub(super) async fn run(runner: Runner, subject: Subject, evidence: &Evidence) -
         match (request.service, request.endpoint) {
             (_, Endpoint::OpenIdConfiguration | Endpoint::KeySet) => report.key_lookups += 1,
             // The host reads the credential from the vault with these.
-            (Service::KeyVault, _) | (_, Endpoint::VaultToken) => {}
+            (Service::KeyVault, _) | (_, Endpoint::ClientCredentials) => {}
             (service, endpoint) => {
                 let case = request.field("assertion").and_then(|assertion| tokens.get(assertion));
                 let whose = case.map(|case| format!(" by {}, {}", case.kind, case.name)).unwrap_or_default();

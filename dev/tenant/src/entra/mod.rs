@@ -88,7 +88,7 @@ pub(crate) fn endpoint(incoming: &IncomingRequest) -> Endpoint {
         Route::Authorize { .. } | Route::SignInForm { .. } => Endpoint::Authorize,
         Route::AdminConsent { .. } => Endpoint::AdminConsent,
         Route::Logout { .. } => Endpoint::Logout,
-        Route::Token { .. } if token_endpoint::is_client_credentials(incoming) => Endpoint::VaultToken,
+        Route::Token { .. } if token_endpoint::is_client_credentials(incoming) => Endpoint::ClientCredentials,
         Route::Token { .. } => Endpoint::Token,
         Route::FrontPage | Route::Mint => Endpoint::Emulator,
         Route::Unknown => Endpoint::Unknown,

@@ -16,7 +16,7 @@ async fn the_reader_gets_the_client_secret() {
         assert_eq!(body["attributes"]["enabled"], true);
     }
     let requests = tenant.requests();
-    assert_eq!(requests[0].endpoint, Endpoint::VaultToken);
+    assert_eq!(requests[0].endpoint, Endpoint::ClientCredentials);
     assert!(requests[1..].iter().all(|request| request.endpoint == Endpoint::VaultSecret));
     assert!(requests[1..].iter().all(|request| request.service == Service::KeyVault));
 }
