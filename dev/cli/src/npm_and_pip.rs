@@ -1,6 +1,6 @@
 //! Packages of npm and PyPI, for programs in other languages that tests and measurements run.
 //!
-//! They are installed below `target/` when they are first needed, in the versions that a file next to the program pins.
+//! They are installed below `target/` when they are first needed, in the versions that a file next to the program names.
 
 use std::{
     env,
@@ -16,7 +16,8 @@ use crate::{programs::output_of, workspace};
 /// Tests of one process that need the same packages run at the same time.
 static INSTALLING: Mutex<()> = Mutex::const_new(());
 
-/// Copies `source`, a folder of this repository, and installs the packages of its `package-lock.json` there.
+/// Copies `source`, a folder of this repository, and installs the packages of its `package-lock.json` there, or of its
+/// `package.json` if it has none.
 ///
 /// # Errors
 /// If Node or npm is missing, or the registry cannot be reached.
@@ -27,9 +28,11 @@ pub async fn npm(source: &str) -> Result<PathBuf> {
     let source = workspace::root().join(source);
     fs::create_dir_all(&folder).await?;
     output_of(Command::new("cp").arg("-a").arg(source.join(".")).arg(&folder)).await?;
-    let stamp = Stamp::of(&folder, &source.join("package-lock.json")).await?;
+    let lock = source.join("package-lock.json");
+    let (command, pinned) = if lock.exists() { ("ci", lock) } else { ("install", source.join("package.json")) };
+    let stamp = Stamp::of(&folder, &pinned).await?;
     if !stamp.is_current().await {
-        let install = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"];
+        let install = [command, "--ignore-scripts", "--no-audit", "--no-fund"];
         output_of(Command::new("npm").args(install).current_dir(&folder)).await?;
         stamp.write().await?;
     }

@@ -6,10 +6,18 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result, bail};
-use cargo_dev::{commands::up::Language, component::Component, progress::Progress, workspace};
+use anyhow::{Context, Result};
+use cargo_dev::{
+    commands::up::Language,
+    component::Component,
+    npm_and_pip::{npm, pip},
+    programs::output_of,
+    progress::Progress,
+    workspace,
+};
 use embedded_host::{HostOptions, InstanceReuse, LogSink, WallClock};
 use emulated_tenant::{Tenant, TenantOptions};
+use futures::FutureExt;
 use tokio::{fs, process::Command};
 use toml::{Table, Value};
 
@@ -19,46 +27,44 @@ use super::{
     runner::{Runner, Server},
 };
 
-/// Builds the app in `examples/` with the tools of its language, which are fetched once into `target/examples`.
+/// Builds the app in `examples/` with the tools of its language, which are fetched once into `target/`.
 ///
 /// # Errors
 /// If the machine does not have the language, cannot reach its registry, or the app does not build.
 pub async fn build_example(language: Language, progress: Progress) -> Result<PathBuf> {
-    let (script, built) = match language {
+    let source = format!("examples/{}", language.folder());
+    let building = match language {
         Language::Rust => return Component::RustExample.build(progress).await,
-        Language::Javascript => {
-            ("test -d node_modules || npm install --no-audit --no-fund; npm run build", "dist/guarded-javascript.wasm")
-        }
-        Language::Python => (
-            // A virtual environment knows its own path, so it does not survive a move of the workspace.
-            "grep -qsF \"$PWD/.venv\" .venv/bin/activate || python3 -m venv --clear .venv; \
-             . .venv/bin/activate; pip install -q -r requirements.txt; \
-             test app.wasm -nt app.py && test app.wasm -nt requirements.txt || \
-             { rm -f app.wasm; componentize-py -w spin:up/http-trigger@4.1.0 componentize app -o app.wasm; }",
-            "app.wasm",
-        ),
+        Language::Javascript => in_javascript(&source).boxed(),
+        Language::Python => in_python(&source).boxed(),
     };
     let step = progress.step_if_needed(&format!("Building the example in {}", language.folder()));
-    let folder = workspace::target().join("examples").join(language.folder());
-    fs::create_dir_all(&folder).await?;
-    let script = format!("set -e; cp -a \"$0\"/. .; {script}");
-    let output = Command::new("bash")
-        .args(["-c", &script])
-        .arg(workspace::root().join("examples").join(language.folder()))
-        .current_dir(&folder)
-        .output()
-        .await
-        .context("bash is missing")?;
-    if !output.status.success() {
-        bail!(
-            "the example in {} cannot be built here: {}{}",
-            language.folder(),
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr)
-        );
-    }
+    let built = building.await.with_context(|| format!("the example in {} cannot be built here", language.folder()))?;
     step.done(&format!("Built the example in {}", language.folder()));
-    Ok(folder.join(built))
+    Ok(built)
+}
+
+async fn in_javascript(source: &str) -> Result<PathBuf> {
+    let folder = npm(source).await?;
+    output_of(Command::new("npm").args(["run", "build"]).current_dir(&folder)).await?;
+    Ok(folder.join("dist/guarded-javascript.wasm"))
+}
+
+/// Unless it is built already, which takes long.
+async fn in_python(source: &str) -> Result<PathBuf> {
+    let packages = pip(source).await?;
+    // Python writes next to the source.
+    let folder = workspace::target().join(source);
+    let (app, built) = (workspace::root().join(source).join("app.py"), folder.join("app.wasm"));
+    let changed = async |file: &Path| fs::metadata(file).await.and_then(|metadata| metadata.modified()).ok();
+    if changed(&built).await < changed(&packages.join("installed")).await.max(changed(&app).await) {
+        fs::create_dir_all(&folder).await?;
+        fs::copy(app, folder.join("app.py")).await?;
+        let arguments = ["-w", "spin:up/http-trigger@4.1.0", "componentize", "app", "-o", "app.wasm"];
+        let mut componentize = Command::new(packages.join("bin/componentize-py"));
+        output_of(componentize.args(arguments).env("VIRTUAL_ENV", &packages).current_dir(folder)).await?;
+    }
+    Ok(built)
 }
 
 /// How to run it. The defaults are for tests.
