@@ -62,7 +62,8 @@ pub(super) fn add(headers: &mut HeaderMap, caller: &VerifiedCaller, mappings: &[
 
 /// Adds a token for another API, and the time until which it can be used.
 pub(super) fn add_token(headers: &mut HeaderMap, token: &DownstreamToken, usable_until: UnixTime) {
-    let value = token.authorization().to_str().ok().and_then(|value| value.strip_prefix("Bearer "));
+    let authorization = token.authorization();
+    let value = authorization.to_str().ok().and_then(|value| value.strip_prefix("Bearer "));
     if let Some(Ok(mut value)) = value.map(HeaderValue::from_str) {
         value.set_sensitive(true);
         headers.insert(ACCESS_TOKEN, value);

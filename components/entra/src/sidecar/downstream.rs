@@ -134,14 +134,14 @@ impl Call {
     async fn send<H: Forward>(
         &self,
         context: &Context<H>,
-        authorization: &HeaderValue,
+        authorization: HeaderValue,
     ) -> Result<(Parts, Bytes), Error> {
         let host = &context.host;
         let mut request = Request::new(Body::<H::Body>::Whole(self.body.clone()));
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = self.uri.clone();
         *request.headers_mut() = self.headers.clone();
-        request.headers_mut().insert(header::AUTHORIZATION, authorization.clone());
+        request.headers_mut().insert(header::AUTHORIZATION, authorization);
         let left = context.deadline.remaining(host);
         if left.is_zero() {
             return Err(Error::Downstream(SendFault::DeadlinePassed));

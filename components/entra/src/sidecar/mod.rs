@@ -192,8 +192,8 @@ async fn act<H: Forward, T: Tokens>(
     match action {
         Action::Hand => {
             let token = token(tokens, options, notes).await?;
-            let authorization_header =
-                T::authorization(&token).to_str().map_err(|_| Error::Internal("a token is no text"))?;
+            let authorization = T::authorization(&token);
+            let authorization_header = authorization.to_str().map_err(|_| Error::Internal("a token is no text"))?;
             Ok(response::json(&AuthorizationHeader { authorization_header }))
         }
         Action::Call => {

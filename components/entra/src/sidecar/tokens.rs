@@ -25,7 +25,7 @@ pub(super) trait Tokens {
     fn forget(&self, refused: &Self::Token);
 
     /// The `Authorization` header of the call.
-    fn authorization(token: &Self::Token) -> &HeaderValue;
+    fn authorization(token: &Self::Token) -> HeaderValue;
 
     /// The directory in which a person can sign in again, if there is a person.
     fn sign_in_at(&self) -> Option<Uuid>;
@@ -62,7 +62,7 @@ impl<H: Forward> Tokens for TokensOfCaller<'_, H> {
         self.configured.api.forget(self.context, self.caller, self.downstream, refused);
     }
 
-    fn authorization(token: &DownstreamToken) -> &HeaderValue {
+    fn authorization(token: &DownstreamToken) -> HeaderValue {
         token.authorization()
     }
 
@@ -86,7 +86,7 @@ impl<H: Forward> Tokens for TokensOfApplication<'_, H> {
         self.configured.api.forget_application_token(self.context, self.tenant_id, self.downstream, refused);
     }
 
-    fn authorization(token: &ApplicationToken) -> &HeaderValue {
+    fn authorization(token: &ApplicationToken) -> HeaderValue {
         token.authorization()
     }
 

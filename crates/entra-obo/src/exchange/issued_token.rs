@@ -9,7 +9,10 @@ use serde_json::Value;
 
 use crate::{
     caller::verified_caller::MAX_LIFE_SECONDS,
-    exchange::refusal::{Asked, ExchangeRefusal},
+    exchange::{
+        refusal::{Asked, ExchangeRefusal},
+        token_text::TokenText,
+    },
     host::UnixTime,
 };
 
@@ -23,8 +26,7 @@ const MAX_TOKEN_BYTES: usize = 32 * 1024;
 /// [`super::tokens::ApplicationToken`]. Its times are those of [`crate::host::Host::elapsed`].
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct IssuedToken {
-    /// The header's value, with the scheme.
-    authorization: HeaderValue,
+    text: TokenText,
     usable_until: Duration,
     refresh_at: Duration,
 }
@@ -38,15 +40,26 @@ const SCHEME: &str = "Bearer ";
 
 impl IssuedToken {
     fn new(text: &str, usable_until: Duration, refresh_at: Duration) -> Option<Self> {
-        let mut authorization = HeaderValue::try_from(format!("{SCHEME}{text}")).ok()?;
-        authorization.set_sensitive(true);
-        Some(Self { authorization, usable_until, refresh_at })
+        Self::of(TokenText::new(text), usable_until, refresh_at)
+    }
+
+    /// `None` if it cannot be sent in a header.
+    fn of(text: TokenText, usable_until: Duration, refresh_at: Duration) -> Option<Self> {
+        let token = Self { text, usable_until, refresh_at };
+        token.header().is_some().then_some(token)
+    }
+
+    fn header(&self) -> Option<HeaderValue> {
+        let mut value = HeaderValue::try_from(self.text.with_prefix(SCHEME)).ok()?;
+        value.set_sensitive(true);
+        Some(value)
     }
 
     /// The `Authorization` header of requests to the downstream API.
     #[must_use]
-    pub(crate) const fn authorization(&self) -> &HeaderValue {
-        &self.authorization
+    pub(crate) fn authorization(&self) -> HeaderValue {
+        // It can be sent; otherwise there would be no such token.
+        self.header().unwrap_or(HeaderValue::from_static(""))
     }
 
     /// Whether enough of its lifetime is left.
@@ -76,15 +89,14 @@ impl IssuedToken {
     /// Its size, for caches that count bytes.
     #[must_use]
     pub(crate) fn bytes(&self) -> usize {
-        self.authorization.len()
+        self.text.bytes()
     }
 
     /// The record of its sealed entry, which is saved at this moment.
     pub(crate) fn to_record(&self, now: UnixTime, elapsed: Duration) -> Vec<u8> {
-        let text = self.authorization.as_bytes().strip_prefix(SCHEME.as_bytes()).unwrap_or_default();
         let by_wall_clock = |moment: Duration| now.plus(moment.saturating_sub(elapsed).as_secs()).0.to_be_bytes();
         let (usable_until, refresh_at) = (by_wall_clock(self.usable_until), by_wall_clock(self.refresh_at));
-        [&now.0.to_be_bytes(), &usable_until, &refresh_at, text].concat()
+        [&now.0.to_be_bytes()[..], &usable_until, &refresh_at, &self.text.to_record()].concat()
     }
 
     /// The token of an opened entry. If it was saved in the future, or for longer than a token lives, the clock was
@@ -98,7 +110,7 @@ impl IssuedToken {
             return None;
         }
         let moment = |at: u64| elapsed.saturating_add(Duration::from_secs(UnixTime(at).since(now)));
-        Self::new(std::str::from_utf8(text).ok()?, moment(usable_until), moment(refresh_at))
+        Self::of(TokenText::from_record(text)?, moment(usable_until), moment(refresh_at))
     }
 }
 
@@ -211,7 +223,7 @@ mod tests {
         assert_eq!(load(NOW.0 + 4000).map(moments), Some((5, 5)));
         assert_eq!(load(NOW.0 - 1), None);
         let endless = [NOW.0, u64::MAX, u64::MAX].map(u64::to_be_bytes).concat();
-        assert_eq!(IssuedToken::from_record(&[&*endless, b"t"].concat(), NOW, ELAPSED), None);
+        assert_eq!(IssuedToken::from_record(&[&*endless, b"1t"].concat(), NOW, ELAPSED), None);
         for length in 0..content.len() {
             IssuedToken::from_record(&content[..length], NOW, ELAPSED);
         }

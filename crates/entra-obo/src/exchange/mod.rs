@@ -3,7 +3,8 @@
 //!
 //! `source` decides where a token comes from: memory, the shared store (`slots`) or Entra (`request`). `owner` says
 //! whose it is. `refusal` judges Entra's refusals, by the codes of `aadsts` among others. `downstream` is the API to
-//! call. `issued_token` is a token inside this module; `tokens` has the public types, one for each kind of owner.
+//! call. `issued_token` is a token inside this module, `token_text` its text; `tokens` has the public types, one for each
+//! kind of owner.
 
 pub(crate) mod aadsts;
 pub(crate) mod downstream;
@@ -15,6 +16,7 @@ mod owner;
 
 mod request;
 mod slots;
+mod token_text;
 pub(crate) mod tokens;
 
 pub(crate) mod source;

@@ -289,8 +289,8 @@ enum Content {
     Occupant(Occupant),
 }
 
-/// The first byte of an opened entry.
-const TOKEN_TAG: u8 = b'T';
+/// The first byte of an opened entry. It changes with the form of what follows it.
+const TOKEN_TAG: u8 = b'U';
 const LEASE_TAG: u8 = b'L';
 
 /// The end and the content of an entry. One without a token is a miss for its readers.

@@ -24,7 +24,7 @@ macro_rules! tokens {
 
                 /// The `Authorization` header of requests to the downstream API.
                 #[must_use]
-                pub fn authorization(&self) -> &HeaderValue {
+                pub fn authorization(&self) -> HeaderValue {
                     self.0.authorization()
                 }
 

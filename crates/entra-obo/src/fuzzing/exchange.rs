@@ -29,14 +29,15 @@ const ASKED: Asked<'_> = Asked { tenant_id: Uuid::nil(), tenancy: &Tenancy::Sing
 pub(super) fn token_answer(data: &[u8]) {
     let (now, response) = (Duration::from_secs(1000), Response::new(Bytes::copy_from_slice(data)));
     let Ok(token) = issued_token::parse(&response, UnixTime(NOW), now, ASKED) else { return };
-    let text = token.authorization().to_str().unwrap().strip_prefix("Bearer ").unwrap();
+    let authorization = token.authorization();
+    let text = authorization.to_str().unwrap().strip_prefix("Bearer ").unwrap();
     assert!(text.bytes().all(|byte| byte.is_ascii_graphic()) && (1..=32 * 1024).contains(&text.len()));
     if let Some(body) = json(data) {
         assert_eq!(body["access_token"], text);
         assert!(body["token_type"].as_str().unwrap().eq_ignore_ascii_case("bearer"));
     }
     assert!(!token.is_usable(now + LONGEST_LIFE) && token.is_due(now + LONGEST_LIFE));
-    assert!(token.authorization().is_sensitive() && !format!("{token:?}").contains(text) || text.len() < 12);
+    assert!(authorization.is_sensitive() && !format!("{token:?}").contains(text) || text.len() < 12);
 }
 
 /// A status, `Retry-After` and a body that is no token.
