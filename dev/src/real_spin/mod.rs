@@ -101,7 +101,8 @@ fn command(program: &SpinProgram, environment: &BTreeMap<String, String>) -> Com
             command.env_remove(name);
         }
     }
-    command.env_remove("RUNTIME_CONFIG_FILE").env("NO_COLOR", "1").envs(environment);
+    // With backtraces, each cancelled call of a component costs the host some 20 microseconds, which the bench would count.
+    command.env_remove("RUST_BACKTRACE").env_remove("RUNTIME_CONFIG_FILE").env("NO_COLOR", "1").envs(environment);
     command
 }
 
