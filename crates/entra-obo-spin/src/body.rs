@@ -208,14 +208,14 @@ pub struct IncomingBody {
     /// what has just arrived.
     reading: Option<Pin<Box<dyn Future<Output = Read>>>>,
     trailers: Option<Trailers>,
-    /// Says that the body was taken, when it is dropped.
-    _taken: FutureWriter<Result<(), ErrorCode>>,
 }
 
 /// What is still to be read of a body.
 struct Unread {
     contents: StreamReader<u8>,
     end: FutureReader<BodyEnd>,
+    /// Says that the body was taken, when it is dropped.
+    _taken: FutureWriter<Result<(), ErrorCode>>,
 }
 
 enum Read {
@@ -224,6 +224,14 @@ enum Read {
 }
 
 impl Unread {
+    fn new(
+        consume: impl FnOnce(FutureReader<Result<(), ErrorCode>>) -> (StreamReader<u8>, FutureReader<BodyEnd>),
+    ) -> Self {
+        let (taken, taken_reader) = wit_future::new(|| Ok(()));
+        let (contents, end) = consume(taken_reader);
+        Self { contents, end, _taken: taken }
+    }
+
     async fn read(mut self) -> Read {
         let (result, piece) = self.contents.read(Vec::with_capacity(READ_BYTES)).await;
         match result {
@@ -234,21 +242,18 @@ impl Unread {
 }
 
 impl IncomingBody {
-    pub(crate) fn new(response: types::Response) -> Self {
-        Self::consumed(|taken| types::Response::consume_body(response, taken))
+    pub(crate) fn of_response(response: types::Response) -> Self {
+        Self::read_by(async { Unread::new(|taken| types::Response::consume_body(response, taken)).read().await })
     }
 
     pub(crate) fn of_request(request: types::Request) -> Self {
-        Self::consumed(|taken| types::Request::consume_body(request, taken))
+        Self::read_by(async { Unread::new(|taken| types::Request::consume_body(request, taken)).read().await })
     }
 
-    fn consumed(
-        consume: impl FnOnce(FutureReader<Result<(), ErrorCode>>) -> (StreamReader<u8>, FutureReader<BodyEnd>),
-    ) -> Self {
-        let (taken, taken_reader) = wit_future::new(|| Ok(()));
-        let (contents, end) = consume(taken_reader);
-        let reading = Box::pin(Unread { contents, end }.read());
-        Self { reading: Some(reading), trailers: None, _taken: taken }
+    /// A future does nothing before it is first waited for. So a body that nobody reads costs none of the ten or so calls of
+    /// the host that a stream takes.
+    fn read_by(reading: impl Future<Output = Read> + 'static) -> Self {
+        Self { reading: Some(Box::pin(reading)), trailers: None }
     }
 
     async fn read(&mut self) -> Option<Result<Bytes, ErrorCode>> {

@@ -302,7 +302,7 @@ fn incoming(
     let status =
         StatusCode::from_u16(response.get_status_code()).map_err(|error| SendFault::Broken(error.to_string()))?;
     let headers = copy(&response.get_headers());
-    let mut answer = Response::new(IncomingBody::new(response));
+    let mut answer = Response::new(IncomingBody::of_response(response));
     *answer.status_mut() = status;
     *answer.headers_mut() = headers;
     Ok(answer)
