@@ -1,5 +1,7 @@
 //! The ids by which a request can be found again, here, at Entra and at Graph.
 
+use std::fmt;
+
 use http::{HeaderMap, HeaderName, HeaderValue};
 use uuid::{Builder, Uuid};
 
@@ -22,8 +24,25 @@ pub struct Correlation {
     pub request_id: Uuid,
     /// The caller's if it is a GUID, else the same as `request_id`.
     pub client_request_id: Uuid,
-    /// The caller's if it is well-formed, else a new one.
-    pub traceparent: String,
+    /// The caller's trace if it is well-formed, else a new one.
+    pub trace: Trace,
+}
+
+/// A request's place in a trace (W3C Trace Context section 3.2.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trace {
+    /// `trace-id`
+    pub id: Uuid,
+    parent_id: u64,
+    flags: u8,
+}
+
+/// As `traceparent`.
+impl fmt::Display for Trace {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, parent_id, flags } = self;
+        write!(formatter, "00-{}-{parent_id:016x}-{flags:02x}", id.simple())
+    }
 }
 
 impl Correlation {
@@ -31,15 +50,14 @@ impl Correlation {
     pub fn from_headers<H: Host>(host: &H, headers: &HeaderMap) -> Self {
         let request_id = Builder::from_random_bytes(host.random()).into_uuid();
         let client_request_id = one(headers, &CLIENT_REQUEST_ID).and_then(guid::parse).unwrap_or(request_id);
-        let traceparent =
-            one(headers, &TRACEPARENT).and_then(parse_traceparent).unwrap_or_else(|| new_traceparent(host));
-        Self { request_id, client_request_id, traceparent }
+        let trace = one(headers, &TRACEPARENT).and_then(Trace::parse).unwrap_or_else(|| Trace::new(host));
+        Self { request_id, client_request_id, trace }
     }
 
     /// Adds the ids that Entra and Graph are sent.
     pub fn add_to(&self, headers: &mut HeaderMap) {
         headers.insert(CLIENT_REQUEST_ID, uuid_value(self.client_request_id));
-        if let Ok(value) = HeaderValue::from_str(&self.traceparent) {
+        if let Ok(value) = HeaderValue::try_from(self.trace.to_string()) {
             headers.insert(TRACEPARENT, value);
         }
     }
@@ -62,30 +80,34 @@ fn uuid_value(id: Uuid) -> HeaderValue {
     HeaderValue::from_str(id.hyphenated().encode_lower(&mut buffer)).unwrap_or(HeaderValue::from_static(""))
 }
 
-/// W3C Trace Context section 3.2. A later version begins in the same way, and is sent on as version 00 (section 4.2).
-fn parse_traceparent(text: &str) -> Option<String> {
-    let (fields, rest) = text.split_at_checked(VERSION_00_LENGTH)?;
-    let parts: Vec<&str> = fields.split('-').collect();
-    let [version, trace_id, parent_id, flags] = parts.as_slice() else { return None };
-    let is_hex = |part: &str, length: usize| {
-        part.len() == length && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-    };
-    let is_id = |part: &str, length| is_hex(part, length) && part.bytes().any(|byte| byte != b'0');
-    let is_version = is_hex(version, 2) && *version != "ff";
-    let is_whole = if *version == "00" { rest.is_empty() } else { rest.is_empty() || rest.starts_with('-') };
-    let is_well_formed = is_version && is_whole && is_id(trace_id, 32) && is_id(parent_id, 16) && is_hex(flags, 2);
-    is_well_formed.then(|| format!("00-{trace_id}-{parent_id}-{flags}"))
-}
+impl Trace {
+    /// W3C Trace Context section 3.2. A later version begins in the same way, and is sent on as version 00 (section 4.2).
+    fn parse(text: &str) -> Option<Self> {
+        let (fields, rest) = text.split_at_checked(VERSION_00_LENGTH)?;
+        let parts: Vec<&str> = fields.split('-').collect();
+        let [version, id, parent_id, flags] = parts.as_slice() else { return None };
+        let number = |part: &str, length: usize| {
+            let is_hex = part.len() == length && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+            is_hex.then(|| u128::from_str_radix(part, 16).ok())?
+        };
+        let (version, flags) = (number(version, 2)?, number(flags, 2)?);
+        let (id, parent_id) = (number(id, 32)?, number(parent_id, 16)?);
+        let is_whole = rest.is_empty() || version != 0 && rest.starts_with('-');
+        if version == 0xff || !is_whole || id == 0 || parent_id == 0 {
+            return None;
+        }
+        Some(Self { id: Uuid::from_u128(id), parent_id: parent_id.try_into().ok()?, flags: flags.try_into().ok()? })
+    }
 
-fn new_traceparent<H: Host>(host: &H) -> String {
-    let trace_id = Builder::from_random_bytes(host.random()).into_uuid().simple();
-    let parent_id = Builder::from_random_bytes(host.random()).into_uuid().simple().to_string();
-    format!("00-{trace_id}-{}-00", parent_id.get(..16).unwrap_or_default())
+    fn new<H: Host>(host: &H) -> Self {
+        let id = || Builder::from_random_bytes(host.random()).into_uuid();
+        Self { id: id(), parent_id: id().as_u64_pair().0, flags: 0 }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::parse_traceparent;
+    use super::Trace;
 
     #[test]
     fn a_traceparent_of_any_version_is_sent_on_as_version_00() {
@@ -95,7 +117,7 @@ mod tests {
             "01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
             "cc-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-what-comes-later",
         ] {
-            assert_eq!(parse_traceparent(text).as_deref(), Some(well_formed), "{text}");
+            assert_eq!(Trace::parse(text).unwrap().to_string(), well_formed, "{text}");
         }
         for text in [
             "",
@@ -107,8 +129,9 @@ mod tests {
             "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
             "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-x",
             "00-0af7651916cd43dd8448eb211c80319c-b7ad6b716920333é-01",
+            "00-+af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         ] {
-            assert_eq!(parse_traceparent(text), None, "{text}");
+            assert_eq!(Trace::parse(text), None, "{text}");
         }
     }
 }

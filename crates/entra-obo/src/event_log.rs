@@ -81,7 +81,7 @@ impl Line {
     pub fn with_correlation(self, correlation: &Correlation) -> Self {
         self.with("request_id", correlation.request_id)
             .with("client_request_id", correlation.client_request_id)
-            .with("trace_id", correlation.traceparent.get(3..35).unwrap_or_default())
+            .with("trace_id", correlation.trace.id.simple())
     }
 
     /// The same with the ids of the caller, as far as they are known.

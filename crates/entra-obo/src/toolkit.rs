@@ -5,7 +5,7 @@
 
 pub use crate::{
     caller::person::{AssertionDigest, Person},
-    correlation::{CLIENT_REQUEST_ID, Correlation, REQUEST_ID, TRACEPARENT},
+    correlation::{CLIENT_REQUEST_ID, Correlation, REQUEST_ID, TRACEPARENT, Trace},
     cors::{Cors, is_preflight},
     deadline::{Deadline, Elapsed, race, within},
     exchange::{

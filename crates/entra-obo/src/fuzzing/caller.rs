@@ -88,7 +88,7 @@ pub(super) fn traceparent(data: &[u8]) {
         all.extend(headers(&CLIENT_REQUEST_ID, line));
     }
     let correlation = Correlation::from_headers(&Host, &all);
-    let text = correlation.traceparent.as_str();
+    let text = correlation.trace.to_string();
     let parts: Vec<&str> = text.split('-').collect();
     assert_eq!(parts.iter().map(|part| part.len()).collect::<Vec<_>>(), [2, 32, 16, 2], "{text}");
     assert!(text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte) || byte == b'-'), "{text}");
