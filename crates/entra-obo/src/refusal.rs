@@ -34,6 +34,7 @@ use crate::{
             SERVER_UNAVAILABLE, TOKEN_MISSING, TOKEN_REFUSED,
         },
     },
+    settings::fault::SettingFault,
     upstream::call::FaultKind,
 };
 
@@ -198,10 +199,12 @@ pub fn claims_problem(policy: &Policy, tenant_id: Uuid, claims: &ClaimsChallenge
 
 fn of_credential(fault: &CredentialFault) -> Problem {
     match fault {
-        CredentialFault::Wrong(_) | CredentialFault::File(FileFault::Missing) | CredentialFault::NotAToken(_) => {
-            Problem::new(&SERVER_MISCONFIGURED)
+        CredentialFault::Variable(SettingFault::Wrong(_))
+        | CredentialFault::File(FileFault::Missing)
+        | CredentialFault::NotAToken(_) => Problem::new(&SERVER_MISCONFIGURED),
+        CredentialFault::Variable(SettingFault::Unreadable(_)) | CredentialFault::File(FileFault::Unreadable(_)) => {
+            settings_unreadable()
         }
-        CredentialFault::Unreadable(_) | CredentialFault::File(FileFault::Unreadable(_)) => settings_unreadable(),
         CredentialFault::ManagedIdentity(fault) => match &fault.kind {
             FaultKind::Unusable(_) => Problem::new(&SERVER_MISCONFIGURED),
             FaultKind::Send(_) | FaultKind::Unavailable(..) => {

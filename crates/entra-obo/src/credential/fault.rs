@@ -4,17 +4,15 @@ use std::{fmt, time::Duration};
 
 use crate::{
     host::FileFault,
-    settings::fault::unreadable,
+    settings::fault::{SettingFault, unreadable},
     upstream::call::{FaultKind, UpstreamFault},
 };
 
 /// Why there is no credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum CredentialFault {
-    /// The value of `clientsecret` is wrong: in which way, without the value.
-    Wrong(&'static str),
-    /// `clientsecret` could not be read: the host's own words.
-    Unreadable(String),
+    /// `clientsecret`.
+    Variable(SettingFault),
     /// The file of the federated token could not be read.
     File(FileFault),
     /// The file holds no token: what it holds instead.
@@ -26,9 +24,9 @@ pub(crate) enum CredentialFault {
 }
 
 impl CredentialFault {
-    /// Whether the host could not read a variable, without which it may refuse each call.
+    /// Whether a variable is at fault, without which the host may refuse each call.
     pub(crate) const fn is_of_variable(&self) -> bool {
-        matches!(self, Self::Wrong(_) | Self::Unreadable(_))
+        matches!(self, Self::Variable(_))
     }
 
     /// The `Retry-After` of the managed identity's endpoint, if it sent one.
@@ -44,8 +42,8 @@ impl CredentialFault {
 impl fmt::Display for CredentialFault {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Wrong(fault) => write!(formatter, "wrong variables: clientsecret: {fault}"),
-            Self::Unreadable(reason) => {
+            Self::Variable(SettingFault::Wrong(fault)) => write!(formatter, "wrong variables: clientsecret: {fault}"),
+            Self::Variable(SettingFault::Unreadable(reason)) => {
                 write!(formatter, "variable clientsecret {}", unreadable("clientsecret", reason))
             }
             Self::File(FileFault::Missing) => formatter.write_str(

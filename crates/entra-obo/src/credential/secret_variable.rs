@@ -5,7 +5,7 @@ use crate::{
     deadline::{Deadline, within},
     host::{Host, VariableUnavailable},
     settings::{
-        fault::{NO_ANSWER, NOT_SET},
+        fault::{NO_ANSWER, SettingFault},
         source::READ_TIMEOUT,
     },
 };
@@ -21,9 +21,6 @@ pub(super) async fn load<H: Host>(host: &H, deadline: Deadline) -> Result<Client
         return Err(CredentialFault::OutOfTime);
     }
     let read = read.unwrap_or_else(|_| Err(VariableUnavailable::Unreadable(NO_ANSWER.to_owned())));
-    let text = read.map_err(|unavailable| match unavailable {
-        VariableUnavailable::Undefined(_) => CredentialFault::Wrong(NOT_SET),
-        VariableUnavailable::Unreadable(reason) => CredentialFault::Unreadable(reason),
-    })?;
-    ClientCredential::parse(text).map_err(CredentialFault::Wrong)
+    let parse = |text| ClientCredential::parse(text).map_err(|fault| SettingFault::Wrong(fault.to_owned()));
+    read.map_err(SettingFault::from).and_then(parse).map_err(CredentialFault::Variable)
 }

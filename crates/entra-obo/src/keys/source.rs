@@ -17,6 +17,7 @@ use crate::{
     },
     locked::Locked,
     policy::Policy,
+    settings::fault::SettingFault,
     store::shared_store::SharedStore,
     upstream::{
         call::UpstreamFault,
@@ -181,7 +182,7 @@ impl KeySource {
     async fn credential<H: Host>(&self, context: &Context<H>) -> Result<Option<Arc<ClientCredential>>, KeysFault> {
         match self.credential.current(&context.host, context.deadline).await {
             Ok(credential) => Ok(Some(credential)),
-            Err(fault @ (CredentialFault::Unreadable(_) | CredentialFault::OutOfTime)) => {
+            Err(fault @ (CredentialFault::Variable(SettingFault::Unreadable(_)) | CredentialFault::OutOfTime)) => {
                 Err(KeysFault::Credential(fault))
             }
             Err(_) => Ok(None),
