@@ -71,7 +71,7 @@ pub(crate) async fn get<H: Host>(
     // Otherwise the next request would send Graph the same token, or cause the same exchanges.
     app.api.forget(context, &caller, &app.settings.graph, &refused);
     if let Error::Graph { refusal, .. } = &error {
-        app.held_back.note(*caller.digest(), refusal, context.host.elapsed());
+        app.held_back.note(*caller.digest(), refusal.clone(), context.host.elapsed());
     }
     Err(error)
 }

@@ -8,11 +8,11 @@ use entra_obo::{
     ProtectedApi,
     host::Host,
     settings::source::{SettingsSource, Unsettled},
-    toolkit::Locked,
+    toolkit::{AssertionDigest, HeldBack, Locked},
 };
 
 use crate::{
-    graph::{held_back::HeldBack, streams::Streams},
+    graph::{resource::GraphRefusal, streams::Streams},
     readiness::Readiness,
     settings::ApiSettings,
 };
@@ -36,7 +36,7 @@ pub struct App {
     /// The photos that are being streamed.
     pub streams: Arc<Streams>,
     /// The callers whose tokens Graph keeps refusing.
-    pub held_back: HeldBack,
+    pub held_back: HeldBack<AssertionDigest, GraphRefusal>,
 }
 
 impl Instance {

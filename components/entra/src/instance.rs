@@ -3,11 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use entra_obo::{
-    ProtectedApi,
+    Downstream, ProtectedApi,
     host::Host,
     settings::source::{SettingsSource, Unsettled},
-    toolkit::Locked,
+    toolkit::{AssertionDigest, HeldBack, Locked},
 };
+use uuid::Uuid;
 
 use crate::settings::EntraSettings;
 
@@ -26,6 +27,17 @@ pub(crate) struct Configured {
     pub(crate) settings: Arc<EntraSettings>,
     /// Validation and exchange.
     pub(crate) api: ProtectedApi,
+    /// Those whose tokens a downstream API keeps refusing.
+    pub(crate) held_back: HeldBack<(Holder, Downstream), ()>,
+}
+
+/// Whose tokens an API refuses.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Holder {
+    /// Those of the caller whose token has this digest.
+    Caller(AssertionDigest),
+    /// The application's own, of this directory.
+    Application(Uuid),
 }
 
 impl Instance {
@@ -48,7 +60,7 @@ impl Instance {
         let api = api
             .with_store_slots(settings.token_store_slots)
             .with_client_authentication(settings.client_authentication.clone());
-        let new = Arc::new(Configured { settings, api });
+        let new = Arc::new(Configured { settings, api, held_back: HeldBack::default() });
         *configured = Some(Arc::clone(&new));
         Ok(new)
     }

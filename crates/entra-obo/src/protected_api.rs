@@ -199,17 +199,6 @@ impl ProtectedApi {
         self.tokens.forget_of_person(context, caller, downstream, refused);
     }
 
-    /// The same for a token of the application.
-    pub fn forget_application_token<H: Host>(
-        &self,
-        context: &Context<H>,
-        tenant_id: Uuid,
-        downstream: &Downstream,
-        refused: &ApplicationToken,
-    ) {
-        self.tokens.forget_of_application(context, tenant_id, downstream, refused);
-    }
-
     /// Why this API can serve nobody at this moment of [`Host::elapsed`], as far as it knows: a moment ago it could not
     /// read the client credential or fetch signing keys, and has none from before. Makes no call, so nothing is known
     /// before the first token of a caller was checked.

@@ -26,6 +26,7 @@ pub use crate::{
     upstream::{
         back_off,
         call::{self, FaultKind, RESPONSE_HEADERS_READ, Reading, Step, UpstreamFault, UpstreamResponse},
+        held_back::HeldBack,
         single_flight,
     },
     www_authenticate::claims_challenge,

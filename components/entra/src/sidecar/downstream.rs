@@ -86,8 +86,10 @@ impl Call {
 
     /// Calls the API, and once more with another token if it does not accept the first and another can help.
     ///
-    /// # Errors If there is no response, or if only a person can satisfy the API. What else the API says is part of the
-    /// document.
+    /// If it accepts neither, it gets the same token for a while, because further ones would end in the same way.
+    ///
+    /// # Errors
+    /// If there is no response, or if only a person can satisfy the API. What else the API says is part of the document.
     pub(super) async fn make<H: Forward, T: Tokens>(
         &self,
         context: &Context<H>,
@@ -97,38 +99,40 @@ impl Call {
     ) -> Result<Response<Body<H::Body>>, Error> {
         let begun = context.host.elapsed();
         let (head, body) = self.send(context, T::authorization(&token)).await?;
-        notes.upstream_answered(context.host.elapsed().saturating_sub(begun));
+        let answered = context.host.elapsed();
+        notes.upstream_answered(answered.saturating_sub(begun));
         if head.status != StatusCode::UNAUTHORIZED {
             return Ok(document(&head, &body));
         }
+        let holder = (tokens.holder(), tokens.downstream().clone());
         let claims = claims_challenge(&head.headers);
+        let refused = |head: &Parts, body: &Bytes, claims| match (claims, tokens.sign_in_at()) {
+            (Some(claims), Some(tenant_id)) => Err(Error::DownstreamClaims { tenant_id, claims }),
+            _ => Ok(document(head, body)),
+        };
+        if tokens.held_back().refusal(&holder, answered).is_some() {
+            return refused(&head, &body, claims);
+        }
         let need = match &claims {
             Some(claims) => Need::WithClaims(claims.clone()),
-            None => Need::InsteadOf(token.clone()),
+            None => Need::InsteadOf(token),
         };
-        let refused = match (tokens.obtain(&need).await, claims) {
+        match (tokens.obtain(&need).await, claims) {
             (Ok((token, origin)), claims) => {
                 notes.exchanged(origin);
                 let (head, body) = self.send(context, T::authorization(&token)).await?;
                 if head.status != StatusCode::UNAUTHORIZED {
                     return Ok(document(&head, &body));
                 }
-                tokens.forget(&token);
-                match (claims_challenge(&head.headers).or(claims), tokens.sign_in_at()) {
-                    (Some(claims), Some(tenant_id)) => Error::DownstreamClaims { tenant_id, claims },
-                    _ => return Ok(document(&head, &body)),
-                }
+                tokens.held_back().note(holder, (), context.host.elapsed());
+                refused(&head, &body, claims_challenge(&head.headers).or(claims))
             }
             // The API's own words say more than an exchange that failed for want of the same.
-            (Err(refusal), Some(claims))
-                if refusal.wants_sign_in()
-                    && let Some(tenant_id) = tokens.sign_in_at() =>
-            {
-                Error::DownstreamClaims { tenant_id, claims }
+            (Err(refusal), Some(claims)) if refusal.wants_sign_in() && tokens.sign_in_at().is_some() => {
+                refused(&head, &body, Some(claims))
             }
-            (Err(refusal), _) => Error::Refused(refusal),
-        };
-        Err(refused)
+            (Err(refusal), _) => Err(Error::Refused(refusal)),
+        }
     }
 
     async fn send<H: Forward>(

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use entra_obo::{
     ApplicationToken, Context, Downstream, DownstreamToken, Need, Origin, Refusal, VerifiedCaller, host::Forward,
+    toolkit::HeldBack,
 };
 use http::HeaderValue;
 use uuid::Uuid;
 
-use crate::instance::Configured;
+use crate::instance::{Configured, Holder};
 
 /// Where the tokens of one request come from. Each implementation has its own type of token, so that one kind is never
 /// sent in place of the other.
@@ -21,8 +22,11 @@ pub(super) trait Tokens {
     /// A token, and where it came from.
     async fn obtain(&self, need: &Need<Self::Token>) -> Result<(Self::Token, Origin), Refusal>;
 
-    /// Forgets a token that the API has refused.
-    fn forget(&self, refused: &Self::Token);
+    /// Whose they are.
+    fn holder(&self) -> Holder;
+
+    /// Those whose tokens an API keeps refusing.
+    fn held_back(&self) -> &HeldBack<(Holder, Downstream), ()>;
 
     /// The `Authorization` header of the call.
     fn authorization(token: &Self::Token) -> HeaderValue;
@@ -58,8 +62,12 @@ impl<H: Forward> Tokens for TokensOfCaller<'_, H> {
         self.configured.api.token(self.context, self.caller, self.downstream, need).await
     }
 
-    fn forget(&self, refused: &DownstreamToken) {
-        self.configured.api.forget(self.context, self.caller, self.downstream, refused);
+    fn holder(&self) -> Holder {
+        Holder::Caller(*self.caller.digest())
+    }
+
+    fn held_back(&self) -> &HeldBack<(Holder, Downstream), ()> {
+        &self.configured.held_back
     }
 
     fn authorization(token: &DownstreamToken) -> HeaderValue {
@@ -82,8 +90,12 @@ impl<H: Forward> Tokens for TokensOfApplication<'_, H> {
         self.configured.api.application_token(self.context, self.tenant_id, self.downstream, need).await
     }
 
-    fn forget(&self, refused: &ApplicationToken) {
-        self.configured.api.forget_application_token(self.context, self.tenant_id, self.downstream, refused);
+    fn holder(&self) -> Holder {
+        Holder::Application(self.tenant_id)
+    }
+
+    fn held_back(&self) -> &HeldBack<(Holder, Downstream), ()> {
+        &self.configured.held_back
     }
 
     fn authorization(token: &ApplicationToken) -> HeaderValue {

@@ -188,6 +188,45 @@ fn a_token_that_the_api_does_not_accept_is_replaced_once() {
 }
 
 #[test]
+fn an_api_that_refuses_new_tokens_too_causes_no_further_exchanges_for_a_while() {
+    const OF_CALLER: &str = "/DownstreamApi/graph";
+    const OF_APPLICATION: &str = "/DownstreamApiUnauthenticated/graph";
+    let claims = STANDARD.encode(r#"{"access_token":{"nbf":{"essential":true,"value":"1"}}}"#);
+    let challenge = format!("Bearer error=\"insufficient_claims\", claims=\"{claims}\"");
+    for (target, challenge) in
+        [(OF_CALLER, ""), (OF_CALLER, challenge.as_str()), (OF_APPLICATION, ""), (OF_APPLICATION, challenge.as_str())]
+    {
+        let world = World::new();
+        world.set("application_tokens_for", "graph");
+        let refusal = Reply::new(401, "never").header("www-authenticate", challenge);
+        world.upstream(move |arrived| match arrived.uri.ends_with("/slow") {
+            true => Reply::new(200, "x").after(Duration::from_secs(15)),
+            false => refusal.clone(),
+        });
+        let counts = || (world.forms().len(), world.arrived().len());
+        let made = |asked: Asked| {
+            let before = counts();
+            let answer = world.ask(asked);
+            (answer.status, String::from_utf8(answer.body).unwrap(), counts().0 - before.0, counts().1 - before.1)
+        };
+        let ask = || made(if target == OF_CALLER { get(target) } else { Asked::get(target).within_app() });
+        let (status, first, exchanges, calls) = ask();
+        assert_eq!((exchanges, calls), (2, 2), "{target} {challenge}");
+        for _ in 0..5 {
+            let (again, body, exchanges, calls) = ask();
+            assert_eq!((again, exchanges, calls), (status, 0, 1), "{target} {challenge}");
+            let without_id = |body: &str| body.split("request_id").next().unwrap().to_owned();
+            assert_eq!(without_id(&body), without_id(&first));
+        }
+        // Nobody else is held back, and nothing for longer.
+        let other = token_with(|plan| plan.claim("uti", "other"));
+        let slow = Asked::get("/DownstreamApi/graph?optionsOverride.RelativePath=slow").within_app().bearer(&other);
+        assert_eq!(made(slow).2, 1);
+        assert_eq!((ask().2, ask().2), (1, 0), "{target} {challenge}");
+    }
+}
+
+#[test]
 fn claims_that_an_api_asks_for_reach_the_caller() {
     let world = World::new();
     let claims = r#"{"access_token":{"nbf":{"essential":true,"value":"1"}}}"#;

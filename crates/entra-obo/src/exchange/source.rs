@@ -307,29 +307,15 @@ impl TokenSource {
         downstream: &Downstream,
         refused: &DownstreamToken,
     ) {
-        self.forget(context, &Owner::Person(Arc::clone(caller)), downstream, refused.issued());
-    }
-
-    /// The same for a token of the application.
-    pub(crate) fn forget_of_application<H: Host>(
-        &self,
-        context: &Context<H>,
-        tenant_id: Uuid,
-        downstream: &Downstream,
-        refused: &ApplicationToken,
-    ) {
-        self.forget(context, &Owner::Application(tenant_id), downstream, refused.issued());
-    }
-
-    fn forget<H: Host>(&self, context: &Context<H>, owner: &Owner, downstream: &Downstream, refused: &IssuedToken) {
+        let owner = Owner::Person(Arc::clone(caller));
         let key = (owner.id(), downstream.clone());
         let mut memory = self.memory.lock();
-        if memory.tokens.peek(&key).is_some_and(|token| **token != *refused) {
+        if memory.tokens.peek(&key).is_some_and(|token| **token != **refused.issued()) {
             return;
         }
         memory.remove(&key);
         drop(memory);
-        self.slots.clear(context, owner, downstream);
+        self.slots.clear(context, &owner, downstream);
     }
 
     fn note(&self, whose: Whose, fault: &ExchangeFault, now: Duration, asked_for: Option<Duration>) {
