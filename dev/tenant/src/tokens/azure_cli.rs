@@ -17,12 +17,9 @@ use crate::{
 const GRAPH_SCOPES: &str = "Application.ReadWrite.All DelegatedPermissionGrant.ReadWrite.All \
     Directory.AccessAsUser.All User.Read.All User.Read email openid profile";
 
-/// A program, as a shell script, that answers as `az` does after this person's `az login`, as far as clients of Graph and of
-/// the vault ask it.
+/// A program, as a shell script, that answers as `az` does after this person's `az login`: what `cargo dev register` and
+/// the documents of this repository ask it.
 pub(crate) fn program(directory: &Directory, person: &Person) -> String {
-    let tenant_id = &directory.tenant_id;
-    let token = |token: String| json!({"accessToken": token, "tenant": tenant_id, "tokenType": "Bearer"});
-    let (graph, vault) = (token(sign_for_graph(directory, person)), token(sign_for_vault(directory, person)));
     let cloud = json!({
         "name": "AzureCloud",
         "endpoints": {
@@ -31,15 +28,19 @@ pub(crate) fn program(directory: &Directory, person: &Person) -> String {
         },
         "suffixes": {"keyvaultDns": ".vault.azure.net"},
     });
-    format!(
-        "#!/bin/sh\ncase \"$*\" in\n\
-         *--tenant*) case \"$*\" in *'--tenant {tenant_id}'*) ;; *) echo 'Run az login.' >&2; exit 1 ;; esac ;;\nesac\n\
-         case \"$*\" in\n\
-         'cloud show'*) echo '{cloud}' ;;\n\
-         'account get-access-token --resource-type ms-graph'*) echo '{graph}' ;;\n\
-         'account get-access-token --resource {KEY_VAULT}'*) echo '{vault}' ;;\n\
-         *) echo 'Run az login.' >&2; exit 1 ;;\nesac\n"
-    )
+    let values = [
+        ("directory", directory.tenant_id.as_str()),
+        ("user", &person.user_principal_name),
+        ("person", &person.name),
+        ("client", &directory.azure_cli.client_id),
+        ("authority", &directory.urls.authority),
+        ("graph", &directory.urls.graph),
+        ("cloud", &cloud.to_string()),
+        ("graph_token", &sign_for_graph(directory, person)),
+        ("vault_token", &sign_for_vault(directory, person)),
+    ];
+    let values = values.map(|(name, value)| format!("{name}='{value}'\n"));
+    format!("#!/bin/sh\n{}{}", values.concat(), include_str!("azure_cli.sh"))
 }
 
 /// `az account get-access-token --resource-type ms-graph`

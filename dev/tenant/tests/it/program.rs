@@ -112,8 +112,9 @@ async fn it_speaks_tls_under_the_authority_that_it_writes() {
     program.stop("-INT");
 }
 
-#[test]
-fn it_stands_in_for_the_azure_cli() {
+/// As `README.md` uses it after `cargo dev register`.
+#[tokio::test]
+async fn it_stands_in_for_the_azure_cli() {
     let path = folder("program").join("az");
     let mut program = Program::start(&["--az", path.to_str().unwrap()]);
     let az = |arguments: &[&str]| {
@@ -127,6 +128,36 @@ fn it_stands_in_for_the_azure_cli() {
     assert_eq!(token["tenant"], program.value("tenant_id"));
     let elsewhere = ["account", "get-access-token", "--resource-type", "ms-graph", "--tenant", "elsewhere.example"];
     assert!(!Command::new(&path).args(elsewhere).output().unwrap().status.success());
+    let printed = |line: &str| {
+        let output = Command::new(&path).args(line.split(' ')).output().unwrap();
+        assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+    };
+    assert!(printed("login --allow-no-subscriptions").contains(program.value("tenant_id")));
+    let applications = program.environment["applications"].as_array().unwrap();
+    let api = applications.iter().find(|application| !application["scopes"].as_array().unwrap().is_empty()).unwrap();
+    let id = api["client_id"].as_str().unwrap();
+    let secret = printed(&format!("ad app credential reset --append --id {id} --query password -o tsv"));
+    let scope = format!("--scope api://{id}/user_impersonation --query accessToken --output tsv");
+    let exchange = [
+        ("grant_type", JWT_BEARER),
+        ("requested_token_use", "on_behalf_of"),
+        ("client_id", id),
+        ("client_secret", &secret),
+        ("assertion", &printed(&format!("account get-access-token {scope}"))),
+        ("scope", "https://graph.microsoft.com/User.Read"),
+    ];
+    let token_url = format!("{}/{}/oauth2/v2.0/token", program.value("authority_url"), program.value("tenant_id"));
+    graph_token(&post_form(&token_url, &[], &exchange).await);
+    for (line, words) in [
+        ("ad user list", "does not know: az ad user list"),
+        ("ad app credential reset --append --id 0", "Request_ResourceNotFound"),
+        ("account get-access-token --scope api://nobody/x", "api://nobody"),
+    ] {
+        let output = Command::new(&path).args(line.split(' ')).output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && text.contains(words), "{line}: {text}");
+    }
     program.stop("-TERM");
 }
 
