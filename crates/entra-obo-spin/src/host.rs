@@ -3,8 +3,11 @@
 use std::{
     cell::{Cell, RefCell},
     fs::File,
+    future::poll_fn,
     io::{Read, Write},
+    pin::Pin,
     rc::Rc,
+    task::Poll,
     time::Duration,
 };
 
@@ -103,8 +106,11 @@ impl Host for Spin {
 
     async fn send(&self, request: &Request<Bytes>, limit: Duration) -> Result<Response<IncomingBody>, SendFault> {
         let (options, is_limited) = options(limit);
-        let outgoing = outgoing(request, options).await.map_err(SendFault::Broken)?;
-        let response = sent(client::send(outgoing).await, request.uri())?;
+        let bytes = request.body().clone();
+        let (body, contents, end) = OutgoingBody::new(bytes.is_empty(), is_whole);
+        let wasi = wasi_request(request.method(), request.uri(), request.headers(), (contents, end), Some(options))
+            .map_err(SendFault::Broken)?;
+        let response = sent(send_whole(wasi, body, bytes).await, request.uri())?;
         // Spin's limits begin when it connects. Before an instance's first connection it resolves the application's
         // variables, which may take as long as a vault takes.
         KEEPS_LIMITS.set(is_limited);
@@ -167,20 +173,15 @@ impl Forward for Spin {
         let (outgoing_body, contents, end) = OutgoingBody::new(is_empty, unless_said);
         let wasi = wasi_request(&head.method, &head.uri, &head.headers, (contents, end), options)
             .map_err(SendFault::Broken)?;
-        match body {
-            // It says that it has ended when it is dropped, and the app may read that before it answers.
-            Body::Whole(_) if is_empty => drop(outgoing_body),
-            Body::Whole(bytes) => {
-                wit_bindgen::spawn(outgoing_body.write(bytes));
-                let_body_begin().await;
-            }
+        let response = match body {
+            Body::Whole(bytes) => send_whole(wasi, outgoing_body, bytes).await,
             Body::Streamed(begun, rest, ()) => {
                 wit_bindgen::spawn(outgoing_body.stream(begun, rest, all_trailers, UPLOAD));
                 let_body_begin().await;
+                client::send(wasi).await
             }
-        }
-        let response = sent(client::send(wasi).await, &head.uri)?;
-        incoming(response, copy_all)
+        };
+        incoming(sent(response, &head.uri)?, copy_all)
     }
 }
 
@@ -245,21 +246,28 @@ fn options(limit: Duration) -> (RequestOptions, bool) {
     })
 }
 
+/// Sends a request whose body consists of `bytes`.
+async fn send_whole(request: types::Request, body: OutgoingBody, bytes: Bytes) -> Result<types::Response, ErrorCode> {
+    if !bytes.is_empty() {
+        wit_bindgen::spawn(body.write(bytes));
+        let_body_begin().await;
+        return client::send(request).await;
+    }
+    // An empty body says that it has ended when it is dropped, and its receiver may wait for that before it answers. Once
+    // the host reads the end, that takes one call; before, the host would report in an event of its own that it has read it.
+    let mut sending: Pin<Box<dyn Future<Output = _>>> = Box::pin(client::send(request));
+    let begun = poll_fn(|context| Poll::Ready(sending.as_mut().poll(context))).await;
+    drop(body);
+    match begun {
+        Poll::Ready(answered) => answered,
+        Poll::Pending => sending.await,
+    }
+}
+
 /// A request of this component.
 ///
 /// # Errors
 /// In words for the log, if WASI does not allow it.
-async fn outgoing(request: &Request<Bytes>, options: RequestOptions) -> Result<types::Request, String> {
-    let body = request.body().clone();
-    let (outgoing_body, contents, end) = OutgoingBody::new(body.is_empty(), is_whole);
-    let wasi = wasi_request(request.method(), request.uri(), request.headers(), (contents, end), Some(options))?;
-    if !body.is_empty() {
-        wit_bindgen::spawn(outgoing_body.write(body));
-        let_body_begin().await;
-    }
-    Ok(wasi)
-}
-
 fn wasi_request(
     method: &http::Method,
     uri: &Uri,
