@@ -92,8 +92,14 @@ async fn measure_as(plan: &Plan, progress: Progress) -> Result<String> {
         "nothing that is measured contains any of {}",
         plan.only.join(", ")
     );
-    let others: &[Subject] = if plan.is_wanted(bursts::NAME) { &bursts::SUBJECTS } else { &[] };
-    let mut stage = Stage::set_up(plan.runner, &subjects, others, progress).await?;
+    let mut others = Vec::new();
+    if plan.is_wanted(bursts::NAME) {
+        others.extend(bursts::SUBJECTS);
+    }
+    if plan.is_wanted(new_people::NAME) {
+        others.extend(new_people::subjects());
+    }
+    let mut stage = Stage::set_up(plan.runner, &subjects, &others, progress).await?;
     let crowd = gather(&stage, &subjects, plan, progress).await?;
 
     let mut figures = Figures::default();

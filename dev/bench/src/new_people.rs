@@ -17,7 +17,8 @@ use super::{
 pub(super) const NAME: &str = "new people";
 pub(super) const CONNECTIONS: usize = 16;
 const REUSES: [Reuse; 2] = [Reuse::LongLived, Reuse::Default];
-const STORES: [Store; 2] = [Store::Off, Store::Sqlite];
+/// Redis only for comparison: the goal is for SQLite, which each `spin up` has.
+const STORES: [Store; 3] = [Store::Off, Store::Sqlite, Store::Redis];
 /// How many people call beforehand, so that the server has started its instances.
 const KNOWN: usize = 16;
 /// How many new people call before the other server's turn. They take less time than Spin keeps an idle instance by
@@ -40,7 +41,12 @@ pub(super) fn people(plan: &Plan) -> usize {
     KNOWN + plan.people
 }
 
-/// Measures servers with a store and without in turns, so that other load on the machine affects both equally.
+/// All subjects.
+pub(super) fn subjects() -> Vec<Subject> {
+    REUSES.into_iter().flat_map(|reuse| STORES.map(|store| Subject::ProfileGet(reuse, store))).collect()
+}
+
+/// Measures servers with each store and without in turns, so that other load on the machine affects both equally.
 ///
 /// # Errors
 /// If a server does not start, or any response is not the caller's own profile.
@@ -49,8 +55,10 @@ pub(super) async fn measure(stage: &Stage, crowd: &Crowd, plan: &Plan, progress:
     for reuse in REUSES {
         let step = progress.step(&format!("Measuring new people, {}", reuse.word()));
         let mut doors = Vec::new();
-        for store in STORES {
-            doors.push(Door::open(stage, crowd, plan, Subject::ProfileGet(reuse, store)).await?);
+        for subject in STORES.map(|store| Subject::ProfileGet(reuse, store)) {
+            if stage.can_serve(subject) {
+                doors.push(Door::open(stage, crowd, plan, subject).await?);
+            }
         }
         for number in 0..plan.people.div_ceil(SLICE) {
             for door in &mut doors {

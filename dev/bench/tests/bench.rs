@@ -62,7 +62,7 @@ async fn a_tiny_run_measures_every_server() {
         assert!((1..=16).contains(&row["most_exchanges"].as_u64().unwrap()), "{row}");
     }
     let new_people = figures["new_people"].as_array().unwrap();
-    assert_eq!(new_people.len(), 4, "{figures}");
+    assert_eq!(new_people.len(), if is_skipped("Redis") { 4 } else { 6 }, "{figures}");
     for row in new_people {
         assert_eq!(row["people"], 5, "{row}");
         assert!(row["p99_ms"].as_f64() > Some(0.0), "{row}");
