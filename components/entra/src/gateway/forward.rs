@@ -13,7 +13,7 @@ use entra_obo::{
     Context,
     host::{Forward, ForwardLimits, SendFault, UpstreamBody},
     settings::address::is_of_this_application,
-    toolkit::{Body, Locked, RequestHead, race, within},
+    toolkit::{Body, Locked, RequestHead, call::content_length, race, within},
 };
 
 use crate::{
@@ -103,7 +103,7 @@ pub(super) async fn forward<H: Forward>(
         head.headers.remove(header::CONTENT_LENGTH);
     }
     let has_content = request.method != Method::HEAD && !matches!(head.status.as_u16(), 204 | 205 | 304);
-    let length = length_of(&head.headers).filter(|length| *length <= MAX_WHOLE_BYTES && has_content);
+    let length = content_length(&head.headers).filter(|length| *length <= MAX_WHOLE_BYTES && has_content);
     let body = match length {
         _ if !has_content => Body::Whole(Bytes::new()),
         Some(length) if !head.headers.contains_key(header::TRAILER) => whole(soon, body, length).await?,
@@ -119,7 +119,7 @@ async fn begin<H: Forward>(
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<Body<Upload<H>>, Error> {
-    let length = length_of(headers);
+    let length = content_length(headers);
     let says_nothing = length.is_none() && !headers.contains_key(header::TRANSFER_ENCODING);
     if length == Some(0) || says_nothing && (method == Method::GET || method == Method::HEAD) {
         return Ok(Body::Whole(Bytes::new()));
@@ -173,8 +173,4 @@ async fn whole<B: UpstreamBody>(
         return Err(broken());
     }
     Ok(Body::Whole(read.freeze()))
-}
-
-fn length_of(headers: &HeaderMap) -> Option<usize> {
-    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
