@@ -46,7 +46,9 @@ impl IssuedToken {
     /// `None` if it cannot be sent in a header.
     fn of(text: TokenText, usable_until: Duration, refresh_at: Duration) -> Option<Self> {
         let token = Self { text, usable_until, refresh_at };
-        token.header().is_some().then_some(token)
+        // The three parts of a JWT consist of letters that every header takes, and encoding them here would be in vain.
+        let is_sendable = matches!(token.text, TokenText::Parts { .. }) || token.header().is_some();
+        is_sendable.then_some(token)
     }
 
     fn header(&self) -> Option<HeaderValue> {
