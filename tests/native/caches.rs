@@ -304,6 +304,34 @@ fn a_broken_or_hanging_store_is_a_miss_and_a_line_in_the_log() {
 }
 
 #[test]
+fn a_store_that_fails_rests_and_is_then_used_again() {
+    let world = World::new();
+    let ask = |numbers: std::ops::Range<u64>| {
+        let requests = numbers.map(|number| {
+            let authorization = format!("Bearer {}", token_with(|plan| plan.claim("uti", number)));
+            request_head(Method::GET, "/api/profile-get", &[("authorization", &authorization)])
+        });
+        for answered in world.all(requests.collect()) {
+            assert_eq!(answered.status, 200);
+        }
+    };
+    let reports = || world.script.log.borrow().iter().filter(|line| line.contains("\"event\":\"store\"")).count();
+
+    world.script.store_fault.set(Some(Duration::from_secs(600)));
+    ask(0..8);
+    assert_eq!(reports(), 1, "{:?}", world.script.log.borrow());
+    world.script.store_fault.set(None);
+    ask(8..16);
+    assert!(world.script.store.borrow().is_empty());
+    world.pass(10);
+    ask(16..24);
+    assert!(!world.script.store.borrow().is_empty());
+    world.script.store_fault.set(Some(Duration::ZERO));
+    ask(24..32);
+    assert_eq!(reports(), 2, "{:?}", world.script.log.borrow());
+}
+
+#[test]
 fn instances_of_one_store_exchange_once_for_a_burst() {
     let burst = |world: &World, pause| {
         let request =

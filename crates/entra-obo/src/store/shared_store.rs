@@ -19,7 +19,8 @@ const REST: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct SharedStore {
     slots: u32,
-    rests_until: Locked<Duration>,
+    /// When it is used again, while it is not.
+    rests_until: Locked<Option<Duration>>,
 }
 
 impl SharedStore {
@@ -59,17 +60,24 @@ impl SharedStore {
         what: &str,
         answer: impl Future<Output = Result<T, StoreFault>>,
     ) -> Option<T> {
-        let rests_until = *self.rests_until.lock();
-        if !self.is_used() || !rests_until.is_zero() && host.elapsed() < rests_until {
+        if !self.is_used() || self.rests(host) {
             return None;
         }
         let timer = async { host.sleep(limit()).await };
         let outcome = race(timer, answer).await.unwrap_or_else(|_| Err(StoreFault("no answer in time".into())));
         outcome
             .map_err(|StoreFault(reason)| {
-                *self.rests_until.lock() = host.elapsed().saturating_add(REST);
-                event_log::warn(host, "store", format!("{what} failed: {reason}; continuing without it"));
+                let until = host.elapsed().saturating_add(REST);
+                // Of requests that wait for it at the same time, one reports the failure.
+                if self.rests_until.lock().replace(until).is_none() {
+                    event_log::warn(host, "store", format!("{what} failed: {reason}; continuing without it"));
+                }
             })
             .ok()
+    }
+
+    fn rests<H: Host>(&self, host: &H) -> bool {
+        self.rests_until.lock().take_if(|until| *until <= host.elapsed());
+        self.rests_until.lock().is_some()
     }
 }
