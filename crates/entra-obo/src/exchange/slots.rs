@@ -72,10 +72,9 @@ impl TokenSlots {
         may_exchange: bool,
     ) -> TokenOrLease {
         let host = &context.host;
-        let mut began = host.elapsed();
         let slots: Vec<Slot> = self.slots(context, owner, downstream).await;
         let mut occupants = Vec::with_capacity(slots.len());
-        let mut leased = None;
+        let (mut leased, mut looked) = (None, None);
         for (index, slot) in slots.iter().enumerate() {
             match self.look(context, slot).await {
                 Content::Token(token) => return TokenOrLease::Token(token),
@@ -85,13 +84,16 @@ impl TokenSlots {
                 }
                 Content::Occupant(occupant) => occupants.push(occupant),
             }
+            // The first look opens the store, which may take longer than all that follows.
+            looked.get_or_insert_with(|| host.elapsed());
         }
         if !may_exchange {
             return TokenOrLease::Lease(None);
         }
         let mut number = leased.map(|(_, number)| number);
         let chosen = leased.map(|(index, _)| index).or_else(|| best(&occupants));
-        let Some(slot) = chosen.and_then(|index| slots.into_iter().nth(index)) else {
+        let slot = chosen.and_then(|index| slots.into_iter().nth(index));
+        let Some((slot, mut began)) = slot.zip(looked) else {
             return TokenOrLease::Lease(None);
         };
         loop {
