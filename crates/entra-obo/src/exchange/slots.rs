@@ -43,7 +43,7 @@ const LEASE: Duration = Duration::from_secs(2);
 /// How long an instance waits before it reads its lease back, so that those of others that found the slot free at the same
 /// moment have been written by then: twice as long as it took itself from reading to writing, within these limits. An
 /// exchange takes several times as long.
-const SETTLING: RangeInclusive<Duration> = Duration::from_millis(5)..=Duration::from_millis(50);
+const SETTLING: RangeInclusive<Duration> = Duration::from_millis(2)..=Duration::from_millis(50);
 
 /// How often an instance that waits for a lease checks, at first and at the longest.
 const FIRST_CHECK: Duration = Duration::from_millis(10);
