@@ -18,6 +18,7 @@ mod error;
 mod path;
 
 mod log_line;
+mod principal;
 mod problem;
 mod response;
 

@@ -1,7 +1,6 @@
 //! The gateway: admits a request from outside, and passes it on to the app.
 
 mod headers;
-mod principal;
 mod upload;
 
 mod forward;
@@ -22,7 +21,7 @@ use crate::{
     instance::Configured,
     log_line::RequestNotes,
     path::PlainTarget,
-    response,
+    principal, response,
     settings::{EntraSettings, GatewaySettings},
 };
 

@@ -38,7 +38,7 @@ struct Claim<'a> {
 }
 
 /// Adds the headers that identify the caller. Claims keep their names in the token.
-pub(super) fn add(headers: &mut HeaderMap, caller: &VerifiedCaller, mappings: &[ClaimHeader]) {
+pub(crate) fn add(headers: &mut HeaderMap, caller: &VerifiedCaller, mappings: &[ClaimHeader]) {
     let claims = caller.claims();
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
     let id = text("oid").or_else(|| text("sub"));
@@ -61,7 +61,7 @@ pub(super) fn add(headers: &mut HeaderMap, caller: &VerifiedCaller, mappings: &[
 }
 
 /// Adds a token for another API, and the time until which it can be used.
-pub(super) fn add_token(headers: &mut HeaderMap, token: &DownstreamToken, usable_until: UnixTime) {
+pub(crate) fn add_token(headers: &mut HeaderMap, token: &DownstreamToken, usable_until: UnixTime) {
     let authorization = token.authorization();
     let value = authorization.to_str().ok().and_then(|value| value.strip_prefix("Bearer "));
     if let Some(Ok(mut value)) = value.map(HeaderValue::from_str) {
