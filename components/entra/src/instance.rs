@@ -10,7 +10,7 @@ use entra_obo::{
 };
 use uuid::Uuid;
 
-use crate::settings::EntraSettings;
+use crate::{principal::Principals, settings::EntraSettings};
 
 /// The memory of an instance. All of it is bounded, and what belongs to a person is found by the digest of that person's own
 /// token alone.
@@ -29,6 +29,8 @@ pub(crate) struct Configured {
     pub(crate) api: ProtectedApi,
     /// Those whose tokens a downstream API keeps refusing.
     pub(crate) held_back: HeldBack<(Holder, Downstream), ()>,
+    /// How callers are named to the app.
+    pub(crate) principals: Principals,
 }
 
 /// Whose tokens an API refuses.
@@ -60,7 +62,8 @@ impl Instance {
         let api = api
             .with_store_slots(settings.token_store_slots)
             .with_client_authentication(settings.client_authentication.clone());
-        let new = Arc::new(Configured { settings, api, held_back: HeldBack::default() });
+        let new =
+            Arc::new(Configured { settings, api, held_back: HeldBack::default(), principals: Principals::default() });
         *configured = Some(Arc::clone(&new));
         Ok(new)
     }

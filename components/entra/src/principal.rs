@@ -2,14 +2,19 @@
 //!
 //! <https://learn.microsoft.com/azure/app-service/configure-authentication-user-identities>
 
-use std::borrow::Cow;
+use std::{borrow::Cow, num::NonZeroUsize, sync::Arc};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderName, HeaderValue};
+use lru::LruCache;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use entra_obo::{DownstreamToken, VerifiedCaller, host::UnixTime};
+use entra_obo::{
+    DownstreamToken, VerifiedCaller,
+    host::UnixTime,
+    toolkit::{AssertionDigest, Locked},
+};
 
 use crate::settings::ClaimHeader;
 
@@ -22,6 +27,22 @@ const EXPIRES_ON: HeaderName = HeaderName::from_static("x-ms-token-aad-expires-o
 
 /// Claims with a person's name, the most specific first. v2 tokens have the first, v1 tokens the second or the third.
 const NAMES: [&str; 4] = ["preferred_username", "upn", "unique_name", "name"];
+
+/// How many callers' headers are remembered, and how large they may be in all: 8 MiB of an instance's memory at the most.
+const MAX_REMEMBERED: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
+const MAX_REMEMBERED_BYTES: usize = 8 * 1024;
+
+/// The headers that identify callers, under one configuration.
+///
+/// They are made of nothing but the token, and a page sends the same token many times.
+#[derive(Debug)]
+pub(crate) struct Principals(Locked<LruCache<AssertionDigest, Arc<HeaderMap>>>);
+
+impl Default for Principals {
+    fn default() -> Self {
+        Self(Locked::new(LruCache::new(MAX_REMEMBERED)))
+    }
+}
 
 #[derive(Serialize)]
 struct Principal<'a> {
@@ -37,8 +58,23 @@ struct Claim<'a> {
     val: Cow<'a, str>,
 }
 
-/// Adds the headers that identify the caller. Claims keep their names in the token.
-pub(crate) fn add(headers: &mut HeaderMap, caller: &VerifiedCaller, mappings: &[ClaimHeader]) {
+impl Principals {
+    /// The headers that identify the caller.
+    pub(crate) fn of(&self, caller: &VerifiedCaller, mappings: &[ClaimHeader]) -> Arc<HeaderMap> {
+        if let Some(headers) = self.0.lock().get(caller.digest()) {
+            return Arc::clone(headers);
+        }
+        let headers = Arc::new(headers(caller, mappings));
+        if headers.values().map(HeaderValue::len).fold(0, usize::saturating_add) <= MAX_REMEMBERED_BYTES {
+            self.0.lock().put(*caller.digest(), Arc::clone(&headers));
+        }
+        headers
+    }
+}
+
+/// The headers that identify the caller. Claims keep their names in the token.
+fn headers(caller: &VerifiedCaller, mappings: &[ClaimHeader]) -> HeaderMap {
+    let mut headers = HeaderMap::new();
     let claims = caller.claims();
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
     let id = text("oid").or_else(|| text("sub"));
@@ -46,18 +82,19 @@ pub(crate) fn add(headers: &mut HeaderMap, caller: &VerifiedCaller, mappings: &[
     let listed = claims.iter().flat_map(|(typ, value)| values(value).into_iter().map(move |val| Claim { typ, val }));
     let principal = Principal { auth_typ: "aad", claims: listed.collect(), name_typ: "name", role_typ: "roles" };
     let principal = serde_json::to_vec(&principal).unwrap_or_default();
-    insert(headers, PRINCIPAL, &STANDARD.encode(principal));
-    insert(headers, PRINCIPAL_IDP, "aad");
+    insert(&mut headers, PRINCIPAL, &STANDARD.encode(principal));
+    insert(&mut headers, PRINCIPAL_IDP, "aad");
     for (header, value) in [(PRINCIPAL_ID, id), (PRINCIPAL_NAME, name)] {
         if let Some(value) = value {
-            insert(headers, header, value);
+            insert(&mut headers, header, value);
         }
     }
     for ClaimHeader { header, claim } in mappings {
         if let Some(value) = joined(&claims, claim) {
-            insert(headers, header.clone(), &value);
+            insert(&mut headers, header.clone(), &value);
         }
     }
+    headers
 }
 
 /// Adds a token for another API, and the time until which it can be used.

@@ -66,7 +66,9 @@ pub(crate) async fn serve<H: Forward>(
     if !is_public(gateway, &target) {
         let caller = configured.api.validate(context, configured.api.bearer(&request.headers)?).await?;
         notes.validated(&caller);
-        principal::add(&mut headers, &caller, &gateway.claims_to_headers);
+        for (name, value) in &*configured.principals.of(&caller, &gateway.claims_to_headers) {
+            headers.insert(name, value.clone());
+        }
         // 3. A token with which the app can call another API.
         if let Some(api) = &gateway.access_token_for {
             let (token, origin) = configured.api.token(context, &caller, &api.downstream, &Need::Any).await?;

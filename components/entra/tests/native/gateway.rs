@@ -154,6 +154,36 @@ fn the_app_gets_the_token_that_a_setting_names_and_claims_in_headers_of_their_ow
 }
 
 #[test]
+fn everyone_is_named_by_their_own_token_and_the_settings_of_today_however_often_they_call() {
+    let world = World::new();
+    world.set("claims_to_headers", "x-user=oid");
+    let people = [PERSON, TENANT, CLIENT].map(|oid| (oid, token_with(|plan| plan.claim("oid", json!(oid)))));
+    let ask_as_each = || {
+        for (oid, token) in &people {
+            assert_eq!(world.ask(Asked::get("/").bearer(token)).status, 200);
+            let arrived = world.arrived().pop().unwrap();
+            assert_eq!(arrived.header("x-ms-client-principal-id"), *oid);
+            let principal = STANDARD.decode(arrived.header("x-ms-client-principal")).unwrap();
+            let principal: Value = serde_json::from_slice(&principal).unwrap();
+            assert!(
+                principal["claims"].as_array().unwrap().contains(&json!({"typ": "oid", "val": oid})),
+                "{principal}"
+            );
+        }
+        world.arrived().pop().unwrap()
+    };
+    for _ in 0..3 {
+        assert_eq!(ask_as_each().header("x-user"), CLIENT);
+    }
+    world.set("claims_to_headers", "x-person=oid");
+    world.script.time.pass(Duration::from_secs(400));
+    ask_as_each();
+    let arrived = ask_as_each();
+    assert_eq!(arrived.header("x-person"), CLIENT);
+    assert!(!arrived.headers.contains_key("x-user"), "{arrived:?}");
+}
+
+#[test]
 fn an_exchange_that_entra_refuses_is_told_as_the_api_tells_it() {
     let world = World::new();
     world.set("access_token_for", "graph");
