@@ -87,14 +87,19 @@ pub(crate) struct ClaimHeader {
 }
 
 impl ClaimHeader {
-    /// `x-name=claim`. A header of another kind could change how a request is understood.
+    /// `x-name=claim`. A header of another kind could change how a request is understood, and one with other characters than
+    /// these could not be told from those that a caller disguises.
     fn parse(text: &str) -> Result<Self, String> {
         let (header, claim) =
             text.split_once('=').ok_or("has no = between header and claim; write it as x-user=oid")?;
         let header = HeaderName::try_from(header).map_err(|_| "has no valid header name before its =")?;
         let name = header.as_str();
-        if !name.starts_with("x-") || name.contains('_') {
-            return Err("has a header that does not begin with x-, or has an underscore".to_owned());
+        let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        if !name.starts_with("x-") || !is_plain {
+            return Err(
+                "has a header that does not begin with x-, or has characters other than letters, digits and hyphens"
+                    .to_owned(),
+            );
         }
         if ["x-ms-", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"].iter().any(|own| name.starts_with(own))
         {
@@ -177,6 +182,7 @@ mod tests {
             "user=oid",
             "authorization=oid",
             "x_user=oid",
+            "x-user.id=oid",
             "x-ms-client-principal=oid",
             "x-user=",
             "x y=oid",

@@ -45,6 +45,20 @@ fn a_spoofed_header_never_arrives() {
     }
 }
 
+/// A header of claims whose name reaches the app in several spellings could not be told from one that a caller made up.
+#[test]
+fn a_header_of_claims_has_a_name_that_nobody_can_disguise() {
+    for name in ["x-user.id", "x-user~id", "x-user_id", "x-user!"] {
+        for target in ["/orders", "/health"] {
+            let world = World::new();
+            world.set("claims_to_headers", &format!("{name}=claim_that_the_token_does_not_have"));
+            let answer = world.ask(Asked::get(target).bearer(&token()).header(name, "spoofed"));
+            answer.is(500, "server_misconfigured");
+            assert_eq!(world.arrived().len(), 0, "{name} {target}");
+        }
+    }
+}
+
 /// Headers that make some frameworks route by another target than the one that was judged, frame a body in another way,
 /// use another proxy, or believe another address.
 const MISLEADING: [&str; 9] = [
