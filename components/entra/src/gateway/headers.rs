@@ -78,6 +78,8 @@ pub(super) fn to_app(request: &HeaderMap, gateway: &GatewaySettings) -> HeaderMa
             headers.append(name.clone(), value.clone());
         }
     }
+    // In HTTP/2 each cookie may have a line of its own (RFC 9113 section 8.2.3).
+    join(&mut headers, &header::COOKIE, "; ");
     if accepts_trailers(request) {
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
     }
@@ -92,6 +94,8 @@ pub(super) fn add_forwarded(headers: &mut HeaderMap, request: &RequestHead, publ
     if let Some(Ok(address)) = address.map(HeaderValue::try_from) {
         headers.append(FORWARDED_FOR, address);
     }
+    // Many programs read the first line alone, which would end with what the sender wrote.
+    join(headers, &FORWARDED_FOR, ", ");
     let (proto, host) = match public_url.and_then(|origin| origin.split_once("://")) {
         Some((proto, host)) => (Some(proto), Some(host)),
         None => (None, request.authority.as_deref()),
@@ -103,6 +107,18 @@ pub(super) fn add_forwarded(headers: &mut HeaderMap, request: &RequestHead, publ
         {
             headers.insert(name, value);
         }
+    }
+}
+
+/// Makes one line of those of a header, of which empty ones say nothing.
+fn join(headers: &mut HeaderMap, name: &HeaderName, separator: &str) {
+    if headers.get_all(name).iter().nth(1).is_none() {
+        return;
+    }
+    let lines: Vec<&[u8]> =
+        headers.get_all(name).iter().map(HeaderValue::as_bytes).filter(|line| !line.is_empty()).collect();
+    if let Ok(line) = HeaderValue::from_bytes(&lines.join(separator.as_bytes())) {
+        headers.insert(name, line);
     }
 }
 

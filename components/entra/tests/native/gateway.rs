@@ -62,13 +62,13 @@ fn the_app_knows_where_a_request_comes_from_and_how_it_was_addressed() {
             "198.51.100.9:4711",
             &proxy[..],
             "",
-            [&["203.0.113.7", "198.51.100.9"][..], &["api.contoso.example"], &["https"]],
+            [&["203.0.113.7, 198.51.100.9"][..], &["api.contoso.example"], &["https"]],
         ),
         (
             "198.51.100.9:4711",
             &proxy[..],
             "https://public.contoso.example",
-            [&["203.0.113.7", "198.51.100.9"][..], &["public.contoso.example"], &["https"]],
+            [&["203.0.113.7, 198.51.100.9"][..], &["public.contoso.example"], &["https"]],
         ),
     ] {
         let world = World::new();
@@ -86,6 +86,32 @@ fn the_app_knows_where_a_request_comes_from_and_how_it_was_addressed() {
         }
         assert!(arrived.headers.keys().all(|name| !name.as_str().contains('_')), "{arrived:?}");
     }
+}
+
+/// Many programs read the first line alone, whose end would then be what the sender wrote.
+#[test]
+fn forwarded_addresses_are_one_line_which_ends_with_that_of_the_connection() {
+    for (sent, expected) in [
+        (&["203.0.113.7"][..], "203.0.113.7, 198.51.100.9"),
+        (&["203.0.113.7, 203.0.113.8", "", "203.0.113.9"], "203.0.113.7, 203.0.113.8, 203.0.113.9, 198.51.100.9"),
+        (&[""], "198.51.100.9"),
+    ] {
+        let world = World::new();
+        let asked = Asked::get("/").bearer(&token()).header("spin-client-addr", "198.51.100.9:4711");
+        world.ask(sent.iter().fold(asked, |asked, line| asked.header("x-forwarded-for", line)));
+        let arrived = world.only();
+        let lines: Vec<_> = arrived.headers.get_all("x-forwarded-for").iter().collect();
+        assert_eq!(lines, [expected], "{sent:?}");
+    }
+}
+
+/// HTTP/2 lets a client send each cookie in a line of its own (RFC 9113 section 8.2.3), HTTP/1.1 does not.
+#[test]
+fn cookies_arrive_in_one_line() {
+    let world = World::new();
+    world.ask(Asked::get("/").bearer(&token()).header("cookie", "a=1").header("cookie", "b=2; c=3"));
+    let arrived = world.only();
+    assert_eq!(arrived.headers.get_all("cookie").iter().collect::<Vec<_>>(), ["a=1; b=2; c=3"]);
 }
 
 #[test]
