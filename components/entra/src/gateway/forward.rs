@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Method, Request, Response, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
 
 use entra_obo::{
     Context,
@@ -53,7 +53,7 @@ pub(super) async fn forward<H: Forward>(
     notes: &RequestNotes,
     gateway: &Arc<GatewaySettings>,
     request: &RequestHead,
-    headers: HeaderMap,
+    mut headers: HeaderMap,
     body: H::Body,
 ) -> Result<Response<Body<H::Body>>, Error> {
     let host = &context.host;
@@ -65,6 +65,10 @@ pub(super) async fn forward<H: Forward>(
     let upload = Upload { body, host: host.clone(), progress: Arc::clone(&progress), gateway: Arc::clone(gateway) };
     let body = begin(upload, &request.method, &request.headers).await?;
     let is_upload = matches!(body, Body::Streamed(..));
+    if !is_upload && request.method != Method::GET && request.method != Method::HEAD {
+        // Otherwise a host announces chunks, of which there are none, and some servers refuse a body where they expect none.
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(0));
+    }
     let mut outgoing = Request::new(body);
     *outgoing.method_mut() = request.method.clone();
     *outgoing.uri_mut() = uri;
