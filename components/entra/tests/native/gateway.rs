@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{
     caller_tokens::{token, token_with},
-    scripted_host::{APP, AUTHORITY, Asked, CLIENT, GRAPH, HOST, PERSON, Reply, SECRET, TENANT, World},
+    scripted_host::{APP, AUTHORITY, Asked, CLIENT, Content, GRAPH, HOST, PERSON, Reply, SECRET, TENANT, World},
 };
 
 #[test]
@@ -126,7 +126,7 @@ fn every_refusal_keeps_all_of_the_request_within_app() {
         (Some(format!("Bearer {wrong}")), 401, "invalid_token"),
         (Some(format!("Bearer {app_only}")), 403, "app_only_token"),
     ] {
-        let mut asked = Asked::new(Method::POST, "/orders").content(super::scripted_host::Content::of("body"));
+        let mut asked = Asked::new(Method::POST, "/orders").content(Content::of("body"));
         if let Some(authorization) = &authorization {
             asked = asked.header("authorization", authorization);
         }
@@ -282,6 +282,27 @@ fn a_response_of_a_status_without_content_has_none_and_one_of_no_status_is_none(
     }
     for status in [101, 103, 600, 799] {
         world.upstream(move |_| Reply::streamed(status, Default::default()));
+        world.ask(Asked::get("/").bearer(&token())).is(502, "app_unreachable");
+    }
+}
+
+/// RFC 9112 section 6.3. Hosts refuse to send a length that is not one number.
+#[test]
+fn a_response_has_one_length_or_is_none() {
+    let world = World::new();
+    let reply = |lengths: &[&str]| {
+        let reply = Reply::streamed(200, Content::of("body"));
+        lengths.iter().fold(reply, |reply, length| reply.header("content-length", length))
+    };
+    for lengths in [&["4, 4"][..], &["4", "4"], &["04"], &[" 4 ,4 "]] {
+        world.upstream(move |_| reply(lengths));
+        let answer = world.ask(Asked::get("/").bearer(&token()));
+        let seen: Vec<_> = answer.headers.get_all("content-length").iter().collect();
+        assert_eq!((answer.status, answer.body.as_slice()), (200, &b"body"[..]), "{lengths:?}");
+        assert_eq!(seen, ["4"], "{lengths:?}");
+    }
+    for lengths in [&["4, 5"][..], &["4", "5"], &["+4"], &["-4"], &["4,"], &[""], &["x"], &["99999999999999999999"]] {
+        world.upstream(move |_| reply(lengths));
         world.ask(Asked::get("/").bearer(&token())).is(502, "app_unreachable");
     }
 }
