@@ -81,12 +81,16 @@ impl Options {
     /// [`Error::Parameter`], which names the first that cannot be honoured.
     pub(super) fn read(query: &str, whose: For<'_>, known: &[&'static str]) -> Result<Self, Error> {
         let mut options = Self::default();
+        let mut taken: Vec<&str> = Vec::new();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             let known = known.iter().find(|known| known.eq_ignore_ascii_case(&name));
+            // Of two values one would be ignored.
+            let known = known.filter(|known| **known == SCOPES || !taken.contains(known));
             let is_honoured = known.is_some_and(|known| options.take(known, &value, whose).is_some());
             if !is_honoured {
                 return Err(Error::Parameter(repeatable(&name)));
             }
+            taken.extend(known);
         }
         Ok(options)
     }

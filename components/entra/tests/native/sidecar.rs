@@ -91,6 +91,12 @@ fn options_are_honoured_or_refused_by_name_and_never_ignored() {
         ("optionsOverride.RelativePath=me", "optionsOverride.RelativePath"),
         ("AgentIdentity=x", "AgentIdentity"),
         ("AgentUsername=x", "AgentUsername"),
+        ("optionsOverride.AcquireTokenOptions.ForceRefresh=", "optionsOverride.AcquireTokenOptions.ForceRefresh"),
+        // Whoever wrote the other one would be ignored.
+        (
+            "optionsOverride.AcquireTokenOptions.ForceRefresh=true&optionsoverride.acquiretokenoptions.forcerefresh=false",
+            "optionsoverride.acquiretokenoptions.forcerefresh",
+        ),
         ("other=x", "other"),
         ("a<script>=x", "a"),
     ] {
@@ -144,14 +150,22 @@ fn method_accept_and_type_can_be_set_and_a_path_cannot_leave_the_api() {
     let arrived = world.only();
     assert_eq!((arrived.method.clone(), arrived.uri.clone()), (Method::PATCH, format!("{GRAPH}/v1.0")));
     assert_eq!((arrived.header("content-type"), arrived.header("accept")), ("text/x", "text/plain"));
-    for path in
-        ["../beta/me", "me/%252e%252e/x", "%2F%2Fevil.test/x", "me%23x", "me%5Cx", "a%2F%2Fb", "%40evil.test", "me%20x"]
-    {
+    for path in [
+        "../beta/me",
+        "me/%252e%252e/x",
+        "%2F%2Fevil.test/x",
+        "me%23x",
+        "me%5Cx",
+        "a%2F%2Fb",
+        "%40evil.test",
+        "me%20x",
+        "me&optionsOverride.RelativePath=users",
+    ] {
         let answer = world.ask(get(&format!("/DownstreamApi/graph?optionsOverride.RelativePath={path}")));
         let is_below = world.arrived().last().unwrap().uri.starts_with(&format!("{GRAPH}/v1.0"));
         assert!(answer.status == 400 || path == "%40evil.test" && is_below, "{path}: {answer:?}");
     }
-    for method in ["CONNECT", "TRACE", "x"] {
+    for method in ["CONNECT", "TRACE", "x", "GET&optionsOverride.HttpMethod=DELETE"] {
         let answer = world.ask(get(&format!("/DownstreamApi/graph?optionsOverride.HttpMethod={method}")));
         answer.is(400, "parameter_not_supported");
     }
