@@ -3,6 +3,7 @@
 
 use entra_obo::{ClaimsChallenge, Context, Downstream, Tenancy, host::Host};
 use http::{HeaderValue, Method};
+use percent_encoding::{AsciiSet, utf8_percent_encode};
 use uuid::Uuid;
 
 use crate::{
@@ -41,6 +42,10 @@ const TENANT: &str = "optionsOverride.AcquireTokenOptions.Tenant";
 
 /// Methods that a downstream API can be called by.
 const METHODS: [Method; 5] = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+
+/// What is encoded in a path and its query, besides letters that are not ASCII. Control characters are not: they are refused.
+const NOT_IN_ADDRESS: &AsciiSet =
+    &AsciiSet::EMPTY.add(b' ').add(b'"').add(b'<').add(b'>').add(b'^').add(b'`').add(b'{').add(b'|').add(b'}');
 
 /// The longest name of a parameter that is repeated to whoever sent it.
 const MAX_NAME_BYTES: usize = 100;
@@ -105,6 +110,7 @@ impl Options {
             "ForceRefresh" => self.force_refresh = truth(value)?,
             "Claims" => self.claims = Some(ClaimsChallenge::parse(value)?),
             "CorrelationId" => self.correlation_id = Some(value.parse().ok()?),
+            "RelativePath" if value.is_empty() => {}
             "RelativePath" => self.relative_path = Some(relative_path(value)?),
             "HttpMethod" => self.method = Some(method(value)?),
             "AcceptHeader" => self.accept = Some(HeaderValue::from_str(value).ok()?),
@@ -174,9 +180,13 @@ fn method(value: &str) -> Option<Method> {
     METHODS.into_iter().find(|method| method.as_str().eq_ignore_ascii_case(value))
 }
 
-/// It stays below the API's address: see [`PlainTarget`].
+/// It stays below the API's address: see [`PlainTarget`]. What no address can have is encoded, as in Microsoft's sidecar.
 fn relative_path(value: &str) -> Option<String> {
-    let path = format!("/{}", value.strip_prefix('/').unwrap_or(value));
+    // Bytes that are no text were replaced when the query was read.
+    if value.contains(char::REPLACEMENT_CHARACTER) {
+        return None;
+    }
+    let path = format!("/{}", utf8_percent_encode(value.strip_prefix('/').unwrap_or(value), NOT_IN_ADDRESS));
     PlainTarget::judge(&path).is_ok().then_some(path)
 }
 

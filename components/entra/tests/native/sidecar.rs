@@ -158,7 +158,10 @@ fn method_accept_and_type_can_be_set_and_a_path_cannot_leave_the_api() {
         "me%5Cx",
         "a%2F%2Fb",
         "%40evil.test",
-        "me%20x",
+        "me%0Ax",
+        "me%09x",
+        "me%3Fx%0D%0Ay",
+        "me%FF",
         "me&optionsOverride.RelativePath=users",
     ] {
         let answer = world.ask(get(&format!("/DownstreamApi/graph?optionsOverride.RelativePath={path}")));
@@ -168,6 +171,30 @@ fn method_accept_and_type_can_be_set_and_a_path_cannot_leave_the_api() {
     for method in ["CONNECT", "TRACE", "x", "GET&optionsOverride.HttpMethod=DELETE"] {
         let answer = world.ask(get(&format!("/DownstreamApi/graph?optionsOverride.HttpMethod={method}")));
         answer.is(400, "parameter_not_supported");
+    }
+}
+
+/// Microsoft's sidecar encodes what an address cannot have, and clients rely on it: OData's filters have spaces.
+#[test]
+fn a_path_may_be_written_as_people_write_it() {
+    let world = World::new();
+    for (path, expected) in [
+        ("", ""),
+        ("/", "/"),
+        ("me", "/me"),
+        ("users?$filter=surname eq 'Marsh'&$top=5", "/users?$filter=surname%20eq%20'Marsh'&$top=5"),
+        ("me/messages?$search=\"pizza\"", "/me/messages?$search=%22pizza%22"),
+        (
+            "me/drive/root:/Jörg's {new} <a|b>.txt:/content",
+            "/me/drive/root:/J%C3%B6rg's%20%7Bnew%7D%20%3Ca%7Cb%3E.txt:/content",
+        ),
+        // What is encoded already stays as it is.
+        ("me/a%20b?c=%2F%22", "/me/a%20b?c=%2F%22"),
+    ] {
+        let value: String = form_urlencoded::byte_serialize(path.as_bytes()).collect();
+        let answer = world.ask(get(&format!("/DownstreamApi/graph?optionsOverride.RelativePath={value}")));
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        assert_eq!(world.arrived().pop().unwrap().uri, format!("{GRAPH}/v1.0{expected}"));
     }
 }
 

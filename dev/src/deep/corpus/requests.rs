@@ -426,7 +426,7 @@ fn of_the_sidecar(cases: &mut Cases<'_>, right: &str) {
         "optionsOverride.RelativePath=%252e%252e/users",
         "optionsOverride.RelativePath=//attacker.example",
         "optionsOverride.RelativePath=me%23",
-        "optionsOverride.RelativePath=me%20HTTP/1.1",
+        "optionsOverride.RelativePath=me%09HTTP/1.1",
         "optionsOverride.RelativePath=me%0d%0aX-Injected:%201",
         "optionsOverride.HttpMethod=TRACE",
         "optionsOverride.HttpMethod=GET%20/users",
