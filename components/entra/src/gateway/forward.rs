@@ -58,6 +58,7 @@ pub(super) async fn forward<H: Forward>(
 ) -> Result<Response<Body<H::Body>>, Error> {
     let host = &context.host;
     let begun = host.elapsed();
+    settle_length(&mut headers).ok_or(Error::BodyBroken)?;
     let progress = Arc::new(Locked::new(begun));
     let uri: Uri = format!("{}{}", gateway.upstream, request.target)
         .parse()
@@ -106,7 +107,8 @@ pub(super) async fn forward<H: Forward>(
         // A length without content would make a client wait for bytes of the next response (RFC 9110 section 8.6).
         head.headers.remove(header::CONTENT_LENGTH);
     }
-    settle_length(&mut head.headers)?;
+    settle_length(&mut head.headers)
+        .ok_or_else(|| Error::App(SendFault::Broken("its response has a length that is no number".to_owned())))?;
     let has_content = request.method != Method::HEAD && !matches!(head.status.as_u16(), 204 | 205 | 304);
     let length = content_length(&head.headers).filter(|length| *length <= MAX_WHOLE_BYTES && has_content);
     let body = match length {
@@ -117,24 +119,20 @@ pub(super) async fn forward<H: Forward>(
     Ok(Response::from_parts(head, body))
 }
 
-/// Makes one number of the length of the app's response, which may be repeated (RFC 9112 section 6.3). No host sends
-/// anything else.
-fn settle_length(response: &mut HeaderMap) -> Result<(), Error> {
+/// Makes one number of a length, which may be repeated (RFC 9110 section 8.6, RFC 9112 section 6.3); `None` for anything
+/// else, which no host sends on and programs read differently.
+fn settle_length(headers: &mut HeaderMap) -> Option<()> {
     let number = |text: &[u8]| {
         let text = std::str::from_utf8(text.trim_ascii()).ok()?;
         // A sign would be parsed as well.
         text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<u64>().ok())?
     };
-    let lines = response.get_all(header::CONTENT_LENGTH).iter();
+    let lines = headers.get_all(header::CONTENT_LENGTH).iter();
     let mut lengths = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b',')).map(number);
-    let Some(length) = lengths.next() else { return Ok(()) };
-    match length.filter(|_| lengths.all(|other| other == length)) {
-        Some(length) => {
-            response.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-            Ok(())
-        }
-        None => Err(Error::App(SendFault::Broken("its response has a length that is no number".to_owned()))),
-    }
+    let Some(length) = lengths.next() else { return Some(()) };
+    let length = length.filter(|_| lengths.all(|other| other == length))?;
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    Some(())
 }
 
 /// Reads the first piece of the body, to know before the request is sent whether there is a body. In HTTP/2 the head does

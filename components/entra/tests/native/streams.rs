@@ -45,6 +45,26 @@ fn a_request_without_a_body_is_sent_without_one() {
     }
 }
 
+/// RFC 9110 section 8.6. In HTTP/2 a length may be repeated, and the host judges the first.
+#[test]
+fn a_request_has_one_length_or_is_refused() {
+    let world = World::new();
+    for lengths in [["4", "4"], ["4, 4", "4"]] {
+        let asked =
+            lengths.iter().fold(post(Content::of("body")), |asked, length| asked.header("content-length", length));
+        assert_eq!(world.ask(asked).status, 200, "{lengths:?}");
+        let arrived = world.arrived().pop().unwrap();
+        assert_eq!(arrived.headers.get_all("content-length").iter().collect::<Vec<_>>(), ["4"], "{lengths:?}");
+    }
+    let before = world.arrived().len();
+    for lengths in [["4", "40"], ["4", "0"], ["0", "4"], ["4", ""], ["4", "+4"]] {
+        let asked =
+            lengths.iter().fold(post(Content::of("body")), |asked, length| asked.header("content-length", length));
+        world.ask(asked).is(400, "request_body_broken");
+    }
+    assert_eq!(world.arrived().len(), before);
+}
+
 #[test]
 fn a_slow_upload_takes_its_time_and_one_that_stalls_does_not() {
     let world = World::new();
