@@ -20,7 +20,7 @@ use crate::{
     error::Error,
     gateway::{
         headers::{are_too_large, without_connection},
-        upload::Upload,
+        upload::{Progress, Upload},
     },
     log_line::RequestNotes,
     settings::GatewaySettings,
@@ -47,7 +47,8 @@ const WHOLE_LIMIT: Duration = Duration::from_millis(100);
 /// Passes a request on to the app with these headers.
 ///
 /// # Errors
-/// [`Error::App`] if there is no response, or if its body breaks before any of it was passed on.
+/// [`Error::BodyBroken`] if the request is incomplete, or [`Error::App`] if there is no response, or if its body breaks
+/// before any of it was passed on.
 pub(super) async fn forward<H: Forward>(
     context: &Context<H>,
     notes: &RequestNotes,
@@ -59,7 +60,7 @@ pub(super) async fn forward<H: Forward>(
     let host = &context.host;
     let begun = host.elapsed();
     settle_length(&mut headers).ok_or(Error::BodyBroken)?;
-    let progress = Arc::new(Locked::new(begun));
+    let progress = Arc::new(Locked::new(Progress::begun(begun)));
     let uri: Uri = format!("{}{}", gateway.upstream, request.target)
         .parse()
         .map_err(|_| Error::Path("The request's target is no part of an address."))?;
@@ -91,7 +92,9 @@ pub(super) async fn forward<H: Forward>(
             response
         }
     };
-    let response = response.map_err(Error::App)?;
+    // The app is not to blame for a request that its sender broke off.
+    let response =
+        response.map_err(|fault| if progress.lock().is_broken { Error::BodyBroken } else { Error::App(fault) })?;
     notes.upstream_answered(host.elapsed().saturating_sub(begun));
 
     let (mut head, body) = response.into_parts();
@@ -157,11 +160,11 @@ async fn begin<H: Forward>(
 /// Waits for the head of the response while the request makes progress, and then for up to [`HEAD_LIMIT`].
 async fn in_time<H: Forward, T>(
     host: &H,
-    progress: &Locked<Duration>,
+    progress: &Locked<Progress>,
     mut sending: Pin<&mut impl Future<Output = Result<T, SendFault>>>,
 ) -> Result<T, SendFault> {
     loop {
-        let since = host.elapsed().saturating_sub(*progress.lock());
+        let since = host.elapsed().saturating_sub(progress.lock().last);
         let limit = HEAD_LIMIT.saturating_sub(since);
         if limit.is_zero() {
             return Err(SendFault::TimedOut);

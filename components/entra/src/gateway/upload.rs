@@ -22,17 +22,33 @@ pub(super) struct Upload<H: Host> {
     pub(super) body: H::Body,
     /// The machine that serves the request.
     pub(super) host: H,
-    /// When the last piece passed, as [`Host::elapsed`].
-    pub(super) progress: Arc<Locked<Duration>>,
+    /// How far it has come.
+    pub(super) progress: Arc<Locked<Progress>>,
     /// Which trailers pass.
     pub(super) gateway: Arc<GatewaySettings>,
 }
 
+/// How far a request's body has come.
+#[derive(Debug)]
+pub(super) struct Progress {
+    /// When the last piece passed, as [`Host::elapsed`].
+    pub(super) last: Duration,
+    /// Whether its sender broke it off.
+    pub(super) is_broken: bool,
+}
+
+impl Progress {
+    /// Nothing has passed yet.
+    pub(super) const fn begun(now: Duration) -> Self {
+        Self { last: now, is_broken: false }
+    }
+}
+
 impl<H: Host> UpstreamBody for Upload<H> {
     async fn next(&mut self) -> Option<Result<Bytes, SendFault>> {
-        let next = within(&self.host, IDLE, self.body.next()).await;
-        *self.progress.lock() = self.host.elapsed();
-        next.unwrap_or(Some(Err(SendFault::TimedOut)))
+        let next = within(&self.host, IDLE, self.body.next()).await.unwrap_or(Some(Err(SendFault::TimedOut)));
+        *self.progress.lock() = Progress { last: self.host.elapsed(), is_broken: matches!(next, Some(Err(_))) };
+        next
     }
 
     fn trailers(&mut self) -> Option<HeaderMap> {
