@@ -194,7 +194,7 @@ fn is_in(document: &str, name: &str, generated: &str) {
     }
 }
 
-/// `spin new` starts an app with the code of the example in the same language.
+/// `spin new` starts an app with the code of the example in the same language, and keeps what its build makes out of git.
 #[test]
 fn templates_have_the_code_of_the_examples() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -203,5 +203,7 @@ fn templates_have_the_code_of_the_examples() {
         let template = read(format!("templates/entra-{language}/content/{code}"));
         let template = template.replacen("{% raw %}", "", 1).replacen("{% endraw %}", "", 1);
         assert_eq!(template.trim_end(), read(format!("examples/{language}/{code}")).trim_end(), "{language}");
+        let ignored = read(format!("templates/entra-{language}/content/.gitignore"));
+        assert_eq!(ignored, read(format!("examples/{language}/.gitignore")), "{language}");
     }
 }
