@@ -21,7 +21,7 @@ use entra_obo::{
 };
 use http::{HeaderMap, Request, Response, StatusCode, Uri};
 use spin_sdk::{
-    key_value::Store,
+    key_value::{self, Store},
     time, variables,
     wasip3::{
         clocks::{monotonic_clock, system_clock},
@@ -326,7 +326,12 @@ async fn store() -> Result<Rc<Store>, StoreFault> {
     Ok(store)
 }
 
-fn store_fault(error: spin_sdk::key_value::Error) -> StoreFault {
+fn store_fault(error: key_value::Error) -> StoreFault {
     STORE.set(None);
-    StoreFault(error.to_string())
+    StoreFault(match error {
+        key_value::Error::AccessDenied => {
+            "no access: add default to key_value_stores of this component in spin.toml".to_owned()
+        }
+        error => error.to_string(),
+    })
 }

@@ -1,8 +1,10 @@
 //! The upstream calls of a request in the steady state, and its log line.
 
-use emulated_tenant::Endpoint;
+use cargo_dev::{component::Component, progress::Progress, workspace};
+use emulated_tenant::{Endpoint, Tenant, TenantOptions};
+use profile_get_dev::run::{ApiOptions, manifest};
 
-use crate::harness::Harness;
+use crate::harness::{Harness, owned};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn later_requests_cost_one_call_to_graph() {
@@ -111,4 +113,21 @@ async fn each_request_is_one_line_with_its_ids_and_times() {
             assert_eq!(request.header("client-request-id"), Some(id), "{request:?}");
         }
     }
+}
+
+/// As in a manifest from which someone left `key_value_stores` out.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_access_to_the_store_the_log_says_how_to_give_it() {
+    Component::Api.build(Progress::default()).await.unwrap();
+    let manifest = std::fs::read_to_string(workspace::manifest()).unwrap();
+    let manifest = manifest::derive(&manifest, workspace::root(), "profile-get", &owned(&[]), &[]).unwrap();
+    let options = ApiOptions {
+        manifest: Some(manifest.replace("key_value_stores = [\"default\"]\n", "")),
+        ..ApiOptions::default()
+    };
+    let harness = Harness::with_tenant(Tenant::start(TenantOptions::default()).await.unwrap(), options).await;
+    assert_eq!(harness.get_as("ada").await.status, 200);
+    let lines = harness.api.server.log_lines();
+    let advice = "no access: add default to key_value_stores of this component in spin.toml";
+    assert!(lines.iter().any(|line| line.contains(advice)), "{lines:?}");
 }
