@@ -358,6 +358,7 @@ fn words_about_an_unreadable_variable_say_where_to_look() {
     let vault = "Failed to read variable from Azure Key Vault";
     assert!(words("tenant_id", vault).contains("put it in the static provider"));
     assert!(words("clientsecret", vault).contains("Key Vault Secrets User"));
+    assert!(words("clientsecret", vault).contains("cannot be reached"));
     assert!(words("tenant_id", NO_ANSWER).contains("check vault_url"));
     assert!(words("tenant_id", "undefined").contains("set it, or fix the provider"));
 }

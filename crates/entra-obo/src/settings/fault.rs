@@ -61,8 +61,9 @@ pub fn unreadable(name: &str, reason: &str) -> String {
         "set it, or fix the provider that holds it"
     } else if !name.contains('_') {
         // Names of secrets in Key Vault have no underscores; the names of all other variables do.
-        "the vault has no secret of this name, or refused to give it: check vault_url in the runtime configuration, the \
-         secret's name, and that the identity of the host has the role Key Vault Secrets User"
+        "the vault cannot be reached, has no secret of this name, or refused to give it: check vault_url in the runtime \
+         configuration, the network, the secret's name, and that the identity of the host has the role Key Vault Secrets \
+         User"
     } else {
         "no provider before Key Vault sets it: put it in the static provider of the runtime configuration"
     };
