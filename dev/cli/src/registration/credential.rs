@@ -43,14 +43,14 @@ impl SecretInVault<'_, '_> {
                 return ensure_certificate(self.graph, application, &stored.value).await;
             }
             Some(stored) if stored.content_type == PKCS12 => bail!(
-                "the vault's {name} is a certificate as PKCS #12, which the API cannot read: create it again with the content \
+                "the vault's {name} is a certificate as PKCS #12, which cannot be read: create it again with the content \
                  type {PEM}"
             ),
             Some(_) if self.rotates => {}
             Some(StoredSecret { client_id: None, .. }) => {
                 let note = format!(
                     "The vault's {name} was not written by this command; it stays as it is. If it is not a secret \
-                     of this application, the API cannot sign in: use --rotate, or another vault."
+                     of this application, Entra refuses it: use --rotate, or another vault."
                 );
                 return self.graph.session.report(&note);
             }
