@@ -89,8 +89,8 @@ problem_types! {
         "The calling application is not one of those that are allowed to call this API.",
         "The application is not in `allowed_clients`";
     CONSENT_REQUIRED = FORBIDDEN "consent_required", Challenge::Described("insufficient_scope", "Consent is missing."),
-        "Nobody has consented to this API acting for this person. The person can do so at consent_url, an administrator \
-         for everyone at admin_consent_url; then get a new token.",
+        "Nobody has consented to this API acting for this person. The person can do so at consent_url, if their \
+         directory lets them; an administrator for everyone at admin_consent_url. Then get a new token.",
         "Consent at `consent_url`, or have an administrator consent at `admin_consent_url`";
     ACCESS_DENIED = FORBIDDEN "access_denied", Challenge::None,
         "Microsoft Entra ID does not let this person use this API, because of a policy, a missing assignment or the state \
