@@ -155,7 +155,7 @@ impl Register {
             config.write(&session, self.overwrite).await?;
         }
         session.report(&match (session.changes(), self.dry_run) {
-            (0, _) => "Nothing to change.".to_owned(),
+            (0, _) => "Nothing to change in directory and vault.".to_owned(),
             (changes, true) => format!("Requests that would be sent: {changes}. Nothing was changed."),
             (changes, false) => format!("Requests sent: {changes}."),
         })?;

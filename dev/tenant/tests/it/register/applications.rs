@@ -41,7 +41,7 @@ async fn a_first_run_registers_everything_and_a_second_changes_nothing() {
 
     scene.writes();
     let printed = scene.run(&arguments).await.succeeds();
-    assert!(printed.contains("Nothing to change."), "{printed}");
+    assert!(printed.contains("Nothing to change in directory and vault."), "{printed}");
     assert_eq!(scene.writes(), [""; 0]);
     assert_eq!((scene.state().await, files()), (state, written));
 }

@@ -28,7 +28,7 @@ async fn deletion_undoes_a_registration_and_can_be_repeated() {
         assert!(scene.vault_secret(name).await.is_none(), "{name}");
     }
     let printed = scene.run(&delete).await.succeeds();
-    assert!(printed.contains("Nothing to change."), "{printed}");
+    assert!(printed.contains("Nothing to change in directory and vault."), "{printed}");
     assert_eq!(scene.writes(), [""; 0]);
     // And registered once more, though the vault keeps deleted secrets.
     scene.run(&[&arguments[..], &["--overwrite"]].concat()).await.succeeds();
