@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use emulated_tenant::recording::{Role, TargetApi, TargetTenant, TargetVault};
 use serde::Deserialize;
 use url::{Host, Url};
@@ -97,16 +97,16 @@ impl Settings {
     /// If there is no file or it is incomplete. The error says what to write.
     pub fn read(file: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(file)
-            .with_context(|| format!("cannot read {}; write it like this:\n{TEMPLATE}", file.display()))?;
+            .map_err(|error| anyhow!("cannot read {}: {error}; write it like this:\n{TEMPLATE}", file.display()))?;
         let settings = Self::parse(&text).with_context(|| file.display().to_string())?;
         Ok(Self { environment: Environment::read(), ..settings })
     }
 
     pub(super) fn parse(text: &str) -> Result<Self> {
-        let settings: Self = toml::from_str(text).with_context(|| {
-            format!(
-                "this is not as it must be; secrets are in the environment, as RECORD_CLIENT_SECRET and so on, and \
-                 the file is like this:\n{TEMPLATE}"
+        let settings: Self = toml::from_str(text).map_err(|error| {
+            anyhow!(
+                "{error}\nSecrets are in the environment, as RECORD_CLIENT_SECRET and so on, and the file is like \
+                 this:\n{TEMPLATE}"
             )
         })?;
         settings.check()?;
