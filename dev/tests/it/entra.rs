@@ -5,11 +5,11 @@ use std::{path::Path, time::Duration};
 use cargo_dev::{commands::up::Language, component::Component, progress::Progress};
 use emulated_tenant::Endpoint;
 use profile_get_dev::run::{GuardedApp, GuardedAppOptions, Runner, build_example};
-use reqwest::{Client, StatusCode};
+use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     time::timeout,
 };
 
@@ -185,6 +185,42 @@ async fn the_app_sees_whom_the_guard_let_in_and_nothing_that_they_made_up() {
         })
     );
     assert!(!guarded.app.tenant.client_secret().is_empty() && !text.contains(&guarded.app.tenant.client_secret()));
+}
+
+/// A server outside the application, which sees the bytes that the host makes of what the guard sends.
+#[tokio::test]
+async fn a_server_sees_no_body_where_there_is_none_and_each_list_in_one_line() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let guarded = Guarded::start_for(&format!("http://{}", listener.local_addr().unwrap()), &[]).await;
+    let url = format!("{}/seen", guarded.app.server.url());
+    for method in [Method::GET, Method::HEAD, Method::POST, Method::DELETE, Method::OPTIONS] {
+        let request = guarded.client.request(method.clone(), &url).bearer_auth(guarded.token("ada"));
+        let request = request.header("cookie", "a=1").header("cookie", "b=2").header("x-forwarded-for", "203.0.113.7");
+        let server = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                assert_ne!(stream.read_buf(&mut head).await.unwrap(), 0, "{method}");
+            }
+            stream.write_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").await.unwrap();
+            String::from_utf8(head).unwrap()
+        };
+        let (response, head) =
+            timeout(Duration::from_secs(30), async { tokio::join!(request.send(), server) }).await.unwrap();
+        assert_eq!(response.unwrap().status(), StatusCode::NO_CONTENT, "{head}");
+        let values = |name: &str| -> Vec<&str> {
+            head.lines()
+                .filter_map(|line| line.split_once(": "))
+                .filter(|line| line.0 == name)
+                .map(|line| line.1)
+                .collect()
+        };
+        let has_length = method != Method::GET && method != Method::HEAD;
+        assert_eq!(values("content-length"), if has_length { &["0"][..] } else { &[] }, "{head}");
+        assert_eq!(values("transfer-encoding"), [""; 0], "{head}");
+        assert_eq!(values("cookie"), ["a=1; b=2"], "{head}");
+        assert_eq!(values("x-forwarded-for"), ["203.0.113.7, 127.0.0.1"], "{head}");
+    }
 }
 
 #[tokio::test]
