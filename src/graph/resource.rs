@@ -45,7 +45,7 @@ pub enum Resource {
 }
 
 impl Resource {
-    /// The photo. Graph is told by `If-None-Match` which one the caller already has.
+    /// The photo, unless the caller already has it, as `If-None-Match` says.
     #[must_use]
     pub fn photo(headers: &HeaderMap) -> Self {
         let tag = headers.get(header::IF_NONE_MATCH).filter(|tag| tag.len() <= MAX_ENTITY_TAG_BYTES);
