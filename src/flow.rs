@@ -109,6 +109,9 @@ async fn ask_graph<H: Host>(
     notes.graph_answered(host.elapsed());
 
     if resource::is_requested(&head, &reading, resource) {
+        if resource::is_held(&head, resource) {
+            return Ok(Answer::Found(response::not_modified(&head.headers)));
+        }
         let permit = || app.streams.permit(caller.person());
         let response = response::of_graph(head.status, &head.headers, reading, rest, permit);
         return response.map(Answer::Found).map_err(Error::TooManyStreams);

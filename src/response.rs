@@ -49,6 +49,16 @@ pub(crate) fn of_graph<B>(
     Ok(response)
 }
 
+/// The answer to a caller who already has what Graph sent.
+#[must_use]
+pub(crate) fn not_modified<B>(graph: &HeaderMap) -> Response<Body<B>> {
+    let mut response = empty(StatusCode::NOT_MODIFIED);
+    if let Some(tag) = graph.get(header::ETAG).filter(|tag| tag.len() <= MAX_PASSED_ON_BYTES) {
+        response.headers_mut().insert(header::ETAG, tag.clone());
+    }
+    response
+}
+
 /// What a probe gets while this instance can serve requests, as far as is known.
 #[must_use]
 pub(crate) fn ready<B>() -> Response<Body<B>> {

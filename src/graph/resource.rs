@@ -142,6 +142,21 @@ pub(crate) fn is_requested(head: &Parts, reading: &Reading, resource: &Resource)
     head.status == StatusCode::OK && is_expected && !is_empty && !head.headers.contains_key(header::CONTENT_ENCODING)
 }
 
+/// Whether the caller already has this photo, by its entity tag (RFC 9110 section 13.1.2). Graph may send it again all the
+/// same: microsoftgraph/microsoft-graph-docs#5012.
+#[must_use]
+pub(crate) fn is_held(head: &Parts, resource: &Resource) -> bool {
+    let Resource::Photo(Some(held)) = resource else { return false };
+    let Some(Ok(tag)) = head.headers.get(header::ETAG).map(HeaderValue::to_str) else { return false };
+    held.to_str().is_ok_and(|held| held == "*" || held.split(',').any(|held| opaque_tag(held) == opaque_tag(tag)))
+}
+
+/// What two entity tags are compared by, whether they are weak or strong (RFC 9110 section 8.8.3.2).
+fn opaque_tag(tag: &str) -> &str {
+    let tag = tag.trim();
+    tag.strip_prefix("W/").unwrap_or(tag)
+}
+
 /// Whether a body is one whole JSON object, and not an error that was sent with a status of success.
 fn is_object(reading: &Reading) -> bool {
     let Reading::Whole(bytes) = reading else { return false };

@@ -93,8 +93,11 @@ async fn the_photo_streams_through() {
     let answer = harness.send(request().bearer_auth(harness.token("ada"))).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     assert_eq!(answer.header("content-type"), "image/jpeg");
-    assert!(!answer.header("etag").is_empty());
     assert!(answer.body.starts_with(&[0xff, 0xd8]));
+    let again = request().bearer_auth(harness.token("ada")).header("if-none-match", answer.header("etag"));
+    let unchanged = harness.send(again).await;
+    assert_eq!((unchanged.status, unchanged.body.len()), (304, 0), "{unchanged:?}");
+    assert_eq!(unchanged.header("etag"), answer.header("etag"));
     harness.send(request().bearer_auth(harness.token("pia"))).await.is(404, "graph_not_found");
 }
 
