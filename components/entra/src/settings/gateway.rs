@@ -88,7 +88,7 @@ pub(crate) struct ClaimHeader {
 
 impl ClaimHeader {
     /// `x-name=claim`. A header of another kind could change how a request is understood, and one with other characters than
-    /// these could not be told from those that a caller disguises.
+    /// these could not be distinguished from those that a caller disguises.
     fn parse(text: &str) -> Result<Self, String> {
         let (header, claim) =
             text.split_once('=').ok_or("has no = between header and claim; write it as x-user=oid")?;

@@ -45,7 +45,7 @@ fn a_spoofed_header_never_arrives() {
     }
 }
 
-/// A header of claims whose name reaches the app in several spellings could not be told from one that a caller made up.
+/// A header of claims whose name reaches the app in several spellings could not be distinguished from one that a caller made up.
 #[test]
 fn a_header_of_claims_has_a_name_that_nobody_can_disguise() {
     for name in ["x-user.id", "x-user~id", "x-user_id", "x-user!"] {
