@@ -97,7 +97,8 @@ async fn the_photo_streams_through() {
     let again = request().bearer_auth(harness.token("ada")).header("if-none-match", answer.header("etag"));
     let unchanged = harness.send(again).await;
     assert_eq!((unchanged.status, unchanged.body.len()), (304, 0), "{unchanged:?}");
-    assert_eq!(unchanged.header("etag"), answer.header("etag"));
+    // Graph may call one tag weak and strong by turns.
+    assert_eq!(unchanged.header("etag").trim_start_matches("W/"), answer.header("etag").trim_start_matches("W/"));
     harness.send(request().bearer_auth(harness.token("pia"))).await.is(404, "graph_not_found");
 }
 
