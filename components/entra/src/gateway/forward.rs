@@ -65,7 +65,8 @@ pub(super) async fn forward<H: Forward>(
         .parse()
         .map_err(|_| Error::Path("The request's target is no part of an address."))?;
     let upload = Upload { body, host: host.clone(), progress: Arc::clone(&progress), gateway: Arc::clone(gateway) };
-    let body = begin(upload, &request.method, &request.headers).await?;
+    let is_chunked = request.headers.contains_key(header::TRANSFER_ENCODING);
+    let body = begin(upload, &request.method, content_length(&headers), is_chunked).await?;
     let is_upload = matches!(body, Body::Streamed(..));
     if !is_upload && request.method != Method::GET && request.method != Method::HEAD {
         // Otherwise a host announces chunks, of which there are none, and some servers refuse a body where they expect none.
@@ -143,10 +144,10 @@ fn settle_length(headers: &mut HeaderMap) -> Option<()> {
 async fn begin<H: Forward>(
     mut upload: Upload<H>,
     method: &Method,
-    headers: &HeaderMap,
+    length: Option<usize>,
+    is_chunked: bool,
 ) -> Result<Body<Upload<H>>, Error> {
-    let length = content_length(headers);
-    let says_nothing = length.is_none() && !headers.contains_key(header::TRANSFER_ENCODING);
+    let says_nothing = length.is_none() && !is_chunked;
     if length == Some(0) || says_nothing && (method == Method::GET || method == Method::HEAD) {
         return Ok(Body::Whole(Bytes::new()));
     }

@@ -210,6 +210,18 @@ fn everyone_is_named_by_their_own_token_and_the_settings_of_today_however_often_
 }
 
 #[test]
+fn a_length_that_is_repeated_in_one_line_does_not_cost_the_body() {
+    for method in [Method::GET, Method::POST] {
+        let world = World::new();
+        let content = super::scripted_host::Content::of("body");
+        let asked = Asked::new(method.clone(), "/").bearer(&token()).header("content-length", "4, 4").content(content);
+        assert_eq!(world.ask(asked).status, 200);
+        let arrived = world.only();
+        assert_eq!((arrived.header("content-length"), arrived.text().as_str()), ("4", "body"), "{method}");
+    }
+}
+
+#[test]
 fn an_exchange_that_entra_refuses_is_told_as_the_api_tells_it() {
     let world = World::new();
     world.set("access_token_for", "graph");
