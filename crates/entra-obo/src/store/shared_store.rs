@@ -77,7 +77,8 @@ impl SharedStore {
     }
 
     fn rests<H: Host>(&self, host: &H) -> bool {
-        self.rests_until.lock().take_if(|until| *until <= host.elapsed());
-        self.rests_until.lock().is_some()
+        let mut rests_until = self.rests_until.lock();
+        rests_until.take_if(|until| *until <= host.elapsed());
+        rests_until.is_some()
     }
 }
