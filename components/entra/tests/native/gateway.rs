@@ -213,7 +213,7 @@ fn everyone_is_named_by_their_own_token_and_the_settings_of_today_however_often_
 fn a_length_that_is_repeated_in_one_line_does_not_cost_the_body() {
     for method in [Method::GET, Method::POST] {
         let world = World::new();
-        let content = super::scripted_host::Content::of("body");
+        let content = Content::of("body");
         let asked = Asked::new(method.clone(), "/").bearer(&token()).header("content-length", "4, 4").content(content);
         assert_eq!(world.ask(asked).status, 200);
         let arrived = world.only();
