@@ -113,7 +113,7 @@ async fn ask_graph<H: Host>(
             return Ok(Answer::Found(response::not_modified(&head.headers)));
         }
         let permit = || app.streams.permit(caller.person());
-        let response = response::of_graph(head.status, &head.headers, reading, rest, permit);
+        let response = response::of_graph(&head.headers, reading, rest, permit);
         return response.map(Answer::Found).map_err(Error::TooManyStreams);
     }
     let (Reading::Whole(bytes) | Reading::Begun(bytes)) = reading;

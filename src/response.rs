@@ -21,7 +21,6 @@ const MAX_PASSED_ON_BYTES: usize = 1024;
 /// # Errors
 /// If it is to be streamed and `permit` does not allow that.
 pub(crate) fn of_graph<B>(
-    status: StatusCode,
     graph: &HeaderMap,
     reading: Reading,
     rest: B,
@@ -31,7 +30,7 @@ pub(crate) fn of_graph<B>(
         Reading::Whole(bytes) => Body::Whole(bytes),
         Reading::Begun(bytes) => Body::Streamed(bytes, rest, permit()?),
     };
-    let mut response = new(status, body);
+    let mut response = new(StatusCode::OK, body);
     let headers = response.headers_mut();
     for name in PASSED_ON {
         if let Some(value) = graph.get(&name).filter(|value| value.len() <= MAX_PASSED_ON_BYTES) {
