@@ -13,7 +13,11 @@ use entra_obo::{
     Context,
     host::{Forward, ForwardLimits, SendFault, UpstreamBody},
     settings::address::is_of_this_application,
-    toolkit::{Body, Locked, RequestHead, call::content_length, race, within},
+    toolkit::{
+        Body, Locked, RequestHead,
+        call::{UnclearLength, content_length},
+        race, within,
+    },
 };
 
 use crate::{
@@ -59,14 +63,14 @@ pub(super) async fn forward<H: Forward>(
 ) -> Result<Response<Body<H::Body>>, Error> {
     let host = &context.host;
     let begun = host.elapsed();
-    settle_length(&mut headers).ok_or(Error::BodyBroken)?;
+    let length = settle_length(&mut headers).map_err(|UnclearLength| Error::BodyBroken)?;
     let progress = Arc::new(Locked::new(Progress::begun(begun)));
     let uri: Uri = format!("{}{}", gateway.upstream, request.target)
         .parse()
         .map_err(|_| Error::Path("The request's target is no part of an address."))?;
     let upload = Upload { body, host: host.clone(), progress: Arc::clone(&progress), gateway: Arc::clone(gateway) };
     let is_chunked = request.headers.contains_key(header::TRANSFER_ENCODING);
-    let body = begin(upload, &request.method, content_length(&headers), is_chunked).await?;
+    let body = begin(upload, &request.method, length, is_chunked).await?;
     let is_upload = matches!(body, Body::Streamed(..));
     if !is_upload && request.method != Method::GET && request.method != Method::HEAD {
         // Otherwise a host announces chunks, of which there are none, and some servers refuse a body where they expect none.
@@ -111,10 +115,12 @@ pub(super) async fn forward<H: Forward>(
         // A length without content would make a client wait for bytes of the next response (RFC 9110 section 8.6).
         head.headers.remove(header::CONTENT_LENGTH);
     }
-    settle_length(&mut head.headers)
-        .ok_or_else(|| Error::App(SendFault::Broken("its response has a length that is no number".to_owned())))?;
+    let length = settle_length(&mut head.headers).map_err(|UnclearLength| {
+        Error::App(SendFault::Broken("its response has a length that is not one number".to_owned()))
+    })?;
     let has_content = request.method != Method::HEAD && !matches!(head.status.as_u16(), 204 | 205 | 304);
-    let length = content_length(&head.headers).filter(|length| *length <= MAX_WHOLE_BYTES && has_content);
+    let length = length.and_then(|length| usize::try_from(length).ok());
+    let length = length.filter(|length| *length <= MAX_WHOLE_BYTES && has_content);
     let body = match length {
         _ if !has_content => Body::Whole(Bytes::new()),
         Some(length) if !head.headers.contains_key(header::TRAILER) => whole(soon, body, length).await?,
@@ -123,20 +129,13 @@ pub(super) async fn forward<H: Forward>(
     Ok(Response::from_parts(head, body))
 }
 
-/// Makes one number of a length, which may be repeated (RFC 9110 section 8.6, RFC 9112 section 6.3); `None` for anything
-/// else, which no host sends on and programs read differently.
-fn settle_length(headers: &mut HeaderMap) -> Option<()> {
-    let number = |text: &[u8]| {
-        let text = std::str::from_utf8(text.trim_ascii()).ok()?;
-        // A sign would be parsed as well.
-        text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<u64>().ok())?
-    };
-    let lines = headers.get_all(header::CONTENT_LENGTH).iter();
-    let mut lengths = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b',')).map(number);
-    let Some(length) = lengths.next() else { return Some(()) };
-    let length = length.filter(|_| lengths.all(|other| other == length))?;
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-    Some(())
+/// The length that `headers` announce, which they repeat no longer: programs differ in whether they accept that.
+fn settle_length(headers: &mut HeaderMap) -> Result<Option<u64>, UnclearLength> {
+    let length = content_length(headers)?;
+    if let Some(length) = length {
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    Ok(length)
 }
 
 /// Reads the first piece of the body, to know before the request is sent whether there is a body. In HTTP/2 the head does
@@ -144,7 +143,7 @@ fn settle_length(headers: &mut HeaderMap) -> Option<()> {
 async fn begin<H: Forward>(
     mut upload: Upload<H>,
     method: &Method,
-    length: Option<usize>,
+    length: Option<u64>,
     is_chunked: bool,
 ) -> Result<Body<Upload<H>>, Error> {
     let says_nothing = length.is_none() && !is_chunked;

@@ -287,7 +287,8 @@ async fn send_and_read<H: Host>(
     let response =
         if host.keeps_limits() { sending.await } else { race(timer.as_mut(), sending).await.unwrap_or_else(timed_out) };
     let (head, mut rest) = response?.into_parts();
-    let length = content_length(&head.headers);
+    // Without a clear length, the host says when the body ends.
+    let length = content_length(&head.headers).ok().flatten().and_then(|length| usize::try_from(length).ok());
     let mut read = BytesMut::new();
     // With its last byte the body has ended. Waiting for the host to say so would often take a timer.
     while length.is_none_or(|length| read.len() < length) {
@@ -313,11 +314,28 @@ async fn send_and_read<H: Host>(
     Ok(UpstreamResponse { head, reading: Reading::Whole(read.freeze()), rest })
 }
 
-/// `Content-Length` of RFC 9110 section 8.6.
-#[must_use]
-pub fn content_length(headers: &HeaderMap) -> Option<usize> {
-    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+/// The `Content-Length`, in bytes. It may be repeated, in one line or in several (RFC 9110 section 8.6).
+///
+/// # Errors
+/// If it is not one number. Programs would read it differently (RFC 9112 section 6.3).
+pub fn content_length(headers: &HeaderMap) -> Result<Option<u64>, UnclearLength> {
+    let lines = headers.get_all(header::CONTENT_LENGTH).iter();
+    let mut lengths = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b',')).map(number);
+    let Some(length) = lengths.next() else { return Ok(None) };
+    let length = length.filter(|_| lengths.all(|other| other == length));
+    length.map(Some).ok_or(UnclearLength)
 }
+
+/// Decimal digits, and nothing else but space around them.
+fn number(text: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(text.trim_ascii()).ok()?;
+    // A sign would be parsed as well.
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+}
+
+/// A `Content-Length` that is not one number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnclearLength;
 
 fn timed_out<T>(Elapsed: Elapsed) -> Result<T, SendFault> {
     Err(SendFault::TimedOut)
@@ -332,10 +350,38 @@ fn jitter<H: Host>(host: &H) -> Duration {
 mod tests {
     use std::time::Duration;
 
-    use http::{HeaderMap, HeaderValue, header::RETRY_AFTER};
+    use http::{
+        HeaderMap, HeaderValue,
+        header::{CONTENT_LENGTH, RETRY_AFTER},
+    };
 
-    use super::retry_after;
+    use super::{UnclearLength, content_length, retry_after};
     use crate::host::UnixTime;
+
+    #[test]
+    fn a_length_is_one_number_however_often_it_is_repeated() {
+        let cases: [(&[&str], _); 12] = [
+            (&[], Ok(None)),
+            (&["0"], Ok(Some(0))),
+            (&["42", "42"], Ok(Some(42))),
+            (&[" 42 ,42"], Ok(Some(42))),
+            (&["5000000000"], Ok(Some(5_000_000_000))),
+            (&["42, 43"], Err(UnclearLength)),
+            (&["42", "43"], Err(UnclearLength)),
+            (&["+42"], Err(UnclearLength)),
+            (&["-1"], Err(UnclearLength)),
+            (&["42,"], Err(UnclearLength)),
+            (&[""], Err(UnclearLength)),
+            (&["18446744073709551616"], Err(UnclearLength)),
+        ];
+        for (lines, expected) in cases {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append(CONTENT_LENGTH, HeaderValue::from_static(line));
+            }
+            assert_eq!(content_length(&headers), expected, "{lines:?}");
+        }
+    }
 
     #[test]
     fn retry_after_is_seconds_with_or_without_a_fraction_or_a_date() {
