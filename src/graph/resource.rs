@@ -150,8 +150,10 @@ pub(crate) fn is_held(head: &Parts, resource: &Resource) -> bool {
     if head.status == StatusCode::NOT_MODIFIED {
         return true;
     }
-    let Some(Ok(tag)) = head.headers.get(header::ETAG).map(HeaderValue::to_str) else { return false };
-    held.to_str().is_ok_and(|held| held == "*" || held.split(',').any(|held| opaque_tag(held) == opaque_tag(tag)))
+    let Ok(held) = held.to_str() else { return false };
+    let tag = head.headers.get(header::ETAG).and_then(|tag| tag.to_str().ok());
+    let is_this = |tag: &str| held.split(',').any(|held| opaque_tag(held) == opaque_tag(tag));
+    held.trim() == "*" || tag.is_some_and(is_this)
 }
 
 /// What two entity tags are compared by, whether they are weak or strong (RFC 9110 section 8.8.3.2).

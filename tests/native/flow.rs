@@ -131,6 +131,10 @@ fn the_photo_comes_with_its_type_and_its_tag() {
         assert_eq!(answer.headers.contains_key("content-type"), status == 200, "{held}");
     }
 
+    world.next("photo", [Reply::new(200, "jpeg bytes").header("content-type", "image/jpeg")]);
+    let answer = world.ask("/api/profile-get/photo", &[("authorization", &bearer), ("if-none-match", "*")]);
+    assert_eq!((answer.status, answer.headers.contains_key("etag")), (304, false));
+
     let gone = Reply::json(404, &json!({"error": {"code": "ImageNotFound", "message": "no"}}));
     world.next("photo", [gone]);
     let answer = world.ask("/api/profile-get/photo", &[("authorization", &bearer)]);
