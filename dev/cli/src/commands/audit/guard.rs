@@ -66,13 +66,37 @@ impl KnownGuard {
     /// What is wrong with the names of the settings that a manifest gives to the guard called `guard`. `credential` is what
     /// `client_credential` says.
     pub(super) fn faults_of_names(&self, guard: &str, given: &Table, credential: &str) -> Vec<String> {
-        let own: Table = self.manifest.parse().unwrap_or_default();
-        let own = own.get("component").and_then(|components| components.get(self.name)?.get("variables")?.as_table());
+        let own = self.own_component();
+        let own = own.get("variables").and_then(Value::as_table);
         let own: Vec<&str> = own.into_iter().flat_map(Table::keys).map(String::as_str).collect();
         let unknown = given.keys().filter(|name| !own.contains(&name.as_str()));
         let unknown = unknown.map(|name| format!("unknown: {name} is not a setting of {guard}, which ignores it"));
         let missing = own.iter().filter(|name| self.needs(name, credential) && !given.contains_key(**name));
         unknown.chain(missing.map(|name| missing_from(guard, name))).collect()
+    }
+
+    /// The stores of its own manifest that `component`, the guard called `guard`, may not open.
+    pub(super) fn faults_of_stores(&self, guard: &str, component: &Table) -> Vec<String> {
+        let stores = |component: &Table| -> Vec<String> {
+            let stores = component.get("key_value_stores").and_then(Value::as_array);
+            stores.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+        };
+        let given = stores(component);
+        let missing = stores(&self.own_component()).into_iter().filter(|store| !given.contains(store));
+        let fault = |store| {
+            format!(
+                "unshared: {guard} may not open the store {store}, so each instance exchanges every token itself; list it in \
+                 key_value_stores"
+            )
+        };
+        missing.map(fault).collect()
+    }
+
+    /// Its part of its own manifest.
+    fn own_component(&self) -> Table {
+        let own: Table = self.manifest.parse().unwrap_or_default();
+        let own = own.get("component").and_then(|components| components.get(self.name)?.as_table());
+        own.cloned().unwrap_or_default()
     }
 
     fn needs(&self, name: &str, credential: &str) -> bool {

@@ -16,8 +16,8 @@ use self::guard::KnownGuard;
 /// A guard is a component that decides who may call, for itself or for the app behind it: `entra`, the API, the sign-in
 /// app. Reports routes that reach a component without a guard, guards that are on no route or can be bypassed, guards on
 /// public routes that issue application tokens, secrets that a component other than a guard can read, settings that a
-/// guard lacks or does not have, addresses that it may not call, and what Spin silently ignores. Fails if there is
-/// anything to report.
+/// guard lacks or does not have, addresses that it may not call, stores that it may not open, and what Spin silently
+/// ignores. Fails if there is anything to report.
 #[derive(Args, Debug)]
 pub struct Audit {
     /// The manifest.
@@ -80,6 +80,7 @@ fn audit(manifest: &Table, guards: &[String]) -> Vec<String> {
     findings.extend(app.guards.iter().flat_map(|guard| app.faults_of_guard(guard)));
     findings.extend(app.guards.iter().flat_map(|guard| app.faults_of_names(guard)));
     findings.extend(app.guards.iter().flat_map(|guard| app.unreachable(guard)));
+    findings.extend(app.guards.iter().flat_map(|guard| app.faults_of_stores(guard)));
     findings.extend(app.readable_secrets());
     findings
 }
@@ -120,6 +121,12 @@ impl<'a> App<'a> {
         let given = self.settings(guard).unwrap_or(&none);
         let credential = self.setting(guard, "client_credential").unwrap_or_else(|| "clientsecret".to_owned());
         known.map(|known| known.faults_of_names(guard, given, &credential)).unwrap_or_default()
+    }
+
+    fn faults_of_stores(&self, guard: &str) -> Vec<String> {
+        let component = self.components.get(guard);
+        let known = component.and_then(|component| Some((component, KnownGuard::of(component)?)));
+        known.map(|(component, known)| known.faults_of_stores(guard, component)).unwrap_or_default()
     }
 
     /// Addresses in the settings that `allowed_outbound_hosts` does not list. One that depends on a variable without a

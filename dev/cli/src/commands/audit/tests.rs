@@ -11,6 +11,7 @@ route = { private = true }
 component = "my-api"
 [component.entra]
 source = "entra.wasm"
+key_value_stores = ["default"]
 allowed_outbound_hosts = ["https://login.microsoftonline.com", "http://my-api.spin.internal"]
 [component.entra.variables]
 tenant_id = "t"
@@ -82,6 +83,11 @@ fn each_hole_is_reported() {
             changed("required_scope", "downstream_apis = \"a = https://a/v1 x; b = https://b x\"\nrequired_scope"),
             "unreachable: the guard entra may not call https://b (downstream_apis)",
         ),
+        (
+            changed("key_value_stores = [\"default\"]\n", "key_value_stores = [\"other\"]\n"),
+            "unshared: entra may not open the store default",
+        ),
+        (changed("key_value_stores = [\"default\"]\n", ""), "unshared: entra may not open the store default"),
         (changed("component = \"my-api\"", "component = \"entra\""), "unreachable: my-api has no route"),
         (changed("[component.my-api]", "[component.another]"), "which is not a component"),
         (
