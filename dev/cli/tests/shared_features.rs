@@ -22,7 +22,7 @@ fn dependencies_have_the_same_features_whatever_is_built() {
             assert!(
                 missing.is_empty() && added.is_empty(),
                 "{dependency} has features {missing:?} for {package}, but {added:?} in the whole workspace: add them to \
-                 dev/features/Cargo.toml"
+                 dev/features/Cargo.toml or dev/features/harness/Cargo.toml"
             );
         }
     }
