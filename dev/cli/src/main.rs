@@ -31,7 +31,8 @@ async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Up(up) => {
             find_spin(up.spin).await?;
             let components: &[Component] = match up.example {
-                None => &[Component::Api, Component::SignInApp],
+                // The sign-in app is built once the API serves.
+                None => &[Component::Api],
                 Some(Language::Rust) => &[Component::Entra, Component::RustExample],
                 Some(Language::Javascript | Language::Python) => &[Component::Entra],
             };

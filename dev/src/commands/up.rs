@@ -9,13 +9,16 @@ use std::{
     collections::BTreeMap,
     fmt,
     net::Ipv4Addr,
+    pin::pin,
     process::{self, ExitCode},
+    time::Duration,
 };
 
 use anyhow::{Result, bail, ensure};
 use cargo_dev::{commands::up::Up, component::Component, progress::Progress, workspace};
 use console::style;
 use embedded_host::LogSink;
+use tokio::time;
 
 use self::{
     port::{API_PORT, choose_port},
@@ -24,6 +27,8 @@ use self::{
 use crate::run::{Announcement, Api, ApiOptions, Runner, Running, SignInApp, SignInAppOptions, find_running};
 
 const APP_PORT: u16 = 3001;
+/// Only cargo finds out whether the app has been built before. With an answer in this time, the introduction can wait for it.
+const BUILT_APP_STARTS_WITHIN: Duration = Duration::from_secs(3);
 /// The person in the printed examples.
 const ORDINARY_MEMBER: &str = "ada";
 /// Listed last, because for two seconds after a call as this person others are throttled, too.
@@ -41,8 +46,8 @@ pub async fn run(arguments: Up, progress: Progress) -> Result<ExitCode> {
     if let Some(language) = arguments.example {
         return example::run(language, &arguments, progress, stop).await;
     }
-    let (mut api, mut app) = tokio::select! {
-        started = start(&arguments, progress) => started?,
+    let (mut api, app_port) = tokio::select! {
+        started = start_api(&arguments, progress) => started?,
         () = stop.received() => return Ok(ExitCode::from(INTERRUPTED)),
     };
     let announcement = Announcement::publish(Running {
@@ -53,21 +58,30 @@ pub async fn run(arguments: Up, progress: Progress) -> Result<ExitCode> {
         spin_environment: api.spin_environment.clone(),
     })
     .await?;
-    println!("{}", Introduction { api: &api, app_url: app.url() });
-    tokio::select! {
-        error = api.server.ended() => return Err(error),
-        error = app.server.ended() => return Err(error),
-        () = stop.received() => {}
+    let started = tokio::select! {
+        app = start_app(&api, app_port, &arguments, progress) => Some(app?),
+        () = stop.received() => None,
+    };
+    if let Some(mut app) = started {
+        tokio::select! {
+            error = api.server.ended() => return Err(error),
+            error = app.server.ended() => return Err(error),
+            () = stop.received() => {}
+        }
+        drop(announcement);
+        app.server.stop().await;
     }
-    drop(announcement);
-    app.server.stop().await;
     api.server.stop().await;
     eprintln!("Stopped.");
     Ok(ExitCode::SUCCESS)
 }
 
-async fn start(arguments: &Up, progress: Progress) -> Result<(Api, SignInApp)> {
-    let runner = if arguments.spin { Runner::RealSpin } else { Runner::Embedded };
+fn runner(arguments: &Up) -> Runner {
+    if arguments.spin { Runner::RealSpin } else { Runner::Embedded }
+}
+
+/// Starts the API, and chooses the sign-in app's port.
+async fn start_api(arguments: &Up, progress: Progress) -> Result<(Api, u16)> {
     // Requested ports are tried before the build, which may take minutes, and all ports after it.
     let ports = || {
         let ports = (
@@ -78,9 +92,7 @@ async fn start(arguments: &Up, progress: Progress) -> Result<(Api, SignInApp)> {
         Ok(ports)
     };
     ports()?;
-    for component in [Component::Api, Component::SignInApp] {
-        component.build(progress).await?;
-    }
+    Component::Api.build(progress).await?;
     let (api_port, app_port) = ports()?;
     for (port, usual, what) in [(api_port, API_PORT, "API"), (app_port, APP_PORT, "sign-in app")] {
         if port == 0 {
@@ -88,7 +100,7 @@ async fn start(arguments: &Up, progress: Progress) -> Result<(Api, SignInApp)> {
         }
     }
     let api = Api::start(ApiOptions {
-        runner,
+        runner: runner(arguments),
         listen: (Ipv4Addr::LOCALHOST, api_port).into(),
         // The app shows these timings.
         component_variables: BTreeMap::from([("server_timing".to_owned(), "on".to_owned())]),
@@ -98,25 +110,41 @@ async fn start(arguments: &Up, progress: Progress) -> Result<(Api, SignInApp)> {
         ..ApiOptions::default()
     })
     .await?;
-    let app = SignInApp::start(
-        &api,
-        SignInAppOptions {
-            runner,
-            port: app_port,
-            log: LogSink::Stderr,
-            directory: Some(workspace::run_directory().join("app")),
-            progress,
-            ..SignInAppOptions::default()
-        },
-    )
-    .await?;
-    Ok((api, app))
+    Ok((api, app_port))
 }
 
-/// The text that `up` prints when everything runs.
+/// Starts the sign-in app and prints the introduction: with it, or without it if it must be built first, so that nobody who
+/// calls the API waits for it.
+async fn start_app(api: &Api, port: u16, arguments: &Up, progress: Progress) -> Result<SignInApp> {
+    let options = SignInAppOptions {
+        runner: runner(arguments),
+        port,
+        log: LogSink::Stderr,
+        directory: Some(workspace::run_directory().join("app")),
+        progress,
+        ..SignInAppOptions::default()
+    };
+    let mut starting = pin!(SignInApp::start(api, options));
+    if let Ok(app) = time::timeout(BUILT_APP_STARTS_WITHIN, &mut starting).await {
+        let app = app?;
+        println!("{}", Introduction { api, app_url: Some(app.url()) });
+        return Ok(app);
+    }
+    println!("{}", Introduction { api, app_url: None });
+    let app = starting.await?;
+    println!("\n{}", open_in_a_browser(app.url()));
+    Ok(app)
+}
+
+fn open_in_a_browser(what: &str) -> String {
+    format!("{}  {}", style("Open in a browser").bold(), style(what).cyan())
+}
+
+/// The text that `up` prints when the API serves.
 struct Introduction<'a> {
     api: &'a Api,
-    app_url: &'a str,
+    /// `None` while the sign-in app is being built.
+    app_url: Option<&'a str>,
 }
 
 impl fmt::Display for Introduction<'_> {
@@ -124,7 +152,11 @@ impl fmt::Display for Introduction<'_> {
         let Self { api, app_url } = self;
         let tenant = &api.tenant;
         let url = format!("{}/api/profile-get", api.server.url());
-        writeln!(formatter, "\n{}  {}", style("Open in a browser").bold(), style(app_url).cyan())?;
+        writeln!(
+            formatter,
+            "\n{}",
+            open_in_a_browser(app_url.unwrap_or("the sign-in app, which is still being built"))
+        )?;
         writeln!(formatter, "{}            {}\n", style("The API").bold(), style(&url).cyan())?;
         writeln!(formatter, "{} (new keys, ids and secrets in each run)", style("The emulated tenant").bold())?;
         writeln!(formatter, "  directory  {}", tenant.tenant_id())?;
