@@ -27,22 +27,27 @@ pub struct Check {
     deep: bool,
 }
 
-/// The checks of native code. All select the whole workspace, with the example that needs a feature, so that cargo compiles
-/// each dependency once. A selection of `entra-obo` alone would compile half of them again, with other features.
-const NATIVE: [Step; 5] = [
+/// The checks that compile nothing.
+const QUICK: [Step; 3] = [
     Step::new("format", "fmt --all --check"),
     Step::new("dependencies", "deny --workspace check bans licenses sources").needing("cargo-deny", "deny --version"),
     // Also needs the advisory database, which is downloaded from its repository.
     Step::new("dependencies, advisories", "deny --workspace check advisories").needing("cargo-deny", "deny fetch db"),
-    Step::new("lints", "clippy --workspace --features=entra-obo/rustls --all-targets -- --deny=warnings"),
-    Step::new("documentation", "doc --workspace --features=entra-obo/rustls --no-deps --document-private-items"),
+];
+
+/// The other checks of native code. All select the whole workspace, with the example that needs a feature, so that cargo
+/// compiles each dependency once. A selection of `entra-obo` alone would compile half of them again, with other features.
+/// They run while tests do, most of which wait, and leave the processor to the tests.
+const BESIDE_TESTS: [Step; 3] = [
+    Step::new("lints", "clippy --workspace --features=entra-obo/rustls --all-targets -- --deny=warnings")
+        .at_low_priority(),
+    Step::new("documentation", "doc --workspace --features=entra-obo/rustls --no-deps --document-private-items")
+        .at_low_priority(),
+    Step::new("tests in documentation", "test --workspace --features=entra-obo/rustls --doc").at_low_priority(),
 ];
 
 /// The lints of the components as WebAssembly. In the release profile, they reuse the components' build.
 const WASM_LINTS: Step = Step::new("lints of the Wasm", "clippy {components} --release -- --deny=warnings").for_wasm();
-
-const DOCUMENTATION_TESTS: Step =
-    Step::new("tests in documentation", "test --workspace --features=entra-obo/rustls --doc");
 
 /// Programs without which tests do less: how to run them, what is missing then, and why.
 const OPTIONAL: [(&str, &str, &str, &str); 2] = [
@@ -65,15 +70,15 @@ impl Check {
     /// If cargo cannot be started.
     pub async fn run(self, progress: Progress) -> Result<ExitCode> {
         let mut outcomes = Outcomes::default();
-        // Cargo locks the build folders of native code and of WebAssembly separately, so both can be built at once.
-        let (native, wasm) = tokio::try_join!(native(progress), wasm(progress))?;
-        outcomes.extend(native);
-        outcomes.extend(wasm);
-        match TestPrograms::compile(progress).await {
-            Ok(programs) => outcomes.extend(programs.run(progress).await?),
-            Err(error) => outcomes.add("tests", Outcome::Failed(format!("{error:#}"))),
+        for step in QUICK {
+            outcomes.add(step.name, step.run(progress).await?);
         }
-        outcomes.add(DOCUMENTATION_TESTS.name, DOCUMENTATION_TESTS.run(progress).await?);
+        // Cargo locks the build folders of native code and of WebAssembly separately, so both can be built at once.
+        let (programs, wasm) = tokio::join!(TestPrograms::compile(progress), wasm(progress));
+        outcomes.extend(wasm?);
+        let (tests, others) = tokio::try_join!(tests(programs, progress), beside_tests(progress))?;
+        outcomes.extend(others);
+        outcomes.extend(tests);
         for (program, argument, check, without) in OPTIONAL {
             if output_of(Command::new(program).arg(argument)).await.is_err() {
                 let reason = format!("{program} is not installed; {without}");
@@ -90,9 +95,20 @@ impl Check {
     }
 }
 
-async fn native(progress: Progress) -> Result<Outcomes> {
+async fn tests(programs: Result<TestPrograms>, progress: Progress) -> Result<Outcomes> {
+    match programs {
+        Ok(programs) => programs.run(progress).await,
+        Err(error) => {
+            let mut outcomes = Outcomes::default();
+            outcomes.add("tests", Outcome::failed(&format!("{error:#}")));
+            Ok(outcomes)
+        }
+    }
+}
+
+async fn beside_tests(progress: Progress) -> Result<Outcomes> {
     let mut outcomes = Outcomes::default();
-    for step in NATIVE {
+    for step in BESIDE_TESTS {
         outcomes.add(step.name, step.run(progress).await?);
     }
     Ok(outcomes)

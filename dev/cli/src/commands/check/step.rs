@@ -10,8 +10,11 @@ use crate::{programs::output_of, progress::Progress, toolchain::WasmToolchain, w
 
 /// All packages but those of the harness, so that a new component is checked, too.
 const COMPONENTS: &str = "--workspace --exclude=bench-by-hand --exclude=cargo-dev --exclude=deployment-manifests --exclude=embedded-host \
-                          --exclude=emulated-tenant --exclude=profile-get-bench --exclude=profile-get-dev \
+                          --exclude=emulated-tenant --exclude=harness-features --exclude=profile-get-bench --exclude=profile-get-dev \
                           --exclude=shared-features";
+
+/// The arguments of `nice`.
+const LOWEST_PRIORITY: [&str; 2] = ["-n", "19"];
 
 /// A cargo command that fails when something is wrong.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +22,7 @@ pub(super) struct Step {
     pub(super) name: &'static str,
     cargo: &'static str,
     is_for_wasm: bool,
+    has_low_priority: bool,
     /// A program that is not part of Rust, and a cargo command that shows whether it works here. If not, the step is
     /// skipped.
     needs: Option<(&'static str, &'static str)>,
@@ -26,11 +30,17 @@ pub(super) struct Step {
 
 impl Step {
     pub(super) const fn new(name: &'static str, cargo: &'static str) -> Self {
-        Self { name, cargo, is_for_wasm: false, needs: None }
+        Self { name, cargo, is_for_wasm: false, has_low_priority: false, needs: None }
     }
 
     pub(super) const fn for_wasm(mut self) -> Self {
         self.is_for_wasm = true;
+        self
+    }
+
+    /// For steps of native code that run beside others.
+    pub(super) const fn at_low_priority(mut self) -> Self {
+        self.has_low_priority = true;
         self
     }
 
@@ -85,7 +95,13 @@ impl Step {
         let mut command = if self.is_for_wasm {
             WasmToolchain::provide(progress).await?.cargo(subcommand)?
         } else {
-            let mut command = Command::new(workspace::cargo());
+            let mut command = if self.has_low_priority {
+                let mut nice = Command::new("nice");
+                nice.args(LOWEST_PRIORITY).arg(workspace::cargo());
+                nice
+            } else {
+                Command::new(workspace::cargo())
+            };
             command.arg(subcommand).current_dir(workspace::root());
             command
         };
