@@ -151,7 +151,7 @@ impl Directory {
             workload,
             policy_id: random::guid(),
             blocking_policy_id: random::guid(),
-            keys: KeyRing::generate()?,
+            keys: KeyRing::new()?,
             vault,
             sessions: Sessions::default(),
             browser_sessions: BrowserSessions::default(),

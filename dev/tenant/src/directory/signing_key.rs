@@ -1,6 +1,8 @@
 //! RSA keys that sign tokens, and the ring of those that Entra publishes.
 
 use std::{
+    collections::VecDeque,
+    mem,
     sync::{Arc, LazyLock},
     thread,
 };
@@ -17,7 +19,7 @@ use base64::{
     Engine as _,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use serde_json::json;
 
 use crate::jwt::{Object, object};
@@ -113,17 +115,38 @@ fn self_signed_certificate(pair: &KeyPair) -> Result<Vec<u8>> {
     Ok(certificate.der().to_vec())
 }
 
+/// Keys of tenants that have ended, the longest unused first: a test program starts hundreds of tenants, and to make a key
+/// takes longer than most tests.
+struct SpareKeys(VecDeque<Arc<SigningKey>>);
+
+static SPARE: Mutex<SpareKeys> = Mutex::new(SpareKeys(VecDeque::new()));
+
+impl SpareKeys {
+    /// How many keys stay unused, so that a tenant that is started after another has other keys.
+    const UNUSED: usize = 12;
+
+    fn take(&mut self) -> Option<Arc<SigningKey>> {
+        if self.0.len() > Self::UNUSED { self.0.pop_front() } else { None }
+    }
+}
+
+/// A key that no other tenant has at the moment.
+fn unused_key() -> Result<Arc<SigningKey>> {
+    let spare = SPARE.lock().take();
+    spare.map_or_else(|| Ok(Arc::new(SigningKey::generate()?)), Ok)
+}
+
 /// The keys of the login host. All its directories share them, as they do at Entra.
 pub(crate) struct KeyRing {
     published: RwLock<Published>,
     /// Published before. Tokens that they signed are valid until they expire.
     retired: RwLock<Vec<Arc<SigningKey>>>,
     /// Published for personal Microsoft accounts, whose issuer is another one.
-    pub(crate) microsoft_account: LazyLock<SigningKey>,
+    pub(crate) microsoft_account: LazyLock<Arc<SigningKey>>,
     /// Published in the set of `common` as a key of another cloud. Nothing in this cloud is signed with it.
-    pub(crate) other_cloud: LazyLock<SigningKey>,
+    pub(crate) other_cloud: LazyLock<Arc<SigningKey>>,
     /// Never published: a forger's key.
-    pub(crate) stranger: LazyLock<SigningKey>,
+    pub(crate) stranger: LazyLock<Arc<SigningKey>>,
 }
 
 /// The keys published for organisations: always two.
@@ -134,27 +157,27 @@ struct Published {
 }
 
 impl Published {
-    /// Makes both keys at the same time, since each takes a while.
-    fn generate() -> Result<Self> {
+    /// Makes both keys at the same time, since each may take a while.
+    fn new() -> Result<Self> {
         let (signing, other) = thread::scope(|scope| {
-            let other = scope.spawn(SigningKey::generate);
-            (SigningKey::generate(), other.join())
+            let other = scope.spawn(unused_key);
+            (unused_key(), other.join())
         });
         let other = other.map_err(|_| anyhow!("the search for an RSA key panicked"))?;
-        Ok(Self { signing: Arc::new(signing?), other: Arc::new(other?) })
+        Ok(Self { signing: signing?, other: other? })
     }
 }
 
 #[expect(clippy::expect_used, reason = "the ring exists because keys can be made here")]
-fn seldom_used_key() -> SigningKey {
-    SigningKey::generate().expect("a key can be made where two were made before")
+fn seldom_used_key() -> Arc<SigningKey> {
+    unused_key().expect("a key can be made where two were made before")
 }
 
 impl KeyRing {
-    /// Makes the two published keys; the others are made when they are first used.
-    pub(crate) fn generate() -> Result<Self> {
+    /// Takes the two published keys; the others are taken when they are first used.
+    pub(crate) fn new() -> Result<Self> {
         Ok(Self {
-            published: RwLock::new(Published::generate()?),
+            published: RwLock::new(Published::new()?),
             retired: RwLock::default(),
             microsoft_account: LazyLock::new(seldom_used_key),
             other_cloud: LazyLock::new(seldom_used_key),
@@ -189,19 +212,29 @@ impl KeyRing {
 
     /// A new key signs from now on; the previous one stays published, the one before it does not.
     pub(crate) fn rotate(&self) -> Result<()> {
-        let newest = Arc::new(SigningKey::generate()?);
+        let newest = unused_key()?;
         let mut published = self.published.write();
-        let previous = std::mem::replace(&mut published.signing, newest);
-        self.retired.write().push(std::mem::replace(&mut published.other, previous));
+        let previous = mem::replace(&mut published.signing, newest);
+        self.retired.write().push(mem::replace(&mut published.other, previous));
         Ok(())
     }
 
     /// Replaces both published keys at once, as Entra may in an emergency.
     pub(crate) fn replace_all(&self) -> Result<()> {
-        let replacement = Published::generate()?;
+        let replacement = Published::new()?;
         *self.published.write() = replacement;
         self.retired.write().clear();
         Ok(())
+    }
+}
+
+impl Drop for KeyRing {
+    fn drop(&mut self) {
+        let Published { signing, other } = self.published.get_mut().clone();
+        let seldom_used = [&self.microsoft_account, &self.other_cloud, &self.stranger];
+        let seldom_used = seldom_used.into_iter().filter_map(LazyLock::get).cloned();
+        let retired = mem::take(self.retired.get_mut());
+        SPARE.lock().0.extend([signing, other].into_iter().chain(retired).chain(seldom_used));
     }
 }
 
@@ -211,7 +244,7 @@ mod tests {
 
     #[test]
     fn rotation_keeps_the_previous_key_and_drops_the_one_before() {
-        let ring = KeyRing::generate().unwrap();
+        let ring = KeyRing::new().unwrap();
         let before = ring.current();
         ring.rotate().unwrap();
         let after = ring.current();
@@ -226,8 +259,33 @@ mod tests {
     }
 
     #[test]
+    fn a_key_is_used_again_once_others_were_unused_for_less_long() {
+        let [one, other] = [(); 2].map(|()| Arc::new(SigningKey::generate().unwrap()));
+        let mut spare = SpareKeys([Arc::clone(&one)].into());
+        for _ in 0..SpareKeys::UNUSED {
+            assert!(spare.take().is_none());
+            spare.0.push_back(Arc::clone(&other));
+        }
+        assert!(Arc::ptr_eq(&spare.take().unwrap(), &one));
+        assert!(spare.take().is_none());
+    }
+
+    #[test]
+    fn two_rings_never_share_a_key_nor_does_one_with_its_successor() {
+        let keys = |ring: &KeyRing| ring.published().map(|key| key.key_id().to_owned());
+        let [one, other] = [(); 2].map(|()| KeyRing::new().unwrap());
+        let of_one = keys(&one);
+        drop(one);
+        let next = KeyRing::new().unwrap();
+        for key in keys(&next) {
+            assert!(!of_one.contains(&key));
+            assert!(!keys(&other).contains(&key));
+        }
+    }
+
+    #[test]
     fn a_key_verifies_its_own_signature_alone() {
-        let ring = KeyRing::generate().unwrap();
+        let ring = KeyRing::new().unwrap();
         let mut signature = ring.stranger.sign_rs256(b"message");
         assert!(ring.stranger.verifies_rs256(b"message", &signature));
         assert!(!ring.current().verifies_rs256(b"message", &signature));

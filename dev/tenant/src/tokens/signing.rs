@@ -36,8 +36,8 @@ pub enum Signing {
 impl Signing {
     /// The `kid` under which it is announced.
     pub(super) fn key_id(self, keys: &KeyRing, current: &SigningKey) -> String {
-        let key = match self {
-            Self::MicrosoftAccountKey => &*keys.microsoft_account,
+        let key: &SigningKey = match self {
+            Self::MicrosoftAccountKey => &keys.microsoft_account,
             Self::OtherCloudKey => &keys.other_cloud,
             Self::UnknownKey => &keys.stranger,
             _ => current,

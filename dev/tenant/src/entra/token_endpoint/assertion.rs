@@ -68,9 +68,8 @@ fn verify_signature<'d>(directory: &'d Directory, jwt: &UnverifiedJwt<'_>) -> Re
     };
     let key_id = jwt.header("kid").unwrap_or_default();
     let is_personal = jwt.claim("tid") == Some(MICROSOFT_ACCOUNT_TENANT);
-    let of_accounts = || Some(&*directory.keys.microsoft_account).filter(|key| key.key_id() == key_id);
-    let of_organizations = directory.keys.find(key_id);
-    let key = if is_personal { of_accounts() } else { of_organizations.as_deref() };
+    let of_accounts = || Some(Arc::clone(&directory.keys.microsoft_account)).filter(|key| key.key_id() == key_id);
+    let key = if is_personal { of_accounts() } else { directory.keys.find(key_id) };
     let key = key.ok_or_else(|| refuse("the key was not found"))?;
     if jwt.header("alg") != Some("RS256") || !key.verifies_rs256(jwt.signing_input.as_bytes(), &jwt.signature) {
         return Err(refuse("the key was found, but does not verify the signature"));
