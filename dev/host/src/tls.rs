@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, env, path::Path, sync::Arc};
 use anyhow::{Context, Result, ensure};
 use rustls::{
     ClientConfig, RootCertStore,
+    crypto::ring,
     pki_types::{CertificateDer, pem::PemObject},
 };
 
@@ -32,7 +33,9 @@ pub(super) fn client_config(environment: &BTreeMap<String, String>, file: Option
         store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
     ensure!(!store.is_empty(), "no authority is trusted: there is no certificate to read");
-    Ok(ClientConfig::builder().with_root_certificates(store).with_no_client_auth())
+    // By name, since other packages of a build may choose another.
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+    Ok(builder.with_safe_default_protocol_versions()?.with_root_certificates(store).with_no_client_auth())
 }
 
 /// A configuration for this process itself, which trusts the system's authorities and Mozilla's.

@@ -3,9 +3,9 @@
 use std::sync::LazyLock;
 
 use askama::Template;
-use aws_lc_rs::digest;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{Response, StatusCode, header};
+use ring::digest;
 use url::Url;
 
 use crate::wire::{self, ResponseBody};

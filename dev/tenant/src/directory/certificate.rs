@@ -1,11 +1,11 @@
 //! Certificates of confidential clients: made here for tests, or registered from a PEM text.
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use aws_lc_rs::{
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use ring::{
     digest,
     signature::{self, UnparsedPublicKey},
 };
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::json;
 use x509_cert::{
     Certificate,
@@ -38,7 +38,7 @@ impl ClientCertificate {
     pub fn generate() -> Result<Self> {
         let key = SigningKey::generate()?;
         let certificate_pem = pem("CERTIFICATE", key.certificate_der())?;
-        let private_key_pem = pem("PRIVATE KEY", key.private_key_der()?.as_ref())?;
+        let private_key_pem = pem("PRIVATE KEY", key.private_key_der()?.as_bytes())?;
         Ok(Self { bundle_pem: format!("{private_key_pem}{certificate_pem}"), certificate_pem })
     }
 }

@@ -1,7 +1,7 @@
 //! Proof Key for Code Exchange (RFC 7636).
 
-use aws_lc_rs::digest;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use ring::digest;
 
 /// The challenge that a client sent with its authorization request.
 #[derive(Debug, PartialEq, Eq)]

@@ -8,24 +8,32 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, anyhow};
-use aws_lc_rs::{
-    digest,
-    encoding::{AsDer as _, Pkcs8V1Der, PublicKeyX509Der},
-    rand::SystemRandom,
-    rsa::{KeyPair, KeySize, PublicKeyComponents},
-    signature::{self, KeyPair as _, RsaEncoding},
-};
 use base64::{
     Engine as _,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
 use parking_lot::{Mutex, RwLock};
+use ring::{
+    digest,
+    rand::SystemRandom,
+    rsa::{KeyPair, PublicKeyComponents},
+    signature::{self, RsaEncoding},
+};
+use rsa::{
+    RsaPrivateKey,
+    pkcs8::{Document, EncodePrivateKey as _, EncodePublicKey as _, SecretDocument},
+    rand_core::OsRng,
+};
 use serde_json::json;
 
 use crate::jwt::{Object, object};
 
+const KEY_BITS: usize = 2048;
+
 /// An RSA key of 2,048 bits with a self-signed certificate.
 pub(crate) struct SigningKey {
+    private: RsaPrivateKey,
+    /// The same key, for what is done with it in earnest. `rsa` makes keys, which `ring` cannot, and forgeries.
     pair: KeyPair,
     /// DER.
     certificate: Vec<u8>,
@@ -33,15 +41,17 @@ pub(crate) struct SigningKey {
 }
 
 impl SigningKey {
-    /// Makes a new key; this takes tens of milliseconds.
+    /// Makes a new key; this takes a fifth of a second.
     ///
     /// # Errors
     /// When the random number generator fails.
     pub(crate) fn generate() -> Result<Self> {
-        let pair = KeyPair::generate(KeySize::Rsa2048).map_err(|_| anyhow!("cannot make an RSA key"))?;
-        let certificate = self_signed_certificate(&pair)?;
+        let private = RsaPrivateKey::new(&mut OsRng, KEY_BITS).context("cannot make an RSA key")?;
+        let encoded = private.to_pkcs8_der().context("cannot encode a private key")?;
+        let pair = KeyPair::from_pkcs8(encoded.as_bytes()).map_err(|error| anyhow!("ring refuses a key: {error}"))?;
+        let certificate = self_signed_certificate(encoded.as_bytes())?;
         let thumbprint = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, &certificate);
-        Ok(Self { pair, key_id: URL_SAFE_NO_PAD.encode(thumbprint), certificate })
+        Ok(Self { private, pair, key_id: URL_SAFE_NO_PAD.encode(thumbprint), certificate })
     }
 
     /// The `kid` of Entra's keys: the certificate's SHA-1 thumbprint in base64url.
@@ -53,13 +63,22 @@ impl SigningKey {
         &self.certificate
     }
 
-    pub(crate) fn private_key_der(&self) -> Result<Pkcs8V1Der<'static>> {
-        self.pair.as_der().map_err(|_| anyhow!("cannot encode a private key"))
+    pub(crate) fn private_key(&self) -> &RsaPrivateKey {
+        &self.private
+    }
+
+    /// The private key in the form of PKCS #8 (RFC 5958), in DER.
+    pub(crate) fn private_key_der(&self) -> Result<SecretDocument> {
+        self.private.to_pkcs8_der().context("cannot encode a private key")
     }
 
     /// The public key as the `SubjectPublicKeyInfo` of RFC 5280 section 4.1, in DER.
-    pub(crate) fn public_key_der(&self) -> Result<PublicKeyX509Der<'static>> {
-        self.pair.public_key().as_der().map_err(|_| anyhow!("cannot encode a public key"))
+    pub(crate) fn public_key_der(&self) -> Result<Document> {
+        self.private.to_public_key().to_public_key_der().context("cannot encode a public key")
+    }
+
+    fn public_key(&self) -> PublicKeyComponents<Vec<u8>> {
+        self.pair.public().into()
     }
 
     /// Signs with PKCS #1 v1.5 and SHA-256, the algorithm `RS256` of RFC 7518 section 3.3.
@@ -74,7 +93,7 @@ impl SigningKey {
 
     #[expect(clippy::expect_used, reason = "the buffer has the length of the modulus, the only condition there is")]
     fn sign(&self, encoding: &'static dyn RsaEncoding, message: &[u8]) -> Vec<u8> {
-        let mut signature = vec![0; self.pair.public_modulus_len()];
+        let mut signature = vec![0; self.pair.public().modulus_len()];
         self.pair
             .sign(encoding, &SystemRandom::new(), message, &mut signature)
             .expect("an RSA key signs into a buffer as long as its modulus");
@@ -82,32 +101,26 @@ impl SigningKey {
     }
 
     pub(crate) fn verifies_rs256(&self, message: &[u8], signature: &[u8]) -> bool {
-        let key = self.pair.public_key();
-        let components = PublicKeyComponents {
-            n: key.modulus().big_endian_without_leading_zero(),
-            e: key.exponent().big_endian_without_leading_zero(),
-        };
-        components.verify(&signature::RSA_PKCS1_2048_8192_SHA256, message, signature).is_ok()
+        self.public_key().verify(&signature::RSA_PKCS1_2048_8192_SHA256, message, signature).is_ok()
     }
 
     /// The public key as in Entra's key sets: without `alg`, with `x5t` equal to `kid`.
     pub(crate) fn json_web_key(&self) -> Object {
-        let key = self.pair.public_key();
+        let PublicKeyComponents { n, e } = self.public_key();
         object(json!({
             "kty": "RSA",
             "use": "sig",
             "kid": self.key_id,
             "x5t": self.key_id,
-            "n": URL_SAFE_NO_PAD.encode(key.modulus().big_endian_without_leading_zero()),
-            "e": URL_SAFE_NO_PAD.encode(key.exponent().big_endian_without_leading_zero()),
+            "n": URL_SAFE_NO_PAD.encode(n),
+            "e": URL_SAFE_NO_PAD.encode(e),
             "x5c": [STANDARD.encode(&self.certificate)],
         }))
     }
 }
 
-fn self_signed_certificate(pair: &KeyPair) -> Result<Vec<u8>> {
-    let private_key: Pkcs8V1Der<'static> = pair.as_der().map_err(|_| anyhow!("cannot encode a private key"))?;
-    let private_key = rcgen::KeyPair::try_from(private_key.as_ref()).context("rcgen cannot read a private key")?;
+fn self_signed_certificate(private_key: &[u8]) -> Result<Vec<u8>> {
+    let private_key = rcgen::KeyPair::try_from(private_key).context("rcgen cannot read a private key")?;
     let mut parameters = rcgen::CertificateParams::default();
     parameters.distinguished_name = rcgen::DistinguishedName::new();
     parameters.distinguished_name.push(rcgen::DnType::CommonName, "Emulated tenant, for development only");

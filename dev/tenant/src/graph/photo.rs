@@ -1,8 +1,8 @@
 //! `GET /v1.0/me/photo/$value`: <https://learn.microsoft.com/graph/api/profilephoto-get>.
 
-use aws_lc_rs::digest;
 use http::{Response, StatusCode, header};
 use jpeg_encoder::{ColorType, Encoder};
+use ring::digest;
 
 use super::error::GraphError;
 use crate::{

@@ -8,6 +8,7 @@ use tokio_rustls::{
     TlsAcceptor,
     rustls::{
         ServerConfig,
+        crypto::ring,
         pki_types::{CertificateDer, PrivatePkcs8KeyDer},
     },
 };
@@ -70,7 +71,9 @@ impl Authority {
     fn acceptor(&self, parameters: &CertificateParams) -> Result<TlsAcceptor> {
         let key = KeyPair::generate().context("cannot make a key")?;
         let certificate = parameters.signed_by(&key, &self.issuer).context("cannot make a certificate")?;
-        let mut config = ServerConfig::builder()
+        // By name, since other packages of a build may choose another.
+        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()?
             .with_no_client_auth()
             .with_single_cert(vec![certificate.der().clone()], PrivatePkcs8KeyDer::from(key.serialize_der()).into())?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];

@@ -2,11 +2,9 @@
 
 use std::sync::LazyLock;
 
-use anyhow::{Context as _, Result};
-use aws_lc_rs::{digest, hmac};
+use ring::{digest, hmac};
 use rsa::{
     BigUint, Pkcs1v15Sign, RsaPrivateKey,
-    pkcs8::DecodePrivateKey as _,
     rand_core::OsRng,
     traits::{PrivateKeyParts as _, PublicKeyParts as _},
 };
@@ -73,7 +71,7 @@ impl<'a> Forgery<'a> {
 
     /// The public key in the forms that vulnerable verifiers have used as a shared secret.
     pub fn public_key_forms(&self) -> Vec<(&'static str, Vec<u8>)> {
-        let der = self.key.public_key_der().map(|der| der.as_ref().to_vec()).unwrap_or_default();
+        let der = self.key.public_key_der().map(|der| der.as_bytes().to_vec()).unwrap_or_default();
         let pem = certificate::pem("PUBLIC KEY", &der).unwrap_or_default();
         let certificate = certificate::pem("CERTIFICATE", self.key.certificate_der()).unwrap_or_default();
         vec![
@@ -89,24 +87,24 @@ impl<'a> Forgery<'a> {
 
     /// The modulus, big-endian.
     pub fn modulus(&self) -> Vec<u8> {
-        self.private().map(|key| key.n().to_bytes_be()).unwrap_or_default()
+        self.key.private_key().n().to_bytes_be()
     }
 
     /// The signature plus a multiple of the modulus: the same residue, but out of range.
     pub fn shifted_by_modulus(&self, times: u32) -> Vec<u8> {
-        let Ok(key) = self.private() else { return Vec::new() };
+        let key = self.key.private_key();
         (BigUint::from_bytes_be(&self.right()) + key.n() * BigUint::from(times)).to_bytes_be()
     }
 
     /// The modulus minus the signature: its negative residue.
     pub fn negative(&self) -> Vec<u8> {
-        let Ok(key) = self.private() else { return Vec::new() };
+        let key = self.key.private_key();
         padded(&(key.n() - BigUint::from_bytes_be(&self.right())).to_bytes_be(), key.size())
     }
 
     /// The right key's private operation on any `block`.
     pub fn raw(&self, block: &[u8]) -> Vec<u8> {
-        let Ok(key) = self.private() else { return Vec::new() };
+        let key = self.key.private_key();
         padded(&BigUint::from_bytes_be(block).modpow(key.d(), key.n()).to_bytes_be(), key.size())
     }
 
@@ -117,10 +115,6 @@ impl<'a> Forgery<'a> {
         let key = KEY.as_ref();
         key.and_then(|key| key.sign(Pkcs1v15Sign::new::<rsa::sha2::Sha256>(), &self.digest(256)).ok())
             .unwrap_or_default()
-    }
-
-    fn private(&self) -> Result<RsaPrivateKey> {
-        RsaPrivateKey::from_pkcs8_der(self.key.private_key_der()?.as_ref()).context("the key's own encoding")
     }
 }
 

@@ -3,8 +3,8 @@
 //! Like the real ones they are v1 tokens with a `nonce` in the header, and are signed over a header that
 //! has the nonce's hash instead: only Graph can verify them, and nobody else should try.
 
-use aws_lc_rs::digest;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use ring::digest;
 use serde_json::{Value, json};
 
 use super::plan::pairwise_subject;

@@ -1,8 +1,8 @@
 //! Access tokens for the API: valid by default, to be changed in any way by tests.
 
 use anyhow::{Context as _, Result};
-use aws_lc_rs::digest;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use ring::digest;
 use serde_json::{Value, json};
 
 use super::{

@@ -1,6 +1,6 @@
 //! The ways to sign a token: correctly, or as a forger would.
 
-use aws_lc_rs::hmac;
+use ring::hmac;
 
 use crate::directory::{
     certificate,
@@ -77,7 +77,7 @@ impl Signing {
 }
 
 fn sign_hs256(key: &SigningKey, message: &[u8]) -> Vec<u8> {
-    let public_key = key.public_key_der().and_then(|der| certificate::pem("PUBLIC KEY", der.as_ref()));
+    let public_key = key.public_key_der().and_then(|der| certificate::pem("PUBLIC KEY", der.as_bytes()));
     let key = hmac::Key::new(hmac::HMAC_SHA256, public_key.unwrap_or_default().as_bytes());
     hmac::sign(&key, message).as_ref().to_vec()
 }

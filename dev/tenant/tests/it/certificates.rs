@@ -1,12 +1,12 @@
 //! Clients that authenticate by a signed assertion.
 
-use aws_lc_rs::{
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use emulated_tenant::{ClientCertificate, Tenant};
+use ring::{
     digest,
     rand::SystemRandom,
     signature::{RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaEncoding, RsaKeyPair},
 };
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use emulated_tenant::{ClientCertificate, Tenant};
 use serde_json::{Value, json};
 use x509_cert::der::Document;
 
@@ -120,7 +120,7 @@ fn assertion(
     let key = RsaKeyPair::from_pkcs8(private_key.as_bytes()).unwrap();
     let input =
         format!("{}.{}", URL_SAFE_NO_PAD.encode(header.to_string()), URL_SAFE_NO_PAD.encode(claims.to_string()));
-    let mut signature = vec![0; key.public_modulus_len()];
+    let mut signature = vec![0; key.public().modulus_len()];
     key.sign(encoding, &SystemRandom::new(), input.as_bytes(), &mut signature).unwrap();
     format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature))
 }

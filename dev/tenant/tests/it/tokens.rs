@@ -1,8 +1,8 @@
 //! The tokens that tests send to the API.
 
-use aws_lc_rs::{rsa::PublicKeyComponents, signature::RSA_PKCS1_2048_8192_SHA256};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use emulated_tenant::{Signing, Tenant};
+use ring::{rsa::PublicKeyComponents, signature::RSA_PKCS1_2048_8192_SHA256};
 use serde_json::{Value, json};
 
 use crate::client::{exchange_with, get, person, post_form, start, token};

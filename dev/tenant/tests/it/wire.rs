@@ -1,6 +1,6 @@
 //! TLS, HTTP/2 and what can go wrong with them.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use emulated_tenant::{
     ConnectionFault, EndlessFrames, Endpoint, Fault, ResetCode, Service, Tenant, TenantOptions, Wire,
@@ -15,6 +15,7 @@ use hyper_util::{
 };
 use tokio_rustls::rustls::{
     ClientConfig, RootCertStore,
+    crypto::ring,
     pki_types::{CertificateDer, pem::PemObject as _},
 };
 
@@ -35,7 +36,11 @@ pub(crate) fn trusting(authority: &str, may_http2: bool) -> HttpsClient {
     for certificate in CertificateDer::pem_slice_iter(authority.as_bytes()) {
         store.add(certificate.unwrap()).unwrap();
     }
-    let config = ClientConfig::builder().with_root_certificates(store).with_no_client_auth();
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(store)
+        .with_no_client_auth();
     let builder = HttpsConnectorBuilder::new().with_tls_config(config).https_only();
     let connector = if may_http2 { builder.enable_all_versions().build() } else { builder.enable_http1().build() };
     Client::builder(TokioExecutor::new()).build(connector)
