@@ -142,8 +142,8 @@ pub(crate) fn is_requested(head: &Parts, reading: &Reading, resource: &Resource)
     head.status == StatusCode::OK && is_expected && !is_empty && !head.headers.contains_key(header::CONTENT_ENCODING)
 }
 
-/// Whether the caller already has this photo, as Graph says or by its entity tag (RFC 9110 section 13.1.2): Graph may send it
-/// again all the same (microsoftgraph/microsoft-graph-docs#5012).
+/// Whether the caller already has this photo, as Graph says or by its entity tag, of which `*` is any (RFC 9110 section 13.1.2):
+/// Graph may send it again all the same (microsoftgraph/microsoft-graph-docs#5012).
 #[must_use]
 pub(crate) fn is_held(head: &Parts, resource: &Resource) -> bool {
     let Resource::Photo(Some(held)) = resource else { return false };

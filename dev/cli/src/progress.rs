@@ -24,12 +24,19 @@ static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Progress {
     verbose: bool,
+    is_still: bool,
 }
 
 impl Progress {
     /// `verbose` lets the tools that are run (cargo, apt-get) print their own output.
     pub fn new(verbose: bool) -> Self {
-        Self { verbose }
+        Self { verbose, is_still: false }
+    }
+
+    /// The same without animation, for steps beside a program that prints lines of its own.
+    #[must_use]
+    pub fn still(self) -> Self {
+        Self { is_still: true, ..self }
     }
 
     /// Whether the tools print their own output.
@@ -46,7 +53,7 @@ impl Progress {
 
     /// A step that shows nothing before its first detail, so that a step without work stays invisible.
     pub fn step_if_needed(self, doing: &str) -> Step {
-        let is_animated = stderr().is_terminal() && !self.verbose;
+        let is_animated = stderr().is_terminal() && !self.verbose && !self.is_still;
         Step { doing: doing.to_owned(), is_animated, started: Instant::now(), shown: Mutex::default() }
     }
 

@@ -27,8 +27,8 @@ use self::{
 use crate::run::{Announcement, Api, ApiOptions, Runner, Running, SignInApp, SignInAppOptions, find_running};
 
 const APP_PORT: u16 = 3001;
-/// Only cargo finds out whether the app has been built before. With an answer in this time, the introduction can wait for it.
-const BUILT_APP_STARTS_WITHIN: Duration = Duration::from_secs(3);
+/// Only cargo knows whether the app has been built before. If it says so within this time, the introduction can wait for it.
+const BUILT_APP_IS_FOUND_WITHIN: Duration = Duration::from_secs(2);
 /// The person in the printed examples.
 const ORDINARY_MEMBER: &str = "ada";
 /// Listed last, because for two seconds after a call as this person others are throttled, too.
@@ -46,7 +46,7 @@ pub async fn run(arguments: Up, progress: Progress) -> Result<ExitCode> {
     if let Some(language) = arguments.example {
         return example::run(language, &arguments, progress, stop).await;
     }
-    let (mut api, app_port) = tokio::select! {
+    let mut api = tokio::select! {
         started = start_api(&arguments, progress) => started?,
         () = stop.received() => return Ok(ExitCode::from(INTERRUPTED)),
     };
@@ -58,19 +58,42 @@ pub async fn run(arguments: Up, progress: Progress) -> Result<ExitCode> {
         spin_environment: api.spin_environment.clone(),
     })
     .await?;
-    let started = tokio::select! {
-        app = start_app(&api, app_port, &arguments, progress) => Some(app?),
-        () = stop.received() => None,
-    };
-    if let Some(mut app) = started {
+    // Nobody who calls the API waits until the sign-in app is built.
+    let mut building = pin!(Component::SignInApp.build(progress.still()));
+    let mut is_introduced = false;
+    loop {
         tokio::select! {
+            biased;
+            () = stop.received() => {
+                drop(announcement);
+                api.server.stop().await;
+                eprintln!("Stopped.");
+                return Ok(ExitCode::SUCCESS);
+            }
             error = api.server.ended() => return Err(error),
-            error = app.server.ended() => return Err(error),
-            () = stop.received() => {}
+            built = &mut building => {
+                built?;
+                break;
+            }
+            () = time::sleep(BUILT_APP_IS_FOUND_WITHIN), if !is_introduced => {
+                println!("{}", Introduction { api: &api, app_url: None });
+                is_introduced = true;
+            }
         }
-        drop(announcement);
-        app.server.stop().await;
     }
+    let mut app = start_app(&api, &arguments, progress.still()).await?;
+    if is_introduced {
+        println!("\n{}", open_in_a_browser(app.url()));
+    } else {
+        println!("{}", Introduction { api: &api, app_url: Some(app.url()) });
+    }
+    tokio::select! {
+        error = api.server.ended() => return Err(error),
+        error = app.server.ended() => return Err(error),
+        () = stop.received() => {}
+    }
+    drop(announcement);
+    app.server.stop().await;
     api.server.stop().await;
     eprintln!("Stopped.");
     Ok(ExitCode::SUCCESS)
@@ -80,28 +103,16 @@ fn runner(arguments: &Up) -> Runner {
     if arguments.spin { Runner::RealSpin } else { Runner::Embedded }
 }
 
-/// Starts the API, and chooses the sign-in app's port.
-async fn start_api(arguments: &Up, progress: Progress) -> Result<(Api, u16)> {
-    // Requested ports are tried before the build, which may take minutes, and all ports after it.
-    let ports = || {
-        let ports = (
-            choose_port(arguments.port, API_PORT, "--port")?,
-            choose_port(arguments.app_port, APP_PORT, "--app-port")?,
-        );
-        ensure!(ports.0 == 0 || ports.0 != ports.1, "--port and --app-port are both {}: choose two", ports.0);
-        Ok(ports)
-    };
-    ports()?;
+async fn start_api(arguments: &Up, progress: Progress) -> Result<Api> {
+    // Requested ports are tried before the build, which may take minutes, and each port once more before it is used.
+    let port = choose_port(arguments.port, API_PORT, "--port")?;
+    let app_port = choose_port(arguments.app_port, APP_PORT, "--app-port")?;
+    ensure!(port == 0 || port != app_port, "--port and --app-port are both {port}: choose two");
     Component::Api.build(progress).await?;
-    let (api_port, app_port) = ports()?;
-    for (port, usual, what) in [(api_port, API_PORT, "API"), (app_port, APP_PORT, "sign-in app")] {
-        if port == 0 {
-            progress.note(&format!("port {usual} is taken, so the {what} uses another one"));
-        }
-    }
-    let api = Api::start(ApiOptions {
+    let port = free_port(arguments.port, API_PORT, "--port", progress)?;
+    Api::start(ApiOptions {
         runner: runner(arguments),
-        listen: (Ipv4Addr::LOCALHOST, api_port).into(),
+        listen: (Ipv4Addr::LOCALHOST, port).into(),
         // The app shows these timings.
         component_variables: BTreeMap::from([("server_timing".to_owned(), "on".to_owned())]),
         log: LogSink::Stderr,
@@ -109,13 +120,11 @@ async fn start_api(arguments: &Up, progress: Progress) -> Result<(Api, u16)> {
         progress,
         ..ApiOptions::default()
     })
-    .await?;
-    Ok((api, app_port))
+    .await
 }
 
-/// Starts the sign-in app and prints the introduction: with it, or without it if it must be built first, so that nobody who
-/// calls the API waits for it.
-async fn start_app(api: &Api, port: u16, arguments: &Up, progress: Progress) -> Result<SignInApp> {
+async fn start_app(api: &Api, arguments: &Up, progress: Progress) -> Result<SignInApp> {
+    let port = free_port(arguments.app_port, APP_PORT, "--app-port", progress)?;
     let options = SignInAppOptions {
         runner: runner(arguments),
         port,
@@ -124,16 +133,16 @@ async fn start_app(api: &Api, port: u16, arguments: &Up, progress: Progress) -> 
         progress,
         ..SignInAppOptions::default()
     };
-    let mut starting = pin!(SignInApp::start(api, options));
-    if let Ok(app) = time::timeout(BUILT_APP_STARTS_WITHIN, &mut starting).await {
-        let app = app?;
-        println!("{}", Introduction { api, app_url: Some(app.url()) });
-        return Ok(app);
+    SignInApp::start(api, options).await
+}
+
+/// The requested port, the usual one, or any if that is taken.
+fn free_port(requested: Option<u16>, usual: u16, option: &str, progress: Progress) -> Result<u16> {
+    let port = choose_port(requested, usual, option)?;
+    if port == 0 && requested.is_none() {
+        progress.note(&format!("port {usual} is taken, so another one is used ({option} chooses one)"));
     }
-    println!("{}", Introduction { api, app_url: None });
-    let app = starting.await?;
-    println!("\n{}", open_in_a_browser(app.url()));
-    Ok(app)
+    Ok(port)
 }
 
 fn open_in_a_browser(what: &str) -> String {

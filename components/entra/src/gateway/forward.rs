@@ -129,7 +129,7 @@ pub(super) async fn forward<H: Forward>(
     Ok(Response::from_parts(head, body))
 }
 
-/// The length that `headers` announce, which they repeat no longer: programs differ in whether they accept that.
+/// The length in `headers`, which then state it once: programs differ in whether they accept a repeated one.
 fn settle_length(headers: &mut HeaderMap) -> Result<Option<u64>, UnclearLength> {
     let length = content_length(headers)?;
     if let Some(length) = length {

@@ -334,7 +334,7 @@ fn number(text: &[u8]) -> Option<u64> {
 }
 
 /// A `Content-Length` that is not one number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnclearLength;
 
 fn timed_out<T>(Elapsed: Elapsed) -> Result<T, SendFault> {

@@ -4,8 +4,8 @@ use clap::{Args, ValueEnum};
 
 /// Serve the API and the sign-in app on this machine, with an emulated Entra tenant, Graph and Key Vault.
 ///
-/// Needs no Azure account. Builds the components, starts everything, prints the app's address and a `curl` command, and
-/// serves until Ctrl-C. For development only. With `--example`, an app behind the guard `entra` takes their place.
+/// Needs no Azure account. Builds and starts the API, then the sign-in app, prints addresses and a `curl` command, and serves
+/// until Ctrl-C. For development only. With `--example`, an app behind the guard `entra` takes their place.
 #[derive(Args, Debug)]
 pub struct Up {
     /// The API's port. Default: 3000, or a free one if that is taken.

@@ -33,7 +33,7 @@ const KEY_BITS: usize = 2048;
 /// An RSA key of 2,048 bits with a self-signed certificate.
 pub(crate) struct SigningKey {
     private: RsaPrivateKey,
-    /// The same key, for what is done with it in earnest. `rsa` makes keys, which `ring` cannot, and forgeries.
+    /// The same key, for signing and verifying. `rsa` makes keys, which `ring` cannot, and forges signatures.
     pair: KeyPair,
     /// DER.
     certificate: Vec<u8>,
@@ -128,18 +128,18 @@ fn self_signed_certificate(private_key: &[u8]) -> Result<Vec<u8>> {
     Ok(certificate.der().to_vec())
 }
 
-/// Keys of tenants that have ended, the longest unused first: a test program starts hundreds of tenants, and to make a key
-/// takes longer than most tests.
+/// Keys of tenants that have ended, the longest unused first: a test program starts hundreds of tenants, and making a key takes
+/// longer than most tests.
 struct SpareKeys(VecDeque<Arc<SigningKey>>);
 
 static SPARE: Mutex<SpareKeys> = Mutex::new(SpareKeys(VecDeque::new()));
 
 impl SpareKeys {
-    /// How many keys stay unused, so that a tenant that is started after another has other keys.
-    const UNUSED: usize = 12;
+    /// How many keys stay unused, so that a tenant that is started right after another has other keys.
+    const RESERVE: usize = 24;
 
     fn take(&mut self) -> Option<Arc<SigningKey>> {
-        if self.0.len() > Self::UNUSED { self.0.pop_front() } else { None }
+        if self.0.len() > Self::RESERVE { self.0.pop_front() } else { None }
     }
 }
 
@@ -247,7 +247,8 @@ impl Drop for KeyRing {
         let seldom_used = [&self.microsoft_account, &self.other_cloud, &self.stranger];
         let seldom_used = seldom_used.into_iter().filter_map(LazyLock::get).cloned();
         let retired = mem::take(self.retired.get_mut());
-        SPARE.lock().0.extend([signing, other].into_iter().chain(retired).chain(seldom_used));
+        // The key that signed last is the last to be used again.
+        SPARE.lock().0.extend(retired.into_iter().chain(seldom_used).chain([other, signing]));
     }
 }
 
@@ -272,10 +273,10 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_used_again_once_others_were_unused_for_less_long() {
+    fn the_key_that_was_unused_longest_is_used_again_first() {
         let [one, other] = [(); 2].map(|()| Arc::new(SigningKey::generate().unwrap()));
         let mut spare = SpareKeys([Arc::clone(&one)].into());
-        for _ in 0..SpareKeys::UNUSED {
+        for _ in 0..SpareKeys::RESERVE {
             assert!(spare.take().is_none());
             spare.0.push_back(Arc::clone(&other));
         }

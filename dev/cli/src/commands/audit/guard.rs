@@ -85,8 +85,7 @@ impl KnownGuard {
         let missing = stores(&self.own_component()).into_iter().filter(|store| !given.contains(store));
         let fault = |store| {
             format!(
-                "unshared: {guard} may not open the store {store}, so each instance exchanges every token itself; list it in \
-                 key_value_stores"
+                "unshared: {guard} may not open the store {store}, so its instances share nothing; list it in key_value_stores"
             )
         };
         missing.map(fault).collect()

@@ -124,6 +124,10 @@ impl<'a> App<'a> {
     }
 
     fn faults_of_stores(&self, guard: &str) -> Vec<String> {
+        if self.setting(guard, "token_store_slots").is_some_and(|slots| slots.trim() == "0") {
+            // It is meant to keep everything to itself.
+            return Vec::new();
+        }
         let component = self.components.get(guard);
         let known = component.and_then(|component| Some((component, KnownGuard::of(component)?)));
         known.map(|(component, known)| known.faults_of_stores(guard, component)).unwrap_or_default()

@@ -52,6 +52,13 @@ fn a_private_sidecar_may_issue_application_tokens() {
 }
 
 #[test]
+fn a_guard_that_keeps_nothing_in_the_store_needs_none() {
+    let without = GUARDED.replacen("key_value_stores = [\"default\"]\n", "", 1);
+    assert_eq!(findings(&without.replacen("required_scope", "token_store_slots = \"0\"\nrequired_scope", 1)), [""; 0]);
+    assert_ne!(findings(&without.replacen("required_scope", "token_store_slots = \"9\"\nrequired_scope", 1)), [""; 0]);
+}
+
+#[test]
 fn each_hole_is_reported() {
     let with = |more: &str| format!("{GUARDED}{more}");
     let changed = |from: &str, to: &str| {

@@ -76,9 +76,18 @@ impl Check {
         // Cargo locks the build folders of native code and of WebAssembly separately, so both can be built at once.
         let (programs, wasm) = tokio::join!(TestPrograms::compile(progress), wasm(progress));
         outcomes.extend(wasm?);
-        let (tests, others) = tokio::try_join!(tests(programs, progress), beside_tests(progress))?;
-        outcomes.extend(others);
-        outcomes.extend(tests);
+        match programs {
+            Ok(programs) => {
+                let (tests, others) = tokio::try_join!(programs.run_together(progress), beside_tests(progress))?;
+                outcomes.extend(others);
+                outcomes.extend(tests);
+                outcomes.extend(programs.run_alone(progress).await?);
+            }
+            Err(error) => {
+                outcomes.add("tests", Outcome::failed(&format!("{error:#}")));
+                outcomes.extend(beside_tests(progress).await?);
+            }
+        }
         for (program, argument, check, without) in OPTIONAL {
             if output_of(Command::new(program).arg(argument)).await.is_err() {
                 let reason = format!("{program} is not installed; {without}");
@@ -92,17 +101,6 @@ impl Check {
         }
         outcomes.summarize();
         Ok(if outcomes.have_failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
-    }
-}
-
-async fn tests(programs: Result<TestPrograms>, progress: Progress) -> Result<Outcomes> {
-    match programs {
-        Ok(programs) => programs.run(progress).await,
-        Err(error) => {
-            let mut outcomes = Outcomes::default();
-            outcomes.add("tests", Outcome::failed(&format!("{error:#}")));
-            Ok(outcomes)
-        }
     }
 }
 

@@ -1,6 +1,10 @@
 //! The test programs of the workspace, run at the same time where they do not disturb each other.
 
-use std::{path::PathBuf, process::Stdio, time::Instant};
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Instant,
+};
 
 use anyhow::{Context, Result};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -26,9 +30,17 @@ const VARIED: [(&str, &[(&str, &str)]); 2] = [
 ];
 const VARIED_TESTS: [&str; 3] = ["sunny_day", "refusals", "steady_state"];
 
+/// The example that end-to-end tests run, and the variable that tells them where it is. They would build it otherwise, and wait
+/// for other builds.
+const NATIVE_SERVER: &str = "axum";
+const NATIVE_SERVER_VARIABLE: &str = "PROFILE_GET_NATIVE_SERVER";
+
 /// All test programs of the workspace.
 #[derive(Debug)]
-pub(super) struct TestPrograms(Vec<TestProgram>);
+pub(super) struct TestPrograms {
+    programs: Vec<TestProgram>,
+    native_server: PathBuf,
+}
 
 /// A run of a program.
 #[derive(Clone, Debug)]
@@ -51,7 +63,14 @@ impl TestPrograms {
         let mut cargo = Command::new(workspace::cargo());
         cargo.args(["test", "--workspace", "--features=entra-obo/rustls", "--no-run"]).current_dir(workspace::root());
         let mut programs = Vec::new();
-        let collect = |artifact: Artifact| programs.extend(TestProgram::of(artifact));
+        let mut native_server = None;
+        let collect = |artifact: Artifact| {
+            // A library of this name has no executable.
+            if artifact.target.name == NATIVE_SERVER && artifact.executable.is_some() {
+                native_server.clone_from(&artifact.executable);
+            }
+            programs.extend(TestProgram::of(artifact));
+        };
         cargo_build::run("the tests", &mut cargo, progress, &step, collect).await?;
         step.done("Compiled the tests");
         let end_to_end = workspace::root().join("dev");
@@ -63,35 +82,49 @@ impl TestPrograms {
         }
         // What takes longest is started first, so that nothing waits for it alone in the end.
         programs.sort_by_key(|program| program.executable != end_to_end.executable);
-        Ok(Self(programs))
+        Ok(Self { programs, native_server: native_server.context("there is no example axum")? })
     }
 
-    /// Runs them all and prints the output of those that fail.
+    /// Runs all but those that need the machine for themselves, and prints the output of those that fail.
     ///
     /// # Errors
     /// If one cannot be started.
-    pub(super) async fn run(self, progress: Progress) -> Result<Outcomes> {
-        let step = progress.step(&format!("Running {} test programs", self.0.len()));
+    pub(super) async fn run_together(&self, progress: Progress) -> Result<Outcomes> {
+        self.run(AT_ONCE, |program| !program.is_called(ALONE), progress).await
+    }
+
+    /// Runs the others, one after the other.
+    ///
+    /// # Errors
+    /// If one cannot be started.
+    pub(super) async fn run_alone(&self, progress: Progress) -> Result<Outcomes> {
+        self.run(1, |program| program.is_called(ALONE), progress).await
+    }
+
+    async fn run(
+        &self,
+        at_once: usize,
+        is_chosen: impl Fn(&TestProgram) -> bool,
+        progress: Progress,
+    ) -> Result<Outcomes> {
+        let chosen: Vec<_> = self.programs.iter().filter(|program| is_chosen(program)).collect();
+        let count = |number| if number == 1 { "1 test program".to_owned() } else { format!("{number} test programs") };
+        let step = progress.step(&format!("Running {}", count(chosen.len())));
         let started = Instant::now();
-        let (alone, together): (Vec<_>, Vec<_>) = self.0.into_iter().partition(|program| program.is_called(ALONE));
-        let runs = together.into_iter().map(TestProgram::run);
-        let mut finished: Vec<(String, Outcome)> = Vec::new();
-        let mut report = |(name, outcome): (String, Outcome)| {
-            finished.push((name, outcome));
-            step.detail(&format!("{} finished", finished.len()));
-        };
-        let mut runs = stream::iter(runs).buffer_unordered(AT_ONCE);
-        while let Some(outcome) = runs.try_next().await? {
-            report(outcome);
-        }
-        for program in alone {
-            report(program.run().await?);
+        let mut passed = 0_usize;
+        let mut others = Vec::new();
+        let mut runs =
+            stream::iter(chosen.into_iter().map(|program| program.run(&self.native_server))).buffer_unordered(at_once);
+        while let Some((name, outcome)) = runs.try_next().await? {
+            match outcome {
+                Outcome::Passed(_) => passed += 1,
+                outcome => others.push((name, outcome)),
+            }
+            step.detail(&format!("{} finished", passed + others.len()));
         }
         step.done("Ran the test programs");
         let mut outcomes = Outcomes::default();
-        let (passed, others): (Vec<_>, Vec<_>) =
-            finished.into_iter().partition(|(_, outcome)| matches!(outcome, Outcome::Passed(_)));
-        outcomes.add(format!("tests of {} programs", passed.len()), Outcome::Passed(started.elapsed()));
+        outcomes.add(count(passed), Outcome::Passed(started.elapsed()));
         for (name, outcome) in others {
             outcomes.add(name, outcome);
         }
@@ -112,11 +145,12 @@ impl TestProgram {
         self.name.rsplit(' ').next() == Some(target)
     }
 
-    async fn run(self) -> Result<(String, Outcome)> {
+    async fn run(&self, native_server: &Path) -> Result<(String, Outcome)> {
         let started = Instant::now();
         let output = Command::new(&self.executable)
             .args(self.filters)
             .envs(self.environment.iter().copied())
+            .env(NATIVE_SERVER_VARIABLE, native_server)
             .env("CARGO", workspace::cargo())
             .env("CARGO_MANIFEST_DIR", &self.folder)
             .current_dir(&self.folder)
@@ -130,6 +164,6 @@ impl TestProgram {
             true => Outcome::Passed(started.elapsed()),
             false => Outcome::failed(&printed),
         };
-        Ok((self.name, outcome))
+        Ok((self.name.clone(), outcome))
     }
 }
