@@ -61,39 +61,36 @@ pub async fn run(arguments: Up, progress: Progress) -> Result<ExitCode> {
     // Nobody who calls the API waits until the sign-in app is built.
     let mut building = pin!(Component::SignInApp.build(progress.still()));
     let mut is_introduced = false;
-    loop {
+    let is_built = loop {
         tokio::select! {
             biased;
-            () = stop.received() => {
-                drop(announcement);
-                api.server.stop().await;
-                eprintln!("Stopped.");
-                return Ok(ExitCode::SUCCESS);
-            }
+            () = stop.received() => break false,
             error = api.server.ended() => return Err(error),
-            built = &mut building => {
-                built?;
-                break;
-            }
+            built = &mut building => break built.map(|_| true)?,
             () = time::sleep(BUILT_APP_IS_FOUND_WITHIN), if !is_introduced => {
                 println!("{}", Introduction { api: &api, app_url: None });
                 is_introduced = true;
             }
         }
-    }
-    let mut app = start_app(&api, &arguments, progress.still()).await?;
-    if is_introduced {
-        println!("\n{}", open_in_a_browser(app.url()));
-    } else {
-        println!("{}", Introduction { api: &api, app_url: Some(app.url()) });
-    }
-    tokio::select! {
-        error = api.server.ended() => return Err(error),
-        error = app.server.ended() => return Err(error),
-        () = stop.received() => {}
+    };
+    let mut app = None;
+    if is_built {
+        let app = app.insert(start_app(&api, &arguments, progress.still()).await?);
+        if is_introduced {
+            println!("\n{}", open_in_a_browser(app.url()));
+        } else {
+            println!("{}", Introduction { api: &api, app_url: Some(app.url()) });
+        }
+        tokio::select! {
+            error = api.server.ended() => return Err(error),
+            error = app.server.ended() => return Err(error),
+            () = stop.received() => {}
+        }
     }
     drop(announcement);
-    app.server.stop().await;
+    if let Some(app) = app {
+        app.server.stop().await;
+    }
     api.server.stop().await;
     eprintln!("Stopped.");
     Ok(ExitCode::SUCCESS)
@@ -109,7 +106,7 @@ async fn start_api(arguments: &Up, progress: Progress) -> Result<Api> {
     let app_port = choose_port(arguments.app_port, APP_PORT, "--app-port")?;
     ensure!(port == 0 || port != app_port, "--port and --app-port are both {port}: choose two");
     Component::Api.build(progress).await?;
-    let port = free_port(arguments.port, API_PORT, "--port", progress)?;
+    let port = port_to_use(arguments.port, API_PORT, "--port", progress)?;
     Api::start(ApiOptions {
         runner: runner(arguments),
         listen: (Ipv4Addr::LOCALHOST, port).into(),
@@ -124,7 +121,7 @@ async fn start_api(arguments: &Up, progress: Progress) -> Result<Api> {
 }
 
 async fn start_app(api: &Api, arguments: &Up, progress: Progress) -> Result<SignInApp> {
-    let port = free_port(arguments.app_port, APP_PORT, "--app-port", progress)?;
+    let port = port_to_use(arguments.app_port, APP_PORT, "--app-port", progress)?;
     let options = SignInAppOptions {
         runner: runner(arguments),
         port,
@@ -137,7 +134,7 @@ async fn start_app(api: &Api, arguments: &Up, progress: Progress) -> Result<Sign
 }
 
 /// The requested port, the usual one, or any if that is taken.
-fn free_port(requested: Option<u16>, usual: u16, option: &str, progress: Progress) -> Result<u16> {
+fn port_to_use(requested: Option<u16>, usual: u16, option: &str, progress: Progress) -> Result<u16> {
     let port = choose_port(requested, usual, option)?;
     if port == 0 && requested.is_none() {
         progress.note(&format!("port {usual} is taken, so another one is used ({option} chooses one)"));

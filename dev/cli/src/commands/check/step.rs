@@ -95,8 +95,8 @@ impl Step {
         let mut command = if self.is_for_wasm {
             WasmToolchain::provide(progress).await?.cargo(subcommand)?
         } else {
-            let has_nice = output_of(Command::new("nice").arg("true")).await.is_ok();
-            let mut command = if self.has_low_priority && has_nice {
+            let is_nice = self.has_low_priority && output_of(Command::new("nice").arg("true")).await.is_ok();
+            let mut command = if is_nice {
                 let mut nice = Command::new("nice");
                 nice.args(LOWEST_PRIORITY).arg(workspace::cargo());
                 nice
