@@ -1,11 +1,11 @@
 //! The bodies of messages, in both directions.
 
-use std::{cell::Cell, fmt, pin::Pin, time::Duration};
+use std::{fmt, pin::Pin, time::Duration};
 
 use bytes::Bytes;
 use entra_obo::{
     host::{SendFault, UpstreamBody},
-    toolkit::race,
+    toolkit::{Body, race},
 };
 use http::HeaderMap;
 use spin_sdk::{
@@ -14,30 +14,14 @@ use spin_sdk::{
         http::types::{self, ErrorCode, Trailers},
         wit_future, wit_stream,
     },
-    wit_bindgen::{self, FutureReader, FutureWriter, StreamReader, StreamResult, StreamWriter},
+    wit_bindgen::{FutureReader, FutureWriter, StreamReader, StreamResult, StreamWriter},
 };
 
 use crate::{
     fault::fault_of,
+    handover::{AwaitedReader, Handover},
     headers::{copy_all, fields_of},
 };
-
-/// How often a task yields before it hands a message to the host. The body's first piece has then been written, and
-/// Spin sends it in one packet with the head; otherwise it follows alone, and waits 40 ms for the other side to
-/// acknowledge the head.
-const YIELDS_BEFORE_SENDING: usize = 2;
-
-/// How often a task yields before a call of the store, while bodies that were handed to the host are not written yet.
-///
-/// The host attaches a body's reader after the handler has returned. If another task of the instance calls the store in
-/// between, which blocks the thread on SQLite, the head is sent without the body. A yield costs some microseconds, and
-/// a slow reader of a body must not delay the store.
-const YIELDS_BEFORE_STORE: usize = 16;
-
-thread_local! {
-    /// Bodies that were handed to the host and not written yet.
-    static UNWRITTEN: Cell<usize> = const { Cell::new(0) };
-}
 
 /// The longest that a whole body may take to be written, and the time of a streamed one unless [`StreamLimits`] says
 /// otherwise.
@@ -71,20 +55,24 @@ const PAUSE_BEFORE_BREAK: Duration = Duration::from_millis(100);
 /// How much of a body is read at once.
 const READ_BYTES: usize = 16 * 1024;
 
-/// See [`YIELDS_BEFORE_SENDING`].
-pub(crate) async fn let_body_begin() {
-    for _ in 0..YIELDS_BEFORE_SENDING {
-        wit_bindgen::yield_async().await;
-    }
+/// What a body contains.
+#[derive(Clone, Copy)]
+pub(crate) enum Contents {
+    /// Nothing.
+    None,
+    /// A first piece that is there, and perhaps more.
+    Begun,
+    /// Whatever arrives later.
+    Later,
 }
 
-/// See [`YIELDS_BEFORE_STORE`].
-pub(crate) async fn let_bodies_be_written() {
-    for _ in 0..YIELDS_BEFORE_STORE {
-        if UNWRITTEN.get() == 0 {
-            return;
+impl Contents {
+    pub(crate) fn of<B, G>(body: &Body<B, G>) -> Self {
+        match body {
+            Body::Whole(bytes) if bytes.is_empty() => Self::None,
+            Body::Streamed(begun, ..) if begun.is_empty() => Self::Later,
+            Body::Whole(_) | Body::Streamed(..) => Self::Begun,
         }
-        wit_bindgen::yield_async().await;
     }
 }
 
@@ -92,24 +80,11 @@ pub(crate) async fn let_bodies_be_written() {
 pub(crate) struct OutgoingBody {
     contents: Option<StreamWriter<u8>>,
     end: FutureWriter<BodyEnd>,
-    unwritten: Option<Unwritten>,
+    awaited: AwaitedReader,
 }
 
-/// Counts a body until its first piece is written, or until it is dropped.
-struct Unwritten;
-
-impl Unwritten {
-    fn new() -> Self {
-        UNWRITTEN.set(UNWRITTEN.get().saturating_add(1));
-        Self
-    }
-}
-
-impl Drop for Unwritten {
-    fn drop(&mut self) {
-        UNWRITTEN.set(UNWRITTEN.get().saturating_sub(1));
-    }
-}
+/// What the host reads of a body: its contents, unless there are none, and its end.
+pub(crate) type BodyReaders = (Option<StreamReader<u8>>, FutureReader<BodyEnd>);
 
 /// Trailers, if there are any, or why a body is incomplete.
 pub(crate) type BodyEnd = Result<Option<Trailers>, ErrorCode>;
@@ -123,20 +98,18 @@ pub(crate) fn is_cut() -> BodyEnd {
 }
 
 impl OutgoingBody {
-    /// A body, and the ends that the host reads. `unless_said` gives its end if none is written.
-    pub(crate) fn new(
-        is_empty: bool,
-        unless_said: fn() -> BodyEnd,
-    ) -> (Self, Option<StreamReader<u8>>, FutureReader<BodyEnd>) {
+    /// A body, the handover of its message, and what the host reads. `unless_said` gives the body's end if none is
+    /// written.
+    pub(crate) fn new(contents: Contents, unless_said: fn() -> BodyEnd) -> (Self, Handover, BodyReaders) {
         let (end, end_reader) = wit_future::new(unless_said);
-        let (contents, contents_reader) = (!is_empty).then(wit_stream::new).unzip();
-        let unwritten = (!is_empty).then(Unwritten::new);
-        (Self { contents, end, unwritten }, contents_reader, end_reader)
+        let (handover, awaited) = Handover::new(matches!(contents, Contents::Begun));
+        let (contents, contents_reader) = (!matches!(contents, Contents::None)).then(wit_stream::new).unzip();
+        (Self { contents, end, awaited }, handover, (contents_reader, end_reader))
     }
 
     /// Writes `bytes`. A reader that no longer wants them is not an error.
     pub(crate) async fn write(self, bytes: Bytes) {
-        let Self { contents: Some(mut contents), unwritten: _unwritten, .. } = self else { return };
+        let Self { contents: Some(mut contents), awaited: _awaited, .. } = self else { return };
         // What fits into the host's own buffers is taken at once, and a timer costs as much as verifying a signature.
         if bytes.len() <= READ_BYTES {
             contents.write_all(bytes.into()).await;
@@ -154,16 +127,17 @@ impl OutgoingBody {
         trailers: TakeTrailers<B>,
         limits: StreamLimits,
     ) {
-        let Self { contents: Some(mut contents), end, mut unwritten } = self else { return };
+        let Self { contents: Some(mut contents), end, awaited } = self else { return };
         let copying = async {
             let mut allowance = limits.bytes;
+            let mut awaited = Some(awaited);
             let mut next = if begun.is_empty() { next_of(&mut rest, limits.idle).await } else { Some(Ok(begun)) };
             while let Some(piece) = next {
                 let piece = piece?;
                 let length = piece.len().try_into().unwrap_or(u64::MAX);
                 allowance = allowance.checked_sub(length).ok_or(ErrorCode::HttpResponseBodySize(None))?;
                 let written = race(time::sleep(limits.stall), contents.write_all(piece.into())).await;
-                unwritten = None;
+                drop(awaited.take());
                 if !written.map_err(|_| ErrorCode::HttpResponseTimeout)?.is_empty() {
                     // The reader has stopped reading.
                     return Ok(None);

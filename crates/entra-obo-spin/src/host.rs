@@ -31,16 +31,15 @@ use spin_sdk::{
         },
         random::random::get_random_bytes,
     },
-    wit_bindgen::{self, FutureReader, StreamReader},
+    wit_bindgen,
 };
 
 use crate::{
-    body::{
-        BodyEnd, IncomingBody, OutgoingBody, StreamLimits, all_trailers, is_cut, is_whole, let_bodies_be_written,
-        let_body_begin,
-    },
+    body::{BodyReaders, Contents, IncomingBody, OutgoingBody, StreamLimits, all_trailers, is_cut, is_whole},
     fault::fault_of,
+    handover::{Handover, let_bodies_be_read},
     headers::{copy, copy_all, fields_of},
+    scheduling,
 };
 
 /// How often a task yields before its instance stops taking requests.
@@ -48,8 +47,9 @@ use crate::{
 /// A host starts no request in an instance with backpressure, and drops the instance when the last one has ended. A
 /// request that it has accepted but not started would then wait forever. A task that has yielded resumes only when the
 /// host has nothing else to do, so by then each accepted request has started. A yield returns early if another event of
-/// the same task is ready; that happens less often than this, because a task waits for fewer things.
-const YIELDS_BEFORE_RETIRING: usize = 32;
+/// the same task is ready. That happens less often than this: a task waits for few things, and lets the host do some
+/// dozens of turns before a handover.
+const YIELDS_BEFORE_RETIRING: usize = 256;
 
 /// How many random bytes are fetched at once: enough for several requests, because a call of the host costs more than
 /// the bytes.
@@ -107,10 +107,11 @@ impl Host for Spin {
     async fn send(&self, request: &Request<Bytes>, limit: Duration) -> Result<Response<IncomingBody>, SendFault> {
         let (options, is_limited) = options(limit);
         let bytes = request.body().clone();
-        let (body, contents, end) = OutgoingBody::new(bytes.is_empty(), is_whole);
-        let wasi = wasi_request(request.method(), request.uri(), request.headers(), (contents, end), Some(options))
+        let contents = if bytes.is_empty() { Contents::None } else { Contents::Begun };
+        let (body, handover, readers) = OutgoingBody::new(contents, is_whole);
+        let wasi = wasi_request(request.method(), request.uri(), request.headers(), readers, Some(options))
             .map_err(SendFault::Broken)?;
-        let response = sent(send_whole(wasi, body, bytes).await, request.uri())?;
+        let response = sent(send(wasi, handover, Box::pin(body.write(bytes))).await, request.uri())?;
         // Spin's limits begin when it connects. Before an instance's first connection it resolves the application's
         // variables, which may take as long as a vault takes.
         KEEPS_LIMITS.set(is_limited);
@@ -133,17 +134,23 @@ impl Host for Spin {
     }
 
     async fn read_store(&self, key: &str) -> Result<Option<Vec<u8>>, StoreFault> {
-        let_bodies_be_written().await;
-        store().await?.get(key).await.map_err(store_fault)
+        let_bodies_be_read().await;
+        scheduling::note_store_call();
+        let store = store().await?;
+        scheduling::note_store_call();
+        store.get(key).await.map_err(store_fault)
     }
 
     async fn write_store(&self, key: &str, value: &[u8]) -> Result<(), StoreFault> {
-        let_bodies_be_written().await;
-        store().await?.set(key, value).await.map_err(store_fault)
+        let_bodies_be_read().await;
+        scheduling::note_store_call();
+        let store = store().await?;
+        scheduling::note_store_call();
+        store.set(key, value).await.map_err(store_fault)
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + MaybeSend + 'static) {
-        wit_bindgen::spawn(task);
+        scheduling::spawn(task);
     }
 
     fn log(&self, line: &str) {
@@ -168,19 +175,14 @@ impl Forward for Spin {
         let is_within = request.uri().host().is_some_and(|host| host.ends_with(".spin.internal"));
         let options = (!is_within).then(|| forward_options(limits));
         let (head, body) = request.into_parts();
-        let is_empty = matches!(&body, Body::Whole(bytes) if bytes.is_empty());
         let unless_said = if matches!(body, Body::Whole(_)) { is_whole } else { is_cut };
-        let (outgoing_body, contents, end) = OutgoingBody::new(is_empty, unless_said);
-        let wasi = wasi_request(&head.method, &head.uri, &head.headers, (contents, end), options)
-            .map_err(SendFault::Broken)?;
-        let response = match body {
-            Body::Whole(bytes) => send_whole(wasi, outgoing_body, bytes).await,
-            Body::Streamed(begun, rest, ()) => {
-                wit_bindgen::spawn(outgoing_body.stream(begun, rest, all_trailers, UPLOAD));
-                let_body_begin().await;
-                client::send(wasi).await
-            }
+        let (outgoing_body, handover, readers) = OutgoingBody::new(Contents::of(&body), unless_said);
+        let wasi = wasi_request(&head.method, &head.uri, &head.headers, readers, options).map_err(SendFault::Broken)?;
+        let writing: Pin<Box<dyn Future<Output = ()>>> = match body {
+            Body::Whole(bytes) => Box::pin(outgoing_body.write(bytes)),
+            Body::Streamed(begun, rest, ()) => Box::pin(outgoing_body.stream(begun, rest, all_trailers, UPLOAD)),
         };
+        let response = send(wasi, handover, writing).await;
         incoming(sent(response, &head.uri)?, copy_all)
     }
 }
@@ -210,7 +212,7 @@ fn retire() {
     if RETIRED.replace(true) {
         return;
     }
-    wit_bindgen::spawn(async {
+    scheduling::spawn(async {
         for _ in 0..YIELDS_BEFORE_RETIRING {
             wit_bindgen::yield_async().await;
         }
@@ -246,22 +248,28 @@ fn options(limit: Duration) -> (RequestOptions, bool) {
     })
 }
 
-/// Sends a request whose body consists of `bytes`.
-async fn send_whole(request: types::Request, body: OutgoingBody, bytes: Bytes) -> Result<types::Response, ErrorCode> {
-    if !bytes.is_empty() {
-        wit_bindgen::spawn(body.write(bytes));
-        let_body_begin().await;
-        return client::send(request).await;
-    }
-    // An empty body says that it has ended when it is dropped, and its receiver may wait for that before it answers. Once
-    // the host reads the end, that takes one call; before, the host would report in an event of its own that it has read it.
+/// Sends a request whose body `writing` writes.
+async fn send(
+    request: types::Request,
+    handover: Handover,
+    mut writing: Pin<Box<dyn Future<Output = ()>>>,
+) -> Result<types::Response, ErrorCode> {
+    handover.begin().await;
     let mut sending: Pin<Box<dyn Future<Output = _>>> = Box::pin(client::send(request));
-    let begun = poll_fn(|context| Poll::Ready(sending.as_mut().poll(context))).await;
-    drop(body);
-    match begun {
+    let answered = poll_once(sending.as_mut()).await;
+    // The host reads the body from now on, so that what is there is written in one call. An empty body says that it has
+    // ended, for which its receiver may wait before it answers.
+    if poll_once(writing.as_mut()).await.is_pending() {
+        scheduling::spawn_boxed(writing);
+    }
+    match answered {
         Poll::Ready(answered) => answered,
         Poll::Pending => sending.await,
     }
+}
+
+async fn poll_once<T>(mut future: Pin<&mut dyn Future<Output = T>>) -> Poll<T> {
+    poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await
 }
 
 /// A request of this component.
@@ -272,7 +280,7 @@ fn wasi_request(
     method: &http::Method,
     uri: &Uri,
     headers: &HeaderMap,
-    (contents, end): (Option<StreamReader<u8>>, FutureReader<BodyEnd>),
+    (contents, end): BodyReaders,
     options: Option<RequestOptions>,
 ) -> Result<types::Request, String> {
     let fields = fields_of(headers).map_err(|error| error.to_string())?;

@@ -1,8 +1,12 @@
 #![doc = include_str!("../README.md")]
 #![cfg(target_family = "wasm")]
 
+mod companion;
 mod fault;
 mod headers;
+mod scheduling;
+
+mod handover;
 
 mod body;
 

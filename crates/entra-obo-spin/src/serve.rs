@@ -5,18 +5,17 @@ use entra_obo::{
     toolkit::{Body, RequestHead},
 };
 use http::{HeaderMap, HeaderName, Response, StatusCode};
-use spin_sdk::{
-    wasip3::http::types::{self, ErrorCode, Method},
-    wit_bindgen,
-};
+use spin_sdk::wasip3::http::types::{self, ErrorCode, Method};
 
 use crate::{
     body::{
-        IncomingBody, OF_SERVE, OutgoingBody, StreamLimits, TakeTrailers, all_trailers, is_cut, is_whole,
-        let_body_begin, no_trailers,
+        Contents, IncomingBody, OF_SERVE, OutgoingBody, StreamLimits, TakeTrailers, all_trailers, is_cut, is_whole,
+        no_trailers,
     },
+    handover::Handover,
     headers::{copy, copy_all, fields_of},
     host::Spin,
+    scheduling,
 };
 
 /// Answers a request with `answer`, which receives the request's head with the headers in `headers_read`. What a streamed
@@ -32,7 +31,7 @@ pub async fn serve<G: 'static>(
     let head = head_of(&request, copy(&request.get_headers(), headers_read));
     drop(request);
     let is_head = head.method == http::Method::HEAD;
-    send(answer(head).await, is_head, no_trailers, OF_SERVE).await
+    scheduling::request(Box::pin(async { send(answer(head).await, is_head, no_trailers, OF_SERVE).await })).await
 }
 
 /// Answers a request with `answer`, which receives all of it: every header, and the body as it arrives. What a streamed body
@@ -47,8 +46,11 @@ pub async fn serve_whole<G: 'static>(
 ) -> Result<types::Response, ErrorCode> {
     let head = head_of(&request, copy_all(&request.get_headers()));
     let is_head = head.method == http::Method::HEAD;
-    let response = answer(head, IncomingBody::of_request(request)).await;
-    send(response, is_head, all_trailers, limits).await
+    scheduling::request(Box::pin(async {
+        let response = answer(head, IncomingBody::of_request(request)).await;
+        send(response, is_head, all_trailers, limits).await
+    }))
+    .await
 }
 
 async fn send<G: 'static>(
@@ -57,7 +59,7 @@ async fn send<G: 'static>(
     trailers: TakeTrailers<IncomingBody>,
     limits: StreamLimits,
 ) -> Result<types::Response, ErrorCode> {
-    let response = into_wasi(response, is_head, trailers, limits).or_else(|error| {
+    let (response, handover) = into_wasi(response, is_head, trailers, limits).or_else(|error| {
         // Spin would make an empty 500 of an error.
         let cause = format!("the host refused the response, and an empty one went out instead: {error}");
         event_log::error(&Spin, "answer", cause);
@@ -65,7 +67,8 @@ async fn send<G: 'static>(
         *empty.status_mut() = StatusCode::BAD_GATEWAY;
         into_wasi(empty, is_head, trailers, limits).map_err(|_| ErrorCode::InternalError(None))
     })?;
-    let_body_begin().await;
+    handover.begin().await;
+    handover.keep_others_waiting();
     Ok(response)
 }
 
@@ -94,7 +97,7 @@ fn into_wasi<G: 'static>(
     is_head: bool,
     trailers: TakeTrailers<IncomingBody>,
     limits: StreamLimits,
-) -> Result<types::Response, String> {
+) -> Result<(types::Response, Handover), String> {
     let (head, body) = response.into_parts();
     let fields = fields_of(&head.headers).map_err(|error| error.to_string())?;
     let body = match body {
@@ -106,7 +109,8 @@ fn into_wasi<G: 'static>(
         Some(Body::Streamed(..)) => is_cut,
         _ => is_whole,
     };
-    let (outgoing, contents, end) = OutgoingBody::new(body.is_none(), unless_said);
+    let contents = body.as_ref().map_or(Contents::None, Contents::of);
+    let (outgoing, handover, (contents, end)) = OutgoingBody::new(contents, unless_said);
     let (answer, _sent) = types::Response::new(fields, contents, end);
     // 200 is the default, and the most frequent status.
     if head.status != StatusCode::OK {
@@ -114,11 +118,11 @@ fn into_wasi<G: 'static>(
     }
     match body {
         None => {}
-        Some(Body::Whole(bytes)) => wit_bindgen::spawn(outgoing.write(bytes)),
-        Some(Body::Streamed(begun, rest, permit)) => wit_bindgen::spawn(async move {
+        Some(Body::Whole(bytes)) => scheduling::spawn(outgoing.write(bytes)),
+        Some(Body::Streamed(begun, rest, permit)) => scheduling::spawn(async move {
             outgoing.stream(begun, rest, trailers, limits).await;
             drop(permit);
         }),
     }
-    Ok(answer)
+    Ok((answer, handover))
 }
