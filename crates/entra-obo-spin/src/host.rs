@@ -42,13 +42,13 @@ use crate::{
     scheduling,
 };
 
-/// How often a task yields before its instance stops taking requests.
+/// How often a future yields before its instance stops taking requests.
 ///
 /// A host starts no request in an instance with backpressure, and drops the instance when the last one has ended. A
 /// request that it has accepted but not started would then wait forever. A task that has yielded resumes only when the
-/// host has nothing else to do, so by then each accepted request has started. A yield returns early if another event of
-/// the same task is ready. That happens less often than this: a task waits for few things, and lets the host do some
-/// dozens of turns before a handover.
+/// host has nothing else to do, so by then each accepted request has started. wit-bindgen makes one yield of two, and
+/// resumes early if another event of the same task is ready. That happens less often than this: a task waits for few
+/// things, and lets the host do some dozens of turns before a handover.
 const YIELDS_BEFORE_RETIRING: usize = 256;
 
 /// How many random bytes are fetched at once: enough for several requests, because a call of the host costs more than
@@ -61,7 +61,7 @@ thread_local! {
     static KEEPS_LIMITS: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Spin.
+/// Spin, in a task of [`serve`](crate::serve) or [`serve_whole`](crate::serve_whole): what it spawns runs only there.
 #[derive(Debug, Clone, Copy)]
 pub struct Spin;
 
