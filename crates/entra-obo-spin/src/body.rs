@@ -69,10 +69,14 @@ pub(crate) enum Contents {
 impl Contents {
     pub(crate) fn of<B, G>(body: &Body<B, G>) -> Self {
         match body {
-            Body::Whole(bytes) if bytes.is_empty() => Self::None,
+            Body::Whole(bytes) => Self::of_whole(bytes),
             Body::Streamed(begun, ..) if begun.is_empty() => Self::Later,
-            Body::Whole(_) | Body::Streamed(..) => Self::Begun,
+            Body::Streamed(..) => Self::Begun,
         }
+    }
+
+    pub(crate) fn of_whole(bytes: &Bytes) -> Self {
+        if bytes.is_empty() { Self::None } else { Self::Begun }
     }
 }
 

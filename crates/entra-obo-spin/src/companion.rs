@@ -9,39 +9,33 @@ use std::{
 
 use spin_sdk::wit_bindgen;
 
-/// A future beside the one that does a task's work. It does nothing, until it is ended.
+/// A second future in a task, which does nothing until all of its clones are released.
 ///
 /// wit-bindgen polls a task's futures with `FuturesUnordered`, which yields when it has polled all of them and none is
 /// ready. A task that consists of one future would thus yield whenever it waits: the host runs other tasks, then this one
 /// again, which finds nothing to do. A future that has been polled, and has no reason to be polled again, prevents that.
-pub(crate) struct Companion(Rc<State>);
-
-#[derive(Default)]
-struct State {
-    has_ended: Cell<bool>,
-    waker: Cell<Option<Waker>>,
-}
+#[derive(Clone)]
+pub(crate) struct Companion(Rc<Cell<Option<Waker>>>);
 
 impl Companion {
     /// Spawns it in the current task.
     pub(crate) fn spawn() -> Self {
-        let state = Rc::<State>::default();
-        let waiting = Rc::clone(&state);
-        wit_bindgen::spawn(poll_fn(move |context| {
-            if waiting.has_ended.get() {
-                return Poll::Ready(());
+        let waker = Rc::<Cell<Option<Waker>>>::default();
+        let waiting = Rc::downgrade(&waker);
+        wit_bindgen::spawn(poll_fn(move |context| match waiting.upgrade() {
+            Some(waker) => {
+                waker.set(Some(context.waker().clone()));
+                Poll::Pending
             }
-            waiting.waker.set(Some(context.waker().clone()));
-            Poll::Pending
+            None => Poll::Ready(()),
         }));
-        Self(state)
+        Self(waker)
     }
 
-    /// Ends it, without which the task would not end. Not done when it is dropped, because a task that was cancelled drops
-    /// its futures when nothing may be woken any more.
-    pub(crate) fn end(self) {
-        self.0.has_ended.set(true);
-        if let Some(waker) = self.0.waker.take() {
+    /// Ends it if this is its last clone, without which the task would not end. Not done when it is dropped, because a task
+    /// that was cancelled drops its futures when nothing may be woken any more.
+    pub(crate) fn release(self) {
+        if let Some(waker) = Rc::into_inner(self.0).and_then(Cell::into_inner) {
             waker.wake();
         }
     }

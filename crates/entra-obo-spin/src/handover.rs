@@ -68,17 +68,21 @@ impl Handover {
 
     /// Keeps tasks that have yielded from running before the host has read the body.
     pub(crate) fn keep_others_waiting(self) {
-        if !is_yielding() || self.0.is_read.get() {
+        if !self.is_at_risk() {
             return;
         }
         spawn(async move {
             for _ in 0..MAX_TURNS {
                 turn().await;
-                if !is_yielding() || self.0.is_read.get() {
+                if !self.is_at_risk() {
                     return;
                 }
             }
         });
+    }
+
+    fn is_at_risk(&self) -> bool {
+        is_yielding() && !self.0.is_read.get()
     }
 }
 

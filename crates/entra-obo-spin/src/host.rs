@@ -3,7 +3,6 @@
 use std::{
     cell::{Cell, RefCell},
     fs::File,
-    future::poll_fn,
     io::{Read, Write},
     pin::Pin,
     rc::Rc,
@@ -42,14 +41,14 @@ use crate::{
     scheduling,
 };
 
-/// How often a future yields before its instance stops taking requests.
+/// How often a task yields before its instance stops taking requests.
 ///
 /// A host starts no request in an instance with backpressure, and drops the instance when the last one has ended. A
 /// request that it has accepted but not started would then wait forever. A task that has yielded resumes only when the
-/// host has nothing else to do, so by then each accepted request has started. wit-bindgen makes one yield of two, and
-/// resumes early if another event of the same task is ready. That happens less often than this: a task waits for few
-/// things, and lets the host do some dozens of turns before a handover.
-const YIELDS_BEFORE_RETIRING: usize = 256;
+/// host has nothing else to do, so by then each accepted request has started. A yield returns early if another event of
+/// the same task is ready. That happens less often than this: a task waits for few things, and lets the host do some
+/// dozens of turns before a handover.
+const YIELDS_BEFORE_RETIRING: usize = 128;
 
 /// How many random bytes are fetched at once: enough for several requests, because a call of the host costs more than
 /// the bytes.
@@ -107,8 +106,7 @@ impl Host for Spin {
     async fn send(&self, request: &Request<Bytes>, limit: Duration) -> Result<Response<IncomingBody>, SendFault> {
         let (options, is_limited) = options(limit);
         let bytes = request.body().clone();
-        let contents = if bytes.is_empty() { Contents::None } else { Contents::Begun };
-        let (body, handover, readers) = OutgoingBody::new(contents, is_whole);
+        let (body, handover, readers) = OutgoingBody::new(Contents::of_whole(&bytes), is_whole);
         let wasi = wasi_request(request.method(), request.uri(), request.headers(), readers, Some(options))
             .map_err(SendFault::Broken)?;
         let response = sent(send(wasi, handover, Box::pin(body.write(bytes))).await, request.uri())?;
@@ -134,19 +132,11 @@ impl Host for Spin {
     }
 
     async fn read_store(&self, key: &str) -> Result<Option<Vec<u8>>, StoreFault> {
-        let_bodies_be_read().await;
-        scheduling::note_store_call();
-        let store = store().await?;
-        scheduling::note_store_call();
-        store.get(key).await.map_err(store_fault)
+        store().await?.get(key).await.map_err(store_fault)
     }
 
     async fn write_store(&self, key: &str, value: &[u8]) -> Result<(), StoreFault> {
-        let_bodies_be_read().await;
-        scheduling::note_store_call();
-        let store = store().await?;
-        scheduling::note_store_call();
-        store.set(key, value).await.map_err(store_fault)
+        store().await?.set(key, value).await.map_err(store_fault)
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + MaybeSend + 'static) {
@@ -214,7 +204,7 @@ fn retire() {
     }
     scheduling::spawn(async {
         for _ in 0..YIELDS_BEFORE_RETIRING {
-            wit_bindgen::yield_async().await;
+            scheduling::yield_now().await;
         }
         wit_bindgen::backpressure_inc();
     });
@@ -256,20 +246,16 @@ async fn send(
 ) -> Result<types::Response, ErrorCode> {
     handover.begin().await;
     let mut sending: Pin<Box<dyn Future<Output = _>>> = Box::pin(client::send(request));
-    let answered = poll_once(sending.as_mut()).await;
+    let answered = scheduling::poll_once(sending.as_mut()).await;
     // The host reads the body from now on, so that what is there is written in one call. An empty body says that it has
     // ended, for which its receiver may wait before it answers.
-    if poll_once(writing.as_mut()).await.is_pending() {
+    if scheduling::poll_once(writing.as_mut()).await.is_pending() {
         scheduling::spawn_boxed(writing);
     }
     match answered {
         Poll::Ready(answered) => answered,
         Poll::Pending => sending.await,
     }
-}
-
-async fn poll_once<T>(mut future: Pin<&mut dyn Future<Output = T>>) -> Poll<T> {
-    poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await
 }
 
 /// A request of this component.
@@ -324,13 +310,19 @@ fn incoming(
     Ok(answer)
 }
 
-/// The open store: opening it costs as much as reading an entry.
+/// The store, to be called at once. It stays open: opening it costs as much as reading an entry.
 async fn store() -> Result<Rc<Store>, StoreFault> {
-    if let Some(store) = STORE.with_borrow(Option::clone) {
-        return Ok(store);
-    }
-    let store = Rc::new(Store::open_default().await.map_err(store_fault)?);
-    STORE.set(Some(Rc::clone(&store)));
+    let_bodies_be_read().await;
+    let store = match STORE.with_borrow(Option::clone) {
+        Some(store) => store,
+        None => {
+            scheduling::note_store_call();
+            let store = Rc::new(Store::open_default().await.map_err(store_fault)?);
+            STORE.set(Some(Rc::clone(&store)));
+            store
+        }
+    };
+    scheduling::note_store_call();
     Ok(store)
 }
 

@@ -8,7 +8,6 @@ use std::{
     cell::{Cell, RefCell},
     future::poll_fn,
     pin::{Pin, pin},
-    rc::Rc,
     task::{Context, Poll},
     thread::LocalKey,
 };
@@ -29,7 +28,7 @@ thread_local! {
     /// How often their work was polled.
     static RUNS: Cell<usize> = const { Cell::new(0) };
     /// The companion of the task that runs.
-    static CURRENT: RefCell<Option<Rc<Companion>>> = const { RefCell::new(None) };
+    static CURRENT: RefCell<Option<Companion>> = const { RefCell::new(None) };
     /// Whether a future was spawned while another one was polled.
     static HAS_SPAWNED: Cell<bool> = const { Cell::new(false) };
     /// Tasks that have yielded here.
@@ -58,7 +57,7 @@ impl Drop for Counted {
 
 /// Answers a request with `work`.
 pub(crate) async fn request<T>(mut work: Pin<Box<dyn Future<Output = T> + '_>>) -> T {
-    let companion = Rc::new(Companion::spawn());
+    let companion = Companion::spawn();
     let _request = Counted::by(&REQUESTS);
     // A task's first two waits yield in any case: before its companion is polled, and when it is. Others can see this one.
     yield_now().await;
@@ -67,7 +66,7 @@ pub(crate) async fn request<T>(mut work: Pin<Box<dyn Future<Output = T> + '_>>) 
         poll(work.as_mut(), &companion, context)
     })
     .await;
-    end(companion);
+    companion.release();
     answer
 }
 
@@ -78,34 +77,23 @@ pub(crate) fn spawn(work: impl Future<Output = ()> + 'static) {
 
 /// Not generic, because each copy of it would take 2 kB.
 pub(crate) fn spawn_boxed(mut work: Pin<Box<dyn Future<Output = ()>>>) {
-    let companion = CURRENT.with_borrow(Option::clone).unwrap_or_else(|| Rc::new(Companion::spawn()));
+    let companion = CURRENT.with_borrow(Option::clone).unwrap_or_else(Companion::spawn);
     HAS_SPAWNED.set(true);
     wit_bindgen::spawn(async move {
         poll_fn(|context| poll(work.as_mut(), &companion, context)).await;
-        end(companion);
+        companion.release();
     });
 }
 
 /// Polls a task's work. wit-bindgen would poll what that spawns only after the next event, which may depend on it.
-fn poll<F: Future + ?Sized>(
-    work: Pin<&mut F>,
-    companion: &Rc<Companion>,
-    context: &mut Context<'_>,
-) -> Poll<F::Output> {
-    CURRENT.set(Some(Rc::clone(companion)));
+fn poll<F: Future + ?Sized>(work: Pin<&mut F>, companion: &Companion, context: &mut Context<'_>) -> Poll<F::Output> {
+    CURRENT.set(Some(companion.clone()));
     let polled = work.poll(context);
     CURRENT.set(None);
     if HAS_SPAWNED.replace(false) && polled.is_pending() {
         context.waker().wake_by_ref();
     }
     polled
-}
-
-/// Ends a task's companion, unless other work of the task goes on.
-fn end(companion: Rc<Companion>) {
-    if let Some(companion) = Rc::into_inner(companion) {
-        companion.end();
-    }
 }
 
 /// Notes that the store is about to be called: SQLite blocks the thread.
@@ -153,7 +141,7 @@ pub(crate) fn turn() -> Pin<Box<dyn Future<Output = ()>>> {
         let (mut writer, mut reader) = STREAM.take().unwrap_or_else(wit_stream::new);
         {
             let mut reading = pin!(reader.read(Vec::with_capacity(1)));
-            if poll_fn(|context| Poll::Ready(reading.as_mut().poll(context))).await.is_pending() {
+            if poll_once(reading.as_mut()).await.is_pending() {
                 // Taken at once, since a reader waits for it.
                 let _ = writer.write(vec![0]).await;
                 reading.await;
@@ -161,6 +149,11 @@ pub(crate) fn turn() -> Pin<Box<dyn Future<Output = ()>>> {
         }
         STREAM.set(Some((writer, reader)));
     })
+}
+
+/// Polls `future` once, even if it is not ready.
+pub(crate) async fn poll_once<F: Future + ?Sized>(mut future: Pin<&mut F>) -> Poll<F::Output> {
+    poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await
 }
 
 fn increment(counter: &'static LocalKey<Cell<usize>>) {
