@@ -52,6 +52,10 @@ pub(crate) const OF_SERVE: StreamLimits = StreamLimits {
 /// drops both as soon as it learns of it, and the reader learns nothing at all.
 const PAUSE_BEFORE_BREAK: Duration = Duration::from_millis(100);
 
+/// How often the reader of a body that is passed on is asked whether it is still there, while nothing arrives. It may hold a
+/// connection of the sender, and the sender an instance.
+const PRESENCE_INTERVAL: Duration = Duration::from_secs(5);
+
 /// How much of a body is read at once.
 const READ_BYTES: usize = 16 * 1024;
 
@@ -135,9 +139,13 @@ impl OutgoingBody {
         let copying = async {
             let mut allowance = limits.bytes;
             let mut awaited = Some(awaited);
-            let mut next = if begun.is_empty() { next_of(&mut rest, limits.idle).await } else { Some(Ok(begun)) };
-            while let Some(piece) = next {
-                let piece = piece?;
+            let mut begun = Some(begun).filter(|begun| !begun.is_empty());
+            loop {
+                let next = match begun.take() {
+                    Some(begun) => Some(begun),
+                    None => next_of(&mut rest, &mut contents, limits).await?,
+                };
+                let Some(piece) = next else { return Ok(trailers(&mut rest)) };
                 let length = piece.len().try_into().unwrap_or(u64::MAX);
                 allowance = allowance.checked_sub(length).ok_or(ErrorCode::HttpResponseBodySize(None))?;
                 let written = race(time::sleep(limits.stall), contents.write_all(piece.into())).await;
@@ -146,9 +154,7 @@ impl OutgoingBody {
                     // The reader has stopped reading.
                     return Ok(None);
                 }
-                next = next_of(&mut rest, limits.idle).await;
             }
-            Ok(trailers(&mut rest))
         };
         let copied = match limits.time {
             Some(time) => race(time::sleep(time), copying).await.unwrap_or(Err(ErrorCode::HttpResponseTimeout)),
@@ -173,10 +179,28 @@ pub(crate) fn all_trailers<B: UpstreamBody>(rest: &mut B) -> Option<Trailers> {
     rest.trailers().and_then(|trailers| fields_of(&trailers).ok())
 }
 
-async fn next_of<B: UpstreamBody>(body: &mut B, idle: Duration) -> Option<Result<Bytes, ErrorCode>> {
-    match race(time::sleep(idle), body.next()).await {
-        Ok(next) => next.map(|piece| piece.map_err(|_| ErrorCode::HttpResponseIncomplete)),
-        Err(_) => Some(Err(ErrorCode::HttpResponseTimeout)),
+/// The next piece of `body`, unless it does not come in time, or its reader no longer waits for it at `contents`.
+async fn next_of<B: UpstreamBody>(
+    body: &mut B,
+    contents: &mut StreamWriter<u8>,
+    limits: StreamLimits,
+) -> Result<Option<Bytes>, ErrorCode> {
+    let waiting = async {
+        let mut left = limits.idle;
+        while !left.is_zero() {
+            let interval = left.min(PRESENCE_INTERVAL);
+            time::sleep(interval).await;
+            left = left.saturating_sub(interval);
+            // The host says it only to who writes. It passes on nothing of a write without bytes.
+            match race(time::sleep(limits.stall), contents.write(Vec::new())).await {
+                Ok((StreamResult::Complete(_), _)) => {}
+                _ => return,
+            }
+        }
+    };
+    match race(waiting, body.next()).await {
+        Ok(next) => next.transpose().map_err(|_| ErrorCode::HttpResponseIncomplete),
+        Err(_) => Err(ErrorCode::HttpResponseTimeout),
     }
 }
 

@@ -1,9 +1,16 @@
 //! Apps that answer in ways that HTTP does not allow, or hardly, behind the gateway: each caller gets an answer, and nobody gets
 //! somebody else's.
 
-use std::{net::Ipv4Addr, time::Duration};
+use std::{
+    net::Ipv4Addr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
-use reqwest::{Method, StatusCode};
+use reqwest::{Client, Method, StatusCode};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -17,6 +24,10 @@ const LIMIT: Duration = Duration::from_secs(20);
 
 /// Longer than the gateway waits for a body before it passes the head on.
 const LATE: Duration = Duration::from_secs(1);
+
+/// A response that goes on, and its first event.
+const EVENTS: &str =
+    "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n9\r\ndata: 1\n\n\r\n";
 
 /// What the caller sees.
 #[derive(Clone, Copy, Debug)]
@@ -271,20 +282,52 @@ async fn a_body_that_comes_late_does_not_hold_its_head_back() {
     assert_eq!(guarded.get("/who", Some(&ada)).await.0, StatusCode::OK);
 }
 
+/// An app that has nothing to say cannot notice it by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_is_told_when_the_reader_of_its_events_has_left() {
+    let guarded = Guarded::start_for(&serve().await, &[]).await;
+    let ada = guarded.token("ada");
+    let open = || async { guarded.get("/open", Some(&ada)).await.1 };
+    let mut readers = Vec::new();
+    for _ in 0..2 {
+        // Each has a connection of its own, which it closes when it leaves.
+        let client = Client::builder().no_proxy().build().unwrap();
+        let request = client.get(format!("{}/events", guarded.app.server.url())).bearer_auth(&ada);
+        let mut response = timeout(LIMIT, request.send()).await.unwrap().unwrap();
+        assert_eq!(timeout(LIMIT, response.chunk()).await.unwrap().unwrap().as_deref(), Some(&b"data: 1\n\n"[..]));
+        readers.push((client, response));
+    }
+    assert_eq!(open().await, "2");
+    readers.pop();
+    let left = timeout(LIMIT, async {
+        while open().await == "2" {
+            sleep(Duration::from_millis(200)).await;
+        }
+    });
+    assert!(left.await.is_ok(), "the stream is still open {LIMIT:?} after its reader left");
+    // Nothing has come, but whoever stays is still connected.
+    sleep(LATE).await;
+    assert_eq!(open().await, "1");
+    let (_, mut response) = readers.remove(0);
+    assert!(timeout(LATE, response.chunk()).await.is_err());
+}
+
 /// Answers a path that is the number of a case as the case says, `/late` and `/never` with a body that comes late or never,
-/// and `/who` with the id of the person who calls.
+/// `/events` with an event and no end, `/open` with the number of callers who wait for another one, and `/who` with the id
+/// of the person who calls.
 async fn serve() -> String {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
+    let open = Arc::new(AtomicUsize::new(0));
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(answer(stream));
+            tokio::spawn(answer(stream, Arc::clone(&open)));
         }
     });
     url
 }
 
-async fn answer(mut stream: TcpStream) {
+async fn answer(mut stream: TcpStream, open: Arc<AtomicUsize>) {
     let mut read = Vec::new();
     while let Ok(1..) = stream.read_buf(&mut read).await {
         let text = String::from_utf8_lossy(&read).into_owned();
@@ -297,13 +340,24 @@ async fn answer(mut stream: TcpStream) {
             read.clear();
             continue;
         }
+        if path == "/events" {
+            open.fetch_add(1, Ordering::SeqCst);
+            let _ = stream.write_all(EVENTS.as_bytes()).await;
+            let _ = stream.read_buf(&mut read).await;
+            open.fetch_sub(1, Ordering::SeqCst);
+            return;
+        }
         let number = path.trim_start_matches('/').parse::<usize>().ok();
         let (reply, closes) = match number.and_then(|number| CASES.get(number)) {
             Some((_, _, reply, closes, _)) => ((*reply).to_owned(), *closes),
             None => {
                 let id = head.lines().find_map(|line| line.strip_prefix("x-ms-client-principal-id: "));
-                let id = id.unwrap_or_default();
-                (format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{id}", id.len()), false)
+                let body = if path == "/open" {
+                    open.load(Ordering::SeqCst).to_string()
+                } else {
+                    id.unwrap_or_default().to_owned()
+                };
+                (format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len()), false)
             }
         };
         let reply = match reply.as_str() {
