@@ -17,8 +17,8 @@ use super::{
 pub(super) const NAME: &str = "new people";
 pub(super) const CONNECTIONS: usize = 16;
 const REUSES: [Reuse; 2] = [Reuse::LongLived, Reuse::Default];
-/// Redis only for comparison: the goal is for SQLite, which each `spin up` has.
-const STORES: [Store; 3] = [Store::Off, Store::Sqlite, Store::Redis];
+/// The others only for comparison: the goal is for the file, which each `spin up` has.
+const STORES: [Store; 4] = [Store::Off, Store::Sqlite, Store::Memory, Store::Redis];
 /// How many people call beforehand, so that the server has started its instances.
 const KNOWN: usize = 16;
 /// How many new people call before the other server's turn. They take less time than Spin keeps an idle instance by

@@ -10,7 +10,7 @@ use profile_get_dev::{
     real_spin::RealSpin,
     run::{
         AvailableRunner, Redis, RunDirectory, Runner, manifest, native_server,
-        runtime_config::{self, Endpoints},
+        runtime_config::{self, Endpoints, KeyValueStore},
     },
 };
 use tokio::{fs, process::Command};
@@ -128,7 +128,6 @@ impl Stage {
 
     async fn serve_with(&self, subject: Subject, store: Option<Arc<OwnRedis>>) -> Result<Served> {
         let directory = RunDirectory::prepare(None).await?;
-        let redis = store.as_ref().map(|store| &store.redis);
         let server = match subject {
             Subject::NodePeer | Subject::NodeGateway | Subject::NodeSidecar => {
                 let peer = self.node_peer.as_ref().context("the peer cannot run here")?;
@@ -163,12 +162,17 @@ impl Stage {
                 )
                 .await?
             }
-            Subject::ProfileGet(reuse, store) => {
-                let manifest = self.manifest(&directory, store).await?;
+            Subject::ProfileGet(reuse, kind) => {
+                let manifest = self.manifest(&directory, kind).await?;
+                let shared = match (&store, kind) {
+                    (Some(store), _) => KeyValueStore::Redis(store.redis.url()),
+                    (None, Store::Memory) => KeyValueStore::SqliteInMemory,
+                    (None, _) => KeyValueStore::SqliteFile,
+                };
                 serve_apart(
                     &self.host,
                     HostOptions {
-                        runtime_config: Some(self.runtime_config(&directory, redis).await?),
+                        runtime_config: Some(self.runtime_config(&directory, shared).await?),
                         environment: runtime_config::vault_environment(&self.tenant, None),
                         ..options(&directory, manifest, reuse.of_instances())
                     },
@@ -211,9 +215,9 @@ impl Stage {
         directory.write("spin.toml", manifest::derive(&manifest, workspace::root(), COMPONENT, &values, &[])?).await
     }
 
-    async fn runtime_config(&self, directory: &RunDirectory, redis: Option<&Redis>) -> Result<PathBuf> {
+    async fn runtime_config(&self, directory: &RunDirectory, store: KeyValueStore) -> Result<PathBuf> {
         let (production, manifest) = (read(workspace::runtime_config()).await?, read(workspace::manifest()).await?);
-        let endpoints = Endpoints { redis: redis.map(Redis::url), ..Endpoints::of(&self.tenant) };
+        let endpoints = Endpoints { store, ..Endpoints::of(&self.tenant) };
         let derived = runtime_config::derive(&production, &manifest, &endpoints)?;
         directory.write("runtime-config.toml", derived).await
     }

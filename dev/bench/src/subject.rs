@@ -60,8 +60,10 @@ pub(super) enum Reuse {
 pub(super) enum Store {
     /// Not used: `token_store_slots` is 0.
     Off,
-    /// Spin's own.
+    /// Spin's own, in a file.
     Sqlite,
+    /// The same in memory.
+    Memory,
     Redis,
 }
 
@@ -186,6 +188,7 @@ impl fmt::Display for Subject {
                 let store = match store {
                     Store::Off => "no store",
                     Store::Sqlite => "SQLite",
+                    Store::Memory => "SQLite in memory",
                     Store::Redis => "Redis",
                 };
                 write!(formatter, "profile-get, {}, {store}", reuse.word())

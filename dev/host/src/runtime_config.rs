@@ -56,10 +56,11 @@ impl RuntimeConfig {
         providers.push(from_environment(None, environment));
 
         let default_file = state_dir.join(DEFAULT_STORE_FILE);
-        let mut key_value_stores = BTreeMap::from([(DEFAULT_STORE.to_owned(), StoreSettings::Sqlite(default_file))]);
+        let mut key_value_stores =
+            BTreeMap::from([(DEFAULT_STORE.to_owned(), StoreSettings::Sqlite(Some(default_file)))]);
         for (label, table) in file.key_value_store {
             let store = match table {
-                StoreTable::Spin { path } => StoreSettings::Sqlite(folder.join(path)),
+                StoreTable::Spin { path } => StoreSettings::Sqlite(path.map(|path| folder.join(path))),
                 StoreTable::Redis { url } => {
                     StoreSettings::redis(&url).with_context(|| format!("key_value_store.{label}.url"))?
                 }
@@ -122,7 +123,7 @@ fn from_environment(prefix: Option<String>, environment: &Arc<BTreeMap<String, S
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 enum StoreTable {
-    Spin { path: PathBuf },
+    Spin { path: Option<PathBuf> },
     Redis { url: String },
 }
 
@@ -164,7 +165,7 @@ mod tests {
     fn an_empty_file_means_spins_defaults() {
         let config = parse("").unwrap();
         assert_eq!(kinds(&config), ["env"]);
-        assert_eq!(config.key_value_stores["default"], StoreSettings::Sqlite("state/sqlite_key_value.db".into()));
+        assert_eq!(config.key_value_stores["default"], StoreSettings::Sqlite(Some("state/sqlite_key_value.db".into())));
     }
 
     #[test]
@@ -182,10 +183,12 @@ mod tests {
     fn stores_are_found_from_the_files_folder() {
         let config = parse(
             "[key_value_store.a]\ntype = 'spin'\npath = 'a.db'\n\
-             [key_value_store.b]\ntype = 'redis'\nurl = 'redis://127.0.0.1:6379/1'\n",
+             [key_value_store.b]\ntype = 'redis'\nurl = 'redis://127.0.0.1:6379/1'\n\
+             [key_value_store.c]\ntype = 'spin'\n",
         )
         .unwrap();
-        assert_eq!(config.key_value_stores["a"], StoreSettings::Sqlite("config/a.db".into()));
+        assert_eq!(config.key_value_stores["a"], StoreSettings::Sqlite(Some("config/a.db".into())));
+        assert_eq!(config.key_value_stores["c"], StoreSettings::Sqlite(None));
         assert!(matches!(config.key_value_stores["b"], StoreSettings::Redis(_)));
     }
 

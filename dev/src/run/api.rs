@@ -17,7 +17,7 @@ use super::{
     directory::RunDirectory,
     manifest,
     runner::{Runner, Server},
-    runtime_config::{self, Endpoints},
+    runtime_config::{self, Endpoints, KeyValueStore},
 };
 
 /// The component's name in `spin.toml`.
@@ -47,8 +47,8 @@ pub struct ApiOptions {
     pub reuse: InstanceReuse,
     /// Where the component's log lines go.
     pub log: LogSink,
-    /// The URL of the Redis that is the key-value store; a SQLite file is where there is none.
-    pub redis: Option<String>,
+    /// What its instances share.
+    pub store: KeyValueStore,
     /// The wall clock that the component sees. The real Spin supports only the machine's.
     pub clock: WallClock,
     /// The folder for the derived configuration and the key-value store. Default: a temporary folder.
@@ -70,7 +70,7 @@ impl Default for ApiOptions {
             tenant: TenantOptions::default(),
             reuse: InstanceReuse::default(),
             log: LogSink::Collect,
-            redis: None,
+            store: KeyValueStore::default(),
             clock: WallClock::default(),
             directory: None,
             progress: Progress::default(),
@@ -118,7 +118,7 @@ impl Api {
         let authority = authority_file(&directory, &tenant).await?;
         let manifest = manifest(&directory, &options).await?;
         let runtime_config =
-            runtime_config(&directory, &manifest, &tenant, authority.as_deref(), options.redis).await?;
+            runtime_config(&directory, &manifest, &tenant, authority.as_deref(), options.store).await?;
         let environment = runtime_config::vault_environment(&tenant, authority.as_deref());
         let mut spin_environment = environment.clone();
         let absolute = fs::canonicalize(&runtime_config).await?.to_string_lossy().into_owned();
@@ -170,12 +170,12 @@ async fn runtime_config(
     manifest: &Path,
     tenant: &Tenant,
     authority: Option<&Path>,
-    redis: Option<String>,
+    store: KeyValueStore,
 ) -> Result<PathBuf> {
     let production = read(workspace::runtime_config()).await?;
     let manifest = read(manifest.to_owned()).await?;
     let client_tls = authority.map(|file| runtime_config::client_tls(COMPONENT, file));
-    let endpoints = Endpoints { client_tls, redis, ..Endpoints::of(tenant) };
+    let endpoints = Endpoints { client_tls, store, ..Endpoints::of(tenant) };
     let derived = runtime_config::derive(&production, &manifest, &endpoints)?;
     directory.write("runtime-config.toml", derived).await
 }

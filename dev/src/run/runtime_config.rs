@@ -18,8 +18,20 @@ pub struct Endpoints {
     pub vault_url: String,
     /// The authority that the component trusts for them if they use TLS.
     pub client_tls: Option<Value>,
-    /// The URL of a Redis to use as the key-value store. Default: a SQLite file.
-    pub redis: Option<String>,
+    /// What all instances share.
+    pub store: KeyValueStore,
+}
+
+/// The key-value store that all instances share.
+#[derive(Clone, Debug, Default)]
+pub enum KeyValueStore {
+    /// Spin's default.
+    #[default]
+    SqliteFile,
+    /// Gone when the host ends.
+    SqliteInMemory,
+    /// The Redis at this URL.
+    Redis(String),
 }
 
 impl Endpoints {
@@ -34,8 +46,20 @@ impl Endpoints {
             ]),
             vault_url: tenant.vault_url().to_owned(),
             client_tls: None,
-            redis: None,
+            store: KeyValueStore::default(),
         }
+    }
+}
+
+impl KeyValueStore {
+    /// Its table in a runtime configuration, if it is not the default.
+    fn table(&self) -> Option<Table> {
+        let entries = match self {
+            Self::SqliteFile => return None,
+            Self::SqliteInMemory => vec![("type", "spin")],
+            Self::Redis(url) => vec![("type", "redis"), ("url", url)],
+        };
+        Some(entries.into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect())
     }
 }
 
@@ -91,10 +115,7 @@ pub fn derive(production: &str, manifest: &str, endpoints: &Endpoints) -> Result
     configuration.remove("key_value_store");
     configuration.remove("client_tls");
     configuration.extend(endpoints.client_tls.clone().map(|entries| ("client_tls".to_owned(), entries)));
-    if let Some(url) = &endpoints.redis {
-        let store = Table::from_iter(
-            [("type", "redis"), ("url", url.as_str())].map(|(key, value)| (key.to_owned(), value.into())),
-        );
+    if let Some(store) = endpoints.store.table() {
         let stores = Table::from_iter([("default".to_owned(), Value::Table(store))]);
         configuration.insert("key_value_store".to_owned(), Value::Table(stores));
     }
@@ -173,17 +194,24 @@ required_scope = { default = "user_impersonation" }
             ]),
             vault_url: "http://127.0.0.1:3".to_owned(),
             client_tls: Some(client_tls("one", Path::new("/run/authority.pem"))),
-            redis: None,
+            store: KeyValueStore::default(),
         }
     }
 
     #[test]
-    fn a_given_redis_is_the_default_store() {
-        let endpoints = Endpoints { redis: Some("redis://127.0.0.1:4".to_owned()), ..endpoints() };
-        let derived = derive(PRODUCTION, MANIFEST, &endpoints).unwrap();
-        let derived: Table = derived.parse().unwrap();
-        assert_eq!(derived["key_value_store"]["default"]["type"].as_str(), Some("redis"));
-        assert_eq!(derived["key_value_store"]["default"]["url"].as_str(), Some("redis://127.0.0.1:4"));
+    fn the_store_is_the_default_one() {
+        for (store, expected) in [
+            (KeyValueStore::SqliteFile, ""),
+            (KeyValueStore::SqliteInMemory, "[key_value_store.default]\ntype = 'spin'"),
+            (
+                KeyValueStore::Redis("redis://127.0.0.1:4".to_owned()),
+                "[key_value_store.default]\ntype = 'redis'\nurl = 'redis://127.0.0.1:4'",
+            ),
+        ] {
+            let derived = derive(PRODUCTION, MANIFEST, &Endpoints { store, ..endpoints() }).unwrap();
+            let (derived, expected): (Table, Table) = (derived.parse().unwrap(), expected.parse().unwrap());
+            assert_eq!(derived.get("key_value_store"), expected.get("key_value_store"), "{expected}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::{
 };
 
 use emulated_tenant::{Endpoint, Tenant, TenantOptions};
-use profile_get_dev::run::{Api, ApiOptions, Redis, Runner};
+use profile_get_dev::run::{Api, ApiOptions, Redis, Runner, runtime_config::KeyValueStore};
 use reqwest::Client;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -28,7 +28,7 @@ impl Fleet {
         let mut fleet = Self { tenant, hosts: Vec::new(), client: Client::builder().no_proxy().build().unwrap() };
         for _ in 0..hosts {
             let runner = Runner::from_environment().unwrap();
-            let options = ApiOptions { runner, redis: Some(store.to_owned()), ..ApiOptions::default() };
+            let options = ApiOptions { runner, store: KeyValueStore::Redis(store.to_owned()), ..ApiOptions::default() };
             fleet.hosts.push(Api::start_for(Arc::clone(&fleet.tenant), options).await.unwrap());
         }
         fleet

@@ -61,7 +61,7 @@ impl Harness {
         Self::with_tenant(Tenant::start(TenantOptions::default()).await.unwrap(), ApiOptions::default()).await
     }
 
-    async fn with(options: ApiOptions) -> Self {
+    pub(crate) async fn with(options: ApiOptions) -> Self {
         Self::with_tenant(Tenant::start(tenant_options()).await.unwrap(), options).await
     }
 

@@ -2,7 +2,7 @@
 
 use cargo_dev::{component::Component, progress::Progress, workspace};
 use emulated_tenant::{Endpoint, Tenant, TenantOptions};
-use profile_get_dev::run::{ApiOptions, manifest};
+use profile_get_dev::run::{ApiOptions, manifest, runtime_config::KeyValueStore};
 
 use crate::harness::{Harness, owned};
 
@@ -33,18 +33,20 @@ async fn a_new_instance_reads_the_vault_twice_and_then_no_more() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_instance_shares_what_the_first_learnt() {
-    let harness = Harness::start().await;
-    let token = harness.token("ada");
-    assert_eq!(harness.get(&token).await.status, 200);
-    // Longer than an idle instance is kept.
-    tokio::time::sleep(std::time::Duration::from_millis(2500)).await;
-    harness.forget();
-    assert_eq!(harness.get(&token).await.status, 200);
-    for endpoint in [Endpoint::OpenIdConfiguration, Endpoint::KeySet, Endpoint::Token] {
-        assert_eq!(harness.count(endpoint), 0, "{endpoint:?}");
+    for store in [KeyValueStore::SqliteFile, KeyValueStore::SqliteInMemory] {
+        let harness = Harness::with(ApiOptions { store, ..ApiOptions::default() }).await;
+        let token = harness.token("ada");
+        assert_eq!(harness.get(&token).await.status, 200);
+        // Longer than an idle instance is kept.
+        tokio::time::sleep(std::time::Duration::from_millis(2500)).await;
+        harness.forget();
+        assert_eq!(harness.get(&token).await.status, 200);
+        for endpoint in [Endpoint::OpenIdConfiguration, Endpoint::KeySet, Endpoint::Token] {
+            assert_eq!(harness.count(endpoint), 0, "{endpoint:?}");
+        }
+        let lines = harness.request_lines(2).await;
+        assert_eq!(lines[1]["token_from"], "store");
     }
-    let lines = harness.request_lines(2).await;
-    assert_eq!(lines[1]["token_from"], "store");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,8 +8,8 @@ use redis::IntoConnectionInfo;
 /// Where a store's entries live.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum StoreSettings {
-    /// A SQLite file.
-    Sqlite(PathBuf),
+    /// A SQLite file, or nowhere but in memory.
+    Sqlite(Option<PathBuf>),
     /// A Redis database, by its URL.
     Redis(String),
 }

@@ -1,7 +1,7 @@
-//! Stores in a SQLite file, in the table that Spin itself uses.
+//! Stores in a SQLite file or in memory, in the table that Spin itself uses.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
@@ -10,9 +10,10 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::error::StoreError;
 
-/// One file, opened when first used and then shared.
+/// One database, opened when first used and then shared.
 pub(super) struct SqliteDatabase {
-    path: PathBuf,
+    /// In memory if there is none.
+    path: Option<PathBuf>,
     connection: OnceLock<Arc<Mutex<Connection>>>,
 }
 
@@ -24,7 +25,7 @@ pub(crate) struct Store {
 }
 
 impl SqliteDatabase {
-    pub(super) fn new(path: PathBuf) -> Self {
+    pub(super) fn new(path: Option<PathBuf>) -> Self {
         Self { path, connection: OnceLock::new() }
     }
 
@@ -40,10 +41,14 @@ impl SqliteDatabase {
     }
 
     fn connect(&self) -> Result<Connection, StoreError> {
-        if let Some(folder) = self.path.parent() {
+        if let Some(folder) = self.path.as_deref().and_then(Path::parent) {
             std::fs::create_dir_all(folder).map_err(StoreError::other)?;
         }
-        let connection = Connection::open(&self.path).map_err(StoreError::other)?;
+        let connection = match &self.path {
+            Some(path) => Connection::open(path),
+            None => Connection::open_in_memory(),
+        };
+        let connection = connection.map_err(StoreError::other)?;
         connection
             .execute(
                 "CREATE TABLE IF NOT EXISTS spin_key_value (
@@ -111,20 +116,23 @@ mod tests {
     #[tokio::test]
     async fn labels_share_a_database_without_sharing_entries() {
         let folder = tempfile::tempdir().unwrap();
-        let database = SqliteDatabase::new(folder.path().join("store.db"));
-        let (one, two) = (database.open("one").unwrap(), database.open("two").unwrap());
-        one.set("key", b"first").unwrap();
-        one.set("key", b"second").unwrap();
-        assert_eq!(one.get("key").unwrap(), Some(b"second".to_vec()));
-        assert_eq!(two.get("key").unwrap(), None);
-        one.delete("key").unwrap();
-        one.delete("key").unwrap();
-        assert_eq!(one.get("key").unwrap(), None);
+        for path in [Some(folder.path().join("store.db")), None] {
+            let database = SqliteDatabase::new(path);
+            let (one, two) = (database.open("one").unwrap(), database.open("two").unwrap());
+            one.set("key", b"first").unwrap();
+            one.set("key", b"second").unwrap();
+            let again = database.open("one").unwrap();
+            assert_eq!(again.get("key").unwrap(), Some(b"second".to_vec()));
+            assert_eq!(two.get("key").unwrap(), None);
+            one.delete("key").unwrap();
+            one.delete("key").unwrap();
+            assert_eq!(one.get("key").unwrap(), None);
+        }
     }
 
     #[tokio::test]
     async fn a_file_that_cannot_be_opened_is_an_error_and_not_a_panic() {
-        let database = SqliteDatabase::new("/dev/null/store.db".into());
+        let database = SqliteDatabase::new(Some("/dev/null/store.db".into()));
         assert!(matches!(database.open("default"), Err(StoreError::Other(_))));
     }
 }

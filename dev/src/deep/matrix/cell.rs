@@ -26,7 +26,7 @@ use crate::{
         evidence::Evidence,
         subject::Running,
     },
-    run::{ApiOptions, Redis, Runner},
+    run::{ApiOptions, Redis, Runner, runtime_config::KeyValueStore},
 };
 
 /// `request_timeout` in a cell: the smallest that distinguishes a slow response from a fault.
@@ -96,7 +96,9 @@ pub(super) async fn run(
     let proxy = redis.as_ref().map(|redis| BreakingProxy::start(redis.address())).transpose()?;
     let options = ApiOptions {
         runner,
-        redis: proxy.as_ref().map(|proxy| format!("redis://{}", proxy.address())),
+        store: proxy
+            .as_ref()
+            .map_or_else(KeyValueStore::default, |proxy| KeyValueStore::Redis(format!("redis://{}", proxy.address()))),
         component_variables: [("request_timeout".to_owned(), REQUEST_TIMEOUT.as_secs().to_string())].into(),
         ..evidence.application_options()
     };

@@ -35,7 +35,7 @@ use super::{
     subject::Running,
 };
 use crate::{
-    run::{ApiOptions, Redis, Runner},
+    run::{ApiOptions, Redis, Runner, runtime_config::KeyValueStore},
     usage::Usage,
 };
 
@@ -169,7 +169,9 @@ impl World {
         }
         let options = ApiOptions {
             runner,
-            redis: store.as_ref().map(|(_, proxy)| format!("redis://{}", proxy.address())),
+            store: store.as_ref().map_or_else(KeyValueStore::default, |(_, proxy)| {
+                KeyValueStore::Redis(format!("redis://{}", proxy.address()))
+            }),
             component_variables: [("request_timeout".to_owned(), REQUEST_TIMEOUT.as_secs().to_string())].into(),
             ..evidence.application_options()
         };
