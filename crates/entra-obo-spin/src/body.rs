@@ -1,11 +1,15 @@
 //! The bodies of messages, in both directions.
 
-use std::{fmt, pin::Pin, time::Duration};
+use std::{
+    fmt,
+    pin::{Pin, pin},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use entra_obo::{
     host::{SendFault, UpstreamBody},
-    toolkit::{Body, race},
+    toolkit::{Body, Elapsed, race},
 };
 use http::HeaderMap;
 use spin_sdk::{
@@ -52,8 +56,8 @@ pub(crate) const OF_SERVE: StreamLimits = StreamLimits {
 /// drops both as soon as it learns of it, and the reader learns nothing at all.
 const PAUSE_BEFORE_BREAK: Duration = Duration::from_millis(100);
 
-/// How often the reader of a body that is passed on is asked whether it is still there, while nothing arrives. It may hold a
-/// connection of the sender, and the sender an instance.
+/// How often a reader that is watched is asked whether it is still there, while nothing arrives: the sender's connection, and
+/// perhaps its instance, are kept for it.
 const PRESENCE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How much of a body is read at once.
@@ -126,40 +130,35 @@ impl OutgoingBody {
         }
     }
 
-    /// Writes `begun` and what follows, then the trailers that `trailers` takes of it. If that takes too long, the body ends
-    /// in an error, so that its reader knows that it is cut.
-    pub(crate) async fn stream<B: UpstreamBody>(
-        self,
-        begun: Bytes,
-        mut rest: B,
-        trailers: TakeTrailers<B>,
-        limits: StreamLimits,
-    ) {
+    /// Writes `begun` and what follows, then the trailers. If that takes too long, the body ends in an error, so that its
+    /// reader knows that it is cut.
+    pub(crate) async fn stream<B: UpstreamBody>(self, begun: Bytes, mut rest: B, passing: Passing<B>) {
+        let Passing { limits, next, trailers } = passing;
         let Self { contents: Some(mut contents), end, awaited } = self else { return };
         let copying = async {
             let mut allowance = limits.bytes;
             let mut awaited = Some(awaited);
-            let mut begun = Some(begun).filter(|begun| !begun.is_empty());
-            loop {
-                let next = match begun.take() {
-                    Some(begun) => Some(begun),
-                    None => next_of(&mut rest, &mut contents, limits).await?,
-                };
-                let Some(piece) = next else { return Ok(trailers(&mut rest)) };
-                let length = piece.len().try_into().unwrap_or(u64::MAX);
+            let mut piece =
+                if begun.is_empty() { next(&mut rest, &mut contents, limits.idle).await } else { Some(Ok(begun)) };
+            while let Some(some) = piece {
+                let some = some?;
+                let length = some.len().try_into().unwrap_or(u64::MAX);
                 allowance = allowance.checked_sub(length).ok_or(ErrorCode::HttpResponseBodySize(None))?;
-                let written = race(time::sleep(limits.stall), contents.write_all(piece.into())).await;
+                let written = race(time::sleep(limits.stall), contents.write_all(some.into())).await;
                 drop(awaited.take());
                 if !written.map_err(|_| ErrorCode::HttpResponseTimeout)?.is_empty() {
                     // The reader has stopped reading.
                     return Ok(None);
                 }
+                piece = next(&mut rest, &mut contents, limits.idle).await;
             }
+            Ok(trailers(&mut rest))
         };
         let copied = match limits.time {
             Some(time) => race(time::sleep(time), copying).await.unwrap_or(Err(ErrorCode::HttpResponseTimeout)),
             None => copying.await,
         };
+        drop(rest);
         if copied.is_err() {
             time::sleep(PAUSE_BEFORE_BREAK).await;
         }
@@ -168,8 +167,23 @@ impl OutgoingBody {
     }
 }
 
-/// Takes the trailers that are passed on. A component that passes none needs no code to parse their names: 12 kB.
-pub(crate) type TakeTrailers<B> = fn(&mut B) -> Option<Trailers>;
+/// How a body is passed on. A component needs only the code that it names.
+pub(crate) struct Passing<B> {
+    pub(crate) limits: StreamLimits,
+    pub(crate) next: NextPiece<B>,
+    pub(crate) trailers: TakeTrailers<B>,
+}
+
+impl<B> Clone for Passing<B> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<B> Copy for Passing<B> {}
+
+/// Takes the trailers that are passed on. The code to parse their names takes 12 kB.
+type TakeTrailers<B> = fn(&mut B) -> Option<Trailers>;
 
 pub(crate) fn no_trailers<B>(_rest: &mut B) -> Option<Trailers> {
     None
@@ -179,28 +193,51 @@ pub(crate) fn all_trailers<B: UpstreamBody>(rest: &mut B) -> Option<Trailers> {
     rest.trailers().and_then(|trailers| fields_of(&trailers).ok())
 }
 
-/// The next piece of `body`, unless it does not come in time, or its reader no longer waits for it at `contents`.
-async fn next_of<B: UpstreamBody>(
-    body: &mut B,
-    contents: &mut StreamWriter<u8>,
-    limits: StreamLimits,
-) -> Result<Option<Bytes>, ErrorCode> {
-    let waiting = async {
-        let mut left = limits.idle;
-        while !left.is_zero() {
-            let interval = left.min(PRESENCE_INTERVAL);
-            time::sleep(interval).await;
-            left = left.saturating_sub(interval);
-            // The host says it only to who writes. It passes on nothing of a write without bytes.
-            match race(time::sleep(limits.stall), contents.write(Vec::new())).await {
-                Ok((StreamResult::Complete(_), _)) => {}
-                _ => return,
-            }
+/// Waits for the next piece of a body that is written to a stream, but not longer than for a time.
+type NextPiece<B> =
+    for<'a> fn(&'a mut B, &'a mut StreamWriter<u8>, Duration) -> Pin<Box<dyn Future<Output = Option<Piece>> + 'a>>;
+
+type Piece = Result<Bytes, ErrorCode>;
+
+pub(crate) fn next_in_time<'a, B: UpstreamBody>(
+    body: &'a mut B,
+    _contents: &'a mut StreamWriter<u8>,
+    idle: Duration,
+) -> Pin<Box<dyn Future<Output = Option<Piece>> + 'a>> {
+    Box::pin(async move { piece_of(race(time::sleep(idle), body.next()).await) })
+}
+
+/// The same, but the body also ends when its reader has left, who must understand pieces without bytes.
+pub(crate) fn next_while_read<'a, B: UpstreamBody>(
+    body: &'a mut B,
+    contents: &'a mut StreamWriter<u8>,
+    idle: Duration,
+) -> Pin<Box<dyn Future<Output = Option<Piece>> + 'a>> {
+    Box::pin(async move {
+        let mut next = pin!(body.next());
+        let mut next_within = async |time| race(time::sleep(time), next.as_mut()).await;
+        // Most pieces come before it ends, and a second timer would cost as much as a signature.
+        if let Ok(next) = next_within(PRESENCE_INTERVAL).await {
+            return piece_of(Ok(next));
         }
-    };
-    match race(waiting, body.next()).await {
-        Ok(next) => next.transpose().map_err(|_| ErrorCode::HttpResponseIncomplete),
-        Err(_) => Err(ErrorCode::HttpResponseTimeout),
+        let watching = async {
+            loop {
+                // The host tells only a writer. This write is never dropped before another one: wit-bindgen would not notice
+                // that the reader has left meanwhile, and the host traps if it is written to again.
+                let (StreamResult::Complete(_), _) = contents.write(Vec::new()).await else { return None };
+                if let Ok(next) = next_within(PRESENCE_INTERVAL).await {
+                    return next;
+                }
+            }
+        };
+        piece_of(race(time::sleep(idle.saturating_sub(PRESENCE_INTERVAL)), watching).await)
+    })
+}
+
+fn piece_of(next: Result<Option<Result<Bytes, SendFault>>, Elapsed>) -> Option<Piece> {
+    match next {
+        Ok(next) => next.map(|piece| piece.map_err(|_| ErrorCode::HttpResponseIncomplete)),
+        Err(Elapsed) => Some(Err(ErrorCode::HttpResponseTimeout)),
     }
 }
 

@@ -34,7 +34,10 @@ use spin_sdk::{
 };
 
 use crate::{
-    body::{BodyReaders, Contents, IncomingBody, OutgoingBody, StreamLimits, all_trailers, is_cut, is_whole},
+    body::{
+        BodyReaders, Contents, IncomingBody, OutgoingBody, Passing, StreamLimits, all_trailers, is_cut, is_whole,
+        next_in_time,
+    },
     fault::fault_of,
     handover::{Handover, let_bodies_be_read},
     headers::{copy, copy_all, fields_of},
@@ -170,7 +173,10 @@ impl Forward for Spin {
         let wasi = wasi_request(&head.method, &head.uri, &head.headers, readers, options).map_err(SendFault::Broken)?;
         let writing: Pin<Box<dyn Future<Output = ()>>> = match body {
             Body::Whole(bytes) => Box::pin(outgoing_body.write(bytes)),
-            Body::Streamed(begun, rest, ()) => Box::pin(outgoing_body.stream(begun, rest, all_trailers, UPLOAD)),
+            Body::Streamed(begun, rest, ()) => {
+                let passing = Passing { limits: UPLOAD, next: next_in_time, trailers: all_trailers };
+                Box::pin(outgoing_body.stream(begun, rest, passing))
+            }
         };
         let response = send(wasi, handover, writing).await;
         incoming(sent(response, &head.uri)?, copy_all)

@@ -4,13 +4,13 @@ use entra_obo::{
     event_log,
     toolkit::{Body, RequestHead},
 };
-use http::{HeaderMap, HeaderName, Response, StatusCode};
+use http::{HeaderMap, HeaderName, Response, StatusCode, header};
 use spin_sdk::wasip3::http::types::{self, ErrorCode, Method};
 
 use crate::{
     body::{
-        Contents, IncomingBody, OF_SERVE, OutgoingBody, StreamLimits, TakeTrailers, all_trailers, is_cut, is_whole,
-        no_trailers,
+        Contents, IncomingBody, OF_SERVE, OutgoingBody, Passing, StreamLimits, all_trailers, is_cut, is_whole,
+        next_in_time, next_while_read, no_trailers,
     },
     handover::Handover,
     headers::{copy, copy_all, fields_of},
@@ -31,11 +31,16 @@ pub async fn serve<G: 'static>(
     let head = head_of(&request, copy(&request.get_headers(), headers_read));
     drop(request);
     let is_head = head.method == http::Method::HEAD;
-    scheduling::request(Box::pin(async { send(answer(head).await, is_head, no_trailers, OF_SERVE).await })).await
+    let passing = Passing { limits: OF_SERVE, next: next_in_time, trailers: no_trailers };
+    scheduling::request(Box::pin(async { send(answer(head).await, is_head, passing).await })).await
 }
 
 /// Answers a request with `answer`, which receives all of it: every header, and the body as it arrives. What a streamed body
-/// keeps is dropped when the body has been sent.
+/// keeps is dropped when the body has been sent, or, over HTTP/1, some seconds after its reader has left.
+///
+/// Only HTTP/1 discards the pieces without bytes by which that is noticed. HTTP/2 sends each as an empty frame, and servers
+/// close connections with several of them; readers within the application get them as well, and those of WASI 0.2 trap after
+/// ten. The header `Host` distinguishes them: HTTP/2 has `:authority` instead, and Spin removes it within an application.
 ///
 /// # Errors
 /// None that can happen: a response that the host refuses is replaced by an empty one, and the log says so.
@@ -46,9 +51,12 @@ pub async fn serve_whole<G: 'static>(
 ) -> Result<types::Response, ErrorCode> {
     let head = head_of(&request, copy_all(&request.get_headers()));
     let is_head = head.method == http::Method::HEAD;
+    let is_http_1 = head.headers.contains_key(header::HOST);
+    let next = if is_http_1 { next_while_read } else { next_in_time };
+    let passing = Passing { limits, next, trailers: all_trailers };
     scheduling::request(Box::pin(async {
         let response = answer(head, IncomingBody::of_request(request)).await;
-        send(response, is_head, all_trailers, limits).await
+        send(response, is_head, passing).await
     }))
     .await
 }
@@ -56,16 +64,15 @@ pub async fn serve_whole<G: 'static>(
 async fn send<G: 'static>(
     response: Response<Body<IncomingBody, G>>,
     is_head: bool,
-    trailers: TakeTrailers<IncomingBody>,
-    limits: StreamLimits,
+    passing: Passing<IncomingBody>,
 ) -> Result<types::Response, ErrorCode> {
-    let (response, handover) = into_wasi(response, is_head, trailers, limits).or_else(|error| {
+    let (response, handover) = into_wasi(response, is_head, passing).or_else(|error| {
         // Spin would make an empty 500 of an error.
         let cause = format!("the host refused the response, and an empty one went out instead: {error}");
         event_log::error(&Spin, "answer", cause);
         let mut empty: Response<Body<IncomingBody, G>> = Response::new(Body::Whole(bytes::Bytes::new()));
         *empty.status_mut() = StatusCode::BAD_GATEWAY;
-        into_wasi(empty, is_head, trailers, limits).map_err(|_| ErrorCode::InternalError(None))
+        into_wasi(empty, is_head, passing).map_err(|_| ErrorCode::InternalError(None))
     })?;
     handover.begin().await;
     handover.keep_others_waiting();
@@ -95,8 +102,7 @@ fn head_of(request: &types::Request, headers: HeaderMap) -> RequestHead {
 fn into_wasi<G: 'static>(
     response: Response<Body<IncomingBody, G>>,
     is_head: bool,
-    trailers: TakeTrailers<IncomingBody>,
-    limits: StreamLimits,
+    passing: Passing<IncomingBody>,
 ) -> Result<(types::Response, Handover), String> {
     let (head, body) = response.into_parts();
     let fields = fields_of(&head.headers).map_err(|error| error.to_string())?;
@@ -120,7 +126,7 @@ fn into_wasi<G: 'static>(
         None => {}
         Some(Body::Whole(bytes)) => scheduling::spawn(outgoing.write(bytes)),
         Some(Body::Streamed(begun, rest, permit)) => scheduling::spawn(async move {
-            outgoing.stream(begun, rest, trailers, limits).await;
+            outgoing.stream(begun, rest, passing).await;
             drop(permit);
         }),
     }
