@@ -44,7 +44,7 @@ fn nobody_gets_another_callers_token() {
 }
 
 #[test]
-fn a_token_is_verified_on_every_request() {
+fn a_token_that_was_accepted_is_refused_when_it_has_expired() {
     let world = World::new();
     let token = token();
     assert_eq!(world.get(&token).status, 200);

@@ -8,7 +8,7 @@ use profile_get::RequestHead;
 use serde_json::json;
 
 use crate::{
-    caller_tokens::{Plan, key_set, rotated_key_set, token, token_with},
+    caller_tokens::{KEY_ID, Plan, foreign_jwk, key_set, rotated_key_set, token, token_with},
     scripted_host::{AUTHORITY, Reply, TENANT, World, request_head},
 };
 
@@ -293,6 +293,24 @@ fn stale_keys_are_renewed_in_the_background() {
     assert!(world.elapsed() - before >= Duration::from_secs(4));
     let line: serde_json::Value = serde_json::from_str(&world.script.log.borrow()[1]).unwrap();
     assert_eq!(line["total_ms"], 0.0);
+}
+
+#[test]
+fn a_token_that_was_verified_is_refused_once_its_key_is_withdrawn() {
+    for key in [foreign_jwk("key-2"), foreign_jwk(KEY_ID)] {
+        let world = World::new();
+        let token = token();
+        for _ in 0..2 {
+            assert_eq!(world.get(&token).status, 200);
+        }
+        world.pass(3601);
+        // The second time because the key may have been published since.
+        let renewed = || Reply::json(200, &json!({"keys": [key.clone()]}));
+        world.next("keys", [renewed(), renewed()]);
+        // Renewed in the background.
+        assert_eq!(world.get(&token).status, 200);
+        world.get(&token).is(401, "invalid_token");
+    }
 }
 
 #[test]

@@ -122,13 +122,17 @@ impl SigningKeys {
         }
         let is_verified = key.verifies(digest, signature);
         if is_verified {
-            let mut verified = self.verified.lock();
-            verified.put(token, number);
-            if verified.len() > MAX_VERIFIED {
-                verified.pop_lru();
-            }
+            self.remember(token, number);
         }
         is_verified
+    }
+
+    fn remember(&self, token: [u8; 32], number: usize) {
+        let mut verified = self.verified.lock();
+        verified.put(token, number);
+        if verified.len() > MAX_VERIFIED {
+            verified.pop_lru();
+        }
     }
 
     /// Whether `key` may sign for `token_issuer` of `tenant_id`.
@@ -288,6 +292,18 @@ mod tests {
         let renamed = json!({"kty": "RSA", "kid": "a", "n": self::modulus(256, 0x80, 1), "e": "AQAB"});
         let withdrawn = parse_of_one(json!([renamed])).unwrap();
         assert!(!withdrawn.verify(withdrawn.with_id("a").next().unwrap(), &digest, &signature));
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let key = json!({"kty": "RSA", "kid": "a", "n": modulus(256, 0x80, 1), "e": "AQAB"});
+        let keys = parse_of_one(json!([key])).unwrap();
+        for number in 0..super::MAX_VERIFIED + 10 {
+            let mut token = [0; 32];
+            token[..8].copy_from_slice(&number.to_be_bytes());
+            keys.remember(token, 0);
+        }
+        assert_eq!(keys.verified.lock().len(), super::MAX_VERIFIED);
     }
 
     #[test]
