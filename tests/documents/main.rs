@@ -194,16 +194,38 @@ fn is_in(document: &str, name: &str, generated: &str) {
     }
 }
 
-/// `spin new` starts an app with the code of the example in the same language, and keeps what its build makes out of git.
+/// `spin new` starts an app that is the example in the same language, under another name.
 #[test]
-fn templates_have_the_code_of_the_examples() {
+fn templates_are_the_examples() {
+    const OF_A_CLONE: &str = "../../target/wasm32-wasip2/release/";
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let read = |path: String| fs::read_to_string(root.join(path)).unwrap();
     for (language, code) in [("rust", "src/lib.rs"), ("javascript", "src/index.js"), ("python", "app.py")] {
-        let template = read(format!("templates/entra-{language}/content/{code}"));
-        let template = template.replacen("{% raw %}", "", 1).replacen("{% endraw %}", "", 1);
-        assert_eq!(template.trim_end(), read(format!("examples/{language}/{code}")).trim_end(), "{language}");
-        let ignored = read(format!("templates/entra-{language}/content/.gitignore"));
-        assert_eq!(ignored, read(format!("examples/{language}/.gitignore")), "{language}");
+        let (template, example) = (format!("templates/entra-{language}/content"), format!("examples/{language}"));
+        let pinned = match language {
+            "rust" => "Cargo.toml",
+            "javascript" => "package.json",
+            _ => "requirements.txt",
+        };
+        for file in [code, pinned, "spin.toml", ".gitignore"] {
+            let rendered = fs::read_to_string(root.join(&template).join(file)).unwrap();
+            let rendered = rendered
+                .replace("{% raw %}", "")
+                .replace("{% endraw %}", "")
+                .replace("{{project-name | kebab_case}}", &format!("guarded-{language}"))
+                .replace("{{project-name | snake_case}}", &format!("guarded_{language}"))
+                .replace("{{entra-wasm}}", "entra.wasm");
+            let own = |line: &&str| {
+                !line.starts_with("description = \"{{project-description}}") && !line.starts_with("# `cargo dev build`")
+            };
+            let rendered: Vec<&str> = rendered.trim_end().lines().filter(own).collect();
+
+            let expected = fs::read_to_string(root.join(&example).join(file)).unwrap();
+            let expected = expected
+                .replace(&format!("{OF_A_CLONE}entra.wasm"), "entra.wasm")
+                .replace(OF_A_CLONE, "target/wasm32-wasip2/release/");
+            let ours = |line: &&str| !line.starts_with("license = ");
+            let expected: Vec<&str> = expected.trim_end().lines().filter(ours).collect();
+            assert_eq!(rendered, expected, "{template}/{file}");
+        }
     }
 }
