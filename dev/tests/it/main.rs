@@ -15,6 +15,7 @@ mod harness;
 
 mod answers;
 mod chaining;
+mod consumers;
 mod embedded_host;
 mod entra;
 mod federated_credentials;
