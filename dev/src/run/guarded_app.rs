@@ -27,32 +27,63 @@ use super::{
     runner::{Runner, Server},
 };
 
-/// Builds the app in `examples/` with the tools of its language, which are fetched once into `target/`.
-///
-/// # Errors
-/// If the machine does not have the language, cannot reach its registry, or the app does not build.
-pub async fn build_example(language: Language, progress: Progress) -> Result<PathBuf> {
-    let source = format!("examples/{}", language.folder());
-    let building = match language {
-        Language::Rust => return Component::RustExample.build(progress).await,
-        Language::Javascript => in_javascript(&source).boxed(),
-        Language::Python => in_python(&source).boxed(),
-    };
-    let step = progress.step_if_needed(&format!("Building the example in {}", language.folder()));
-    let built = building.await.with_context(|| format!("the example in {} cannot be built here", language.folder()))?;
-    step.done(&format!("Built the example in {}", language.folder()));
-    Ok(built)
+/// An app of `examples/`, and what its language needs to build it.
+#[derive(Debug)]
+pub struct Example {
+    language: Language,
+    /// Where the language's packages are, if it has any.
+    packages: PathBuf,
 }
 
-async fn in_javascript(source: &str) -> Result<PathBuf> {
-    let folder = npm(source).await?;
-    output_of(Command::new("npm").args(["run", "build"]).current_dir(&folder)).await?;
+impl Example {
+    /// Fetches what the language needs into `target/`, once.
+    ///
+    /// # Errors
+    /// If the machine does not have the language, or cannot reach its registry.
+    pub async fn install(language: Language, progress: Progress) -> Result<Self> {
+        let source = source(language);
+        let step = progress.step_if_needed(&format!("Fetching what {} needs", language.folder()));
+        let packages = match language {
+            Language::Rust => Ok(PathBuf::new()),
+            Language::Javascript => npm(&source).await,
+            Language::Python => pip(&source).await,
+        };
+        let packages =
+            packages.with_context(|| format!("the example in {} cannot be built here", language.folder()))?;
+        step.done(&format!("Fetched what {} needs", language.folder()));
+        Ok(Self { language, packages })
+    }
+
+    /// Builds the app, and returns its Wasm file.
+    ///
+    /// # Errors
+    /// If it does not build.
+    pub async fn build(&self, progress: Progress) -> Result<PathBuf> {
+        let source = source(self.language);
+        let building = match self.language {
+            Language::Rust => return Component::RustExample.build(progress).await,
+            Language::Javascript => in_javascript(&self.packages).boxed(),
+            Language::Python => in_python(&source, &self.packages).boxed(),
+        };
+        let step = progress.step_if_needed(&format!("Building the example in {}", self.language.folder()));
+        let built =
+            building.await.with_context(|| format!("the example in {} does not build", self.language.folder()))?;
+        step.done(&format!("Built the example in {}", self.language.folder()));
+        Ok(built)
+    }
+}
+
+fn source(language: Language) -> String {
+    format!("examples/{}", language.folder())
+}
+
+async fn in_javascript(folder: &Path) -> Result<PathBuf> {
+    output_of(Command::new("npm").args(["run", "build"]).current_dir(folder)).await?;
     Ok(folder.join("dist/guarded-javascript.wasm"))
 }
 
 /// Unless it is built already, which takes long.
-async fn in_python(source: &str) -> Result<PathBuf> {
-    let packages = pip(source).await?;
+async fn in_python(source: &str, packages: &Path) -> Result<PathBuf> {
     // Python writes next to the source.
     let folder = workspace::target().join(source);
     let (app, built) = (workspace::root().join(source).join("app.py"), folder.join("app.wasm"));
@@ -62,7 +93,7 @@ async fn in_python(source: &str) -> Result<PathBuf> {
         fs::copy(app, folder.join("app.py")).await?;
         let arguments = ["-w", "spin:up/http-trigger@4.1.0", "componentize", "app", "-o", "app.wasm"];
         let mut componentize = Command::new(packages.join("bin/componentize-py"));
-        output_of(componentize.args(arguments).env("VIRTUAL_ENV", &packages).current_dir(folder)).await?;
+        output_of(componentize.args(arguments).env("VIRTUAL_ENV", packages).current_dir(folder)).await?;
     }
     Ok(built)
 }
@@ -72,6 +103,8 @@ async fn in_python(source: &str) -> Result<PathBuf> {
 pub struct GuardedAppOptions {
     /// What runs the components.
     pub runner: Runner,
+    /// The example whose manifest is used.
+    pub example: Language,
     /// Where it listens.
     pub listen: SocketAddr,
     /// The URL of an app elsewhere, to which the guard forwards instead.
@@ -90,6 +123,7 @@ impl Default for GuardedAppOptions {
     fn default() -> Self {
         Self {
             runner: Runner::default(),
+            example: Language::Rust,
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
             upstream: None,
             guard_variables: BTreeMap::new(),
@@ -147,9 +181,9 @@ impl GuardedApp {
     }
 }
 
-/// The manifest of the example in Rust, which differs from the others only in its app.
+/// The manifest of the example, with another file for its app.
 async fn guarded_manifest(app: &Path, options: &GuardedAppOptions) -> Result<String> {
-    let folder = workspace::root().join("examples/rust");
+    let folder = workspace::root().join(source(options.example));
     let text = fs::read_to_string(folder.join("spin.toml")).await?;
     let mut manifest: Table = manifest::derive(&text, &folder, "entra", &BTreeMap::new(), &[])?.parse()?;
     let components = manifest.get_mut("component").and_then(Value::as_table_mut).context("no component")?;

@@ -25,7 +25,7 @@ pub use self::{
     announcement::{Announcement, Running, find_running},
     api::{Api, ApiOptions},
     directory::RunDirectory,
-    guarded_app::{GuardedApp, GuardedAppOptions, build_example},
+    guarded_app::{Example, GuardedApp, GuardedAppOptions},
     native_server::native_server,
     redis::Redis,
     registry::Registry,

@@ -2,9 +2,9 @@
 
 use std::{path::Path, time::Duration};
 
-use cargo_dev::{commands::up::Language, component::Component, progress::Progress};
+use cargo_dev::{commands::up::Language, component::Component, npm_and_pip::unless_skipped, progress::Progress};
 use emulated_tenant::Endpoint;
-use profile_get_dev::run::{GuardedApp, GuardedAppOptions, Runner, build_example};
+use profile_get_dev::run::{Example, GuardedApp, GuardedAppOptions, Runner};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::{
@@ -35,19 +35,20 @@ impl Guarded {
 
     /// `None`, and a message, where the machine does not have the language, or cannot reach its registry.
     async fn start_example(language: Language) -> Option<Self> {
-        match build_example(language, Progress::default()).await {
-            Ok(app) => Some(Self::start_app(&app, None, &[]).await),
-            Err(error) => {
-                eprintln!("skipped: {error:#}");
-                None
-            }
-        }
+        let test = format!("the example in {}", language.folder());
+        let example = unless_skipped(&test, Example::install(language, Progress::default()).await).unwrap()?;
+        let app = example.build(Progress::default()).await.unwrap();
+        let options = GuardedAppOptions { example: language, ..GuardedAppOptions::default() };
+        Some(Self::start_with(&app, options).await)
     }
 
     async fn start_app(app: &Path, upstream: Option<String>, change: &[(&str, &str)]) -> Self {
-        let runner = Runner::from_environment().unwrap();
-        let options =
-            GuardedAppOptions { runner, upstream, guard_variables: owned(change), ..GuardedAppOptions::default() };
+        let options = GuardedAppOptions { upstream, guard_variables: owned(change), ..GuardedAppOptions::default() };
+        Self::start_with(app, options).await
+    }
+
+    async fn start_with(app: &Path, options: GuardedAppOptions) -> Self {
+        let options = GuardedAppOptions { runner: Runner::from_environment().unwrap(), ..options };
         let app = GuardedApp::start(app, options).await.unwrap();
         Self { app, client: Client::builder().no_proxy().build().unwrap() }
     }

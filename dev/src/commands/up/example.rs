@@ -19,7 +19,7 @@ use super::{
     port::{API_PORT, choose_port},
     stop_signals::{INTERRUPTED, StopSignals},
 };
-use crate::run::{Announcement, GuardedApp, GuardedAppOptions, Runner, Running, build_example};
+use crate::run::{Announcement, Example, GuardedApp, GuardedAppOptions, Runner, Running};
 
 /// The people in the printed examples: an ordinary member, and one whom Entra asks for a second factor.
 const PEOPLE: [&str; 2] = ["ada", "mona"];
@@ -57,12 +57,13 @@ pub(super) async fn run(
 async fn start(language: Language, arguments: &Up, progress: Progress) -> Result<GuardedApp> {
     // Tried before the build, which may take minutes, and after it.
     choose_port(arguments.port, API_PORT, "--port")?;
-    let app = build_example(language, progress).await?;
+    let app = Example::install(language, progress).await?.build(progress).await?;
     let port = choose_port(arguments.port, API_PORT, "--port")?;
     GuardedApp::start(
         &app,
         GuardedAppOptions {
             runner: if arguments.spin { Runner::RealSpin } else { Runner::Embedded },
+            example: language,
             listen: (Ipv4Addr::LOCALHOST, port).into(),
             log: LogSink::Stderr,
             directory: Some(workspace::run_directory().join("example")),
