@@ -107,7 +107,7 @@ async fn measure_as(plan: &Plan, progress: Progress) -> Result<String> {
         figures.component_bytes = Some(stage.component_bytes);
     }
     if plan.is_wanted(rs256::NAME) {
-        figures.rs256 = Some(rs256::measure(&stage, progress).await?);
+        figures.rs256 = Some(rs256::measure(&stage, plan, progress).await?);
     }
     if plan.is_wanted(first_responses::NAME) {
         figures.first_responses = Some(first_responses::measure(&stage, &crowd, plan, progress).await?);

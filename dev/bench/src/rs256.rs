@@ -8,7 +8,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use super::stage::{Served, Stage};
+use super::{
+    plan::Plan,
+    stage::{Served, Stage},
+};
 
 pub(super) const NAME: &str = "RS256";
 
@@ -21,20 +24,17 @@ pub(super) struct Rs256 {
     pub(super) openssl_us: Option<f64>,
 }
 
-/// How often each is measured. The shortest time counts, because other load on the machine can only lengthen it.
-const TURNS: usize = 4;
-
 /// Measures both in turns. It counts CPU time, as `openssl speed` does, which other programs affect less.
 ///
 /// # Errors
 /// If the component does not build or start, or does not accept the token.
-pub(super) async fn measure(stage: &Stage, progress: Progress) -> Result<Rs256> {
+pub(super) async fn measure(stage: &Stage, plan: &Plan, progress: Progress) -> Result<Rs256> {
     Component::Rs256.build(progress).await?;
     let step = progress.step("Measuring RS256");
     let served = stage.serve_rs256().await?;
     let key_and_token = key_and_token(&stage.tenant).await?;
     let mut best = Rs256 { profile_get_us: f64::INFINITY, jwt_simple_us: f64::INFINITY, openssl_us: None };
-    for turn in 0..TURNS {
+    for turn in 0..plan.turns {
         best.profile_get_us = best.profile_get_us.min(in_wasm(&served, "profile-get", &key_and_token).await?);
         best.jwt_simple_us = best.jwt_simple_us.min(in_wasm(&served, "jwt-simple", &key_and_token).await?);
         match openssl().await {

@@ -12,7 +12,7 @@ async fn a_tiny_run_measures_every_server() {
     let folder = tempfile::tempdir().unwrap();
     let (plot, figures) = (folder.path().join("plots/cost.svg"), folder.path().join("figures.json"));
     let output = Command::new(env!("CARGO_BIN_EXE_bench"))
-        .args(["bench", "--users", "1,3", "--connections", "2", "--seconds", "0.2"])
+        .args(["bench", "--quick", "--users", "3", "--connections", "2", "--seconds", "0.2"])
         .args(["--processes", "2", "--bursts", "2", "--people", "5", "--plot"])
         .arg(&plot)
         .arg("--json")
@@ -28,8 +28,7 @@ async fn a_tiny_run_measures_every_server() {
     let is_skipped = |what| skipped.iter().any(|skipped| skipped.as_str().unwrap().contains(what));
     let servers = 19 - if is_skipped("Node") { 3 } else { 0 } - usize::from(is_skipped("Redis"));
     let rows = figures["measurements"].as_array().unwrap();
-    // With two numbers of users.
-    assert_eq!(rows.len(), servers * 2, "{tables}\n{printed}");
+    assert_eq!(rows.len(), servers, "{tables}\n{printed}");
     for row in rows {
         for name in ["requests", "requests_per_second", "p50_ms", "p99_ms", "cpu_us_per_request", "peak_memory_mb"] {
             assert!(row[name].as_f64().unwrap() > 0.0, "{name}: {row}");
@@ -62,7 +61,7 @@ async fn a_tiny_run_measures_every_server() {
         assert!((1..=16).contains(&row["most_exchanges"].as_u64().unwrap()), "{row}");
     }
     let new_people = figures["new_people"].as_array().unwrap();
-    assert_eq!(new_people.len(), if is_skipped("Redis") { 4 } else { 6 }, "{figures}");
+    assert_eq!(new_people.len(), if is_skipped("Redis") { 6 } else { 8 }, "{figures}");
     for row in new_people {
         assert_eq!(row["people"], 5, "{row}");
         assert!(row["p99_ms"].as_f64() > Some(0.0), "{row}");

@@ -1,10 +1,6 @@
 //! The test programs of the workspace, run at the same time where they do not disturb each other.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Stdio,
-    time::Instant,
-};
+use std::{path::PathBuf, process::Stdio, time::Instant};
 
 use anyhow::{Context, Result};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -30,16 +26,22 @@ const VARIED: [(&str, &[(&str, &str)]); 2] = [
 ];
 const VARIED_TESTS: [&str; 3] = ["sunny_day", "refusals", "steady_state"];
 
-/// The example that end-to-end tests run, and the variable that tells them where it is. They would build it otherwise, and wait
-/// for other builds.
+/// What tests of other packages run, and the variables that tell them where it is. They would build it otherwise, and wait for
+/// the lints, which build at the same time.
 const NATIVE_SERVER: &str = "axum";
 const NATIVE_SERVER_VARIABLE: &str = "PROFILE_GET_NATIVE_SERVER";
+const BY_HAND: &str = "bench-by-hand";
+const BY_HAND_VARIABLE: &str = "PROFILE_GET_SERVER_BY_HAND";
+
+/// The whole workspace, for the reason that `super` gives.
+const WORKSPACE: [&str; 2] = ["--workspace", "--features=entra-obo/rustls"];
 
 /// All test programs of the workspace.
 #[derive(Debug)]
 pub(super) struct TestPrograms {
     programs: Vec<TestProgram>,
-    native_server: PathBuf,
+    /// The variables, and their values.
+    servers: [(&'static str, PathBuf); 2],
 }
 
 /// A run of a program.
@@ -61,7 +63,7 @@ impl TestPrograms {
     pub(super) async fn compile(progress: Progress) -> Result<Self> {
         let step = progress.step("Compiling the tests");
         let mut cargo = Command::new(workspace::cargo());
-        cargo.args(["test", "--workspace", "--features=entra-obo/rustls", "--no-run"]).current_dir(workspace::root());
+        cargo.arg("test").args(WORKSPACE).arg("--no-run").current_dir(workspace::root());
         let mut programs = Vec::new();
         let mut native_server = None;
         let collect = |artifact: Artifact| {
@@ -72,6 +74,10 @@ impl TestPrograms {
             programs.extend(TestProgram::of(artifact));
         };
         cargo_build::run("the tests", &mut cargo, progress, &step, collect).await?;
+        let native_server = native_server.context("there is no example axum")?;
+        let mut cargo = Command::new(workspace::cargo());
+        cargo.arg("build").args(WORKSPACE).args(["--bin", BY_HAND]).current_dir(workspace::root());
+        let by_hand = cargo_build::build("the server by hand", BY_HAND, &mut cargo, progress, &step).await?;
         step.done("Compiled the tests");
         let end_to_end = workspace::root().join("dev");
         let end_to_end = programs.iter().find(|program| program.folder == end_to_end && program.is_called("it"));
@@ -82,7 +88,7 @@ impl TestPrograms {
         }
         // What takes longest is started first, so that nothing waits for it alone in the end.
         programs.sort_by_key(|program| program.executable != end_to_end.executable);
-        Ok(Self { programs, native_server: native_server.context("there is no example axum")? })
+        Ok(Self { programs, servers: [(NATIVE_SERVER_VARIABLE, native_server), (BY_HAND_VARIABLE, by_hand)] })
     }
 
     /// Runs all but those that need the machine for themselves, and prints the output of those that fail.
@@ -114,7 +120,7 @@ impl TestPrograms {
         let mut passed = 0_usize;
         let mut others = Vec::new();
         let mut runs =
-            stream::iter(chosen.into_iter().map(|program| program.run(&self.native_server))).buffer_unordered(at_once);
+            stream::iter(chosen.into_iter().map(|program| program.run(&self.servers))).buffer_unordered(at_once);
         while let Some((name, outcome)) = runs.try_next().await? {
             match outcome {
                 Outcome::Passed(_) => passed += 1,
@@ -145,12 +151,12 @@ impl TestProgram {
         self.name.rsplit(' ').next() == Some(target)
     }
 
-    async fn run(&self, native_server: &Path) -> Result<(String, Outcome)> {
+    async fn run(&self, servers: &[(&str, PathBuf)]) -> Result<(String, Outcome)> {
         let started = Instant::now();
         let output = Command::new(&self.executable)
             .args(self.filters)
             .envs(self.environment.iter().copied())
-            .env(NATIVE_SERVER_VARIABLE, native_server)
+            .envs(servers.iter().map(|(variable, server)| (variable, server)))
             .env("CARGO", workspace::cargo())
             .env("CARGO_MANIFEST_DIR", &self.folder)
             .current_dir(&self.folder)
