@@ -2,6 +2,8 @@
 
 use toml::{Table, Value};
 
+use super::template::variables_of;
+
 /// A component of this project that decides who may call.
 pub(super) struct KnownGuard {
     /// The name of its Wasm file.
@@ -89,6 +91,21 @@ impl KnownGuard {
             )
         };
         missing.map(fault).collect()
+    }
+
+    /// The settings whose values come from secret variables in its own manifest.
+    pub(super) fn secrets(&self) -> Vec<String> {
+        let own: Table = self.manifest.parse().unwrap_or_default();
+        let variables = own.get("variables").and_then(Value::as_table);
+        let is_secret = |name: &str| {
+            let secret = variables.and_then(|variables| variables.get(name)?.get("secret")?.as_bool());
+            secret == Some(true)
+        };
+        let component = self.own_component();
+        let settings = component.get("variables").and_then(Value::as_table).into_iter().flatten();
+        let secret =
+            settings.filter(|(_, value)| value.as_str().is_some_and(|value| variables_of(value).any(is_secret)));
+        secret.map(|(name, _)| name.clone()).collect()
     }
 
     /// Its part of its own manifest.

@@ -1,15 +1,21 @@
 //! `cargo dev audit`
 
+mod template;
+
 mod guard;
 
-use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    process::ExitCode,
+};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use tokio::fs;
 use toml::{Table, Value};
 
-use self::guard::KnownGuard;
+use self::{guard::KnownGuard, template::variables_of};
 
 /// Report what a Spin manifest leaves unprotected.
 ///
@@ -17,13 +23,14 @@ use self::guard::KnownGuard;
 /// app. Reports routes that reach a component without a guard, guards that are on no route or can be bypassed, guards on
 /// public routes that issue application tokens, secrets that a component other than a guard can read, settings that a
 /// guard lacks or does not have, addresses that it may not call, stores that it may not open, and what Spin silently
-/// ignores. Fails if there is anything to report.
+/// ignores. Fails if there is anything to report. Paths that a guard leaves open on purpose are listed too, but do not make
+/// it fail.
 #[derive(Args, Debug)]
 pub struct Audit {
     /// The manifest.
     #[arg(default_value = "spin.toml", value_name = "FILE")]
     manifest: PathBuf,
-    /// Another component that is a guard.
+    /// Another component that is a guard; middleware that is none of the manifest's components by its path, URL or package.
     #[arg(long = "guard", value_name = "COMPONENT")]
     guards: Vec<String>,
 }
@@ -41,9 +48,15 @@ impl Audit {
             false => format!("{} is not TOML", self.manifest.display()),
         });
         let manifest: Table = manifest?;
-        let findings = audit(&manifest, &self.guards);
-        for finding in &findings {
-            println!("{finding}");
+        ensure!(
+            manifest.get("spin_manifest_version").and_then(Value::as_integer) == Some(2),
+            "{} is no Spin manifest of version 2, which is the only one that is understood here",
+            self.manifest.display()
+        );
+        let app = App::read(&manifest, &self.guards);
+        let findings = audit(&app);
+        for line in findings.iter().chain(&app.public_paths()) {
+            println!("{line}");
         }
         if findings.is_empty() {
             println!("{}: every public route is guarded", self.manifest.display());
@@ -59,21 +72,53 @@ const AUTHORITY_HOST: &str = "https://login.microsoftonline.com";
 struct App<'a> {
     /// The application's variables.
     variables: Option<&'a Table>,
-    components: BTreeMap<&'a str, &'a Table>,
+    components: BTreeMap<String, &'a Table>,
     triggers: Vec<Trigger<'a>>,
-    guards: Vec<&'a str>,
+    /// Their names.
+    guards: Vec<String>,
+    /// What the operator says are guards, whether or not the manifest has a component of this name.
+    named: &'a [String],
+}
+
+/// What a request passes before it reaches the component of its route.
+struct Middleware {
+    /// Of the component, or where it comes from.
+    name: String,
+    /// Whether it gets the variables of that component, and so its secrets.
+    inherits_variables: bool,
 }
 
 /// An entry of `[[trigger.http]]`.
 struct Trigger<'a> {
     /// Missing where the route is private.
     route: Option<&'a str>,
-    component: &'a str,
+    component: String,
     entry: &'a Table,
 }
 
-fn audit(manifest: &Table, guards: &[String]) -> Vec<String> {
-    let app = App::read(manifest, guards);
+impl Trigger<'_> {
+    /// The middleware through which a request reaches its component.
+    fn middleware(&self) -> Vec<Middleware> {
+        let entries = self.entry.get("dependencies").and_then(|dependencies| dependencies.get("middleware"));
+        let entries = entries.and_then(Value::as_array).into_iter().flatten();
+        let name_of = |entry: &Value| {
+            let name = ["component", "path", "url", "package"].iter().find_map(|key| entry.get(key)?.as_str());
+            name.unwrap_or("(without a name)").to_owned()
+        };
+        let inherits = |entry: &Value| match entry.get("inherit_configuration") {
+            Some(Value::Array(names)) => names.iter().any(|name| name.as_str() == Some("variables")),
+            all => all.and_then(Value::as_bool) == Some(true),
+        };
+        entries.map(|entry| Middleware { name: name_of(entry), inherits_variables: inherits(entry) }).collect()
+    }
+
+    /// Whether its requests reach this component.
+    fn reaches(&self, component: &str) -> bool {
+        self.component == component || self.middleware().iter().any(|middleware| middleware.name == component)
+    }
+}
+
+fn audit(app: &App<'_>) -> Vec<String> {
     let mut findings = Vec::new();
     findings.extend(app.triggers.iter().filter_map(|trigger| app.open_route(trigger)));
     findings.extend(app.triggers.iter().filter_map(ignored));
@@ -82,36 +127,94 @@ fn audit(manifest: &Table, guards: &[String]) -> Vec<String> {
     findings.extend(app.guards.iter().flat_map(|guard| app.unreachable(guard)));
     findings.extend(app.guards.iter().flat_map(|guard| app.faults_of_stores(guard)));
     findings.extend(app.readable_secrets());
+    findings.extend(app.inheritors());
     findings
 }
 
 impl<'a> App<'a> {
-    fn read(manifest: &'a Table, guards: &'a [String]) -> Self {
+    fn read(manifest: &'a Table, named: &'a [String]) -> Self {
         let components = manifest.get("component").and_then(Value::as_table).into_iter().flatten();
-        let components: BTreeMap<&str, &Table> =
-            components.filter_map(|(name, value)| Some((name.as_str(), value.as_table()?))).collect();
-        let entries = manifest.get("trigger").and_then(|trigger| trigger.get("http")).and_then(Value::as_array);
-        let entries = entries.into_iter().flatten().filter_map(Value::as_table);
-        let triggers = entries.map(|entry| Trigger {
-            route: entry.get("route").and_then(Value::as_str),
-            component: entry.get("component").and_then(Value::as_str).unwrap_or_default(),
-            entry,
-        });
-        let is_guard = |name: &str, component: &Table| {
-            KnownGuard::of(component).is_some() || guards.iter().any(|guard| guard == name)
-        };
-        let guards = components.iter().filter(|(name, component)| is_guard(name, component)).map(|(name, _)| *name);
+        let mut components: BTreeMap<String, &Table> =
+            components.filter_map(|(name, value)| Some((name.clone(), value.as_table()?))).collect();
+        let kinds = manifest.get("trigger").and_then(Value::as_table).into_iter().flatten();
+        let entries =
+            kinds.flat_map(|(kind, entries)| entries.as_array().into_iter().flatten().map(move |entry| (kind, entry)));
+        let mut triggers = Vec::new();
+        for (number, (kind, entry)) in entries.filter_map(|(kind, entry)| Some((kind, entry.as_table()?))).enumerate() {
+            let route = entry.get("route").and_then(Value::as_str);
+            let component = match entry.get("component") {
+                // An inline component has no name but that which Spin derives from the trigger's, if that has one.
+                Some(Value::Table(component)) => {
+                    let name = match (entry.get("id").and_then(Value::as_str), route) {
+                        (Some(id), _) => format!("{id}-component"),
+                        (None, Some(route)) => format!("the component of {route}"),
+                        (None, None) => format!("the component of trigger {}", number.saturating_add(1)),
+                    };
+                    components.insert(name.clone(), component);
+                    name
+                }
+                Some(component) => component.as_str().unwrap_or_default().to_owned(),
+                // Spin answers by itself.
+                None => continue,
+            };
+            if kind == "http" {
+                triggers.push(Trigger { route, component, entry });
+            }
+        }
+        let is_guard = |name: &String, component: &Table| KnownGuard::of(component).is_some() || named.contains(name);
+        let guards = components.iter().filter(|(name, component)| is_guard(name, component)).map(|(name, _)| name);
         let variables = manifest.get("variables").and_then(Value::as_table);
-        Self { guards: guards.collect(), triggers: triggers.collect(), components, variables }
+        Self { guards: guards.cloned().collect(), named, triggers, components, variables }
     }
 
     fn open_route(&self, trigger: &Trigger<'_>) -> Option<String> {
-        let Trigger { route, component, entry } = trigger;
+        let Trigger { route, component, .. } = trigger;
         let route = (*route)?;
-        let middleware = entry.get("dependencies").and_then(|dependencies| dependencies.get("middleware"));
-        let is_behind = middleware.and_then(Value::as_array).is_some_and(|entries| !entries.is_empty());
-        let is_open = !is_behind && !self.guards.contains(component);
-        is_open.then(|| format!("open: the route {route} reaches {component} without a guard"))
+        let middleware = trigger.middleware();
+        if self.guards.contains(component) || middleware.iter().any(|entry| self.named.contains(&entry.name)) {
+            return None;
+        }
+        let names: Vec<&str> = middleware.iter().map(|entry| entry.name.as_str()).collect();
+        if let Some(known) = names.iter().find(|name| self.guards.iter().any(|guard| guard == *name)) {
+            return Some(format!(
+                "open: {known} cannot be middleware of the route {route}, because it passes requests on by a call; put it \
+                 on the route, and set its upstream to {component}"
+            ));
+        }
+        Some(match names.as_slice() {
+            [] => format!("open: the route {route} reaches {component} without a guard"),
+            names => format!(
+                "open: the route {route} reaches {component} with no known guard in its middleware ({}); if one of these \
+                 decides who may call, name it with --guard",
+                names.join(", ")
+            ),
+        })
+    }
+
+    /// Middleware in front of a guard that gets the guard's secrets.
+    fn inheritors(&self) -> Vec<String> {
+        let mut findings = Vec::new();
+        for trigger in self.triggers.iter().filter(|trigger| self.guards.contains(&trigger.component)) {
+            let Trigger { component, .. } = trigger;
+            let others = trigger.middleware().into_iter().filter(|entry| !self.named.contains(&entry.name));
+            for Middleware { name, .. } in others.filter(|entry| entry.inherits_variables) {
+                findings.push(format!(
+                    "secret: the middleware {name} inherits the variables of {component}; leave `variables` out of its \
+                     inherit_configuration"
+                ));
+            }
+        }
+        findings
+    }
+
+    /// What guards leave open because their settings say so.
+    fn public_paths(&self) -> Vec<String> {
+        let paths = |guard: &String| {
+            let paths = self.setting(guard, "public_paths").filter(|paths| !paths.trim().is_empty())?;
+            let upstream = self.setting(guard, "upstream").unwrap_or_default();
+            Some(format!("public: {guard} lets anyone reach {} of {upstream} (public_paths)", paths.trim()))
+        };
+        self.guards.iter().filter_map(paths).collect()
     }
 
     /// A misspelt name has no effect, and the setting that was meant is missing or has its default.
@@ -138,7 +241,8 @@ impl<'a> App<'a> {
     fn unreachable(&self, guard: &str) -> Vec<String> {
         let Some(component) = self.components.get(guard) else { return Vec::new() };
         let hosts = component.get("allowed_outbound_hosts").and_then(Value::as_array).into_iter().flatten();
-        let hosts: Vec<String> = hosts.filter_map(Value::as_str).map(|host| self.with_defaults(host)).collect();
+        let hosts: Vec<String> =
+            hosts.filter_map(Value::as_str).map(|host| normal_origin(&self.with_defaults(host))).collect();
         let is_listed = |origin: &str| hosts.iter().any(|host| host == origin || host.contains(['*', '{']));
         let mut addresses: Vec<(&str, String)> = ["upstream", "authority_host", "graph_url", "api_url"]
             .into_iter()
@@ -154,7 +258,7 @@ impl<'a> App<'a> {
         let mut faults = Vec::new();
         for (name, address) in addresses {
             let Some((scheme, rest)) = address.split_once("://") else { continue };
-            let origin = format!("{scheme}://{}", rest.split('/').next().unwrap_or_default());
+            let origin = normal_origin(&format!("{scheme}://{}", rest.split('/').next().unwrap_or_default()));
             let fault = format!(
                 "unreachable: the guard {guard} may not call {origin} ({name}); list it in allowed_outbound_hosts"
             );
@@ -192,11 +296,11 @@ impl<'a> App<'a> {
 
     fn faults_of_guard(&self, guard: &str) -> Vec<String> {
         let mut faults = Vec::new();
-        if !self.triggers.iter().any(|trigger| trigger.component == guard) {
+        if !self.triggers.iter().any(|trigger| trigger.reaches(guard)) {
             faults.push(format!("idle: the guard {guard} is on no route, public or private"));
         }
         if self.setting(guard, "application_tokens_for").is_some_and(|names| !names.trim().is_empty()) {
-            let routes = self.triggers.iter().filter(|trigger| trigger.component == guard);
+            let routes = self.triggers.iter().filter(|trigger| trigger.reaches(guard));
             for route in routes.filter_map(|trigger| trigger.route) {
                 faults.push(format!(
                     "exposed: the guard {guard} issues application tokens, and is on the public route {route}; set \
@@ -208,13 +312,14 @@ impl<'a> App<'a> {
         if upstream.is_empty() {
             return faults;
         }
-        if !self.triggers.iter().any(|trigger| trigger.component == guard && trigger.route.is_some()) {
+        if !self.triggers.iter().any(|trigger| trigger.reaches(guard) && trigger.route.is_some()) {
             faults.push(format!("idle: the guard {guard} forwards to {upstream}, but is on no public route"));
         }
-        let behind = upstream.split_once("://").and_then(|(_, host)| host.strip_suffix(".spin.internal"));
+        let host = upstream.split_once("://").and_then(|(_, rest)| rest.split(['/', ':']).next()).unwrap_or_default();
+        let behind = host.to_ascii_lowercase().strip_suffix(".spin.internal").map(str::to_owned);
         if let Some(behind) = behind {
             let mut routes = self.triggers.iter().filter(|trigger| trigger.component == behind).peekable();
-            if !self.components.contains_key(behind) {
+            if !self.components.contains_key(&behind) {
                 faults.push(format!("unreachable: the guard {guard} forwards to {behind}, which is not a component"));
             } else if self.guards.contains(&behind) {
                 faults.push(format!(
@@ -232,18 +337,38 @@ impl<'a> App<'a> {
         faults
     }
 
-    /// Secrets of the application that components other than guards can read, from their variables or their environment.
+    /// Secrets that components other than guards can read from their variables or their environment. Secrets are the
+    /// application's variables that are declared secret or that a guard uses for a secret setting, and secret settings whose
+    /// value is in the manifest itself.
     fn readable_secrets(&self) -> Vec<String> {
         let is_secret = |value: &Value| value.get("secret").and_then(Value::as_bool) == Some(true);
-        let secrets = self.variables.into_iter().flatten().filter(|(_, value)| is_secret(value)).map(|(name, _)| name);
+        let declared = self.variables.into_iter().flatten().filter(|(_, value)| is_secret(value));
+        let mut secrets: BTreeSet<&str> = declared.map(|(name, _)| name.as_str()).collect();
+        let mut literals = Vec::new();
+        for guard in &self.guards {
+            let known = self.components.get(guard).and_then(|component| KnownGuard::of(component));
+            for name in known.map(KnownGuard::secrets).into_iter().flatten() {
+                let value = self.settings(guard).and_then(|settings| settings.get(&name)?.as_str()).unwrap_or_default();
+                let literal = self.with_defaults(value);
+                if !literal.is_empty() && !literal.contains("{{") {
+                    literals.push((format!("the {name} of {guard}"), literal));
+                }
+                secrets.extend(variables_of(value));
+            }
+        }
         let mut findings = Vec::new();
-        for secret in secrets {
-            for (name, component) in self.components.iter().filter(|(name, _)| !self.guards.contains(name)) {
-                let tables = ["variables", "environment"].map(|table| component.get(table).and_then(Value::as_table));
-                for (variable, value) in tables.into_iter().flatten().flatten() {
-                    if value.as_str().is_some_and(|value| names(value, secret)) {
-                        findings.push(format!("secret: the code of {name} can read {secret}, as {variable}"));
-                    }
+        for (name, component) in self.components.iter().filter(|(name, _)| !self.guards.contains(name)) {
+            let table = |table: &str| component.get(table).and_then(Value::as_table).into_iter().flatten();
+            // Spin puts no variables into the environment.
+            for (is_template, (variable, value)) in
+                table("variables").map(|entry| (true, entry)).chain(table("environment").map(|entry| (false, entry)))
+            {
+                let value = value.as_str().unwrap_or_default();
+                let named = variables_of(value).filter(|name| is_template && secrets.contains(name)).map(str::to_owned);
+                let resolved = if is_template { self.with_defaults(value) } else { value.to_owned() };
+                let copied = literals.iter().filter(|(_, secret)| resolved == *secret).map(|(what, _)| what.clone());
+                for secret in named.chain(copied) {
+                    findings.push(format!("secret: the code of {name} can read {secret}, as {variable}"));
                 }
             }
         }
@@ -251,9 +376,11 @@ impl<'a> App<'a> {
     }
 }
 
-/// Whether a template has this variable in it.
-fn names(template: &str, variable: &str) -> bool {
-    template.split("{{").skip(1).any(|part| part.split("}}").next().is_some_and(|name| name.trim() == variable))
+/// An origin without the port that its scheme implies, in lower case.
+fn normal_origin(origin: &str) -> String {
+    let origin = origin.trim_end_matches('/').to_ascii_lowercase();
+    let implied = if origin.starts_with("https:") { ":443" } else { ":80" };
+    origin.strip_suffix(implied).map_or(origin.clone(), str::to_owned)
 }
 
 /// The syntax of an early proposal. Spin reads it and does nothing, so that a route that looks guarded is open.

@@ -1,4 +1,6 @@
-use super::audit;
+use toml::Table;
+
+use super::{App, audit};
 
 const GUARDED: &str = r#"
 [variables]
@@ -26,7 +28,13 @@ allowed_outbound_hosts = ["http://entra.spin.internal"]
 "#;
 
 fn findings(manifest: &str) -> Vec<String> {
-    audit(&manifest.parse().unwrap(), &[])
+    findings_with(manifest, &[])
+}
+
+fn findings_with(manifest: &str, guards: &[&str]) -> Vec<String> {
+    let manifest: Table = manifest.parse().unwrap();
+    let guards: Vec<String> = guards.iter().map(|&guard| guard.to_owned()).collect();
+    audit(&App::read(&manifest, &guards))
 }
 
 #[test]
@@ -47,6 +55,15 @@ fn a_private_sidecar_may_issue_application_tokens() {
     let route = "[[trigger.http]]\nroute = { private = true }\ncomponent = \"sidecar\"";
     let sidecar = format!("{route}\n[component.sidecar]{own}");
     assert_eq!(findings(&format!("{GUARDED}{sidecar}")), [""; 0]);
+    // Spin answers by itself, puts no variables into the environment, and takes the implied port.
+    let fixed = "[[trigger.http]]\nroute = \"/robots.txt\"\nstatic_response = { body = \"\" }\n";
+    assert_eq!(
+        findings(&format!("{GUARDED}[component.my-api.environment]\nKEY = \"{{{{ secret }}}}\"\n{fixed}")),
+        [""; 0]
+    );
+    let with_port =
+        GUARDED.replacen("upstream = \"http://my-api.spin.internal", "upstream = \"http://My-Api.spin.internal:80", 1);
+    assert_eq!(findings(&with_port), [""; 0]);
     let off = GUARDED.replacen("required_scope", "application_tokens_for = \"\"\nrequired_scope", 1);
     assert_eq!(findings(&off), [""; 0]);
 }
@@ -102,8 +119,46 @@ fn each_hole_is_reported() {
             "secret: the code of my-api can read secret, as key",
         ),
         (
-            with("[component.my-api.environment]\nKEY = \"{{secret}}\"\n"),
-            "secret: the code of my-api can read secret, as KEY",
+            changed("{{ secret }}", "s3cret") + "[component.my-api.environment]\nKEY = \"s3cret\"\n",
+            "secret: the code of my-api can read the client_secret of entra, as KEY",
+        ),
+        (
+            changed(
+                "component = \"entra\"",
+                "component = \"entra\"\ndependencies.middleware = [{ component = \"my-api\", inherit_configuration = true }]",
+            ),
+            "secret: the middleware my-api inherits the variables of entra",
+        ),
+        (
+            changed(
+                "component = \"entra\"",
+                "component = \"my-api\"\ndependencies.middleware = [{ component = \"entra\" }]",
+            ),
+            "open: entra cannot be middleware of the route /...",
+        ),
+        // Not declared as a secret, but used as one, and a secret that is in the manifest itself.
+        (
+            GUARDED.replacen(", secret = true", "", 1) + "[component.my-api.variables]\nkey = \"{{ secret }}\"\n",
+            "secret: the code of my-api can read secret, as key",
+        ),
+        (
+            changed("{{ secret }}", "s3cret") + "[component.my-api.variables]\nkey = \"s3cret\"\n",
+            "secret: the code of my-api can read the client_secret of entra, as key",
+        ),
+        (
+            with(
+                "[[trigger.http]]\nroute = \"/x\"\ncomponent = { source = \"x.wasm\", variables = { key = \"{{ secret }}\" } }\n",
+            ),
+            "secret: the code of the component of /x can read secret, as key",
+        ),
+        (
+            with("[[trigger.http]]\nroute = \"/x\"\ncomponent = { source = \"x.wasm\" }\n"),
+            "open: the route /x reaches the component of /x",
+        ),
+        (
+            GUARDED.replace("http://my-api.spin.internal", "http://my-api.spin.internal:80")
+                + "[[trigger.http]]\nroute = \"/api\"\ncomponent = \"my-api\"\n",
+            "bypass: my-api",
         ),
         (
             changed("client_secret", "allowed_client = \"a\"\nclient_secret"),
@@ -129,8 +184,27 @@ fn each_hole_is_reported() {
 }
 
 #[test]
-fn middleware_is_a_guard() {
+fn middleware_is_a_guard_if_it_is_known_as_one() {
     let manifest = "[[trigger.http]]\nroute = \"/\"\ncomponent = \"a\"\ndependencies.middleware = [{ component = \"jwt\" }]\n\
                     [component.a]\n[component.jwt]\n";
-    assert_eq!(findings(manifest), [""; 0]);
+    assert_eq!(
+        findings(manifest),
+        ["open: the route / reaches a with no known guard in its middleware (jwt); if one of these decides who may \
+             call, name it with --guard"]
+    );
+    let found = findings_with(manifest, &["jwt"]);
+    assert!(!found.iter().any(|found| found.starts_with("open")), "{found:?}");
+    let by_path = manifest.replace("component = \"jwt\"", "path = \"jwt.wasm\"");
+    let found = findings_with(&by_path, &["jwt.wasm"]);
+    assert!(!found.iter().any(|found| found.starts_with("open")), "{found:?}");
+}
+
+#[test]
+fn what_is_open_on_purpose_is_listed() {
+    let manifest = GUARDED.replacen("required_scope", "public_paths = \"/health /docs/*\"\nrequired_scope", 1);
+    let manifest: Table = manifest.parse().unwrap();
+    let app = App::read(&manifest, &[]);
+    assert_eq!(audit(&app), [""; 0]);
+    let expected = "public: entra lets anyone reach /health /docs/* of http://my-api.spin.internal (public_paths)";
+    assert_eq!(app.public_paths(), [expected]);
 }
