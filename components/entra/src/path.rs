@@ -38,11 +38,10 @@ impl<'a> PlainTarget<'a> {
         let mut text = path.as_bytes().to_vec();
         for depth in 0..=MAX_ENCODINGS {
             judge_segments(&text)?;
-            let decoded = match decode(&text) {
-                Some(decoded) => decoded,
-                None if depth == 0 => return Err("The request's path has a % that encodes nothing."),
-                None => break,
-            };
+            let (decoded, is_encoding) = decode(&text);
+            if !is_encoding && depth == 0 {
+                return Err("The request's path has a % that encodes nothing.");
+            }
             if decoded == text {
                 return Ok(Self { path, query });
             }
@@ -84,24 +83,28 @@ fn separators(path: &[u8]) -> usize {
     path.iter().filter(|byte| matches!(byte, b'/' | b'\\')).count()
 }
 
-/// Undoes one percent-encoding; `None` for a `%` without two hexadecimal digits.
-fn decode(text: &[u8]) -> Option<Vec<u8>> {
+/// Undoes one percent-encoding, and says whether each `%` had two hexadecimal digits. One that has not is left as it is: some
+/// programs do so.
+fn decode(text: &[u8]) -> (Vec<u8>, bool) {
     let digit = |byte: &u8| char::from(*byte).to_digit(16);
-    let mut decoded = Vec::with_capacity(text.len());
+    let byte = |high, low| u8::try_from(digit(high)?.saturating_mul(16).saturating_add(digit(low)?)).ok();
+    let (mut decoded, mut is_encoding) = (Vec::with_capacity(text.len()), true);
     let mut rest = text;
     loop {
-        rest = match rest {
-            [] => return Some(decoded),
-            [b'%', high, low, rest @ ..] => {
-                decoded.push(u8::try_from(digit(high)?.saturating_mul(16).saturating_add(digit(low)?)).ok()?);
-                rest
-            }
-            [b'%', ..] => return None,
-            [byte, rest @ ..] => {
-                decoded.push(*byte);
-                rest
-            }
+        let of_two = match rest {
+            [b'%', high, low, after @ ..] => byte(high, low).map(|byte| (byte, after)),
+            _ => None,
         };
+        let (byte, after) = match (of_two, rest) {
+            (Some(of_two), _) => of_two,
+            (None, [byte, after @ ..]) => {
+                is_encoding &= *byte != b'%';
+                (*byte, after)
+            }
+            (None, []) => return (decoded, is_encoding),
+        };
+        decoded.push(byte);
+        rest = after;
     }
 }
 
@@ -164,6 +167,8 @@ mod tests {
             "/%252e%252e/a",
             "/a%255cb",
             "/a%25252fb",
+            "/%25zz%252f..%252fb",
+            "/%25%252e%252e%252fb",
             "/a%2525252525252fb",
             "/a/..%3b/b",
             "/%u002e%u002e/a",
