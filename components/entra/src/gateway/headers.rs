@@ -60,7 +60,7 @@ const HEADER_BYTES: usize = 96;
 
 /// Whether no host would send these headers on.
 #[must_use]
-pub(super) fn are_too_large(headers: &HeaderMap) -> bool {
+pub(crate) fn are_too_large(headers: &HeaderMap) -> bool {
     let sizes = headers.iter().map(|(name, value)| name.as_str().len().saturating_add(value.len()));
     sizes.fold(0, |sum: usize, size| sum.saturating_add(size).saturating_add(HEADER_BYTES)) > MAX_HEAD_BYTES
 }
@@ -167,6 +167,16 @@ fn is_spoofed(name: &HeaderName, gateway: &GatewaySettings) -> bool {
         || MISLEADING.contains(&&*plain)
         || is_disguised && of_others()
         || gateway.claims_to_headers.iter().any(|mapping| mapping.header.as_str() == plain)
+}
+
+/// Whether a header belongs to a connection, or is one by which a gateway or a proxy describes a request. Nobody else sets it,
+/// whatever it is called in disguise.
+pub(crate) fn is_reserved(name: &HeaderName) -> bool {
+    let plain = name.as_str().replace(|character: char| !character.is_ascii_alphanumeric(), "-");
+    OF_CONNECTION.contains(&&*plain)
+        || plain.starts_with(FORWARDED)
+        || OF_IDENTITY.iter().any(|family| plain.starts_with(family))
+        || MISLEADING.contains(&&*plain)
 }
 
 /// Headers that the sender lists in `Connection`, except those that the gateway relies on and those that a proxy in front

@@ -1,6 +1,6 @@
 //! The gateway: admits a request from outside, and passes it on to the app.
 
-mod headers;
+pub(crate) mod headers;
 mod upload;
 
 mod forward;

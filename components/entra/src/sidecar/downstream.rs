@@ -59,15 +59,15 @@ impl Call {
         context: &Context<H>,
         body: H::Body,
     ) -> Result<Self, Error> {
-        let path = options.relative_path.as_deref().unwrap_or_default();
-        let uri: Uri = format!("{}{path}", downstream.base_url())
+        let uri: Uri = options
+            .address(downstream.base_url())
             .parse()
-            .map_err(|_| Error::Parameter("optionsOverride.RelativePath".to_owned()))?;
+            .map_err(|_| Error::Parameter(options.longest_of_address().to_owned()))?;
         let limit = context.deadline.remaining(&context.host);
         let body =
             within(&context.host, limit, read(body)).await.map_err(|_| Error::Downstream(SendFault::DeadlinePassed))?;
         let body = body.map_err(|_| Error::BodyBroken)?.ok_or(Error::BodyTooLarge)?;
-        let mut headers = HeaderMap::new();
+        let mut headers = options.headers.clone();
         let json = HeaderValue::from_static("application/json");
         headers.insert(header::ACCEPT, options.accept.clone().unwrap_or(json));
         // No content coding is undone here.

@@ -2,12 +2,13 @@
 //! limits is honoured; everything else is refused by name, never ignored.
 
 use entra_obo::{ClaimsChallenge, Context, Downstream, Tenancy, host::Host};
-use http::{HeaderValue, Method};
-use percent_encoding::{AsciiSet, utf8_percent_encode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use uuid::Uuid;
 
 use crate::{
     error::Error,
+    gateway::headers,
     path::PlainTarget,
     settings::{DEFAULT, DownstreamApi},
 };
@@ -35,10 +36,38 @@ pub(super) const OF_CALL: &[&str] = &[
     "optionsOverride.HttpMethod",
     "optionsOverride.AcceptHeader",
     "optionsOverride.ContentType",
+    HEADERS,
+    CUSTOM_HEADER,
+    QUERY,
 ];
 
 const SCOPES: &str = "optionsOverride.Scopes";
 const TENANT: &str = "optionsOverride.AcquireTokenOptions.Tenant";
+
+/// Dictionaries: each entry is a parameter of its own, `….<name>` or `…[<name>]`. Microsoft's code uses the dot, its
+/// documentation the brackets.
+const HEADERS: &str = "optionsOverride.ExtraHeaderParameters";
+const CUSTOM_HEADER: &str = "optionsOverride.CustomHeader";
+const QUERY: &str = "optionsOverride.ExtraQueryParameters";
+
+/// Headers of a call that another parameter or the sidecar itself sets, and those by which programs replace the method. Those
+/// of [`headers::is_reserved`] cannot be added either.
+const NOT_EXTRA: [&str; 11] = [
+    "accept",
+    "accept-encoding",
+    "authorization",
+    "client-request-id",
+    "content-length",
+    "content-type",
+    "traceparent",
+    "trailer",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+];
+
+/// What is encoded in a name or value of a query: all but RFC 3986's unreserved characters.
+const NOT_UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Methods that a downstream API can be called by.
 const METHODS: [Method; 5] = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
@@ -70,13 +99,17 @@ pub(super) struct Options {
     /// What the token must satisfy.
     pub(super) claims: Option<ClaimsChallenge>,
     /// Appended to the API's address; begins with a slash, and may have a query.
-    pub(super) relative_path: Option<String>,
+    relative_path: Option<String>,
     /// How the API is called.
     pub(super) method: Option<Method>,
     /// `Accept` of the call.
     pub(super) accept: Option<HeaderValue>,
     /// `Content-Type` of the call.
     pub(super) content_type: Option<HeaderValue>,
+    /// Further headers of the call.
+    pub(super) headers: HeaderMap,
+    /// Further parameters of the call's query, encoded; joined by `&`.
+    query: String,
 }
 
 impl Options {
@@ -88,6 +121,11 @@ impl Options {
         let mut options = Self::default();
         let mut taken: Vec<&str> = Vec::new();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            let entry = known.iter().find_map(|known| Some((*known, entry_of(known, &name)?)));
+            if let Some((known, key)) = entry {
+                options.take_entry(known, key, &value).ok_or_else(|| Error::Parameter(repeatable(&name)))?;
+                continue;
+            }
             let known = known.iter().find(|known| known.eq_ignore_ascii_case(&name));
             // Of two values one would be ignored.
             let known = known.filter(|known| **known == SCOPES || !taken.contains(known));
@@ -97,7 +135,18 @@ impl Options {
             }
             taken.extend(known);
         }
+        if let Some(name) = options.repeated() {
+            return Err(Error::Parameter(repeatable(&format!("{QUERY}.{name}"))));
+        }
         Ok(options)
+    }
+
+    /// A parameter of the query that the relative path has as well.
+    fn repeated(&self) -> Option<String> {
+        let (_, of_path) = self.relative_path.as_deref()?.split_once('?')?;
+        let of_path: Vec<_> = form_urlencoded::parse(of_path.as_bytes()).map(|(name, _)| name).collect();
+        let mut extra = form_urlencoded::parse(self.query.as_bytes()).map(|(name, _)| name.into_owned());
+        extra.find(|name| of_path.iter().any(|other| other == name))
     }
 
     /// Takes one parameter; `None` if it cannot be honoured.
@@ -118,6 +167,48 @@ impl Options {
             _ => return None,
         }
         Some(())
+    }
+
+    /// Takes one header, or one parameter of the query; `None` if it cannot be honoured.
+    fn take_entry(&mut self, known: &str, key: &str, value: &str) -> Option<()> {
+        if known == QUERY {
+            let encoded = |text| utf8_percent_encode(text, NOT_UNRESERVED).to_string();
+            let name = encoded(key);
+            // Of two values one might be ignored. Bytes that are not UTF-8 were replaced when the query was read.
+            let mut names = self.query.split('&').filter_map(|pair| Some(pair.split_once('=')?.0));
+            if names.any(|given| given == name)
+                || [key, value].iter().any(|text| text.contains(char::REPLACEMENT_CHARACTER))
+            {
+                return None;
+            }
+            let separator = if self.query.is_empty() { "" } else { "&" };
+            self.query.extend([separator, &name, "=", &encoded(value)]);
+            return Some(());
+        }
+        let is_free = |name: &HeaderName| !NOT_EXTRA.contains(&name.as_str()) && !headers::is_reserved(name);
+        let name = HeaderName::try_from(key).ok().filter(is_free)?;
+        let value = HeaderValue::from_str(value).ok()?;
+        (!self.headers.contains_key(&name)).then(|| self.headers.insert(name, value))?;
+        (!headers::are_too_large(&self.headers)).then_some(())
+    }
+
+    /// The address of a call below `base`, the address of the API.
+    pub(super) fn address(&self, base: &str) -> String {
+        let mut address = format!("{base}{}", self.relative_path.as_deref().unwrap_or_default());
+        if !self.query.is_empty() {
+            // HTTP/2 has no target without a path.
+            if address.split_once("://").is_some_and(|(_, rest)| !rest.contains('/')) {
+                address.push('/');
+            }
+            address.extend([if address.contains('?') { "&" } else { "?" }, &self.query]);
+        }
+        address
+    }
+
+    /// The parameter to which an address that is none is due.
+    pub(super) fn longest_of_address(&self) -> &'static str {
+        let path = self.relative_path.as_deref().unwrap_or_default();
+        if self.query.len() > path.len() { QUERY } else { "optionsOverride.RelativePath" }
     }
 
     /// The API with the scopes that are asked for, if any are.
@@ -172,6 +263,16 @@ impl For<'_> {
     }
 }
 
+/// The key of the entry of `dictionary` that a parameter of this name sets.
+fn entry_of<'a>(dictionary: &str, name: &'a str) -> Option<&'a str> {
+    if ![HEADERS, CUSTOM_HEADER, QUERY].contains(&dictionary) {
+        return None;
+    }
+    let (start, rest) = name.split_at_checked(dictionary.len())?;
+    let key = rest.strip_prefix('.').or_else(|| rest.strip_prefix('[')?.strip_suffix(']'))?;
+    (start.eq_ignore_ascii_case(dictionary) && !key.is_empty()).then_some(key)
+}
+
 fn truth(value: &str) -> Option<bool> {
     value.to_ascii_lowercase().parse().ok()
 }
@@ -192,6 +293,7 @@ fn relative_path(value: &str) -> Option<String> {
 
 /// The name as far as it is one, so that nothing else is repeated.
 fn repeatable(name: &str) -> String {
-    let is_part = |character: &char| character.is_ascii_alphanumeric() || matches!(character, '.' | '_' | '-');
+    let is_part =
+        |character: &char| character.is_ascii_alphanumeric() || matches!(character, '$' | '.' | '_' | '-' | '[' | ']');
     name.chars().take_while(is_part).take(MAX_NAME_BYTES).collect()
 }

@@ -141,6 +141,53 @@ fn a_downstream_api_is_called_as_asked() {
 }
 
 #[test]
+fn extra_headers_and_query_parameters_are_sent_except_reserved_ones() {
+    let world = World::new();
+    let options = "optionsOverride.RelativePath=users%3F%24top%3D5&optionsOverride.ExtraHeaderParameters.ConsistencyLevel=eventual\
+                   &optionsoverride.customheader.Prefer=return%3Dminimal&optionsOverride.ExtraHeaderParameters[If-Match]=%22x%22\
+                   &optionsOverride.ExtraQueryParameters.%24filter=a+eq+%27%26%27&optionsOverride.ExtraQueryParameters[%24count]=true";
+    assert_eq!(world.ask(get(&format!("/DownstreamApi/graph?{options}"))).status, 200);
+    let arrived = world.only();
+    assert_eq!(arrived.uri, format!("{GRAPH}/v1.0/users?$top=5&%24filter=a%20eq%20%27%26%27&%24count=true"));
+    for (name, value) in [("consistencylevel", "eventual"), ("prefer", "return=minimal"), ("if-match", "\"x\"")] {
+        assert_eq!(arrived.header(name), value);
+    }
+    let count = world.arrived().len();
+    for (parameter, named) in [
+        ("ExtraHeaderParameters.Authorization=Bearer+x", "ExtraHeaderParameters.Authorization"),
+        ("CustomHeader.authorization=Bearer+x", "CustomHeader.authorization"),
+        ("ExtraHeaderParameters[Host]=evil.test", "ExtraHeaderParameters[Host]"),
+        ("ExtraHeaderParameters.Transfer-Encoding=chunked", "ExtraHeaderParameters.Transfer-Encoding"),
+        ("ExtraHeaderParameters.Content-Length=1", "ExtraHeaderParameters.Content-Length"),
+        ("ExtraHeaderParameters.Accept=x", "ExtraHeaderParameters.Accept"),
+        ("ExtraHeaderParameters.x=a%0D%0Ay:b", "ExtraHeaderParameters.x"),
+        ("ExtraHeaderParameters.x%20y=a", "ExtraHeaderParameters.x"),
+        ("ExtraHeaderParameters.x=a&optionsOverride.CustomHeader.X=b", "CustomHeader.X"),
+        ("ExtraQueryParameters.x=a&optionsOverride.ExtraQueryParameters[x]=b", "ExtraQueryParameters[x]"),
+        ("ExtraQueryParameters.x=%FF", "ExtraQueryParameters.x"),
+        ("ExtraHeaderParameters.Proxy-Authenticate=x", "ExtraHeaderParameters.Proxy-Authenticate"),
+        ("ExtraHeaderParameters.X-Original-URL=/x", "ExtraHeaderParameters.X-Original-URL"),
+        ("CustomHeader.X-Forwarded-Host=x", "CustomHeader.X-Forwarded-Host"),
+        ("CustomHeader.X_MS_CLIENT_PRINCIPAL_ID=x", "CustomHeader.X_MS_CLIENT_PRINCIPAL_ID"),
+        ("CustomHeader.X-HTTP-Method-Override=DELETE", "CustomHeader.X-HTTP-Method-Override"),
+        ("RelativePath=me%3F%24top%3D5&optionsOverride.ExtraQueryParameters.%24top=9", "ExtraQueryParameters.$top"),
+        ("ExtraQueryParameters=a", "ExtraQueryParameters"),
+        ("ExtraQueryParameters.=a", "ExtraQueryParameters."),
+        ("ExtraQueryParameters[x=a", "ExtraQueryParameters[x"),
+    ] {
+        let answer = world.ask(get(&format!("/DownstreamApi/graph?optionsOverride.{parameter}")));
+        assert_eq!(answer.json()["parameter"], format!("optionsOverride.{named}"), "{parameter}: {answer:?}");
+        answer.is(400, "parameter_not_supported");
+    }
+    assert_eq!(world.arrived().len(), count);
+    let many: String = (0..2000).map(|number| format!("&optionsOverride.CustomHeader.x{number}=y")).collect();
+    world.ask(get(&format!("/DownstreamApi/graph?{many}"))).is(400, "parameter_not_supported");
+    // They apply only to a call, and `/AuthorizationHeader` makes none.
+    let answer = world.ask(get("/AuthorizationHeader/graph?optionsOverride.ExtraHeaderParameters.x=y"));
+    answer.is(400, "parameter_not_supported");
+}
+
+#[test]
 fn method_accept_and_type_can_be_set_and_a_path_cannot_leave_the_api() {
     let world = World::new();
     let options =
