@@ -29,5 +29,5 @@ pub static TARGETS: LazyLock<Vec<(&str, Target)>> = LazyLock::new(|| {
         ("app_sign_in", app::sign_in),
         ("rsa_signature", rsa_signature::rsa_signature),
     ];
-    [&own[..], &entra_obo::fuzzing::TARGETS, &profile_get::fuzzing::TARGETS].concat()
+    [&own[..], &entra_obo::fuzzing::TARGETS, &entra::fuzzing::TARGETS, &profile_get::fuzzing::TARGETS].concat()
 });

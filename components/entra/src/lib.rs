@@ -32,4 +32,7 @@ mod api;
 #[cfg(target_family = "wasm")]
 mod component;
 
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
+
 pub use crate::{api::answer, instance::Instance, problem::PROBLEM_TYPES};

@@ -88,7 +88,7 @@ impl RequestNotes {
 /// How a request was served.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Served<'a> {
-    /// One word for what the request was: `gateway`, `public`, a path of the sidecar.
+    /// One word for what the request was: `gateway`, a path of the sidecar, or `other`.
     pub(crate) route: &'static str,
     /// The status of the answer.
     pub(crate) status: StatusCode,

@@ -7,6 +7,9 @@ mod tokens;
 
 mod downstream;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
+
 use std::sync::Arc;
 
 use http::{HeaderMap, Response};
