@@ -47,7 +47,7 @@ pub struct ApiOptions {
     pub reuse: InstanceReuse,
     /// Where the component's log lines go.
     pub log: LogSink,
-    /// What its instances share.
+    /// The key-value store that its instances share. Default: a SQLite file.
     pub store: KeyValueStore,
     /// The wall clock that the component sees. The real Spin supports only the machine's.
     pub clock: WallClock,

@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use anyhow::{Context, Result};
@@ -25,6 +26,7 @@ use super::{
     directory::RunDirectory,
     manifest,
     runner::{Runner, Server},
+    runtime_config::KeyValueStore,
 };
 
 /// An app of `examples/`, and what its language needs to build it.
@@ -109,6 +111,12 @@ pub struct GuardedAppOptions {
     pub listen: SocketAddr,
     /// The URL of an app elsewhere, to which the guard forwards instead.
     pub upstream: Option<String>,
+    /// Further addresses that the guard may call.
+    pub outbound_hosts: Vec<String>,
+    /// The tenant that the guard trusts. Default: one of its own.
+    pub tenant: Option<Arc<Tenant>>,
+    /// What instances of the guard share.
+    pub store: KeyValueStore,
     /// Values that replace those of the guard's variables in the manifest.
     pub guard_variables: BTreeMap<String, String>,
     /// Where the components' log lines go.
@@ -126,6 +134,9 @@ impl Default for GuardedAppOptions {
             example: Language::Rust,
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
             upstream: None,
+            outbound_hosts: Vec::new(),
+            tenant: None,
+            store: KeyValueStore::default(),
             guard_variables: BTreeMap::new(),
             log: LogSink::Collect,
             directory: None,
@@ -138,7 +149,7 @@ impl Default for GuardedAppOptions {
 #[derive(Debug)]
 pub struct GuardedApp {
     /// The tenant that its guard trusts.
-    pub tenant: Tenant,
+    pub tenant: Arc<Tenant>,
     /// What serves it.
     pub server: Server,
     _directory: RunDirectory,
@@ -152,8 +163,15 @@ impl GuardedApp {
     pub async fn start(app: &Path, options: GuardedAppOptions) -> Result<Self> {
         let host = options.runner.find().await?;
         Component::Entra.build(options.progress).await?;
-        let tenant = Tenant::start(TenantOptions::default()).await?;
+        let tenant = match &options.tenant {
+            Some(tenant) => Arc::clone(tenant),
+            None => Arc::new(Tenant::start(TenantOptions::default()).await?),
+        };
         let directory = RunDirectory::prepare(options.directory.clone()).await?;
+        let runtime_config = match options.store.configuration() {
+            Some(configuration) => Some(directory.write("runtime-config.toml", configuration).await?),
+            None => None,
+        };
         let manifest = guarded_manifest(app, &options).await?;
         let variables = [
             ("tenant_id", tenant.tenant_id()),
@@ -164,7 +182,7 @@ impl GuardedApp {
         let server = host
             .serve(HostOptions {
                 manifest: directory.write("spin.toml", manifest).await?,
-                runtime_config: None,
+                runtime_config,
                 direct_mounts: false,
                 listen: options.listen,
                 // Not among the variables, which the real Spin gets on its command line, where every user can see them.
@@ -193,10 +211,10 @@ async fn guarded_manifest(app: &Path, options: &GuardedAppOptions) -> Result<Str
     variables.extend(options.guard_variables.iter().map(|(name, value)| (name.clone(), value.clone().into())));
     if let Some(upstream) = &options.upstream {
         variables.insert("upstream".to_owned(), upstream.clone().into());
-        let hosts = components.get_mut("entra").and_then(|guard| guard.get_mut("allowed_outbound_hosts"));
-        let hosts = hosts.and_then(Value::as_array_mut).context("the guard has no allowed_outbound_hosts")?;
-        hosts.push(upstream.clone().into());
     }
+    let hosts = components.get_mut("entra").and_then(|guard| guard.get_mut("allowed_outbound_hosts"));
+    let hosts = hosts.and_then(Value::as_array_mut).context("the guard has no allowed_outbound_hosts")?;
+    hosts.extend(options.upstream.iter().chain(&options.outbound_hosts).map(|host| host.clone().into()));
     let component = components.get_mut("my-api").and_then(Value::as_table_mut).context("no component my-api")?;
     component.insert("source".to_owned(), app.to_str().context("the app's path is not UTF-8")?.into());
     toml::to_string(&manifest).context("the derived manifest")

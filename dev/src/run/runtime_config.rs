@@ -52,14 +52,20 @@ impl Endpoints {
 }
 
 impl KeyValueStore {
-    /// Its table in a runtime configuration, if it is not the default.
+    /// The stores of a runtime configuration, if there is anything to configure.
     fn table(&self) -> Option<Table> {
         let entries = match self {
             Self::SqliteFile => return None,
             Self::SqliteInMemory => vec![("type", "spin")],
             Self::Redis(url) => vec![("type", "redis"), ("url", url)],
         };
-        Some(entries.into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect())
+        let store: Table = entries.into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect();
+        Some(Table::from_iter([("default".to_owned(), Value::Table(store))]))
+    }
+
+    /// A runtime configuration that has nothing else, if there is anything to configure.
+    pub(super) fn configuration(&self) -> Option<String> {
+        Some(Table::from_iter([("key_value_store".to_owned(), Value::Table(self.table()?))]).to_string())
     }
 }
 
@@ -115,8 +121,7 @@ pub fn derive(production: &str, manifest: &str, endpoints: &Endpoints) -> Result
     configuration.remove("key_value_store");
     configuration.remove("client_tls");
     configuration.extend(endpoints.client_tls.clone().map(|entries| ("client_tls".to_owned(), entries)));
-    if let Some(store) = endpoints.store.table() {
-        let stores = Table::from_iter([("default".to_owned(), Value::Table(store))]);
+    if let Some(stores) = endpoints.store.table() {
         configuration.insert("key_value_store".to_owned(), Value::Table(stores));
     }
     toml::to_string(&configuration).context("the derived runtime configuration")

@@ -1,9 +1,10 @@
 //! The guard `entra`: a gateway and a sidecar in front of an app that can be reached in no other way.
 
-use std::{path::Path, time::Duration};
+use std::{net::Ipv4Addr, path::Path, sync::Arc, time::Duration};
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use cargo_dev::{commands::up::Language, component::Component, npm_and_pip::unless_skipped, progress::Progress};
-use emulated_tenant::Endpoint;
+use emulated_tenant::{Endpoint, Setup, Tenant, TenantOptions};
 use profile_get_dev::run::{Example, GuardedApp, GuardedAppOptions, Runner};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
@@ -278,6 +279,70 @@ async fn an_upgrade_to_a_web_socket_is_refused_where_the_host_passes_it_on() {
     let answer = guarded.raw(&upgrade).await;
     let status = if Runner::from_environment().unwrap() == Runner::Embedded { "200" } else { "501" };
     assert!(answer.starts_with(&format!("HTTP/1.1 {status}")) && !answer.contains("websocket"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_calls_two_apis_and_each_gets_its_own_token() {
+    let setup = "[[application]]\nname = \"Orders API\"\nclient_id = \"1d4c9c5e-0b5e-4b7f-9a0a-5f2d7c1e8b03\"\n\
+                 id_uri = \"api://orders\"\nscopes = [\"Orders.Read\"]\npre_authorized = [\"profile-get\"]";
+    let setup = Setup::from_toml(setup).unwrap();
+    let tenant = Arc::new(Tenant::start_with(TenantOptions::default(), setup).await.unwrap());
+    let orders = serve_orders().await;
+    let downstream = format!(
+        "graph = {}/v1.0 https://graph.microsoft.com/User.Read\norders = {orders}/v2 api://orders/Orders.Read",
+        tenant.graph_url()
+    );
+    let app = Component::Probe.build(Progress::default()).await.unwrap();
+    let options = GuardedAppOptions {
+        tenant: Some(Arc::clone(&tenant)),
+        outbound_hosts: vec![orders],
+        guard_variables: owned(&[("downstream_apis", &downstream)]),
+        ..GuardedAppOptions::default()
+    };
+    let guarded = Guarded::start_with(&app, options).await;
+    let (ada, person) = (guarded.token("ada"), tenant.person("ada").unwrap());
+    for _ in 0..2 {
+        let call = "/call/entra.spin.internal/DownstreamApi/orders?optionsOverride.RelativePath=mine\
+                    &optionsOverride.ExtraQueryParameters.top=5&optionsOverride.ExtraHeaderParameters.Prefer=minimal";
+        let (status, text) = guarded.get(call, Some(&ada)).await;
+        let document: Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}"));
+        assert_eq!((status, &document["statusCode"]), (StatusCode::OK, &json!(200)), "{text}");
+        let seen: Value = serde_json::from_str(document["content"].as_str().unwrap()).unwrap();
+        assert_eq!((&seen["target"], &seen["prefer"]), (&json!("/v2/mine?top=5"), &json!("minimal")));
+        let claims = &seen["claims"];
+        let audience = claims["aud"].as_str().unwrap();
+        assert!(["api://orders", "1d4c9c5e-0b5e-4b7f-9a0a-5f2d7c1e8b03"].contains(&audience), "{claims}");
+        assert_eq!((&claims["oid"], &claims["scp"]), (&json!(person.object_id), &json!("Orders.Read")));
+        let graph = "/call/entra.spin.internal/DownstreamApi/graph?optionsOverride.RelativePath=me";
+        let (status, text) = guarded.get(graph, Some(&ada)).await;
+        assert_eq!(status, StatusCode::OK, "{text}");
+        assert!(text.contains(&*person.object_id), "{text}");
+    }
+    assert_eq!(tenant.requests().iter().filter(|request| request.endpoint == Endpoint::Token).count(), 2);
+}
+
+/// Another API, which answers with what it received.
+async fn serve_orders() -> String {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(answer_orders(stream));
+        }
+    });
+    url
+}
+
+async fn answer_orders(mut stream: TcpStream) -> Option<()> {
+    let mut read = Vec::new();
+    while !read.ends_with(b"\r\n\r\n") && stream.read_buf(&mut read).await.ok()? > 0 {}
+    let head = String::from_utf8(read).ok()?;
+    let line = |name: &str| head.lines().find_map(|line| line.strip_prefix(name));
+    let claims = URL_SAFE_NO_PAD.decode(line("authorization: Bearer ")?.split('.').nth(1)?).ok()?;
+    let claims: Value = serde_json::from_slice(&claims).ok()?;
+    let body = json!({"target": head.split(' ').nth(1), "prefer": line("prefer: "), "claims": claims}).to_string();
+    let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
+    stream.write_all(answer.as_bytes()).await.ok()
 }
 
 #[tokio::test]

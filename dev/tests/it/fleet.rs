@@ -5,8 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use cargo_dev::{component::Component, progress::Progress};
 use emulated_tenant::{Endpoint, Tenant, TenantOptions};
-use profile_get_dev::run::{Api, ApiOptions, Redis, Runner, runtime_config::KeyValueStore};
+use profile_get_dev::{
+    loopback::client,
+    run::{Api, ApiOptions, GuardedApp, GuardedAppOptions, Redis, Runner, runtime_config::KeyValueStore},
+};
 use reqwest::Client;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -14,6 +18,9 @@ use tokio::time::sleep;
 
 /// How long the component leaves a store alone that has failed, and a little more.
 const REST: Duration = Duration::from_millis(5500);
+
+/// How long it may take until what one host has learnt is in the store.
+const STORING: Duration = Duration::from_millis(500);
 
 /// Hosts that are configured alike.
 struct Fleet {
@@ -103,6 +110,33 @@ async fn what_one_host_learns_the_other_knows() {
     assert_eq!(fleet.token_from(1, &ada).await, "store");
     for endpoint in [Endpoint::Token, Endpoint::OpenIdConfiguration, Endpoint::KeySet] {
         assert_eq!(fleet.count(endpoint), 1, "{endpoint:?}");
+    }
+}
+
+#[tokio::test]
+async fn guards_on_two_hosts_share_the_tokens_of_their_apps() {
+    let Some((redis, _folder)) = redis().await else { return };
+    let app = Component::RustExample.build(Progress::default()).await.unwrap();
+    let tenant = Arc::new(Tenant::start(TenantOptions::default()).await.unwrap());
+    let token = tenant.access_token(tenant.person("ada").unwrap(), |_| {});
+    // They stay, because tokens and keys are stored in the background.
+    let mut hosts = Vec::new();
+    for _ in 0..2 {
+        let options = GuardedAppOptions {
+            runner: Runner::from_environment().unwrap(),
+            tenant: Some(Arc::clone(&tenant)),
+            store: KeyValueStore::Redis(redis.url()),
+            ..GuardedAppOptions::default()
+        };
+        let host = GuardedApp::start(&app, options).await.unwrap();
+        let request = client().unwrap().get(format!("{}/profile", host.server.url())).bearer_auth(&token);
+        assert_eq!(request.send().await.unwrap().status(), 200, "{:?}", host.server.log_lines());
+        hosts.push(host);
+        sleep(STORING).await;
+    }
+    for endpoint in [Endpoint::Token, Endpoint::OpenIdConfiguration, Endpoint::KeySet] {
+        let count = tenant.requests().iter().filter(|request| request.endpoint == endpoint).count();
+        assert_eq!(count, 1, "{endpoint:?}");
     }
 }
 
