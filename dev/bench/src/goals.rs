@@ -164,23 +164,18 @@ fn of_guard(measurements: &[Measurement]) -> Vec<Goal> {
             at(Subject::Sidecar(Reuse::LongLived), USERS).and_then(Measurement::cpu_us_over_floor),
         ),
     ];
-    for reuse in [Reuse::LongLived, Reuse::Default] {
-        let gateway = Subject::Gateway(reuse);
+    let subjects = [Reuse::LongLived, Reuse::Default].map(|reuse| [Subject::Gateway(reuse), Subject::Sidecar(reuse)]);
+    for subject in subjects.into_iter().flatten() {
         goals.push(Goal::new(
-            format!("p99 over p50 as wrk reports them, 1,000 users, {CONNECTIONS} connections, {gateway}"),
+            format!("p99 over p50 as wrk reports them, 1,000 users, {CONNECTIONS} connections, {subject}"),
             Bound::AtMost(3.0),
-            at(gateway, USERS).and_then(Measurement::spread_by_wrk),
+            at(subject, USERS).and_then(Measurement::spread_by_wrk),
         ));
         goals.push(Goal::new(
-            format!("responses in two pieces with a gap, %, {CONNECTIONS} connections, {gateway}"),
+            format!("responses in two pieces with a gap, %, {CONNECTIONS} connections, {subject}"),
             Bound::AtMost(0.05),
-            in_pieces_percent(measurements, gateway),
+            in_pieces_percent(measurements, subject),
         ));
-    }
-    for subject in [Reuse::LongLived, Reuse::Default]
-        .into_iter()
-        .flat_map(|reuse| [Subject::Gateway(reuse), Subject::Sidecar(reuse)])
-    {
         let growth = || Some(at(subject, 10_000)?.peak_memory_mb / at(subject, 100)?.peak_memory_mb);
         goals.push(Goal::new(
             format!("peak memory at 10,000 users over that at 100, {subject}"),

@@ -18,7 +18,7 @@ pub(super) struct Plan {
     pub(super) measured: Duration,
     /// The minimum time of load before that, in which everyone calls.
     pub(super) warm_up: Duration,
-    /// How often each verification of a signature is measured. The shortest time counts, because other load on the machine can
+    /// How many times each signature verification is measured. The shortest time counts, because other load on the machine can
     /// only lengthen it.
     pub(super) turns: usize,
     /// How many fresh processes give a first response.

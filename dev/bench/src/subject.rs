@@ -150,7 +150,7 @@ impl Subject {
 
     /// Whether `wrk` measures it too.
     pub(super) fn is_measured_by_wrk(self) -> bool {
-        matches!(self, Self::PassThrough(_) | Self::ProfileGet(..) | Self::Gateway(_))
+        matches!(self, Self::PassThrough(_) | Self::ProfileGet(..) | Self::Gateway(_) | Self::Sidecar(_))
     }
 
     pub(super) fn store(self) -> Option<Store> {

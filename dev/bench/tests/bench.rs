@@ -42,7 +42,7 @@ async fn a_tiny_run_measures_every_server() {
             assert!(calls.is_some_and(|calls| (0.9..1.1).contains(&calls)), "{row}");
         }
         let by_wrk = &row["by_wrk"];
-        let of_wrk = ["pass_through", "profile_get", "gateway"];
+        let of_wrk = ["pass_through", "profile_get", "gateway", "sidecar"];
         let has_wrk = !is_skipped("wrk") && of_wrk.iter().any(|name| !row["subject"][name].is_null());
         assert_eq!(
             by_wrk["p50_ms"].as_f64().is_some_and(|p50| by_wrk["p99_ms"].as_f64() >= Some(p50)),
