@@ -56,8 +56,8 @@ pub(crate) const OF_SERVE: StreamLimits = StreamLimits {
 /// drops both as soon as it learns of it, and the reader learns nothing at all.
 const PAUSE_BEFORE_BREAK: Duration = Duration::from_millis(100);
 
-/// How often a reader that is watched is asked whether it is still there, while nothing arrives: the sender's connection, and
-/// perhaps its instance, are kept for it.
+/// How often to check that a watched reader is still there while nothing arrives. Until it is found to have left, the
+/// sender's connection, and perhaps its instance, are kept for it.
 const PRESENCE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How much of a body is read at once.
@@ -167,7 +167,7 @@ impl OutgoingBody {
     }
 }
 
-/// How a body is passed on. A component needs only the code that it names.
+/// How a body is passed on. These are function pointers, so that a component contains only the code that it uses.
 pub(crate) struct Passing<B> {
     pub(crate) limits: StreamLimits,
     pub(crate) next: NextPiece<B>,
@@ -193,7 +193,7 @@ pub(crate) fn all_trailers<B: UpstreamBody>(rest: &mut B) -> Option<Trailers> {
     rest.trailers().and_then(|trailers| fields_of(&trailers).ok())
 }
 
-/// Waits for the next piece of a body that is written to a stream, but not longer than for a time.
+/// Waits for the next piece of a body that is written to a stream, for at most the given time.
 type NextPiece<B> =
     for<'a> fn(&'a mut B, &'a mut StreamWriter<u8>, Duration) -> Pin<Box<dyn Future<Output = Option<Piece>> + 'a>>;
 
@@ -207,7 +207,7 @@ pub(crate) fn next_in_time<'a, B: UpstreamBody>(
     Box::pin(async move { piece_of(race(time::sleep(idle), body.next()).await) })
 }
 
-/// The same, but the body also ends when its reader has left, who must understand pieces without bytes.
+/// Like [`next_in_time`], but the body also ends when its reader has left. The reader must tolerate empty pieces.
 pub(crate) fn next_while_read<'a, B: UpstreamBody>(
     body: &'a mut B,
     contents: &'a mut StreamWriter<u8>,
@@ -216,21 +216,23 @@ pub(crate) fn next_while_read<'a, B: UpstreamBody>(
     Box::pin(async move {
         let mut next = pin!(body.next());
         let mut next_within = async |time| race(time::sleep(time), next.as_mut()).await;
-        // Most pieces come before it ends, and a second timer would cost as much as a signature.
-        if let Ok(next) = next_within(PRESENCE_INTERVAL).await {
+        // Most pieces arrive within the interval. A timer for `idle` as well would cost as much as verifying a signature.
+        let first = PRESENCE_INTERVAL.min(idle);
+        if let Ok(next) = next_within(first).await {
             return piece_of(Ok(next));
         }
         let watching = async {
             loop {
-                // The host tells only a writer. This write is never dropped before another one: wit-bindgen would not notice
-                // that the reader has left meanwhile, and the host traps if it is written to again.
+                // Only a write learns from the host that the reader has left. It is never dropped before another write:
+                // wit-bindgen would not notice that the reader has left meanwhile, and the host traps on a write after that.
+                // A reader that is slow, and for whom nothing is there, may take its time until `idle` ends.
                 let (StreamResult::Complete(_), _) = contents.write(Vec::new()).await else { return None };
                 if let Ok(next) = next_within(PRESENCE_INTERVAL).await {
                     return next;
                 }
             }
         };
-        piece_of(race(time::sleep(idle.saturating_sub(PRESENCE_INTERVAL)), watching).await)
+        piece_of(race(time::sleep(idle.saturating_sub(first)), watching).await)
     })
 }
 

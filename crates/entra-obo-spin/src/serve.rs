@@ -36,11 +36,12 @@ pub async fn serve<G: 'static>(
 }
 
 /// Answers a request with `answer`, which receives all of it: every header, and the body as it arrives. What a streamed body
-/// keeps is dropped when the body has been sent, or, over HTTP/1, some seconds after its reader has left.
+/// keeps is dropped when the body has been sent or, over HTTP/1, a few seconds after its reader has left.
 ///
-/// Only HTTP/1 discards the pieces without bytes by which that is noticed. HTTP/2 sends each as an empty frame, and servers
-/// close connections with several of them; readers within the application get them as well, and those of WASI 0.2 trap after
-/// ten. The header `Host` distinguishes them: HTTP/2 has `:authority` instead, and Spin removes it within an application.
+/// That is noticed by writing empty pieces, which only HTTP/1 discards. HTTP/2 sends each as an empty frame, and clients and
+/// proxies close connections on which they see several. Components of the same application receive them too, and trap
+/// after ten if they use WASI 0.2. A `Host` header means HTTP/1: HTTP/2 has `:authority` instead, and Spin removes `Host`
+/// from requests within an application. wasmtime 48 hides it from components, and then no reader is watched.
 ///
 /// # Errors
 /// None that can happen: a response that the host refuses is replaced by an empty one, and the log says so.

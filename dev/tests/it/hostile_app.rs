@@ -10,7 +10,8 @@ use std::{
     time::Duration,
 };
 
-use reqwest::{Client, Method, StatusCode};
+use profile_get_dev::run::Runner;
+use reqwest::{Method, StatusCode};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -282,20 +283,29 @@ async fn a_body_that_comes_late_does_not_hold_its_head_back() {
     assert_eq!(guarded.get("/who", Some(&ada)).await.0, StatusCode::OK);
 }
 
-/// An app that has nothing to say cannot notice it by itself.
+/// An app that sends nothing cannot notice by itself that its reader has left.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_app_is_told_when_the_reader_of_its_events_has_left() {
+    if Runner::from_environment().unwrap() == Runner::Embedded {
+        return eprintln!(
+            "skipped: the embedded host's wasmtime hides the header by which callers over HTTP/1 are known"
+        );
+    }
     let guarded = Guarded::start_for(&serve().await, &[]).await;
     let ada = guarded.token("ada");
     let open = || async { guarded.get("/open", Some(&ada)).await.1 };
     let mut readers = Vec::new();
     for _ in 0..2 {
-        // Each has a connection of its own, which it closes when it leaves.
-        let client = Client::builder().no_proxy().build().unwrap();
-        let request = client.get(format!("{}/events", guarded.app.server.url())).bearer_auth(&ada);
-        let mut response = timeout(LIMIT, request.send()).await.unwrap().unwrap();
-        assert_eq!(timeout(LIMIT, response.chunk()).await.unwrap().unwrap().as_deref(), Some(&b"data: 1\n\n"[..]));
-        readers.push((client, response));
+        // Not a client with a pool, which may keep a connection that nobody reads any more.
+        let address = guarded.app.server.url().trim_start_matches("http://");
+        let mut reader = TcpStream::connect(address).await.unwrap();
+        let request = format!("GET /events HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {ada}\r\n\r\n");
+        reader.write_all(request.as_bytes()).await.unwrap();
+        let mut read = Vec::new();
+        while !read.ends_with(b"data: 1\n\n\r\n") {
+            assert_ne!(timeout(LIMIT, reader.read_buf(&mut read)).await.unwrap().unwrap(), 0);
+        }
+        readers.push(reader);
     }
     assert_eq!(open().await, "2");
     readers.pop();
@@ -305,11 +315,10 @@ async fn an_app_is_told_when_the_reader_of_its_events_has_left() {
         }
     });
     assert!(left.await.is_ok(), "the stream is still open {LIMIT:?} after its reader left");
-    // Nothing has come, but whoever stays is still connected.
+    // The other reader has received nothing more, but is still connected.
     sleep(LATE).await;
     assert_eq!(open().await, "1");
-    let (_, mut response) = readers.remove(0);
-    assert!(timeout(LATE, response.chunk()).await.is_err());
+    assert!(timeout(LATE, readers[0].read_buf(&mut Vec::new())).await.is_err());
 }
 
 /// Answers a path that is the number of a case as the case says, `/late` and `/never` with a body that comes late or never,
