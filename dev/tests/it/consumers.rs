@@ -1,5 +1,5 @@
-//! How other projects get the component `entra`, and how an app that guards itself with it begins. On the real Spin, which alone
-//! knows registries and templates.
+//! How other projects get the component `entra`, and how an app that guards itself with it begins. These run on the real Spin,
+//! because the embedded host knows neither registries nor templates.
 
 use std::{
     collections::BTreeMap,
@@ -118,7 +118,8 @@ fn up() -> Vec<OsString> {
     ["up", "--listen", "127.0.0.1:0"].map(Into::into).into()
 }
 
-/// What the component from this source answers to whoever asks for a path that it does not have, or why it does not start.
+/// How the component from this source answers a request from outside, for which it has no `upstream`; or why it does not
+/// start.
 async fn served(spin: &SpinProgram, folder: &Path, source: &str) -> Result<StatusCode, String> {
     let manifest = format!(
         r#"
@@ -143,7 +144,7 @@ async fn served(spin: &SpinProgram, folder: &Path, source: &str) -> Result<Statu
         "#
     );
     fs::write(folder.join("spin.toml"), manifest).unwrap();
-    // What was fetched is kept below the home folder.
+    // Spin keeps what it fetches below the home folder.
     let home = folder.display().to_string();
     let environment =
         BTreeMap::from([("HOME".to_owned(), home.clone()), ("XDG_CONFIG_HOME".to_owned(), format!("{home}/.config"))]);

@@ -8,7 +8,7 @@ use redis::IntoConnectionInfo;
 /// Where a store's entries live.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum StoreSettings {
-    /// A SQLite file, or nowhere but in memory.
+    /// SQLite: a file, or in memory if there is no path.
     Sqlite(Option<PathBuf>),
     /// A Redis database, by its URL.
     Redis(String),

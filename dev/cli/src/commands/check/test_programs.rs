@@ -26,8 +26,8 @@ const VARIED: [(&str, &[(&str, &str)]); 2] = [
 ];
 const VARIED_TESTS: [&str; 3] = ["sunny_day", "refusals", "steady_state"];
 
-/// What tests of other packages run, and the variables that tell them where it is. They would build it otherwise, and wait for
-/// the lints, which build at the same time.
+/// Servers that tests of other packages run, and the variables with their paths. Without these, the tests would build the
+/// servers themselves, and wait for the lints, which build at the same time.
 const NATIVE_SERVER: &str = "axum";
 const NATIVE_SERVER_VARIABLE: &str = "PROFILE_GET_NATIVE_SERVER";
 const BY_HAND: &str = "bench-by-hand";
