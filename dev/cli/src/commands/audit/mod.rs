@@ -380,7 +380,7 @@ impl<'a> App<'a> {
 fn normal_origin(origin: &str) -> String {
     let origin = origin.trim_end_matches('/').to_ascii_lowercase();
     let implied = if origin.starts_with("https:") { ":443" } else { ":80" };
-    origin.strip_suffix(implied).map_or(origin.clone(), str::to_owned)
+    origin.strip_suffix(implied).unwrap_or(&origin).to_owned()
 }
 
 /// The syntax of an early proposal. Spin reads it and does nothing, so that a route that looks guarded is open.

@@ -13,8 +13,8 @@ const COMPONENTS: &str = "--workspace --exclude=bench-by-hand --exclude=cargo-de
                           --exclude=emulated-tenant --exclude=harness-features --exclude=profile-get-bench --exclude=profile-get-dev \
                           --exclude=shared-features";
 
-/// The arguments of `nice`.
-const LOWEST_PRIORITY: [&str; 2] = ["-n", "19"];
+/// The arguments of `nice`. A tenth of the usual share: with less, the tests have to be waited for, and then the lints.
+const LOW_PRIORITY: [&str; 2] = ["-n", "10"];
 
 /// A cargo command that fails when something is wrong.
 #[derive(Clone, Copy, Debug)]
@@ -98,7 +98,7 @@ impl Step {
             let is_nice = self.has_low_priority && output_of(Command::new("nice").arg("true")).await.is_ok();
             let mut command = if is_nice {
                 let mut nice = Command::new("nice");
-                nice.args(LOWEST_PRIORITY).arg(workspace::cargo());
+                nice.args(LOW_PRIORITY).arg(workspace::cargo());
                 nice
             } else {
                 Command::new(workspace::cargo())
