@@ -52,11 +52,8 @@ impl<'a> PlainTarget<'a> {
                 return Err("The request's path has an encoded control character.");
             }
             text = decoded;
-            if depth == MAX_ENCODINGS {
-                return Err("The request's path is encoded several times.");
-            }
         }
-        Ok(Self { path, query })
+        Err("The request's path is encoded several times.")
     }
 
     /// Whether all programs read the path alike: nothing in it is encoded, and no segment has parameters.

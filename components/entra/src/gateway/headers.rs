@@ -60,7 +60,7 @@ const HEADER_BYTES: usize = 96;
 
 /// Whether no host would send these headers on.
 #[must_use]
-pub(crate) fn are_too_large(headers: &HeaderMap) -> bool {
+pub(super) fn are_too_large(headers: &HeaderMap) -> bool {
     let sizes = headers.iter().map(|(name, value)| name.as_str().len().saturating_add(value.len()));
     sizes.fold(0, |sum: usize, size| sum.saturating_add(size).saturating_add(HEADER_BYTES)) > MAX_HEAD_BYTES
 }
@@ -155,28 +155,34 @@ fn is_of_connection(name: &HeaderName, listed: &[String]) -> bool {
     OF_CONNECTION.contains(&name.as_str()) || listed.iter().any(|listed| listed == name.as_str())
 }
 
-/// Whether the app could mistake a header for one of the gateway or of a proxy. Many servers pass headers to an app as
-/// variables, in whose names a hyphen and other characters look the same.
+/// Whether the app could mistake a header for one of the gateway or of a proxy.
 fn is_spoofed(name: &HeaderName, gateway: &GatewaySettings) -> bool {
-    let is_other = |character: char| !character.is_ascii_alphanumeric() && character != '-';
-    let is_disguised = name.as_str().contains(is_other);
-    let plain: Cow<'_, str> =
-        if is_disguised { name.as_str().replace(is_other, "-").into() } else { name.as_str().into() };
-    let of_others = || plain.starts_with(FORWARDED) || plain == "content-length" || OF_CONNECTION.contains(&&*plain);
-    OF_IDENTITY.iter().any(|family| plain.starts_with(family))
-        || MISLEADING.contains(&&*plain)
-        || is_disguised && of_others()
+    let plain = plain(name);
+    let is_disguised = matches!(plain, Cow::Owned(_));
+    is_of_guard(&plain)
+        || is_disguised && is_of_message(&plain)
         || gateway.claims_to_headers.iter().any(|mapping| mapping.header.as_str() == plain)
 }
 
-/// Whether a header belongs to a connection, or is one by which a gateway or a proxy describes a request. Nobody else sets it,
-/// whatever it is called in disguise.
+/// Whether nobody but a server, a proxy or a gateway sets this header, whatever it is called in disguise.
 pub(crate) fn is_reserved(name: &HeaderName) -> bool {
-    let plain = name.as_str().replace(|character: char| !character.is_ascii_alphanumeric(), "-");
-    OF_CONNECTION.contains(&&*plain)
-        || plain.starts_with(FORWARDED)
-        || OF_IDENTITY.iter().any(|family| plain.starts_with(family))
-        || MISLEADING.contains(&&*plain)
+    let plain = plain(name);
+    is_of_guard(&plain) || is_of_message(&plain)
+}
+
+/// The name as a program may read it. Many servers pass headers to an app as variables, in whose names a hyphen and other
+/// characters look the same. Borrowed, unless it is disguised.
+fn plain(name: &HeaderName) -> Cow<'_, str> {
+    let is_other = |character: char| !character.is_ascii_alphanumeric() && character != '-';
+    if name.as_str().contains(is_other) { name.as_str().replace(is_other, "-").into() } else { name.as_str().into() }
+}
+
+fn is_of_guard(plain: &str) -> bool {
+    OF_IDENTITY.iter().any(|family| plain.starts_with(family)) || MISLEADING.contains(&plain)
+}
+
+fn is_of_message(plain: &str) -> bool {
+    plain.starts_with(FORWARDED) || plain == "content-length" || OF_CONNECTION.contains(&plain)
 }
 
 /// Headers that the sender lists in `Connection`, except those that the gateway relies on and those that a proxy in front

@@ -52,12 +52,11 @@ const QUERY: &str = "optionsOverride.ExtraQueryParameters";
 
 /// Headers of a call that another parameter or the sidecar itself sets, and those by which programs replace the method. Those
 /// of [`headers::is_reserved`] cannot be added either.
-const NOT_EXTRA: [&str; 11] = [
+const NOT_EXTRA: [&str; 10] = [
     "accept",
     "accept-encoding",
     "authorization",
     "client-request-id",
-    "content-length",
     "content-type",
     "traceparent",
     "trailer",
@@ -65,6 +64,10 @@ const NOT_EXTRA: [&str; 11] = [
     "x-http-method-override",
     "x-method-override",
 ];
+
+/// How many headers and parameters of a query can be added together. With an address of 64 KiB, which is as long as a host
+/// takes, the headers then fit into a head.
+const MAX_EXTRA: usize = 64;
 
 /// What is encoded in a name or value of a query: all but RFC 3986's unreserved characters.
 const NOT_UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -120,10 +123,15 @@ impl Options {
     pub(super) fn read(query: &str, whose: For<'_>, known: &[&'static str]) -> Result<Self, Error> {
         let mut options = Self::default();
         let mut taken: Vec<&str> = Vec::new();
+        let mut extra = 0_usize;
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             let entry = known.iter().find_map(|known| Some((*known, entry_of(known, &name)?)));
             if let Some((known, key)) = entry {
-                options.take_entry(known, key, &value).ok_or_else(|| Error::Parameter(repeatable(&name)))?;
+                extra = extra.saturating_add(1);
+                let is_honoured = extra <= MAX_EXTRA && options.take_entry(known, key, &value).is_some();
+                if !is_honoured {
+                    return Err(Error::Parameter(repeatable(&name)));
+                }
                 continue;
             }
             let known = known.iter().find(|known| known.eq_ignore_ascii_case(&name));
@@ -188,8 +196,7 @@ impl Options {
         let is_free = |name: &HeaderName| !NOT_EXTRA.contains(&name.as_str()) && !headers::is_reserved(name);
         let name = HeaderName::try_from(key).ok().filter(is_free)?;
         let value = HeaderValue::from_str(value).ok()?;
-        (!self.headers.contains_key(&name)).then(|| self.headers.insert(name, value))?;
-        (!headers::are_too_large(&self.headers)).then_some(())
+        (!self.headers.contains_key(&name)).then(|| self.headers.insert(name, value)).map(drop)
     }
 
     /// The address of a call below `base`, the address of the API.
