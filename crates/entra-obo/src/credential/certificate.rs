@@ -159,7 +159,7 @@ fn private_key(block: &Pem) -> Result<PS256KeyPair, &'static str> {
     match block.tag() {
         "ENCRYPTED PRIVATE KEY" => Err(ENCRYPTED),
         "PRIVATE KEY" if is_of_other_kind() => Err(NOT_RSA),
-        "PRIVATE KEY" | "RSA PRIVATE KEY" => PS256KeyPair::from_pem(&pem::encode(block)).map_err(|_| {
+        "PRIVATE KEY" | "RSA PRIVATE KEY" => PS256KeyPair::from_der(block.contents()).map_err(|_| {
             "has an RSA private key that is damaged, or not of 2048 to 4096 bits with the exponent 65537; make a \
              certificate with such a key"
         }),
