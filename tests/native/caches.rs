@@ -358,10 +358,23 @@ fn instances_of_one_store_exchange_once_for_a_burst() {
     assert_eq!(world.calls("token"), 2);
     assert!(world.elapsed() - before < Duration::from_secs(10));
 
-    // A refusal ends the wait at once; the others learn of it by an exchange of their own.
+    // So is a refusal, for as long as another exchange would be refused in the same way.
     let world = World::new();
-    world.next("token", (0..16).map(|_| Reply::json(400, &json!({"error": "invalid_grant"}))));
+    let refusal = json!({"error": "interaction_required", "suberror": "basic_action", "trace_id": "t-1"});
+    world.next("token", [Reply::json(400, &refusal)]);
     assert_eq!(burst(&world, Duration::ZERO), [401; 16]);
+    world.pass(14);
+    let answer = world.another_instance().get(&token());
+    answer.is(401, "interaction_required");
+    assert_eq!((world.calls("token"), answer.json()["entra_trace_id"].as_str()), (1, Some("t-1")));
+    world.pass(1);
+    assert_eq!(world.another_instance().get(&token()).status, 200);
+
+    // One that another attempt can undo is not.
+    let world = World::new();
+    world.next("token", [Reply::json(503, &json!({})), Reply::json(503, &json!({}))]);
+    assert_eq!(world.get(&token()).status, 503);
+    assert_eq!(world.another_instance().get(&token()).status, 200);
 
     // Without a store there is nobody to wait for.
     let world = World::new();

@@ -77,6 +77,32 @@ async fn a_burst_of_new_callers_costs_two_exchanges_each_at_most() {
     }
 }
 
+/// Neither does a burst of callers whom Entra refuses, and all of them learn why.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_burst_of_refused_callers_costs_two_exchanges_at_most() {
+    let harness = Harness::start().await;
+    assert_eq!(harness.get_as("ada").await.status, 200);
+    for (person, status, code) in [
+        ("mona", 401, "claims_challenge"),
+        ("connie", 403, "consent_required"),
+        ("blake", 403, "access_denied"),
+        ("rhea", 401, "token_refused"),
+        ("lou", 503, "entra_throttled"),
+    ] {
+        let token = harness.token(person);
+        harness.forget();
+        for answer in futures::future::join_all((0..16).map(|_| harness.get(&token))).await {
+            answer.is(status, code);
+            assert!(answer.json()["entra_trace_id"].is_string(), "{answer:?}");
+            assert!(status != 503 || !answer.header("retry-after").is_empty(), "{answer:?}");
+            let challenge = answer.header("www-authenticate");
+            assert!(code != "claims_challenge" || challenge.contains("claims="), "{challenge}");
+        }
+        let exchanges = harness.count(Endpoint::Token);
+        assert!((1..=2).contains(&exchanges), "{person}: {exchanges} exchanges");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn everybody_gets_their_own_profile() {
     let harness = Harness::start().await;

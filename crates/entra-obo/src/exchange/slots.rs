@@ -6,7 +6,8 @@
 //! stored in clear before the sealed entry. It decides which token is displaced, and nothing else.
 //!
 //! Instances that need the same token at the same moment agree on who exchanges: before its exchange an instance writes
-//! a lease into the slot and reads it back. An instance that finds another's lease waits for the token. The store's
+//! a lease into the slot and reads it back. An instance that finds another's lease waits for its outcome: the token, or
+//! Entra's refusal, which stays in the slot for as long as another exchange would be refused in the same way. The store's
 //! interface has no operation that would make this exact without blocking the instance, so two instances may exchange.
 //! The purpose is that a burst does not look like a loop to Entra (AADSTS50196); nothing depends on it.
 //!
@@ -24,7 +25,7 @@ use crate::{
     },
     context::Context,
     credential::{client_credential::ClientCredential, source::CredentialSource},
-    exchange::{downstream::Downstream, issued_token::IssuedToken, owner::Owner},
+    exchange::{downstream::Downstream, issued_token::IssuedToken, owner::Owner, refusal::ExchangeRefusal},
     host::{Host, UnixTime},
     policy::Policy,
     store::{
@@ -62,22 +63,23 @@ impl TokenSlots {
         Self { policy, store, credential }
     }
 
-    /// The owner's token, if the store has one that is usable, or will have one soon. Otherwise the lease of a slot
-    /// for it, if there is a slot and `may_exchange` says that the lease will be used.
-    pub(crate) async fn token_or_lease<H: Host>(
+    /// What the store has for the owner, or will have soon: a usable token, or a refusal that still stands. Otherwise the
+    /// lease of a slot, if there is a slot and `may_exchange` says that the lease will be used.
+    pub(crate) async fn find_or_lease<H: Host>(
         &self,
         context: &Context<H>,
         owner: &Owner,
         downstream: &Downstream,
         may_exchange: bool,
-    ) -> TokenOrLease {
+    ) -> Found {
         let host = &context.host;
         let slots: Vec<Slot> = self.slots(context, owner, downstream).await;
         let mut occupants = Vec::with_capacity(slots.len());
         let (mut leased, mut looked) = (None, None);
         for (index, slot) in slots.iter().enumerate() {
             match self.look(context, slot).await {
-                Content::Token(token) => return TokenOrLease::Token(token),
+                Content::Token(token) => return Found::Token(token),
+                Content::Refusal(refusal) => return Found::Refusal(refusal),
                 Content::Lease(number) => {
                     leased = leased.or(Some((index, number)));
                     occupants.push(Occupant::Own);
@@ -88,19 +90,19 @@ impl TokenSlots {
             looked.get_or_insert_with(|| host.elapsed());
         }
         if !may_exchange {
-            return TokenOrLease::Lease(None);
+            return Found::Lease(None);
         }
         let mut number = leased.map(|(_, number)| number);
         let chosen = leased.map(|(index, _)| index).or_else(|| best(&occupants));
         let slot = chosen.and_then(|index| slots.into_iter().nth(index));
         let Some((slot, mut began)) = slot.zip(looked) else {
-            return TokenOrLease::Lease(None);
+            return Found::Lease(None);
         };
         loop {
             if let Some(others) = number {
                 match self.wait(context, &slot, others).await {
-                    Waited::Token(token) => return TokenOrLease::Token(token),
-                    Waited::OutOfTime => return TokenOrLease::Lease(None),
+                    Waited::Outcome(found) => return found,
+                    Waited::OutOfTime => return Found::Lease(None),
                     Waited::Ended => began = host.elapsed(),
                     // One of those who waited was faster.
                     Waited::Lease(next) => {
@@ -117,15 +119,16 @@ impl TokenSlots {
                 host.sleep(took.saturating_mul(2).clamp(*SETTLING.start(), *SETTLING.end())).await;
             }
             match self.look(context, &slot).await {
-                Content::Token(token) => return TokenOrLease::Token(token),
+                Content::Token(token) => return Found::Token(token),
+                Content::Refusal(refusal) => return Found::Refusal(refusal),
                 Content::Lease(others) if others != own => number = Some(others),
                 // Its own, or the store does not keep it.
-                Content::Lease(_) | Content::Occupant(_) => return TokenOrLease::Lease(Some(Lease { slot })),
+                Content::Lease(_) | Content::Occupant(_) => return Found::Lease(Some(Lease { slot })),
             }
         }
     }
 
-    /// Waits for the token that the holder of another lease exchanges.
+    /// Waits for the outcome of the exchange that the holder of another lease makes.
     async fn wait<H: Host>(&self, context: &Context<H>, slot: &Slot, number: LeaseNumber) -> Waited {
         let Context { host, deadline, .. } = context;
         let (began, mut pause) = (host.elapsed(), FIRST_CHECK);
@@ -136,7 +139,8 @@ impl TokenSlots {
             host.sleep(pause).await;
             pause = LAST_CHECK.min(pause.saturating_mul(2));
             match self.look(context, slot).await {
-                Content::Token(token) => return Waited::Token(token),
+                Content::Token(token) => return Waited::Outcome(Found::Token(token)),
+                Content::Refusal(refusal) => return Waited::Outcome(Found::Refusal(refusal)),
                 Content::Lease(still) if still == number => {
                     if host.elapsed().saturating_sub(began) >= LEASE {
                         return Waited::Ended;
@@ -163,20 +167,26 @@ impl TokenSlots {
                     .map_or(Content::Occupant(Occupant::Own), Content::Token)
             }
             Some((&LEASE_TAG, number)) => number.try_into().map_or(Content::Occupant(Occupant::Own), Content::Lease),
+            Some((&REFUSAL_TAG, record)) => ExchangeRefusal::from_record(record, host.now())
+                .map_or(Content::Occupant(Occupant::Own), Content::Refusal),
             _ => Content::Occupant(Occupant::Own),
         }
     }
 
-    /// Ends a lease with the token that was obtained under it, or without one, in the background.
+    /// Ends a lease with the token that was obtained under it or with Entra's refusal, or without either, in the
+    /// background.
     pub(crate) fn settle<H: Host>(
         &self,
         context: &Context<H>,
         owner: &Owner,
         lease: Lease,
-        token: Option<&IssuedToken>,
+        outcome: Result<&IssuedToken, Option<&ExchangeRefusal>>,
     ) {
         let (own, store) = (context.in_background(), Arc::clone(&self.store));
-        let (end, content) = content(owner, token, own.now, own.elapsed);
+        let (end, content) = match outcome {
+            Ok(token) => of_token(owner, token, own.now, own.elapsed),
+            Err(refusal) => refusal.and_then(|refusal| of_refusal(refusal, own.now)).unwrap_or(EMPTY),
+        };
         context.host.spawn(async move {
             if let Some(entry) = lease.slot.seal(end, own.host.random(), &content) {
                 store.write(&own.host, &lease.slot.key, &entry).await;
@@ -206,7 +216,8 @@ impl TokenSlots {
             return;
         }
         let (own, all, owner, downstream) = (context.in_background(), self.clone(), owner.clone(), downstream.clone());
-        let (takes_room, (end, content)) = (token.is_some(), content(&owner, token, own.now, own.elapsed));
+        let takes_room = token.is_some();
+        let (end, content) = token.map_or(EMPTY, |token| of_token(&owner, token, own.now, own.elapsed));
         context.host.spawn(async move {
             let Context { host, deadline, now, .. } = &own;
             let slots = all.slots(&own, &owner, &downstream).await;
@@ -257,17 +268,19 @@ impl TokenSlots {
 }
 
 /// What an instance found, or may do now.
-pub(crate) enum TokenOrLease {
+pub(crate) enum Found {
     /// The token.
     Token(IssuedToken),
+    /// Another instance's exchange was refused, and this one's would be, too.
+    Refusal(ExchangeRefusal),
     /// Exchange, and settle the lease if there is one.
     Lease(Option<Lease>),
 }
 
 /// How a wait for another's lease ended.
 enum Waited {
-    /// With the token.
-    Token(IssuedToken),
+    /// With what its holder heard from Entra.
+    Outcome(Found),
     /// Its holder has given up, or has disappeared.
     Ended,
     /// Another instance holds one now.
@@ -287,6 +300,7 @@ type LeaseNumber = [u8; 16];
 /// What is in a slot, for one owner.
 enum Content {
     Token(IssuedToken),
+    Refusal(ExchangeRefusal),
     Lease(LeaseNumber),
     Occupant(Occupant),
 }
@@ -294,14 +308,23 @@ enum Content {
 /// The first byte of an opened entry. It changes with the form of what follows it.
 const TOKEN_TAG: u8 = b'U';
 const LEASE_TAG: u8 = b'L';
+const REFUSAL_TAG: u8 = b'R';
 
-/// The end and the content of an entry. One without a token is a miss for its readers.
-fn content(owner: &Owner, token: Option<&IssuedToken>, now: UnixTime, elapsed: Duration) -> (UnixTime, Vec<u8>) {
-    let Some(token) = token else { return (UnixTime(0), Vec::new()) };
+/// The end and the content of an entry that is a miss for its readers.
+const EMPTY: (UnixTime, Vec<u8>) = (UnixTime(0), Vec::new());
+
+/// The end and the content of an entry with a token.
+fn of_token(owner: &Owner, token: &IssuedToken, now: UnixTime, elapsed: Duration) -> (UnixTime, Vec<u8>) {
     // Once the caller's own token has expired, nobody can open the entry. The downstream token may outlive it by a day.
     let usable_until = token.usable_until(now, elapsed);
     let end = owner.expires().map_or(usable_until, |expires| usable_until.min(expires.plus(CLOCK_SKEW_SECONDS)));
     (end, [&[TOKEN_TAG], &*token.to_record(now, elapsed)].concat())
+}
+
+/// The end and the content of an entry with a refusal, if it stands for some time.
+fn of_refusal(refusal: &ExchangeRefusal, now: UnixTime) -> Option<(UnixTime, Vec<u8>)> {
+    let (end, record) = refusal.to_record(now)?;
+    Some((end, [&[REFUSAL_TAG], &*record].concat()))
 }
 
 /// The slot that costs least: the owner's own, a free one, or the one whose token ends first.

@@ -22,7 +22,7 @@ use crate::{
         owner::{Owner, OwnerId},
         refusal::{Asked, ExchangeRefusal, Meaning, codes},
         request::request,
-        slots::{TokenOrLease, TokenSlots},
+        slots::{Found, TokenSlots},
         tokens::{ApplicationToken, DownstreamToken, Need},
     },
     host::{Host, SendFault},
@@ -89,6 +89,14 @@ impl fmt::Display for ExchangeFault {
 }
 
 impl ExchangeFault {
+    /// Entra's refusal, if it is one.
+    const fn refusal(&self) -> Option<&ExchangeRefusal> {
+        match self {
+            Self::Refused { refusal, .. } => Some(refusal),
+            _ => None,
+        }
+    }
+
     /// The `Retry-After` that Entra sent, if it sent one.
     fn retry_after(&self) -> Option<Duration> {
         match self {
@@ -272,19 +280,21 @@ impl TokenSource {
         let work = async {
             let lease = if matches!(need, Need::Any) {
                 let may_exchange = self.pausing(owner, downstream, None, context.host.elapsed()).is_none();
-                match self.slots.token_or_lease(context, owner, downstream, may_exchange).await {
-                    TokenOrLease::Token(token) => return Ok((self.remember(key.clone(), token), Origin::Store)),
-                    TokenOrLease::Lease(lease) => lease,
+                match self.slots.find_or_lease(context, owner, downstream, may_exchange).await {
+                    Found::Token(token) => return Ok((self.remember(key.clone(), token), Origin::Store)),
+                    Found::Refusal(refusal) => return Err(refused(owner, downstream, refusal)),
+                    Found::Lease(lease) => lease,
                 }
             } else {
                 None
             };
             let exchanged = self.exchange(context, owner, downstream, claims).await;
-            let token = exchanged.as_deref().ok();
-            match (lease, token) {
-                (Some(lease), token) => self.slots.settle(context, owner, lease, token),
-                (None, Some(token)) => self.slots.save(context, owner, downstream, token),
-                (None, None) => {}
+            match (lease, exchanged.as_deref()) {
+                (Some(lease), outcome) => {
+                    self.slots.settle(context, owner, lease, outcome.map_err(ExchangeFault::refusal));
+                }
+                (None, Ok(token)) => self.slots.save(context, owner, downstream, token),
+                (None, Err(_)) => {}
             }
             exchanged.map(|token| (token, Origin::Exchange))
         };
@@ -440,7 +450,7 @@ impl TokenSource {
                 Ok(self.remember((owner.id(), downstream.clone()), token))
             }
             Ok(Err(refusal)) => {
-                let fault = refused(owner, downstream, &refusal);
+                let fault = refused(owner, downstream, refusal.clone());
                 // It concerns everyone, and is noted in `refused_credential`.
                 if refusal.meaning != Meaning::CredentialRefused {
                     self.note_refusal(owner, downstream, claims, &refusal, &fault, host.elapsed());
@@ -489,7 +499,11 @@ impl TokenSource {
             && is_credential_refused(&outcome)
         {
             let mut back_off = BackOff::default();
-            back_off.failed(refused(owner, downstream, refusal), host.elapsed(), Some(REFUSED_CREDENTIAL_PAUSE));
+            back_off.failed(
+                refused(owner, downstream, refusal.clone()),
+                host.elapsed(),
+                Some(REFUSED_CREDENTIAL_PAUSE),
+            );
             *self.refused_credential.lock() = Some((credential, back_off));
         }
         Ok(outcome)
@@ -570,8 +584,8 @@ impl Memory {
     }
 }
 
-fn refused(owner: &Owner, downstream: &Downstream, refusal: &ExchangeRefusal) -> ExchangeFault {
-    ExchangeFault::Refused { tenant_id: owner.tenant_id(), downstream: downstream.clone(), refusal: refusal.clone() }
+fn refused(owner: &Owner, downstream: &Downstream, refusal: ExchangeRefusal) -> ExchangeFault {
+    ExchangeFault::Refused { tenant_id: owner.tenant_id(), downstream: downstream.clone(), refusal }
 }
 
 /// Whether a failed call says something about Entra, and not about the host or the request's own time.

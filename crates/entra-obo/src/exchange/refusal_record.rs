@@ -1,0 +1,140 @@
+//! A refusal as the shared store keeps it, so that of the instances that need the same token only one hears it from Entra.
+
+use std::time::Duration;
+
+use crate::{
+    claims_challenge::ClaimsChallenge,
+    exchange::{
+        aadsts::Throttle,
+        refusal::{ExchangeRefusal, Meaning},
+    },
+    host::UnixTime,
+    upstream::back_off::LONGEST_SILENCE,
+};
+
+/// Before the texts: two times by the wall clock, in seconds as [`UnixTime`], big-endian (until when the refusal stands, and
+/// when Entra wants to be asked again), and a letter for the meaning.
+const TIME_BYTES: usize = size_of::<u64>();
+
+impl ExchangeRefusal {
+    /// Until when another exchange would be refused in the same way, and the record of this refusal. `None` if another may
+    /// succeed at once, or as soon as the operator has rotated the credential.
+    pub(super) fn to_record(&self, now: UnixTime) -> Option<(UnixTime, Vec<u8>)> {
+        let mut wait = None;
+        let mut claims = "";
+        let letter = match &self.meaning {
+            Meaning::CredentialRefused | Meaning::Unusable => return None,
+            Meaning::ClaimsChallenge(challenge) => {
+                claims = challenge.as_str();
+                b'c'
+            }
+            Meaning::InteractionRequired => b'i',
+            Meaning::AssertionRefused => b'a',
+            Meaning::AppOnly => b'p',
+            Meaning::ConsentRequired => b'n',
+            Meaning::AccessDenied => b'd',
+            Meaning::OperatorFault => b'o',
+            Meaning::Unavailable(retry_after) => {
+                wait = *retry_after;
+                b'u'
+            }
+            Meaning::Throttled { retry_after, throttle } => {
+                wait = Some(*retry_after);
+                match throttle {
+                    Throttle::Token => b'T',
+                    Throttle::Person => b'P',
+                    Throttle::Directory => b'D',
+                }
+            }
+        };
+        let until = now.plus(self.meaning.pause()?.min(LONGEST_SILENCE).as_secs());
+        let again = now.plus(wait.unwrap_or_default().as_secs());
+        let id = |id: &Option<String>| id.clone().unwrap_or_default();
+        let texts = [&*self.summary, &id(&self.correlation_id), &id(&self.trace_id), claims].join("\n");
+        Some((until, [&until.0.to_be_bytes()[..], &again.0.to_be_bytes(), &[letter], texts.as_bytes()].concat()))
+    }
+
+    /// The refusal of an opened entry while it stands, with what is left of Entra's `Retry-After`. If it stands for longer
+    /// than any, the clock was wrong.
+    pub(super) fn from_record(record: &[u8], now: UnixTime) -> Option<Self> {
+        let (until, rest) = record.split_first_chunk::<TIME_BYTES>()?;
+        let (again, rest) = rest.split_first_chunk::<TIME_BYTES>()?;
+        let (letter, texts) = rest.split_first()?;
+        let [until, again] = [until, again].map(|time| UnixTime(u64::from_be_bytes(*time)));
+        if until <= now || until > now.plus(LONGEST_SILENCE.as_secs()) {
+            return None;
+        }
+        let retry_after = Duration::from_secs(again.since(now));
+        let throttled = |throttle| Meaning::Throttled { retry_after, throttle };
+        let mut texts = std::str::from_utf8(texts).ok()?.splitn(4, '\n');
+        let summary = texts.next()?.to_owned();
+        let mut id = || texts.next().filter(|id| !id.is_empty()).map(str::to_owned);
+        let (correlation_id, trace_id) = (id(), id());
+        let meaning = match letter {
+            b'c' => Meaning::ClaimsChallenge(ClaimsChallenge::parse(texts.next()?)?),
+            b'i' => Meaning::InteractionRequired,
+            b'a' => Meaning::AssertionRefused,
+            b'p' => Meaning::AppOnly,
+            b'n' => Meaning::ConsentRequired,
+            b'd' => Meaning::AccessDenied,
+            b'o' => Meaning::OperatorFault,
+            b'u' => Meaning::Unavailable(Some(retry_after)),
+            b'T' => throttled(Throttle::Token),
+            b'P' => throttled(Throttle::Person),
+            b'D' => throttled(Throttle::Directory),
+            _ => return None,
+        };
+        Some(Self { meaning, summary, correlation_id, trace_id })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{ExchangeRefusal, Meaning, UnixTime};
+    use crate::{claims_challenge::ClaimsChallenge, exchange::aadsts::Throttle};
+
+    const NOW: UnixTime = UnixTime(1_800_000_000);
+
+    fn refusal(meaning: Meaning) -> ExchangeRefusal {
+        let trace_id = Some("t-1".to_owned());
+        ExchangeRefusal { meaning, summary: "status 400 invalid_grant".to_owned(), correlation_id: None, trace_id }
+    }
+
+    #[test]
+    fn a_refusal_stands_for_its_pause_and_is_the_same_for_another_instance() {
+        let wait = Duration::from_secs;
+        let claims = ClaimsChallenge::parse(r#"{"access_token":{"acrs":{"value":"c1"}}}"#).unwrap();
+        let throttled = |retry_after, throttle| Meaning::Throttled { retry_after, throttle };
+        for (meaning, seconds, later) in [
+            (Meaning::ClaimsChallenge(claims.clone()), 60, Meaning::ClaimsChallenge(claims)),
+            (Meaning::InteractionRequired, 15, Meaning::InteractionRequired),
+            (Meaning::AssertionRefused, 60, Meaning::AssertionRefused),
+            (Meaning::AppOnly, 60, Meaning::AppOnly),
+            (Meaning::ConsentRequired, 5, Meaning::ConsentRequired),
+            (Meaning::AccessDenied, 15, Meaning::AccessDenied),
+            (Meaning::OperatorFault, 10, Meaning::OperatorFault),
+            (Meaning::Unavailable(Some(wait(30))), 30, Meaning::Unavailable(Some(wait(28)))),
+            (throttled(wait(30), Throttle::Token), 30, throttled(wait(28), Throttle::Token)),
+            (throttled(wait(3600), Throttle::Person), 60, throttled(wait(3598), Throttle::Person)),
+            (throttled(wait(61), Throttle::Directory), 60, throttled(wait(59), Throttle::Directory)),
+        ] {
+            let (until, record) = refusal(meaning.clone()).to_record(NOW).unwrap();
+            assert_eq!(until.since(NOW), seconds, "{meaning:?}");
+            assert_eq!(ExchangeRefusal::from_record(&record, NOW.plus(2)), Some(refusal(later)));
+            assert_eq!(ExchangeRefusal::from_record(&record, until), None, "{meaning:?}");
+            assert_eq!(ExchangeRefusal::from_record(&record, UnixTime(NOW.0 - 61)), None, "{meaning:?}");
+            for length in 0..record.len() {
+                let _ = ExchangeRefusal::from_record(&record[..length], NOW);
+            }
+        }
+    }
+
+    #[test]
+    fn what_may_pass_at_any_moment_is_not_kept() {
+        for meaning in [Meaning::CredentialRefused, Meaning::Unusable, Meaning::Unavailable(None)] {
+            assert_eq!(refusal(meaning).to_record(NOW), None);
+        }
+    }
+}
