@@ -16,6 +16,7 @@ use crate::{
     log_line::{RequestNotes, Served},
     problem::problem,
     sidecar,
+    streamed::Streamed,
 };
 
 /// The address from which a request comes. Spin adds it after whatever the sender wrote.
@@ -32,7 +33,7 @@ pub async fn answer<H: Forward>(
     host: &H,
     request: RequestHead,
     body: H::Body,
-) -> Response<Body<H::Body>> {
+) -> Response<Body<Streamed<H::Body>>> {
     let context = Context::new(host.clone(), &request.headers, READ_TIMEOUT);
     let configured = instance.configured(host, context.elapsed).await;
     let notes = RequestNotes::default();

@@ -31,8 +31,6 @@ pub(crate) enum Error {
     ApplicationTokens(&'static str),
     /// A parameter that is not supported, or exceeds what the operator allows: its name.
     Parameter(String),
-    /// The request's body is too large to be held.
-    BodyTooLarge,
     /// The request's body ended before it was complete.
     BodyBroken,
     /// There are no settings.
@@ -43,8 +41,6 @@ pub(crate) enum Error {
     App(SendFault),
     /// A downstream API gave no response.
     Downstream(SendFault),
-    /// A downstream API's response is too large to be held.
-    DownstreamTooLarge,
     /// A downstream API wants a token with these claims, and Entra issues none before the person signs in again.
     DownstreamClaims {
         /// The directory of the caller.
@@ -83,13 +79,11 @@ impl fmt::Display for Error {
                 formatter.write_str("upstream is empty, so there are only the paths for the app itself")
             }
             Self::Path(words) | Self::ApplicationTokens(words) => formatter.write_str(words),
-            Self::BodyTooLarge => formatter.write_str("the request's body is too large"),
             Self::BodyBroken => formatter.write_str("the request's body ended before it was complete"),
             Self::Unsettled(fault) => fault.fmt(formatter),
             Self::Refused(refusal) => refusal.fmt(formatter),
             Self::App(fault) => write!(formatter, "the app at upstream: {fault}"),
             Self::Downstream(fault) => write!(formatter, "a downstream API: {fault}"),
-            Self::DownstreamTooLarge => formatter.write_str("a downstream API's response is too large"),
             Self::DownstreamClaims { .. } => formatter.write_str("a downstream API asks for claims"),
             Self::Internal(words) => formatter.write_str(words),
         }

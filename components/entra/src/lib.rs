@@ -21,6 +21,8 @@ mod log_line;
 mod principal;
 mod problem;
 mod response;
+mod streamed;
+mod upload;
 
 mod instance;
 
@@ -35,4 +37,4 @@ mod component;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 
-pub use crate::{api::answer, instance::Instance, problem::PROBLEM_TYPES};
+pub use crate::{api::answer, instance::Instance, problem::PROBLEM_TYPES, streamed::Streamed};

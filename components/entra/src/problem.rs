@@ -45,9 +45,6 @@ problem_types! {
     METHOD_NOT_ALLOWED = METHOD_NOT_ALLOWED "method_not_allowed",
         "This path does not support this method.",
         "Use a method that `Allow` names";
-    BODY_TOO_LARGE = PAYLOAD_TOO_LARGE "request_body_too_large",
-        "The request's body is larger than 4 MiB.",
-        "Get a token from `/AuthorizationHeader` and call the API yourself";
     HEAD_TOO_LARGE = REQUEST_HEADER_FIELDS_TOO_LARGE "request_head_too_large",
         "The request's headers are too large to be passed on.",
         "Send fewer or shorter headers, in all less than 100 KiB";
@@ -61,9 +58,6 @@ problem_types! {
     DOWNSTREAM_UNREACHABLE = BAD_GATEWAY "downstream_unreachable",
         "The downstream API could not be reached. Try again.",
         "Try again; if it persists, tell the operator";
-    DOWNSTREAM_TOO_LARGE = BAD_GATEWAY "downstream_answer_too_large",
-        "The downstream API's response is larger than 4 MiB.",
-        "Get a token from `/AuthorizationHeader` and call the API yourself";
     APP_TIMEOUT = GATEWAY_TIMEOUT "app_timeout",
         "The app behind this gateway did not answer in time. Try again.",
         "Try again";
@@ -93,14 +87,12 @@ pub(crate) fn problem(error: &Error, policy: Option<&Policy>) -> Problem {
         Error::UnknownApi => Problem::new(&UNKNOWN_API),
         Error::ApplicationTokens(words) => Problem::new(&APPLICATION_TOKENS).with_detail(words),
         Error::Parameter(name) => Problem::new(&PARAMETER_NOT_SUPPORTED).with_member("parameter", Some(name.clone())),
-        Error::BodyTooLarge => Problem::new(&BODY_TOO_LARGE),
         Error::BodyBroken => Problem::new(&BODY_BROKEN),
         Error::Unsettled(fault) => fault.into(),
         Error::Internal(_) => Problem::new(&SERVER_MISCONFIGURED),
         Error::Refused(refusal) => refusal.problem(),
         Error::App(fault) => APP.problem(fault),
         Error::Downstream(fault) => DOWNSTREAM.problem(fault),
-        Error::DownstreamTooLarge => Problem::new(&DOWNSTREAM_TOO_LARGE),
         Error::DownstreamClaims { tenant_id, claims } => match policy {
             Some(policy) => claims_problem(policy, *tenant_id, claims),
             None => Problem::new(&SERVER_MISCONFIGURED),

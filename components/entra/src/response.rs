@@ -6,13 +6,16 @@ use serde::Serialize;
 
 use entra_obo::toolkit::Body;
 
+/// The media type of JSON (RFC 8259 section 11).
+pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
 /// A JSON document about one person. It must not be cached.
 #[must_use]
 pub(crate) fn json<B>(document: &impl Serialize) -> Response<Body<B>> {
     let bytes = Bytes::from(serde_json::to_vec(document).unwrap_or_default());
     let length = HeaderValue::from(bytes.len());
     let mut response = empty(StatusCode::OK);
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(header::CONTENT_TYPE, JSON);
     response.headers_mut().insert(header::CONTENT_LENGTH, length);
     response.map(|_: Body<B>| Body::Whole(bytes))
 }

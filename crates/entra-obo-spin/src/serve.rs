@@ -2,6 +2,7 @@
 
 use entra_obo::{
     event_log,
+    host::UpstreamBody,
     toolkit::{Body, RequestHead},
 };
 use http::{HeaderMap, HeaderName, Response, StatusCode, header};
@@ -45,10 +46,10 @@ pub async fn serve<G: 'static>(
 ///
 /// # Errors
 /// None that can happen: a response that the host refuses is replaced by an empty one, and the log says so.
-pub async fn serve_whole<G: 'static>(
+pub async fn serve_whole<B: UpstreamBody, G: 'static>(
     request: types::Request,
     limits: StreamLimits,
-    answer: impl AsyncFnOnce(RequestHead, IncomingBody) -> Response<Body<IncomingBody, G>>,
+    answer: impl AsyncFnOnce(RequestHead, IncomingBody) -> Response<Body<B, G>>,
 ) -> Result<types::Response, ErrorCode> {
     let head = head_of(&request, copy_all(&request.get_headers()));
     let is_head = head.method == http::Method::HEAD;
@@ -62,16 +63,16 @@ pub async fn serve_whole<G: 'static>(
     .await
 }
 
-async fn send<G: 'static>(
-    response: Response<Body<IncomingBody, G>>,
+async fn send<B: UpstreamBody, G: 'static>(
+    response: Response<Body<B, G>>,
     is_head: bool,
-    passing: Passing<IncomingBody>,
+    passing: Passing<B>,
 ) -> Result<types::Response, ErrorCode> {
     let (response, handover) = into_wasi(response, is_head, passing).or_else(|error| {
         // Spin would make an empty 500 of an error.
         let cause = format!("the host refused the response, and an empty one went out instead: {error}");
         event_log::error(&Spin, "answer", cause);
-        let mut empty: Response<Body<IncomingBody, G>> = Response::new(Body::Whole(bytes::Bytes::new()));
+        let mut empty: Response<Body<B, G>> = Response::new(Body::Whole(bytes::Bytes::new()));
         *empty.status_mut() = StatusCode::BAD_GATEWAY;
         into_wasi(empty, is_head, passing).map_err(|_| ErrorCode::InternalError(None))
     })?;
@@ -100,10 +101,10 @@ fn head_of(request: &types::Request, headers: HeaderMap) -> RequestHead {
     RequestHead { method, authority, target, headers }
 }
 
-fn into_wasi<G: 'static>(
-    response: Response<Body<IncomingBody, G>>,
+fn into_wasi<B: UpstreamBody, G: 'static>(
+    response: Response<Body<B, G>>,
     is_head: bool,
-    passing: Passing<IncomingBody>,
+    passing: Passing<B>,
 ) -> Result<(types::Response, Handover), String> {
     let (head, body) = response.into_parts();
     let fields = fields_of(&head.headers).map_err(|error| error.to_string())?;

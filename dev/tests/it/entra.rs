@@ -2,14 +2,17 @@
 
 use std::{net::Ipv4Addr, path::Path, sync::Arc, time::Duration};
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use cargo_dev::{commands::up::Language, component::Component, npm_and_pip::unless_skipped, progress::Progress};
 use emulated_tenant::{Endpoint, Setup, Tenant, TenantOptions};
 use profile_get_dev::run::{Example, GuardedApp, GuardedAppOptions, Runner};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufStream},
     net::{TcpListener, TcpStream},
     time::timeout,
 };
@@ -283,23 +286,8 @@ async fn an_upgrade_to_a_web_socket_is_refused_where_the_host_passes_it_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_app_calls_two_apis_and_each_gets_its_own_token() {
-    let setup = "[[application]]\nname = \"Orders API\"\nclient_id = \"1d4c9c5e-0b5e-4b7f-9a0a-5f2d7c1e8b03\"\n\
-                 id_uri = \"api://orders\"\nscopes = [\"Orders.Read\"]\npre_authorized = [\"profile-get\"]";
-    let setup = Setup::from_toml(setup).unwrap();
-    let tenant = Arc::new(Tenant::start_with(TenantOptions::default(), setup).await.unwrap());
-    let orders = serve_orders().await;
-    let downstream = format!(
-        "graph = {}/v1.0 https://graph.microsoft.com/User.Read\norders = {orders}/v2 api://orders/Orders.Read",
-        tenant.graph_url()
-    );
-    let app = Component::Probe.build(Progress::default()).await.unwrap();
-    let options = GuardedAppOptions {
-        tenant: Some(Arc::clone(&tenant)),
-        outbound_hosts: vec![orders],
-        guard_variables: owned(&[("downstream_apis", &downstream)]),
-        ..GuardedAppOptions::default()
-    };
-    let guarded = Guarded::start_with(&app, options).await;
+    let guarded = start_with_orders().await;
+    let tenant = Arc::clone(&guarded.app.tenant);
     let (ada, person) = (guarded.token("ada"), tenant.person("ada").unwrap());
     for _ in 0..2 {
         let call = "/call/entra.spin.internal/DownstreamApi/orders?optionsOverride.RelativePath=mine\
@@ -321,6 +309,53 @@ async fn an_app_calls_two_apis_and_each_gets_its_own_token() {
     assert_eq!(tenant.requests().iter().filter(|request| request.endpoint == Endpoint::Token).count(), 2);
 }
 
+/// In both directions more than the sidecar holds, and more than an instance would bear many times.
+#[tokio::test(flavor = "multi_thread")]
+async fn long_bodies_of_a_downstream_call_are_passed_on() {
+    const BYTES: usize = 20_000_000;
+    let guarded = start_with_orders().await;
+    let call = format!("{}/call/entra.spin.internal/DownstreamApi/orders", guarded.app.server.url());
+    let token = guarded.token("ada");
+    for _ in 0..3 {
+        let upload = guarded.client.post(&call).bearer_auth(&token).body(vec![7; BYTES]).send().await.unwrap();
+        let document: Value = upload.json().await.unwrap();
+        let seen: Value = serde_json::from_str(document["content"].as_str().unwrap_or_default()).unwrap_or_default();
+        assert_eq!(
+            (&document["statusCode"], &seen["bytes"]),
+            (&json!(200), &json!(BYTES)),
+            "{document} {:?}",
+            guarded.app.server.log_lines()
+        );
+
+        let download = format!("{call}?optionsOverride.RelativePath=export/{BYTES}");
+        let document: Value =
+            guarded.client.get(download).bearer_auth(&token).send().await.unwrap().json().await.unwrap();
+        let content = STANDARD.decode(document["contentBase64"].as_str().unwrap()).unwrap();
+        assert!(document["statusCode"] == 200 && content == vec![9; BYTES], "{} bytes", content.len());
+    }
+}
+
+/// The probe and a guard that knows two APIs.
+async fn start_with_orders() -> Guarded {
+    let setup = "[[application]]\nname = \"Orders API\"\nclient_id = \"1d4c9c5e-0b5e-4b7f-9a0a-5f2d7c1e8b03\"\n\
+                 id_uri = \"api://orders\"\nscopes = [\"Orders.Read\"]\npre_authorized = [\"profile-get\"]";
+    let setup = Setup::from_toml(setup).unwrap();
+    let tenant = Arc::new(Tenant::start_with(TenantOptions::default(), setup).await.unwrap());
+    let orders = serve_orders().await;
+    let downstream = format!(
+        "graph = {}/v1.0 https://graph.microsoft.com/User.Read\norders = {orders}/v2 api://orders/Orders.Read",
+        tenant.graph_url()
+    );
+    let app = Component::Probe.build(Progress::default()).await.unwrap();
+    let options = GuardedAppOptions {
+        tenant: Some(Arc::clone(&tenant)),
+        outbound_hosts: vec![orders],
+        guard_variables: owned(&[("downstream_apis", &downstream)]),
+        ..GuardedAppOptions::default()
+    };
+    Guarded::start_with(&app, options).await
+}
+
 /// Another API, which answers with what it received.
 async fn serve_orders() -> String {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
@@ -333,16 +368,25 @@ async fn serve_orders() -> String {
     url
 }
 
-async fn answer_orders(mut stream: TcpStream) -> Option<()> {
-    let mut read = Vec::new();
-    while !read.ends_with(b"\r\n\r\n") && stream.read_buf(&mut read).await.ok()? > 0 {}
-    let head = String::from_utf8(read).ok()?;
+async fn answer_orders(stream: TcpStream) -> Option<()> {
+    let mut stream = BufStream::new(stream);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") && stream.read_line(&mut head).await.ok()? > 0 {}
     let line = |name: &str| head.lines().find_map(|line| line.strip_prefix(name));
+    let target = head.split(' ').nth(1)?;
+    if let Some(bytes) = target.strip_prefix("/v2/export/") {
+        stream.write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n").await.ok()?;
+        stream.write_all(&vec![9; bytes.parse().ok()?]).await.ok()?;
+        return stream.shutdown().await.ok();
+    }
+    let length = line("content-length: ").map_or(Some(0), |length| length.parse().ok())?;
+    let bytes = tokio::io::copy(&mut (&mut stream).take(length), &mut tokio::io::sink()).await.ok()?;
     let claims = URL_SAFE_NO_PAD.decode(line("authorization: Bearer ")?.split('.').nth(1)?).ok()?;
     let claims: Value = serde_json::from_slice(&claims).ok()?;
-    let body = json!({"target": head.split(' ').nth(1), "prefer": line("prefer: "), "claims": claims}).to_string();
+    let body = json!({"target": target, "prefer": line("prefer: "), "claims": claims, "bytes": bytes}).to_string();
     let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
-    stream.write_all(answer.as_bytes()).await.ok()
+    stream.write_all(answer.as_bytes()).await.ok()?;
+    stream.shutdown().await.ok()
 }
 
 #[tokio::test]
@@ -455,4 +499,43 @@ async fn an_app_that_traps_harms_no_other_request_and_none_of_the_guards_caches(
     // Neither keys nor the token were fetched again.
     let asked: Vec<_> = guarded.app.tenant.requests().into_iter().skip(before).collect();
     assert!(asked.is_empty(), "{asked:?}");
+}
+
+/// A trap ends every request of its instance. None of them may look finished, or wait for what never comes.
+#[tokio::test]
+async fn requests_inside_an_app_that_traps_end_and_never_look_whole() {
+    let guarded = Guarded::start(Component::Probe, &[]).await;
+    let ada = guarded.token("ada");
+    let address = guarded.app.server.url().trim_start_matches("http://").to_owned();
+    let head = format!(
+        "POST /echo HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {ada}\r\nconnection: close\r\n\
+         transfer-encoding: chunked\r\n\r\n5\r\nbegun\r\n"
+    );
+    let mut inside = Vec::new();
+    for _ in 0..8 {
+        let mut stream = TcpStream::connect(&address).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut read = Vec::new();
+        // What comes back was in the app.
+        while !read.windows(5).any(|window| window == b"begun") {
+            let count = timeout(Duration::from_secs(10), stream.read_buf(&mut read)).await.expect("an echo").unwrap();
+            assert_ne!(count, 0, "{}", String::from_utf8_lossy(&read));
+        }
+        inside.push((stream, read));
+    }
+    for _ in 0..16 {
+        let (status, text) = guarded.get("/trap", Some(&ada)).await;
+        assert!(status.is_server_error(), "{status} {text}");
+    }
+    for (mut stream, mut read) in inside {
+        // Those that the trap ended do not take this.
+        let _ = stream.write_all(b"3\r\nend\r\n0\r\n\r\n").await;
+        let _ = timeout(Duration::from_secs(10), stream.read_to_end(&mut read)).await.expect("an end");
+        let text = String::from_utf8_lossy(&read);
+        assert!(text.starts_with("HTTP/1.1 200"), "{text}");
+        assert_eq!(text.contains("end\r\n"), text.ends_with("0\r\n\r\n"), "{text}");
+    }
+    for _ in 0..10 {
+        assert_eq!(guarded.get("/seen", Some(&ada)).await.0, StatusCode::OK);
+    }
 }

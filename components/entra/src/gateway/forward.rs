@@ -11,34 +11,26 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
 
 use entra_obo::{
     Context,
-    host::{Forward, ForwardLimits, SendFault, UpstreamBody},
+    host::{Forward, ForwardLimits, MaybeSend, SendFault, UpstreamBody},
     settings::address::is_of_this_application,
     toolkit::{
         Body, Locked, RequestHead,
         call::{UnclearLength, content_length},
-        race, within,
+        race,
     },
 };
 
 use crate::{
     error::Error,
-    gateway::{
-        headers::{are_too_large, without_connection},
-        upload::{Progress, Upload},
-    },
+    gateway::headers::{are_too_large, trailers_to_app, without_connection},
     log_line::RequestNotes,
     settings::GatewaySettings,
+    streamed::Streamed,
+    upload::{HEAD_LIMIT, Progress, UPLOAD_LIMIT, Upload, in_time},
 };
-
-/// How long the app may take to send the head of its response, counted from the last piece of the request. An operation
-/// that takes longer should respond at once and be polled.
-const HEAD_LIMIT: Duration = Duration::from_secs(60);
 
 /// A stream that sends nothing for this long is considered dead: servers of events send at least comments more often.
 pub(crate) const STREAM_IDLE: Duration = Duration::from_secs(300);
-
-/// How long a request's body may take in all.
-const UPLOAD_LIMIT: Duration = Duration::from_secs(3600);
 
 /// Responses up to this size are read whole and sent with their length, which costs one packet; larger ones are passed on as
 /// they arrive.
@@ -60,7 +52,7 @@ pub(super) async fn forward<H: Forward>(
     request: &RequestHead,
     mut headers: HeaderMap,
     body: H::Body,
-) -> Result<Response<Body<H::Body>>, Error> {
+) -> Result<Response<Body<Streamed<H::Body>>>, Error> {
     let host = &context.host;
     let begun = host.elapsed();
     let length = settle_length(&mut headers).map_err(|UnclearLength| Error::BodyBroken)?;
@@ -68,7 +60,9 @@ pub(super) async fn forward<H: Forward>(
     let uri: Uri = format!("{}{}", gateway.upstream, request.target)
         .parse()
         .map_err(|_| Error::Path("The request's target is no part of an address."))?;
-    let upload = Upload { body, host: host.clone(), progress: Arc::clone(&progress), gateway: Arc::clone(gateway) };
+    let own = Arc::clone(gateway);
+    let trailers = move |trailers: HeaderMap| Some(trailers_to_app(&trailers, &own));
+    let upload = Upload { body, host: host.clone(), progress: Arc::clone(&progress), trailers };
     let is_chunked = request.headers.contains_key(header::TRANSFER_ENCODING);
     let body = begin(upload, &request.method, length, is_chunked).await?;
     let is_upload = matches!(body, Body::Streamed(..));
@@ -124,7 +118,7 @@ pub(super) async fn forward<H: Forward>(
     let body = match length {
         _ if !has_content => Body::Whole(Bytes::new()),
         Some(length) if !head.headers.contains_key(header::TRAILER) => whole(soon, body, length).await?,
-        _ => Body::Streamed(Bytes::new(), body, ()),
+        _ => Body::Streamed(Bytes::new(), Streamed::unchanged(body), ()),
     };
     Ok(Response::from_parts(head, body))
 }
@@ -140,12 +134,12 @@ fn settle_length(headers: &mut HeaderMap) -> Result<Option<u64>, UnclearLength> 
 
 /// Reads the first piece of the body, to know before the request is sent whether there is a body. In HTTP/2 the head does
 /// not say so.
-async fn begin<H: Forward>(
-    mut upload: Upload<H>,
+async fn begin<H: Forward, T: Fn(HeaderMap) -> Option<HeaderMap> + MaybeSend + 'static>(
+    mut upload: Upload<H, T>,
     method: &Method,
     length: Option<u64>,
     is_chunked: bool,
-) -> Result<Body<Upload<H>>, Error> {
+) -> Result<Body<Upload<H, T>>, Error> {
     let says_nothing = length.is_none() && !is_chunked;
     if length == Some(0) || says_nothing && (method == Method::GET || method == Method::HEAD) {
         return Ok(Body::Whole(Bytes::new()));
@@ -157,35 +151,17 @@ async fn begin<H: Forward>(
     }
 }
 
-/// Waits for the head of the response while the request makes progress, and then for up to [`HEAD_LIMIT`].
-async fn in_time<H: Forward, T>(
-    host: &H,
-    progress: &Locked<Progress>,
-    mut sending: Pin<&mut impl Future<Output = Result<T, SendFault>>>,
-) -> Result<T, SendFault> {
-    loop {
-        let since = host.elapsed().saturating_sub(progress.lock().last);
-        let limit = HEAD_LIMIT.saturating_sub(since);
-        if limit.is_zero() {
-            return Err(SendFault::TimedOut);
-        }
-        if let Ok(outcome) = within(host, limit, sending.as_mut()).await {
-            return outcome;
-        }
-    }
-}
-
 /// The body of a response of this length: whole if it arrives before the timer ends.
 async fn whole<B: UpstreamBody>(
     mut soon: Pin<&mut impl Future<Output = ()>>,
     mut body: B,
     length: usize,
-) -> Result<Body<B>, Error> {
+) -> Result<Body<Streamed<B>>, Error> {
     let broken = || Error::App(SendFault::Broken("its response is incomplete".to_owned()));
     let mut read = BytesMut::new();
     while read.len() < length {
         let Ok(next) = race(soon.as_mut(), body.next()).await else {
-            return Ok(Body::Streamed(read.freeze(), body, ()));
+            return Ok(Body::Streamed(read.freeze(), Streamed::unchanged(body), ()));
         };
         let piece = next.ok_or_else(broken)?.map_err(Error::App)?;
         if read.is_empty() {

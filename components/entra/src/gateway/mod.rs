@@ -1,7 +1,6 @@
 //! The gateway: admits a request from outside, and passes it on to the app.
 
 pub(crate) mod headers;
-mod upload;
 
 mod forward;
 
@@ -23,6 +22,7 @@ use crate::{
     path::PlainTarget,
     principal, response,
     settings::{EntraSettings, GatewaySettings},
+    streamed::Streamed,
 };
 
 /// Its name in the log.
@@ -38,7 +38,7 @@ pub(crate) async fn serve<H: Forward>(
     notes: &RequestNotes,
     request: &RequestHead,
     body: H::Body,
-) -> Result<Response<Body<H::Body>>, Error> {
+) -> Result<Response<Body<Streamed<H::Body>>>, Error> {
     let settings = &*configured.settings;
     let Some(gateway) = &settings.gateway else { return Err(Error::NoUpstream) };
 

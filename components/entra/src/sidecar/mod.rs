@@ -2,6 +2,7 @@
 //!
 //! <https://learn.microsoft.com/entra/msidweb/agent-id-sdk/endpoints>
 
+mod document;
 mod options;
 mod tokens;
 
@@ -23,6 +24,7 @@ use entra_obo::{
 };
 
 use self::{
+    downstream::Call,
     options::{For, Options},
     tokens::{Tokens, TokensOfApplication, TokensOfCaller},
 };
@@ -32,6 +34,7 @@ use crate::{
     log_line::RequestNotes,
     response,
     settings::{DownstreamApi, EntraSettings},
+    streamed::Streamed,
 };
 
 /// The paths of the sidecar, in any letter case, as in Microsoft's.
@@ -114,7 +117,7 @@ pub(crate) async fn serve<H: Forward>(
     notes: &RequestNotes,
     request: &RequestHead,
     body: H::Body,
-) -> (Result<Response<Body<H::Body>>, Error>, &'static str) {
+) -> (Result<Response<Body<Streamed<H::Body>>>, Error>, &'static str) {
     // Otherwise requests from outside would be taken for the app's own.
     if let (Some(gateway), Some(authority)) = (&configured.settings.gateway, &request.authority)
         && gateway.is_upstream(authority)
@@ -136,7 +139,7 @@ async fn serve_route<H: Forward>(
     route: Route<'_>,
     query: &str,
     body: H::Body,
-) -> Result<Response<Body<H::Body>>, Error> {
+) -> Result<Response<Body<Streamed<H::Body>>>, Error> {
     if !route.methods().split(", ").any(|method| method == request.method.as_str()) {
         return Err(Error::MethodNotAllowed(route.methods()));
     }
@@ -191,7 +194,7 @@ async fn act<H: Forward, T: Tokens>(
     notes: &RequestNotes,
     request: &RequestHead,
     body: H::Body,
-) -> Result<Response<Body<H::Body>>, Error> {
+) -> Result<Response<Body<Streamed<H::Body>>>, Error> {
     match action {
         Action::Hand => {
             let token = token(tokens, options, notes).await?;
@@ -200,7 +203,7 @@ async fn act<H: Forward, T: Tokens>(
             Ok(response::json(&AuthorizationHeader { authorization_header }))
         }
         Action::Call => {
-            let call = downstream::Call::prepare(request, options, tokens.downstream(), context, body).await?;
+            let call = Call::prepare(request, options, tokens.downstream(), context, body).await?;
             let token = token(tokens, options, notes).await?;
             call.make(context, notes, tokens, token).await
         }

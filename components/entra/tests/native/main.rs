@@ -22,4 +22,5 @@ mod gateway;
 mod hostile;
 mod settings;
 mod sidecar;
+mod sidecar_streams;
 mod streams;

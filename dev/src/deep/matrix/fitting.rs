@@ -71,11 +71,10 @@ fn through_the_sidecar(fault: FaultKind) -> &'static [&'static str] {
             &["downstream_unreachable"]
         }
         FaultKind::Silence | FaultKind::HeadThenSilence | FaultKind::Drip => &["downstream_timeout", "request_timeout"],
-        FaultKind::TenMegabytes => &["downstream_answer_too_large"],
         FaultKind::Error => &["Graph's 500"],
         FaultKind::Unavailable => &["Graph's 503"],
         FaultKind::NotFound => &["Graph's 404"],
-        FaultKind::Html | FaultKind::Truncated | FaultKind::Empty => &["Graph's 200"],
+        FaultKind::Html | FaultKind::Truncated | FaultKind::Empty | FaultKind::TenMegabytes => &["Graph's 200"],
         FaultKind::Redirect => &["Graph's 302", "Graph's 307"],
     }
 }
