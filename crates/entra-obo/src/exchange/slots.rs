@@ -42,9 +42,9 @@ const END_BYTES: usize = size_of::<u64>();
 const LEASE: Duration = Duration::from_secs(2);
 
 /// How long an instance waits before it reads its lease back, so that those of others that found the slot free at the same
-/// moment have been written by then: twice as long as it took itself from reading to writing, within these limits. An
+/// moment have been written by then: somewhat longer than it took itself from reading to writing, within these limits. An
 /// exchange takes several times as long.
-const SETTLING: RangeInclusive<Duration> = Duration::from_millis(2)..=Duration::from_millis(50);
+const SETTLING: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_millis(50);
 
 /// How often an instance that waits for a lease checks, at first and at the longest.
 const FIRST_CHECK: Duration = Duration::from_millis(10);
@@ -116,7 +116,8 @@ impl TokenSlots {
             if let Some(entry) = slot.seal(end, host.random(), &[&[LEASE_TAG], &own[..]].concat()) {
                 self.store.write(host, &slot.key, &entry).await;
                 let took = host.elapsed().saturating_sub(began);
-                host.sleep(took.saturating_mul(2).clamp(*SETTLING.start(), *SETTLING.end())).await;
+                let somewhat_longer = took.saturating_add(*SETTLING.start());
+                host.sleep(somewhat_longer.min(*SETTLING.end())).await;
             }
             match self.look(context, &slot).await {
                 Content::Token(token) => return Found::Token(token),
