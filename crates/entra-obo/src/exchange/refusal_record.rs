@@ -47,8 +47,9 @@ impl ExchangeRefusal {
                 }
             }
         };
-        let until = now.plus(self.meaning.pause()?.min(LONGEST_SILENCE).as_secs());
-        let again = now.plus(wait.unwrap_or_default().as_secs());
+        let after = |pause: Duration| now.plus(pause.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX));
+        let until = after(self.meaning.pause()?.min(LONGEST_SILENCE));
+        let again = after(wait.unwrap_or_default());
         let id = |id: &Option<String>| id.clone().unwrap_or_default();
         let texts = [&*self.summary, &id(&self.correlation_id), &id(&self.trace_id), claims].join("\n");
         Some((until, [&until.0.to_be_bytes()[..], &again.0.to_be_bytes(), &[letter], texts.as_bytes()].concat()))
@@ -116,6 +117,7 @@ mod tests {
             (Meaning::AccessDenied, 15, Meaning::AccessDenied),
             (Meaning::OperatorFault, 10, Meaning::OperatorFault),
             (Meaning::Unavailable(Some(wait(30))), 30, Meaning::Unavailable(Some(wait(28)))),
+            (throttled(Duration::from_millis(6200), Throttle::Token), 7, throttled(wait(5), Throttle::Token)),
             (throttled(wait(30), Throttle::Token), 30, throttled(wait(28), Throttle::Token)),
             (throttled(wait(3600), Throttle::Person), 60, throttled(wait(3598), Throttle::Person)),
             (throttled(wait(61), Throttle::Directory), 60, throttled(wait(59), Throttle::Directory)),
