@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{
     bursts::Bursts, first_responses::FirstResponses, measurement::Measurement, memory::Memory, new_people::NewPeople,
-    rs256::Rs256,
+    rs256::Rs256, uploads::Uploads,
 };
 
 /// All figures. What was not measured is empty.
@@ -16,6 +16,7 @@ pub(super) struct Figures {
     pub(super) bursts: Vec<Bursts>,
     pub(super) new_people: Vec<NewPeople>,
     pub(super) memory: Option<Memory>,
+    pub(super) uploads: Vec<Uploads>,
     pub(super) measurements: Vec<Measurement>,
     /// What could not be measured, and why.
     pub(super) skipped: Vec<String>,

@@ -6,6 +6,7 @@ use super::{
     measurement::Measurement,
     new_people,
     subject::{Reuse, Store, Subject},
+    uploads::{self, Uploads},
 };
 
 const USERS: usize = 1_000;
@@ -121,6 +122,18 @@ fn of_parts(figures: &Figures) -> Vec<Goal> {
             ),
             Bound::AtMost(1.15),
             p99(Store::Sqlite).zip(p99(Store::Off)).map(|(sqlite, off)| sqlite / off),
+        ));
+    }
+    for reuse in [Reuse::LongLived, Reuse::Default] {
+        let row = figures.uploads.iter().find(|row| row.reuse == reuse);
+        goals.push(Goal::new(
+            format!(
+                "uploads that reach an app in two pieces with a gap, %, {} connections, gateway, {}",
+                uploads::CONNECTIONS,
+                reuse.word()
+            ),
+            Bound::AtMost(0.05),
+            row.map(Uploads::in_pieces_percent),
         ));
     }
     goals.push(Goal::new(

@@ -3,9 +3,11 @@
 //! A `stage` holds the emulated tenant and serves one `subject` after the other, each in a `process` of its own, so
 //! that its CPU and memory can be distinguished from those of the tenant and of the `load`. `measurement` combines
 //! them, with the latencies that `wrk` reports. The other parts have a file each: `rs256` measures the signature alone,
-//! `first_responses` fresh processes, `bursts` and `new_people` what exchanges cost, `memory` what is remembered.
+//! `first_responses` fresh processes, `bursts` and `new_people` what exchanges cost, `memory` what is remembered, `uploads`
+//! what reaches an app.
 //! `report`, with its `goals`, and `plot` present the `figures`.
 
+mod arrival;
 mod owner;
 
 mod load;
@@ -26,6 +28,7 @@ mod measurement;
 mod memory;
 mod new_people;
 mod rs256;
+mod uploads;
 
 mod figures;
 
@@ -59,7 +62,8 @@ use self::{
 /// The name of the component's size among the parts.
 const SIZE: &str = "size";
 /// The parts that are no server under load.
-const PARTS: [&str; 6] = [rs256::NAME, first_responses::NAME, bursts::NAME, new_people::NAME, memory::NAME, SIZE];
+const PARTS: [&str; 7] =
+    [rs256::NAME, first_responses::NAME, bursts::NAME, new_people::NAME, memory::NAME, uploads::NAME, SIZE];
 /// The exit code that shells use for a program ended by Ctrl-C.
 const INTERRUPTED: u8 = 130;
 
@@ -99,6 +103,9 @@ async fn measure_as(plan: &Plan, progress: Progress) -> Result<String> {
     if plan.is_wanted(new_people::NAME) {
         others.extend(new_people::subjects());
     }
+    if plan.is_wanted(uploads::NAME) {
+        others.extend(uploads::SUBJECTS);
+    }
     let mut stage = Stage::set_up(plan.runner, &subjects, &others, progress).await?;
     let crowd = gather(&stage, &subjects, plan, progress).await?;
 
@@ -120,6 +127,9 @@ async fn measure_as(plan: &Plan, progress: Progress) -> Result<String> {
     }
     if plan.is_wanted(memory::NAME) {
         figures.memory = Some(memory::measure(&stage, &crowd, plan, progress).await?);
+    }
+    if plan.is_wanted(uploads::NAME) {
+        figures.uploads = uploads::measure(&stage, &crowd, plan, progress).await?;
     }
     figures.measurements = measure_all(&mut stage, &crowd, &subjects, plan, progress).await?;
     figures.skipped = stage.skipped;
@@ -144,6 +154,7 @@ async fn gather(stage: &Stage, subjects: &[Subject], plan: &Plan, progress: Prog
         (plan.is_wanted(bursts::NAME), bursts::people(plan)),
         (plan.is_wanted(new_people::NAME), new_people::people(plan)),
         (plan.is_wanted(memory::NAME), memory::people(plan)),
+        (plan.is_wanted(uploads::NAME), uploads::PEOPLE),
     ];
     let most = needed.into_iter().filter_map(|(is_wanted, people)| is_wanted.then_some(people)).max().unwrap_or(0);
     let doing = format!("Signing {most} people in");

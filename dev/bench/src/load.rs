@@ -4,7 +4,7 @@ use std::{
     net::SocketAddr,
     slice,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -13,27 +13,26 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use http::{
-    HeaderName, HeaderValue, Request, StatusCode,
+    HeaderName, HeaderValue, Method, Request, StatusCode,
     header::{AUTHORIZATION, HOST},
 };
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, task::JoinSet, time::timeout};
-use tokio_util::io::InspectReader;
 
-use super::owner::is_of;
+use super::{
+    arrival::{Arrival, GAP},
+    owner::is_of,
+};
 
 /// Longer than any response should take, even from the peer with ten thousand users on a busy machine.
-const ANSWER_LIMIT: Duration = Duration::from_secs(120);
-/// A response whose end arrives this long after its beginning came in two pieces, and the server's kernel kept the
-/// second one until the first was acknowledged, which takes up to 40 ms. Otherwise pieces follow each other at once.
-const GAP: Duration = Duration::from_millis(10);
+pub(super) const ANSWER_LIMIT: Duration = Duration::from_secs(120);
 /// How much of a wrong response the error shows.
 const SHOWN: usize = 400;
 
 /// The header by which an app knows its caller.
-const CALLER: HeaderName = HeaderName::from_static("x-ms-client-principal-id");
+pub(super) const CALLER: HeaderName = HeaderName::from_static("x-ms-client-principal-id");
 
 /// A caller with a token and the id that their response must contain.
 #[derive(Clone, Debug)]
@@ -67,6 +66,8 @@ pub(super) struct Target {
     address: SocketAddr,
     host: HeaderValue,
     path: &'static str,
+    /// What is posted. If it is empty, the path is got.
+    body: Bytes,
 }
 
 impl Target {
@@ -74,7 +75,12 @@ impl Target {
     pub(super) fn of(url: &str, path: &'static str) -> Result<Self> {
         let address = url.strip_prefix("http://").and_then(|address| address.parse().ok());
         let address: SocketAddr = address.with_context(|| format!("{url} is no address on this machine"))?;
-        Ok(Self { address, host: HeaderValue::try_from(address.to_string())?, path })
+        Ok(Self { address, host: HeaderValue::try_from(address.to_string())?, path, body: Bytes::new() })
+    }
+
+    /// The same with a body to post.
+    pub(super) fn with_body(self, body: Bytes) -> Self {
+        Self { body, ..self }
     }
 
     /// The whole URL, for another load generator.
@@ -204,15 +210,8 @@ async fn all(mut loops: JoinSet<Result<Load>>, started: Instant) -> Result<Load>
 }
 
 struct Connection {
-    sender: SendRequest<Empty<Bytes>>,
-    arrival: Arc<Mutex<Option<Arrival>>>,
-}
-
-/// When the first and the last piece of a response arrived.
-#[derive(Clone, Copy)]
-struct Arrival {
-    first: Instant,
-    last: Instant,
+    sender: SendRequest<Full<Bytes>>,
+    arrival: Arrival,
 }
 
 /// A response that was checked.
@@ -227,16 +226,7 @@ impl Connection {
     async fn open(target: &Target) -> Result<Self> {
         let stream = TcpStream::connect(target.address).await.context("the server takes no more connections")?;
         stream.set_nodelay(true)?;
-        let arrival = Arc::new(Mutex::new(None));
-        let noted = Arc::clone(&arrival);
-        let stream = InspectReader::new(stream, move |piece: &[u8]| {
-            if !piece.is_empty() {
-                let now = Instant::now();
-                let mut arrival = noted.lock().unwrap_or_else(PoisonError::into_inner);
-                let first = arrival.map_or(now, |arrival: Arrival| arrival.first);
-                *arrival = Some(Arrival { first, last: now });
-            }
-        });
+        let (stream, arrival) = Arrival::watch(stream);
         let (sender, connection) = handshake(TokioIo::new(stream)).await?;
         // Ends when the sender is dropped. The sender also reports failures.
         tokio::spawn(connection);
@@ -244,10 +234,13 @@ impl Connection {
     }
 
     async fn call(&mut self, target: &Target, caller: &Caller) -> Result<Response> {
-        let mut request = Request::get(target.path)
+        let method = if target.body.is_empty() { Method::GET } else { Method::POST };
+        let mut request = Request::builder()
+            .method(method)
+            .uri(target.path)
             .header(HOST, target.host.clone())
             .header(AUTHORIZATION, caller.authorization.clone())
-            .body(Empty::new())?;
+            .body(Full::new(target.body.clone()))?;
         request.headers_mut().extend(caller.name.clone().map(|name| (CALLER, name)));
         let started = Instant::now();
         let answered = timeout(ANSWER_LIMIT, async {
@@ -261,8 +254,7 @@ impl Connection {
             .context("the server broke a connection")?;
         let took = started.elapsed();
         check(status, &body, &caller.object_id)?;
-        let arrival = self.arrival.lock().unwrap_or_else(PoisonError::into_inner).take();
-        Ok(Response { took, gap: arrival.map_or(Duration::ZERO, |arrival| arrival.last - arrival.first) })
+        Ok(Response { took, gap: self.arrival.take_gap() })
     }
 }
 

@@ -11,6 +11,7 @@ use super::{
     new_people::NewPeople,
     rs256::Rs256,
     subject::Job,
+    uploads::Uploads,
 };
 
 /// Everything that a run found.
@@ -25,7 +26,8 @@ const NOT_MEASURED: &str = "–";
 
 impl Report<'_> {
     pub(super) fn to_markdown(&self) -> String {
-        let Figures { rs256, first_responses, bursts, new_people, memory, measurements, skipped, .. } = self.figures;
+        let Figures { rs256, first_responses, bursts, new_people, memory, uploads, measurements, skipped, .. } =
+            self.figures;
         let mut text = format!("{}\n\n", self.circumstances);
         text.push_str(&self.goals().to_markdown());
         let tables = [
@@ -34,6 +36,7 @@ impl Report<'_> {
             (!bursts.is_empty()).then(|| bursts_table(bursts)),
             (!new_people.is_empty()).then(|| new_people_table(new_people)),
             memory.as_ref().map(memory_table),
+            (!uploads.is_empty()).then(|| uploads_table(uploads)),
         ];
         let jobs = [(Job::Profile, "CPU ÷ pass-through"), (Job::Guard, "CPU ÷ front"), (Job::Native, "CPU ÷ by hand")];
         let jobs = jobs.iter().filter(|(job, _)| measurements.iter().any(|row| row.subject.job() == *job));
@@ -177,6 +180,15 @@ fn memory_table(memory: &Memory) -> Table {
     table
 }
 
+fn uploads_table(uploads: &[Uploads]) -> Table {
+    let mut table = Table::new(["uploads that reach an app behind the gateway", "uploads", "in two pieces, %"], 1);
+    for row in uploads {
+        let in_pieces = format!("{:.3}", row.in_pieces_percent());
+        table.add([row.reuse.word().to_owned(), row.uploads.to_string(), in_pieces]);
+    }
+    table
+}
+
 fn verdict(goal: &Goal) -> &'static str {
     match goal.is_met() {
         Some(true) => "met",
@@ -286,6 +298,7 @@ mod tests {
             }],
             new_people: vec![new_people(Store::Off, 40.0), new_people(Store::Sqlite, 44.0)],
             memory: Some(Memory { people: 3_000, bytes_per_person: 1234.0, token_bytes: 1000.0 }),
+            uploads: vec![Uploads { reuse: Reuse::LongLived, uploads: 20_000, in_pieces: 8 }],
             measurements: vec![
                 row(Subject::PassThrough(Reuse::Default), 200.0, 4000.0),
                 row(stored, 300.0, 3000.0),

@@ -52,7 +52,8 @@ impl Stage {
         let component = Component::Api.build(progress).await?;
         let component_bytes = fs::metadata(component).await.context("the component's file is gone")?.len();
         Component::PassThrough.build(progress).await?;
-        let includes = |job| subjects.iter().any(|subject| subject.job() == job && !subject.is_on_node());
+        let all = || subjects.iter().chain(others);
+        let includes = |job| all().any(|subject| subject.job() == job && !subject.is_on_node());
         if includes(Job::Guard) {
             Component::Entra.build(progress).await?;
             Component::Front.build(progress).await?;
@@ -80,7 +81,7 @@ impl Stage {
                 Err(error) => stage.skipped.extend(on_node.iter().map(|subject| format!("{subject}: {error:#}"))),
             }
         }
-        if subjects.iter().chain(others).any(|subject| subject.store() == Some(Store::Redis)) {
+        if all().any(|subject| subject.store() == Some(Store::Redis)) {
             stage.has_redis = Redis::is_installed().await;
             if !stage.has_redis {
                 stage.skipped.push("Redis: redis-server is not on PATH".to_owned());
@@ -140,7 +141,7 @@ impl Stage {
                 process(&mut native_server(program, &self.tenant), &directory).await?
             }
             Subject::Front(reuse) | Subject::Gateway(reuse) | Subject::Sidecar(reuse) => {
-                serve_apart(&self.host, self.guarded_app(&directory, reuse)).await?
+                serve_apart(&self.host, self.guarded_app(&directory, reuse, None)).await?
             }
             Subject::PassThrough(reuse) | Subject::Least(reuse) => {
                 let adds = match (subject, reuse) {
@@ -183,16 +184,25 @@ impl Stage {
         Ok(Served { server, _store: store, _directory: directory })
     }
 
-    /// The application of `bench/front`. All its routes are served at once; a subject chooses one.
-    fn guarded_app(&self, directory: &RunDirectory, reuse: Reuse) -> HostOptions {
+    /// Starts a new gateway in front of the app at this URL.
+    pub(super) async fn serve_in_front_of(&self, reuse: Reuse, app: &str) -> Result<Served> {
+        let directory = RunDirectory::prepare(None).await?;
+        let server = serve_apart(&self.host, self.guarded_app(&directory, reuse, Some(app))).await?;
+        Ok(Served { server, _store: None, _directory: directory })
+    }
+
+    /// The application of `bench/front`. All its routes are served at once; a subject chooses one. `app` is the URL of an app
+    /// elsewhere that takes the place of its own.
+    fn guarded_app(&self, directory: &RunDirectory, reuse: Reuse, app: Option<&str>) -> HostOptions {
         let variables = [
             ("tenant_id", self.tenant.tenant_id()),
             ("client_id", self.tenant.client_id()),
             ("authority_host", self.tenant.authority_url()),
             ("graph_url", self.tenant.graph_url()),
         ];
+        let variables = variables.into_iter().chain(app.map(|app| ("app_url", app)));
         HostOptions {
-            variables: variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+            variables: variables.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
             environment: BTreeMap::from([("SPIN_VARIABLE_CLIENTSECRET".to_owned(), self.tenant.client_secret())]),
             ..options(directory, workspace::root().join("bench/front/spin.toml"), reuse.of_instances())
         }

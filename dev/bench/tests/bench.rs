@@ -67,6 +67,8 @@ async fn a_tiny_run_measures_every_server() {
         assert!(row["p99_ms"].as_f64() > Some(0.0), "{row}");
     }
     assert_eq!(figures["memory"]["people"], 5, "{figures}");
+    let uploads = figures["uploads"].as_array().unwrap();
+    assert!(uploads.len() == 2 && uploads.iter().all(|row| row["uploads"].as_u64() >= Some(16)), "{figures}");
     assert!(figures["component_bytes"].as_u64().unwrap() > 100_000, "{figures}");
 
     for cell in ["| goal ", "| profile-get, long-lived instances, SQLite ", "| gateway, ", "| native server, by hand "]

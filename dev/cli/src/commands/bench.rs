@@ -10,8 +10,8 @@ use clap::Args;
 /// "sidecar", with a "front" that only forwards; entra-obo as a "native" server with one written by hand; and each with
 /// the same job done on Node. Latencies are also those that `wrk` reports, if it is on PATH. Further parts: "RS256"
 /// (verification in WebAssembly compared with OpenSSL), "first responses" of fresh processes, "bursts" of calls with one
-/// new token, crowds of "new people" with a store and without, the "memory" that remembered people take, and the
-/// component's "size". Builds an optimised host first. Takes two hours, in which the machine should be otherwise idle.
+/// new token, crowds of "new people" with a store and without, the "memory" that remembered people take, "uploads" that
+/// reach an app, and the component's "size". Builds an optimised host first. Takes two hours, in which the machine should be otherwise idle.
 #[derive(Args, Debug)]
 pub struct Bench {
     /// Run the components on the real `spin` (4.1 or newer, on PATH or named by SPIN) instead of the embedded host.
