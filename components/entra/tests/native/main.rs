@@ -22,5 +22,6 @@ mod gateway;
 mod hostile;
 mod settings;
 mod sidecar;
+mod sidecar_options;
 mod sidecar_streams;
 mod streams;
