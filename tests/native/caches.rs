@@ -370,6 +370,15 @@ fn instances_of_one_store_exchange_once_for_a_burst() {
     world.pass(1);
     assert_eq!(world.another_instance().get(&token()).status, 200);
 
+    // One that comes after another instance has taken over hides nothing.
+    let world = World::new();
+    let late = Reply::json(429, &refusal).header("retry-after", "50").after(Duration::from_secs(4));
+    world.next("token", [late, slow()]);
+    let statuses = burst(&world, Duration::from_millis(1));
+    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 15, "{statuses:?}");
+    assert_eq!(world.another_instance().get(&token()).status, 200);
+    assert_eq!(world.calls("token"), 2);
+
     // One that another attempt can undo is not.
     let world = World::new();
     world.next("token", [Reply::json(503, &json!({})), Reply::json(503, &json!({}))]);

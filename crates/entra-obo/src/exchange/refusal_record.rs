@@ -12,15 +12,18 @@ use crate::{
     upstream::back_off::LONGEST_SILENCE,
 };
 
-/// Before the texts: two times by the wall clock, in seconds as [`UnixTime`], big-endian (until when the refusal stands, and
-/// when Entra wants to be asked again), and a letter for the meaning.
+/// Before the texts: when it was noted and how long Entra wanted to be left alone, in seconds, big-endian, and a letter for
+/// the meaning.
 const TIME_BYTES: usize = size_of::<u64>();
+
+/// How far the clocks of hosts may differ.
+const SKEW_SECONDS: u64 = 5;
 
 impl ExchangeRefusal {
     /// Until when another exchange would be refused in the same way, and the record of this refusal. `None` if another may
     /// succeed at once, or as soon as the operator has rotated the credential.
     pub(super) fn to_record(&self, now: UnixTime) -> Option<(UnixTime, Vec<u8>)> {
-        let mut wait = None;
+        let mut wait = Duration::ZERO;
         let mut claims = "";
         let letter = match &self.meaning {
             Meaning::CredentialRefused | Meaning::Unusable => return None,
@@ -35,11 +38,11 @@ impl ExchangeRefusal {
             Meaning::AccessDenied => b'd',
             Meaning::OperatorFault => b'o',
             Meaning::Unavailable(retry_after) => {
-                wait = *retry_after;
+                wait = retry_after.unwrap_or_default();
                 b'u'
             }
             Meaning::Throttled { retry_after, throttle } => {
-                wait = Some(*retry_after);
+                wait = *retry_after;
                 match throttle {
                     Throttle::Token => b'T',
                     Throttle::Person => b'P',
@@ -47,25 +50,24 @@ impl ExchangeRefusal {
                 }
             }
         };
-        let after = |pause: Duration| now.plus(pause.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX));
-        let until = after(self.meaning.pause()?.min(LONGEST_SILENCE));
-        let again = after(wait.unwrap_or_default());
+        let until = self.until(now)?;
         let id = |id: &Option<String>| id.clone().unwrap_or_default();
         let texts = [&*self.summary, &id(&self.correlation_id), &id(&self.trace_id), claims].join("\n");
-        Some((until, [&until.0.to_be_bytes()[..], &again.0.to_be_bytes(), &[letter], texts.as_bytes()].concat()))
+        let wait = seconds(wait).to_be_bytes();
+        Some((until, [&now.0.to_be_bytes()[..], &wait, &[letter], texts.as_bytes()].concat()))
     }
 
-    /// The refusal of an opened entry while it stands, with what is left of Entra's `Retry-After`. If it stands for longer
-    /// than any, the clock was wrong.
+    /// The refusal of an opened entry while it stands, with what is left of Entra's `Retry-After`. If it is from the future,
+    /// a clock was wrong.
     pub(super) fn from_record(record: &[u8], now: UnixTime) -> Option<Self> {
-        let (until, rest) = record.split_first_chunk::<TIME_BYTES>()?;
-        let (again, rest) = rest.split_first_chunk::<TIME_BYTES>()?;
+        let (noted, rest) = record.split_first_chunk::<TIME_BYTES>()?;
+        let (wait, rest) = rest.split_first_chunk::<TIME_BYTES>()?;
         let (letter, texts) = rest.split_first()?;
-        let [until, again] = [until, again].map(|time| UnixTime(u64::from_be_bytes(*time)));
-        if until <= now || until > now.plus(LONGEST_SILENCE.as_secs()) {
+        let (noted, wait) = (UnixTime(u64::from_be_bytes(*noted)), u64::from_be_bytes(*wait));
+        if noted > now.plus(SKEW_SECONDS) {
             return None;
         }
-        let retry_after = Duration::from_secs(again.since(now));
+        let retry_after = Duration::from_secs(wait);
         let throttled = |throttle| Meaning::Throttled { retry_after, throttle };
         let mut texts = std::str::from_utf8(texts).ok()?.splitn(4, '\n');
         let summary = texts.next()?.to_owned();
@@ -85,8 +87,25 @@ impl ExchangeRefusal {
             b'D' => throttled(Throttle::Directory),
             _ => return None,
         };
-        Some(Self { meaning, summary, correlation_id, trace_id })
+        let mut refusal = Self { meaning, summary, correlation_id, trace_id };
+        let stands = now < refusal.until(noted)?;
+        // The time was noted in whole seconds, rounded down.
+        let left = Duration::from_secs(wait.saturating_add(1).saturating_sub(now.since(noted)).min(wait));
+        if let Meaning::Unavailable(Some(retry_after)) | Meaning::Throttled { retry_after, .. } = &mut refusal.meaning {
+            *retry_after = left;
+        }
+        stands.then_some(refusal)
     }
+
+    /// Until when it stands, if it was noted at this time.
+    fn until(&self, noted: UnixTime) -> Option<UnixTime> {
+        Some(noted.plus(seconds(self.meaning.pause()?.min(LONGEST_SILENCE))))
+    }
+}
+
+/// Whole seconds, rounded up, so that nobody returns too early.
+fn seconds(duration: Duration) -> u64 {
+    duration.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -116,17 +135,20 @@ mod tests {
             (Meaning::ConsentRequired, 5, Meaning::ConsentRequired),
             (Meaning::AccessDenied, 15, Meaning::AccessDenied),
             (Meaning::OperatorFault, 10, Meaning::OperatorFault),
-            (Meaning::Unavailable(Some(wait(30))), 30, Meaning::Unavailable(Some(wait(28)))),
-            (throttled(Duration::from_millis(6200), Throttle::Token), 7, throttled(wait(5), Throttle::Token)),
-            (throttled(wait(30), Throttle::Token), 30, throttled(wait(28), Throttle::Token)),
-            (throttled(wait(3600), Throttle::Person), 60, throttled(wait(3598), Throttle::Person)),
-            (throttled(wait(61), Throttle::Directory), 60, throttled(wait(59), Throttle::Directory)),
+            (Meaning::Unavailable(Some(wait(30))), 30, Meaning::Unavailable(Some(wait(29)))),
+            (throttled(Duration::from_millis(6200), Throttle::Token), 7, throttled(wait(6), Throttle::Token)),
+            (throttled(wait(3600), Throttle::Person), 60, throttled(wait(3599), Throttle::Person)),
+            (throttled(wait(61), Throttle::Directory), 60, throttled(wait(60), Throttle::Directory)),
         ] {
             let (until, record) = refusal(meaning.clone()).to_record(NOW).unwrap();
             assert_eq!(until.since(NOW), seconds, "{meaning:?}");
-            assert_eq!(ExchangeRefusal::from_record(&record, NOW.plus(2)), Some(refusal(later)));
-            assert_eq!(ExchangeRefusal::from_record(&record, until), None, "{meaning:?}");
-            assert_eq!(ExchangeRefusal::from_record(&record, UnixTime(NOW.0 - 61)), None, "{meaning:?}");
+            let read = |now| ExchangeRefusal::from_record(&record, now);
+            assert_eq!(read(NOW.plus(2)), Some(refusal(later)));
+            assert_eq!((read(until), read(UnixTime(until.0 - 1)).is_some()), (None, true), "{meaning:?}");
+            // Another host's clock may be behind by some seconds. No wait becomes longer by that.
+            let behind = read(UnixTime(NOW.0 - 5)).unwrap().meaning;
+            assert!(behind.pause() <= Some(wait(60).max(meaning.pause().unwrap())), "{behind:?}");
+            assert_eq!(read(UnixTime(NOW.0 - 6)), None, "{meaning:?}");
             for length in 0..record.len() {
                 let _ = ExchangeRefusal::from_record(&record[..length], NOW);
             }

@@ -75,11 +75,15 @@ impl TokenSlots {
         let host = &context.host;
         let slots: Vec<Slot> = self.slots(context, owner, downstream).await;
         let mut occupants = Vec::with_capacity(slots.len());
-        let (mut leased, mut looked) = (None, None);
+        let (mut leased, mut looked, mut refused) = (None, None, None);
         for (index, slot) in slots.iter().enumerate() {
             match self.look(context, slot).await {
                 Content::Token(token) => return Found::Token(token),
-                Content::Refusal(refusal) => return Found::Refusal(refusal),
+                // Instances that chose different slots can end in a refusal here and a token there.
+                Content::Refusal(refusal) => {
+                    refused = Some(refusal);
+                    occupants.push(Occupant::Own);
+                }
                 Content::Lease(number) => {
                     leased = leased.or(Some((index, number)));
                     occupants.push(Occupant::Own);
@@ -88,6 +92,9 @@ impl TokenSlots {
             }
             // The first look opens the store, which may take longer than all that follows.
             looked.get_or_insert_with(|| host.elapsed());
+        }
+        if let Some(refusal) = refused {
+            return Found::Refusal(refusal);
         }
         if !may_exchange {
             return Found::Lease(None);
@@ -124,7 +131,7 @@ impl TokenSlots {
                 Content::Refusal(refusal) => return Found::Refusal(refusal),
                 Content::Lease(others) if others != own => number = Some(others),
                 // Its own, or the store does not keep it.
-                Content::Lease(_) | Content::Occupant(_) => return Found::Lease(Some(Lease { slot })),
+                Content::Lease(_) | Content::Occupant(_) => return Found::Lease(Some(Lease { slot, number: own })),
             }
         }
     }
@@ -175,7 +182,7 @@ impl TokenSlots {
     }
 
     /// Ends a lease with the token that was obtained under it or with Entra's refusal, or without either, in the
-    /// background.
+    /// background. Without a token it leaves alone what an instance that took the lease over has written.
     pub(crate) fn settle<H: Host>(
         &self,
         context: &Context<H>,
@@ -183,14 +190,18 @@ impl TokenSlots {
         lease: Lease,
         outcome: Result<&IssuedToken, Option<&ExchangeRefusal>>,
     ) {
-        let (own, store) = (context.in_background(), Arc::clone(&self.store));
+        let own = context.in_background();
         let (end, content) = match outcome {
             Ok(token) => of_token(owner, token, own.now, own.elapsed),
             Err(refusal) => refusal.and_then(|refusal| of_refusal(refusal, own.now)).unwrap_or(EMPTY),
         };
+        let (has_token, all) = (outcome.is_ok(), self.clone());
         context.host.spawn(async move {
-            if let Some(entry) = lease.slot.seal(end, own.host.random(), &content) {
-                store.write(&own.host, &lease.slot.key, &entry).await;
+            let is_own = |content: Content| matches!(content, Content::Lease(number) if number == lease.number);
+            if (has_token || is_own(all.look(&own, &lease.slot).await))
+                && let Some(entry) = lease.slot.seal(end, own.host.random(), &content)
+            {
+                all.store.write(&own.host, &lease.slot.key, &entry).await;
             }
         });
     }
@@ -293,6 +304,7 @@ enum Waited {
 /// The right to exchange for the token of one slot.
 pub(crate) struct Lease {
     slot: Slot,
+    number: LeaseNumber,
 }
 
 /// What distinguishes a lease from others.
