@@ -14,6 +14,9 @@ use entra_obo::{
 /// at once and be polled.
 pub(crate) const HEAD_LIMIT: Duration = Duration::from_secs(60);
 
+/// How much of what was held is passed on at once, so that its progress is noticed.
+const PIECE: usize = 64 * 1024;
+
 /// How long a request's body may take in all.
 pub(crate) const UPLOAD_LIMIT: Duration = Duration::from_secs(3600);
 
@@ -23,7 +26,9 @@ const IDLE: Duration = Duration::from_secs(60);
 /// A request's body that records when its last piece passed.
 #[derive(Debug)]
 pub(crate) struct Upload<H: Host, T> {
-    /// Where the pieces come from.
+    /// What was read of it before it was passed on.
+    pub(crate) held: Bytes,
+    /// Where the other pieces come from.
     pub(crate) body: H::Body,
     /// The machine that serves the request.
     pub(crate) host: H,
@@ -51,7 +56,11 @@ impl Progress {
 
 impl<H: Host, T: Fn(HeaderMap) -> Option<HeaderMap> + MaybeSend + 'static> UpstreamBody for Upload<H, T> {
     async fn next(&mut self) -> Option<Result<Bytes, SendFault>> {
-        let next = within(&self.host, IDLE, self.body.next()).await.unwrap_or(Some(Err(SendFault::TimedOut)));
+        let next = if self.held.is_empty() {
+            within(&self.host, IDLE, self.body.next()).await.unwrap_or(Some(Err(SendFault::TimedOut)))
+        } else {
+            Some(Ok(self.held.split_to(PIECE.min(self.held.len()))))
+        };
         *self.progress.lock() = Progress { last: self.host.elapsed(), is_broken: matches!(next, Some(Err(_))) };
         next
     }

@@ -62,7 +62,8 @@ pub(super) async fn forward<H: Forward>(
         .map_err(|_| Error::Path("The request's target is no part of an address."))?;
     let own = Arc::clone(gateway);
     let trailers = move |trailers: HeaderMap| Some(trailers_to_app(&trailers, &own));
-    let upload = Upload { body, host: host.clone(), progress: Arc::clone(&progress), trailers };
+    let progress_of = Arc::clone(&progress);
+    let upload = Upload { held: Bytes::new(), body, host: host.clone(), progress: progress_of, trailers };
     let is_chunked = request.headers.contains_key(header::TRANSFER_ENCODING);
     let body = begin(upload, &request.method, length, is_chunked).await?;
     let is_upload = matches!(body, Body::Streamed(..));

@@ -66,7 +66,13 @@ impl<B: UpstreamBody> Call<B> {
             Body::Streamed(Bytes::new(), body, ())
         };
         let length = match &body {
-            Body::Whole(bytes) => bytes.len().try_into().ok(),
+            Body::Whole(bytes) => {
+                let actual = bytes.len().try_into().ok();
+                if length.is_some() && length != actual {
+                    return Err(Error::BodyBroken);
+                }
+                actual
+            }
             Body::Streamed(..) => length,
         };
         let mut headers = options.headers.clone();
@@ -92,7 +98,7 @@ impl<B: UpstreamBody> Call<B> {
     ///
     /// # Errors
     /// If there is no response, or if only a person can satisfy the API. What else the API says is part of the document.
-    pub(super) async fn make<H: Forward<Body = B>, T: Tokens>(
+    pub(super) async fn make<H: Forward<Body = B>, T: Tokens<H>>(
         mut self,
         context: &Context<H>,
         notes: &RequestNotes,
@@ -120,7 +126,10 @@ impl<B: UpstreamBody> Call<B> {
             Some(claims) => Need::WithClaims(claims.clone()),
             None => Need::InsteadOf(token),
         };
-        match (tokens.obtain(&need).await, claims) {
+        // A long request may have taken more time than a request has.
+        let since_arrival = answered.saturating_sub(context.elapsed);
+        let later = (!is_repeatable).then(|| context.clone().with_limit(since_arrival.saturating_add(LIMIT)));
+        match (tokens.obtain(later.as_ref().unwrap_or(context), &need).await, claims) {
             (Ok((_, origin)), _) if !is_repeatable => {
                 // The app can repeat it, and then gets the new token. If that is refused as well, there is no other.
                 notes.exchanged(origin);
@@ -156,14 +165,15 @@ impl<B: UpstreamBody> Call<B> {
             return Err(Error::Downstream(SendFault::DeadlinePassed));
         }
         let progress = Arc::new(Locked::new(Progress::begun(host.elapsed())));
-        let (Body::Whole(held) | Body::Streamed(held, ..)) = &self.body;
-        let held = Body::Whole(held.clone());
-        let (body, is_upload) = match std::mem::replace(&mut self.body, held) {
-            Body::Whole(bytes) => (Body::Whole(bytes), false),
-            Body::Streamed(begun, body, ()) => {
-                let trailers = |_: HeaderMap| None;
-                let upload = Upload { body, host: host.clone(), progress: Arc::clone(&progress), trailers };
-                (Body::Streamed(begun, upload, ()), true)
+        let (body, is_upload) = match std::mem::replace(&mut self.body, Body::Whole(Bytes::new())) {
+            Body::Whole(bytes) => {
+                self.body = Body::Whole(bytes.clone());
+                (Body::Whole(bytes), false)
+            }
+            Body::Streamed(held, body, ()) => {
+                let (progress, trailers) = (Arc::clone(&progress), |_: HeaderMap| None);
+                let upload = Upload { held, body, host: host.clone(), progress, trailers };
+                (Body::Streamed(Bytes::new(), upload, ()), true)
             }
         };
         let mut request = Request::new(body);
@@ -176,7 +186,7 @@ impl<B: UpstreamBody> Call<B> {
         let answering = async {
             let (head, mut body) = host.forward(request, limits).await?.into_parts();
             let length = content_length(&head.headers).ok().flatten();
-            if !is_held(length) && self.method != Method::HEAD {
+            if !is_held(length) {
                 return Ok((head, Body::Streamed(Bytes::new(), body, ())));
             }
             let mut held = BytesMut::new();

@@ -159,7 +159,7 @@ async fn serve_route<H: Forward>(
             options.correlate(context);
             let context = &*context;
             let downstream = options.downstream(settings.downstream_api(name).ok_or(Error::UnknownApi)?)?;
-            let tokens = TokensOfCaller { configured, context, caller: &caller, downstream: &downstream };
+            let tokens = TokensOfCaller { configured, caller: &caller, downstream: &downstream };
             act(action, &options, &tokens, context, notes, request, body).await
         }
         Route::OfApplication(action, name) => {
@@ -171,7 +171,7 @@ async fn serve_route<H: Forward>(
             options.expect_all_of_application(api)?;
             let tenant_id = options.directory(tenancy)?;
             notes.of_application(tenant_id);
-            let tokens = TokensOfApplication { configured, context, tenant_id, downstream: &api.downstream };
+            let tokens = TokensOfApplication { configured, tenant_id, downstream: &api.downstream };
             act(action, &options, &tokens, context, notes, request, body).await
         }
     }
@@ -186,7 +186,7 @@ impl Action {
     }
 }
 
-async fn act<H: Forward, T: Tokens>(
+async fn act<H: Forward, T: Tokens<H>>(
     action: Action,
     options: &Options,
     tokens: &T,
@@ -197,14 +197,14 @@ async fn act<H: Forward, T: Tokens>(
 ) -> Result<Response<Body<Streamed<H::Body>>>, Error> {
     match action {
         Action::Hand => {
-            let token = token(tokens, options, notes).await?;
+            let token = token(tokens, options, context, notes).await?;
             let authorization = T::authorization(&token);
             let authorization_header = authorization.to_str().map_err(|_| Error::Internal("a token is no text"))?;
             Ok(response::json(&AuthorizationHeader { authorization_header }))
         }
         Action::Call => {
             let call = Call::prepare(request, options, tokens.downstream(), context, body).await?;
-            let token = token(tokens, options, notes).await?;
+            let token = token(tokens, options, context, notes).await?;
             call.make(context, notes, tokens, token).await
         }
     }
@@ -246,11 +246,16 @@ fn application_api<'s>(
     Ok(api)
 }
 
-async fn token<T: Tokens>(tokens: &T, options: &Options, notes: &RequestNotes) -> Result<T::Token, Error> {
+async fn token<H: Forward, T: Tokens<H>>(
+    tokens: &T,
+    options: &Options,
+    context: &Context<H>,
+    notes: &RequestNotes,
+) -> Result<T::Token, Error> {
     let need = options.claims.clone().map_or(Need::Any, Need::WithClaims);
-    let (mut token, mut origin) = tokens.obtain(&need).await?;
+    let (mut token, mut origin) = tokens.obtain(context, &need).await?;
     if options.force_refresh && origin != Origin::Exchange {
-        (token, origin) = tokens.obtain(&Need::InsteadOf(token)).await?;
+        (token, origin) = tokens.obtain(context, &Need::InsteadOf(token)).await?;
     }
     notes.exchanged(origin);
     Ok(token)

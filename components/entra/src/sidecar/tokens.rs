@@ -13,14 +13,14 @@ use crate::instance::{Configured, Holder};
 
 /// Where the tokens of one request come from. Each implementation has its own type of token, so that one kind is never
 /// sent in place of the other.
-pub(super) trait Tokens {
+pub(super) trait Tokens<H> {
     type Token: Clone;
 
     /// The API that they are for.
     fn downstream(&self) -> &Downstream;
 
     /// A token, and where it came from.
-    async fn obtain(&self, need: &Need<Self::Token>) -> Result<(Self::Token, Origin), Refusal>;
+    async fn obtain(&self, context: &Context<H>, need: &Need<Self::Token>) -> Result<(Self::Token, Origin), Refusal>;
 
     /// Whose they are.
     fn holder(&self) -> Holder;
@@ -36,30 +36,28 @@ pub(super) trait Tokens {
 }
 
 /// Tokens on behalf of the caller.
-pub(super) struct TokensOfCaller<'a, H> {
+pub(super) struct TokensOfCaller<'a> {
     pub(super) configured: &'a Configured,
-    pub(super) context: &'a Context<H>,
     pub(super) caller: &'a Arc<VerifiedCaller>,
     pub(super) downstream: &'a Downstream,
 }
 
 /// Application tokens of one directory.
-pub(super) struct TokensOfApplication<'a, H> {
+pub(super) struct TokensOfApplication<'a> {
     pub(super) configured: &'a Configured,
-    pub(super) context: &'a Context<H>,
     pub(super) tenant_id: Uuid,
     pub(super) downstream: &'a Downstream,
 }
 
-impl<H: Forward> Tokens for TokensOfCaller<'_, H> {
+impl<H: Forward> Tokens<H> for TokensOfCaller<'_> {
     type Token = DownstreamToken;
 
     fn downstream(&self) -> &Downstream {
         self.downstream
     }
 
-    async fn obtain(&self, need: &Need) -> Result<(DownstreamToken, Origin), Refusal> {
-        self.configured.api.token(self.context, self.caller, self.downstream, need).await
+    async fn obtain(&self, context: &Context<H>, need: &Need) -> Result<(DownstreamToken, Origin), Refusal> {
+        self.configured.api.token(context, self.caller, self.downstream, need).await
     }
 
     fn holder(&self) -> Holder {
@@ -79,15 +77,19 @@ impl<H: Forward> Tokens for TokensOfCaller<'_, H> {
     }
 }
 
-impl<H: Forward> Tokens for TokensOfApplication<'_, H> {
+impl<H: Forward> Tokens<H> for TokensOfApplication<'_> {
     type Token = ApplicationToken;
 
     fn downstream(&self) -> &Downstream {
         self.downstream
     }
 
-    async fn obtain(&self, need: &Need<ApplicationToken>) -> Result<(ApplicationToken, Origin), Refusal> {
-        self.configured.api.application_token(self.context, self.tenant_id, self.downstream, need).await
+    async fn obtain(
+        &self,
+        context: &Context<H>,
+        need: &Need<ApplicationToken>,
+    ) -> Result<(ApplicationToken, Origin), Refusal> {
+        self.configured.api.application_token(context, self.tenant_id, self.downstream, need).await
     }
 
     fn holder(&self) -> Holder {

@@ -164,6 +164,8 @@ pub(crate) struct Script {
     /// Requests to the app and to downstream APIs.
     pub(crate) arrived: RefCell<Vec<Arrived>>,
     upstream: RefCell<Upstream>,
+    /// Whether upstreams answer before they have read the request's body.
+    pub(crate) answers_early: Cell<bool>,
     pub(crate) store: RefCell<BTreeMap<String, Vec<u8>>>,
     pub(crate) log: RefCell<Vec<String>>,
     random: Cell<u64>,
@@ -203,6 +205,7 @@ impl World {
             tokens: RefCell::default(),
             arrived: RefCell::default(),
             upstream: RefCell::new(Box::new(|_| Reply::new(200, "hello"))),
+            answers_early: Cell::default(),
             store: RefCell::default(),
             log: RefCell::default(),
             random: Cell::new(1),
@@ -357,6 +360,7 @@ impl Forward for ScriptedHost {
         let place = self.0.arrived.borrow().len();
         self.0.arrived.borrow_mut().push(arrived.clone());
         match body {
+            _ if self.0.answers_early.get() => arrived.is_whole = false,
             Body::Whole(bytes) => arrived.pieces.push(bytes),
             Body::Streamed(begun, mut rest, ()) => {
                 arrived.pieces.push(begun);

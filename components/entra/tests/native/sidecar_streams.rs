@@ -130,22 +130,26 @@ fn an_api_may_take_a_minute_after_the_last_piece() {
     world.ask(post(slow())).is(504, "downstream_timeout");
 }
 
-/// What is gone cannot be sent again: the app learns of the 401, and repeats the request.
+/// What is gone cannot be sent again: the app learns of the 401, and repeats the request. The upload may take longer than a
+/// request may.
 #[test]
 fn after_a_401_a_long_request_gets_another_token_once() {
-    let world = World::new();
-    world.upstream(|arrived| match arrived.header("authorization") {
-        "Bearer token-1" => Reply::new(401, "no"),
-        _ => Reply::new(200, "yes"),
-    });
-    let ask = |world: &World| world.ask(post(long(HELD + 1))).json()["statusCode"].as_u64().unwrap();
-    assert_eq!((ask(&world), ask(&world)), (401, 200));
-    assert_eq!((world.arrived().len(), world.script.exchanges.borrow().len()), (2, 2));
+    for content in [long(HELD + 1), Content { pause: 10 * SECOND, ..Content::pieces(&["a", "b", "c"]) }] {
+        let world = World::new();
+        world.upstream(|arrived| match arrived.header("authorization") {
+            "Bearer token-1" => Reply::new(401, "no"),
+            _ => Reply::new(200, "yes"),
+        });
+        let ask = |world: &World| world.ask(post(content.clone())).json()["statusCode"].as_u64();
+        assert_eq!((ask(&world), ask(&world)), (Some(401), Some(200)));
+        assert_eq!((world.arrived().len(), world.script.exchanges.borrow().len()), (2, 2));
+    }
 
     // If the API refuses every token, Entra is not asked for one after the other.
     let world = World::new();
     world.upstream(|_| Reply::new(401, "no"));
-    assert_eq!([(); 5].map(|()| ask(&world)), [401; 5]);
+    let ask = || world.ask(post(long(HELD + 1))).json()["statusCode"].as_u64();
+    assert_eq!([(); 5].map(|()| ask()), [Some(401); 5]);
     assert_eq!(world.script.exchanges.borrow().len(), 2);
 }
 
@@ -158,8 +162,27 @@ fn claims_reach_the_caller_of_a_long_request() {
     world.upstream(move |_| Reply::new(401, "no").header("www-authenticate", &challenge));
     assert_eq!(world.ask(get()).status, 401);
     let refusal = json!({"error": "interaction_required", "suberror": "basic_action"});
-    world.script.tokens.borrow_mut().push_back(Reply::json(400, &refusal));
-    let answer = world.another_instance().ask(post(long(HELD + 1)));
-    answer.is(401, "claims_challenge");
-    assert!(answer.header("www-authenticate").contains("claims="));
+    for content in [long(HELD + 1), Content { pause: 10 * SECOND, ..Content::pieces(&["a", "b", "c"]) }] {
+        world.script.tokens.borrow_mut().push_back(Reply::json(400, &refusal));
+        let answer = world.another_instance().ask(post(content));
+        answer.is(401, "claims_challenge");
+        assert!(answer.header("www-authenticate").contains("claims="));
+    }
+}
+
+#[test]
+fn an_api_may_answer_before_it_has_read_everything() {
+    let world = World::new();
+    world.script.answers_early.set(true);
+    world.upstream(|_| Reply::new(413, "too much"));
+    let found = world.ask(post(Content { pause: 10 * SECOND, ..long(5 * HELD) })).json();
+    assert_eq!((&found["statusCode"], &found["content"]), (&json!(413), &json!("too much")));
+    assert!(world.elapsed() < 10 * SECOND, "{:?}", world.elapsed());
+}
+
+#[test]
+fn a_request_that_is_shorter_than_its_length_is_broken() {
+    let world = World::new();
+    world.ask(post(Content::of("abc")).header("content-length", "4")).is(400, "request_body_broken");
+    assert_eq!(world.arrived().len(), 0);
 }
