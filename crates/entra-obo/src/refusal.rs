@@ -200,6 +200,7 @@ pub fn claims_problem(policy: &Policy, tenant_id: Uuid, claims: &ClaimsChallenge
 fn of_credential(fault: &CredentialFault) -> Problem {
     match fault {
         CredentialFault::Variable(SettingFault::Wrong(_))
+        | CredentialFault::Undefined(_)
         | CredentialFault::File(FileFault::Missing)
         | CredentialFault::NotAToken(_) => Problem::new(&SERVER_MISCONFIGURED),
         CredentialFault::Variable(SettingFault::Unreadable(_)) | CredentialFault::File(FileFault::Unreadable(_)) => {

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::{
     caller_tokens::token,
-    scripted_host::{Asked, World},
+    scripted_host::{Asked, TENANT, World},
 };
 
 #[test]
@@ -54,6 +54,22 @@ fn what_narrows_who_may_call_must_be_given_and_the_rest_has_defaults() {
     let line: Value = serde_json::from_str(&world.script.log.borrow()[0]).unwrap();
     assert!(line["cause"].as_str().unwrap().contains("upstream is empty"), "{line}");
     assert_eq!(world.ask(Asked::get("/Validate").within_app().bearer(&token())).status, 200);
+}
+
+/// The operator looks for the name that the manifest lacks, and not for that of its value.
+#[test]
+fn a_manifest_that_does_not_give_the_secret_is_told_so() {
+    let world = World::new();
+    world.script.variables.borrow_mut().remove("client_secret");
+    let asked = || Asked::get("/AuthorizationHeader/graph").within_app().bearer(&token());
+    for (tenant, words) in
+        [(TENANT, ["client_secret: is not set"; 2]), ("x", ["client_secret: is not set", "tenant_id: "])]
+    {
+        world.set("tenant_id", tenant).another_instance().ask(asked()).is(500, "server_misconfigured");
+        let line: Value = serde_json::from_str(world.script.log.borrow().last().unwrap()).unwrap();
+        let cause = line["cause"].as_str().unwrap();
+        assert!(words.iter().all(|words| cause.contains(words)) && !cause.contains("clientsecret"), "{cause}");
+    }
 }
 
 #[test]

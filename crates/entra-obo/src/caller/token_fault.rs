@@ -69,7 +69,7 @@ impl TokenFault {
             Self::Audience(_) => "The token is for another application; its aud is not this API.",
             Self::Issuer => "The token's issuer is not that of its directory.",
             Self::NotYetValid => "The token is not valid yet.",
-            Self::Expired => "The token has expired.",
+            Self::Expired => "The token has expired. Get a new one.",
             Self::Lifetime => "The token is valid for longer than any token that Entra issues.",
             Self::UnknownKey => "The token is signed by a key that the directory does not publish.",
             Self::KeyIssuer => "The token is signed by a key that is not meant for its issuer.",

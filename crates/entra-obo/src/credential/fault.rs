@@ -4,15 +4,17 @@ use std::{fmt, time::Duration};
 
 use crate::{
     host::FileFault,
-    settings::fault::{SettingFault, unreadable},
+    settings::fault::{NOT_SET, SettingFault, unreadable},
     upstream::call::{FaultKind, UpstreamFault},
 };
 
 /// Why there is no credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum CredentialFault {
-    /// `clientsecret`.
+    /// The value of `clientsecret`.
     Variable(SettingFault),
+    /// The component is not given it, as `client_secret`: the host's own words.
+    Undefined(String),
     /// The file of the federated token could not be read.
     File(FileFault),
     /// The file holds no token: what it holds instead.
@@ -26,7 +28,7 @@ pub(crate) enum CredentialFault {
 impl CredentialFault {
     /// Whether a variable is at fault, without which the host may refuse each call.
     pub(crate) const fn is_of_variable(&self) -> bool {
-        matches!(self, Self::Variable(_))
+        matches!(self, Self::Variable(_) | Self::Undefined(_))
     }
 
     /// The `Retry-After` of the managed identity's endpoint, if it sent one.
@@ -38,11 +40,12 @@ impl CredentialFault {
     }
 }
 
-/// In words for the log. `clientsecret` is the operator's name for the secret.
+/// In words for the log. `clientsecret` is the operator's name for the secret, `client_secret` the component's.
 impl fmt::Display for CredentialFault {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Variable(SettingFault::Wrong(fault)) => write!(formatter, "wrong variables: clientsecret: {fault}"),
+            Self::Undefined(reason) => write!(formatter, "wrong variables: client_secret: {NOT_SET} ({reason})"),
             Self::Variable(SettingFault::Unreadable(reason)) => {
                 write!(formatter, "variable clientsecret {}", unreadable("clientsecret", reason))
             }

@@ -10,7 +10,7 @@ use crate::{
     },
 };
 
-/// The component variable that holds it. Operators know it as `clientsecret`, which `spin.toml` maps to it.
+/// The component variable that holds it. Operators know its value as `clientsecret`, which `spin.toml` maps to it.
 const VARIABLE: &str = "client_secret";
 
 /// Reads it.
@@ -22,5 +22,8 @@ pub(super) async fn load<H: Host>(host: &H, deadline: Deadline) -> Result<Client
     }
     let read = read.unwrap_or_else(|_| Err(VariableUnavailable::Unreadable(NO_ANSWER.to_owned())));
     let parse = |text| ClientCredential::parse(text).map_err(|fault| SettingFault::Wrong(fault.to_owned()));
-    read.map_err(SettingFault::from).and_then(parse).map_err(CredentialFault::Variable)
+    match read {
+        Err(VariableUnavailable::Undefined(reason)) => Err(CredentialFault::Undefined(reason)),
+        read => read.map_err(SettingFault::from).and_then(parse).map_err(CredentialFault::Variable),
+    }
 }

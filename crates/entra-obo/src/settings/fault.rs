@@ -46,7 +46,7 @@ impl fmt::Display for SettingsFaults {
 }
 
 /// What is wrong with a variable that the host does not have.
-const NOT_SET: &str = "is not set";
+pub(crate) const NOT_SET: &str = "is not set";
 
 /// The host's reason for a variable that was not answered in time.
 pub const NO_ANSWER: &str = "no answer in time";

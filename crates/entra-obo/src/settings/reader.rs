@@ -103,15 +103,17 @@ impl SettingsFaults {
     /// Adds what is wrong with the client credential, which is otherwise read only when it is needed, so that the operator
     /// learns of all faults at once.
     pub async fn add_fault_of_credential<H: Host>(&mut self, host: &H, by: Deadline) {
-        let fault = match within(host, by.remaining(host), host.variable("client_secret")).await {
+        // The operator's name for the value, and the component's for what `spin.toml` does not give it.
+        let (name, fault) = match within(host, by.remaining(host), host.variable("client_secret")).await {
             Ok(Ok(text)) => match ClientCredential::parse(text) {
                 Ok(_) => return,
-                Err(fault) => SettingFault::Wrong(fault.to_owned()),
+                Err(fault) => ("clientsecret", SettingFault::Wrong(fault.to_owned())),
             },
-            Ok(Err(fault)) => fault.into(),
-            Err(_) => SettingFault::Unreadable(NO_ANSWER.to_owned()),
+            Ok(Err(fault @ VariableUnavailable::Undefined(_))) => ("client_secret", fault.into()),
+            Ok(Err(fault)) => ("clientsecret", fault.into()),
+            Err(_) => ("clientsecret", SettingFault::Unreadable(NO_ANSWER.to_owned())),
         };
-        self.0.insert("clientsecret", fault);
+        self.0.insert(name, fault);
     }
 }
 
