@@ -1,6 +1,10 @@
 //! Runs a cargo build and shows its progress.
 
-use std::{path::PathBuf, process::Stdio};
+use std::{
+    fs::{File, TryLockError},
+    path::{Path, PathBuf},
+    process::Stdio,
+};
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
@@ -9,7 +13,10 @@ use tokio::{
     process::Command,
 };
 
-use crate::progress::{Progress, Step};
+use crate::{
+    progress::{Progress, Step},
+    workspace::{self, TARGET},
+};
 
 /// The name that cargo gives to the build script of every crate.
 const BUILD_SCRIPT: &str = "build-script-build";
@@ -48,6 +55,9 @@ pub(crate) async fn run(
     collect: impl FnMut(Artifact),
 ) -> Result<()> {
     cargo.arg("--message-format=json-render-diagnostics");
+    if is_another_building(cargo) {
+        progress.note(&format!("{what} waits for another build to end"));
+    }
     let stderr = if progress.is_verbose() {
         Stdio::inherit()
     } else {
@@ -71,6 +81,22 @@ pub(crate) async fn run(
         bail!("{what} cannot be built (cargo ended with {status})\n{}", printed.trim_end());
     }
     Ok(())
+}
+
+/// Whether another cargo builds into the same folder. `cargo --quiet` waits for it and says nothing.
+fn is_another_building(cargo: &Command) -> bool {
+    is_locked(&lock_of(cargo))
+}
+
+/// What cargo locks while it builds.
+fn lock_of(cargo: &Command) -> PathBuf {
+    let has = |wanted: &str| cargo.as_std().get_args().any(|argument| argument == wanted);
+    let target = if has(TARGET) { workspace::target().join(TARGET) } else { workspace::target() };
+    target.join(if has("--release") { "release" } else { "debug" }).join(".cargo-lock")
+}
+
+fn is_locked(lock: &Path) -> bool {
+    File::open(lock).is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)))
 }
 
 /// Shows each compiled crate until the build ends.
@@ -159,5 +185,20 @@ not a message
         let error = build("the component", "one.wasm", &mut cargo, progress, &step).await.unwrap_err().to_string();
         assert!(error.starts_with("the component cannot be built"), "{error}");
         assert!(error.contains("E0308"), "{error}");
+    }
+
+    #[test]
+    fn a_lock_that_another_holds_is_noticed() {
+        let mut cargo = Command::new("cargo");
+        cargo.args(["rustc", "--target", TARGET, "--release"]);
+        assert!(lock_of(&cargo).ends_with("target/wasm32-wasip2/release/.cargo-lock"));
+        assert!(lock_of(&Command::new("cargo")).ends_with("target/debug/.cargo-lock"));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(".cargo-lock");
+        assert!(!is_locked(&path));
+        let lock = File::create(&path).unwrap();
+        assert!(!is_locked(&path));
+        lock.lock().unwrap();
+        assert!(is_locked(&path));
     }
 }
