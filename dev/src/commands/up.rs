@@ -177,7 +177,7 @@ impl fmt::Display for Introduction<'_> {
             writeln!(formatter, "  {:widest$}  {}", style(&person.name).green(), person.about)?;
         }
         let curl = format!("curl -i -H \"Authorization: Bearer $(cargo dev token --as {ORDINARY_MEMBER})\" {url}");
-        let spin = "eval \"$(cargo dev env)\" && spin up --listen 127.0.0.1:3002";
+        let spin = "ENVIRONMENT=\"$(cargo dev env)\" && eval \"$ENVIRONMENT\" && spin up --listen 127.0.0.1:3002";
         writeln!(
             formatter,
             "
