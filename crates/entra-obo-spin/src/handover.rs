@@ -45,6 +45,11 @@ impl Handover {
         (Self(Rc::clone(&body)), AwaitedReader(body))
     }
 
+    /// Whether the body's first piece is there.
+    pub(crate) fn has_begun(&self) -> bool {
+        !self.0.is_read.get()
+    }
+
     /// Waits for a good moment. The message must be handed over at once afterwards.
     pub(crate) async fn begin(&self) {
         let_bodies_be_read().await;

@@ -250,6 +250,11 @@ async fn send(
     handover: Handover,
     mut writing: Pin<Box<dyn Future<Output = ()>>>,
 ) -> Result<types::Response, ErrorCode> {
+    if handover.has_begun() {
+        // After some polls in a row, tokio lets an idle thread take what a task wakes, such as the connection, which then
+        // sends the head before the body is written. The yield begins a new row.
+        scheduling::yield_now().await;
+    }
     handover.begin().await;
     let mut sending: Pin<Box<dyn Future<Output = _>>> = Box::pin(client::send(request));
     let answered = scheduling::poll_once(sending.as_mut()).await;
