@@ -16,6 +16,7 @@ mod harness;
 mod answers;
 mod chaining;
 mod consumers;
+mod downstream_calls;
 mod embedded_host;
 mod entra;
 mod federated_credentials;
