@@ -58,7 +58,7 @@ fn what_narrows_who_may_call_must_be_given_and_the_rest_has_defaults() {
 
 /// The operator looks for the name that the manifest lacks, and not for that of its value.
 #[test]
-fn a_manifest_that_does_not_give_the_secret_is_told_so() {
+fn the_log_names_the_setting_that_the_manifest_lacks() {
     let world = World::new();
     world.script.variables.borrow_mut().remove("client_secret");
     let asked = || Asked::get("/AuthorizationHeader/graph").within_app().bearer(&token());

@@ -57,7 +57,7 @@ impl ExchangeRefusal {
         Some((until, [&now.0.to_be_bytes()[..], &wait, &[letter], texts.as_bytes()].concat()))
     }
 
-    /// The refusal of an opened entry while it stands, with what is left of Entra's `Retry-After`. If it is from the future,
+    /// The refusal of an opened entry while it applies, with what is left of Entra's `Retry-After`. If it is from the future,
     /// a clock was wrong.
     pub(super) fn from_record(record: &[u8], now: UnixTime) -> Option<Self> {
         let (noted, rest) = record.split_first_chunk::<TIME_BYTES>()?;
@@ -88,16 +88,16 @@ impl ExchangeRefusal {
             _ => return None,
         };
         let mut refusal = Self { meaning, summary, correlation_id, trace_id };
-        let stands = now < refusal.until(noted)?;
+        let still_applies = now < refusal.until(noted)?;
         // The time was noted in whole seconds, rounded down.
         let left = Duration::from_secs(wait.saturating_add(1).saturating_sub(now.since(noted)).min(wait));
         if let Meaning::Unavailable(Some(retry_after)) | Meaning::Throttled { retry_after, .. } = &mut refusal.meaning {
             *retry_after = left;
         }
-        stands.then_some(refusal)
+        still_applies.then_some(refusal)
     }
 
-    /// Until when it stands, if it was noted at this time.
+    /// Until when it applies, if it was noted at this time.
     fn until(&self, noted: UnixTime) -> Option<UnixTime> {
         Some(noted.plus(seconds(self.meaning.pause()?.min(LONGEST_SILENCE))))
     }
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_stands_for_its_pause_and_is_the_same_for_another_instance() {
+    fn a_refusal_applies_for_its_pause_and_is_the_same_for_another_instance() {
         let wait = Duration::from_secs;
         let claims = ClaimsChallenge::parse(r#"{"access_token":{"acrs":{"value":"c1"}}}"#).unwrap();
         let throttled = |retry_after, throttle| Meaning::Throttled { retry_after, throttle };

@@ -63,7 +63,7 @@ impl TokenSlots {
         Self { policy, store, credential }
     }
 
-    /// What the store has for the owner, or will have soon: a usable token, or a refusal that still stands. Otherwise the
+    /// What the store has for the owner, or will have soon: a usable token, or a refusal that still applies. Otherwise the
     /// lease of a slot, if there is a slot and `may_exchange` says that the lease will be used.
     pub(crate) async fn find_or_lease<H: Host>(
         &self,
@@ -334,7 +334,7 @@ fn of_token(owner: &Owner, token: &IssuedToken, now: UnixTime, elapsed: Duration
     (end, [&[TOKEN_TAG], &*token.to_record(now, elapsed)].concat())
 }
 
-/// The end and the content of an entry with a refusal, if it stands for some time.
+/// The end and the content of an entry with a refusal, if it applies for some time.
 fn of_refusal(refusal: &ExchangeRefusal, now: UnixTime) -> Option<(UnixTime, Vec<u8>)> {
     let (end, record) = refusal.to_record(now)?;
     Some((end, [&[REFUSAL_TAG], &*record].concat()))
