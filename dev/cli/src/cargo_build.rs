@@ -55,7 +55,7 @@ pub(crate) async fn run(
     collect: impl FnMut(Artifact),
 ) -> Result<()> {
     cargo.arg("--message-format=json-render-diagnostics");
-    if is_another_building(cargo) {
+    if is_locked(&lock_of(cargo)) {
         progress.note(&format!("{what} waits for another build to end"));
     }
     let stderr = if progress.is_verbose() {
@@ -83,18 +83,14 @@ pub(crate) async fn run(
     Ok(())
 }
 
-/// Whether another cargo builds into the same folder. `cargo --quiet` waits for it and says nothing.
-fn is_another_building(cargo: &Command) -> bool {
-    is_locked(&lock_of(cargo))
-}
-
-/// What cargo locks while it builds.
+/// What this cargo locks while it builds.
 fn lock_of(cargo: &Command) -> PathBuf {
     let has = |wanted: &str| cargo.as_std().get_args().any(|argument| argument == wanted);
     let target = if has(TARGET) { workspace::target().join(TARGET) } else { workspace::target() };
     target.join(if has("--release") { "release" } else { "debug" }).join(".cargo-lock")
 }
 
+/// Whether another cargo holds the lock. `cargo --quiet` waits for it and says nothing.
 fn is_locked(lock: &Path) -> bool {
     File::open(lock).is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)))
 }

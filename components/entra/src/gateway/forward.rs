@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
 
 use entra_obo::{
     Context,
-    host::{Forward, ForwardLimits, MaybeSend, SendFault, UpstreamBody},
+    host::{Forward, ForwardLimits, SendFault, UpstreamBody},
     settings::address::is_of_this_application,
     toolkit::{
         Body, Locked, RequestHead,
@@ -135,12 +135,12 @@ fn settle_length(headers: &mut HeaderMap) -> Result<Option<u64>, UnclearLength> 
 
 /// Reads the first piece of the body, to know before the request is sent whether there is a body. In HTTP/2 the head does
 /// not say so.
-async fn begin<H: Forward, T: Fn(HeaderMap) -> Option<HeaderMap> + MaybeSend + 'static>(
-    mut upload: Upload<H, T>,
+async fn begin<B: UpstreamBody>(
+    mut upload: B,
     method: &Method,
     length: Option<u64>,
     is_chunked: bool,
-) -> Result<Body<Upload<H, T>>, Error> {
+) -> Result<Body<B>, Error> {
     let says_nothing = length.is_none() && !is_chunked;
     if length == Some(0) || says_nothing && (method == Method::GET || method == Method::HEAD) {
         return Ok(Body::Whole(Bytes::new()));

@@ -191,8 +191,7 @@ impl<B: UpstreamBody> Call<B> {
             }
             let mut held = BytesMut::new();
             let is_whole = fill(&mut held, &mut body).await?;
-            let held = held.freeze();
-            Ok((head, if is_whole { Body::Whole(held) } else { Body::Streamed(held, body, ()) }))
+            Ok((head, held_or_begun(held, is_whole, body)))
         };
         let answered = if is_upload {
             in_time(host, &progress, pin!(answering)).await
@@ -213,8 +212,11 @@ fn is_held(length: Option<u64>) -> bool {
 async fn hold<H: Forward>(host: &H, mut body: H::Body) -> Result<Body<H::Body>, SendFault> {
     let mut held = BytesMut::new();
     let is_whole = within(host, HOLD_LIMIT, fill(&mut held, &mut body)).await.unwrap_or(Ok(false))?;
-    let held = held.freeze();
-    Ok(if is_whole { Body::Whole(held) } else { Body::Streamed(held, body, ()) })
+    Ok(held_or_begun(held, is_whole, body))
+}
+
+fn held_or_begun<B>(held: BytesMut, is_whole: bool, rest: B) -> Body<B> {
+    if is_whole { Body::Whole(held.freeze()) } else { Body::Streamed(held.freeze(), rest, ()) }
 }
 
 /// Reads a body until it ends or is too long to be held, and says whether it ended.

@@ -9,7 +9,7 @@ use crate::{
         refusal::{ExchangeRefusal, Meaning},
     },
     host::UnixTime,
-    upstream::back_off::LONGEST_SILENCE,
+    upstream::{back_off::LONGEST_SILENCE, call::whole_seconds},
 };
 
 /// Before the texts: when it was noted and how long Entra wanted to be left alone, in seconds, big-endian, and a letter for
@@ -53,7 +53,7 @@ impl ExchangeRefusal {
         let until = self.until(now)?;
         let id = |id: &Option<String>| id.clone().unwrap_or_default();
         let texts = [&*self.summary, &id(&self.correlation_id), &id(&self.trace_id), claims].join("\n");
-        let wait = seconds(wait).to_be_bytes();
+        let wait = whole_seconds(wait).to_be_bytes();
         Some((until, [&now.0.to_be_bytes()[..], &wait, &[letter], texts.as_bytes()].concat()))
     }
 
@@ -99,13 +99,8 @@ impl ExchangeRefusal {
 
     /// Until when it applies, if it was noted at this time.
     fn until(&self, noted: UnixTime) -> Option<UnixTime> {
-        Some(noted.plus(seconds(self.meaning.pause()?.min(LONGEST_SILENCE))))
+        Some(noted.plus(whole_seconds(self.meaning.pause()?.min(LONGEST_SILENCE))))
     }
-}
-
-/// Whole seconds, rounded up, so that nobody returns too early.
-fn seconds(duration: Duration) -> u64 {
-    duration.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

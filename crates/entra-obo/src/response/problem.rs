@@ -13,6 +13,7 @@ use crate::{
         bearer_challenge::BearerChallenge,
         problem_type::{Challenge, ProblemType},
     },
+    upstream::call::whole_seconds,
 };
 
 /// The `Retry-After` of an outage whose length is unknown.
@@ -103,9 +104,7 @@ impl Problem {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         if let Some(wait) = self.retry_after {
-            // Rounded up, so that no caller returns too early.
-            let begun = u64::from(wait.subsec_nanos() > 0);
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().saturating_add(begun)));
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
         }
         let status = self.status();
         let document = Document { problem: &self, request_id };

@@ -235,6 +235,11 @@ pub fn retry_after(headers: &HeaderMap, now: UnixTime) -> Option<Duration> {
     Some(wait.min(MAX_RETRY_AFTER))
 }
 
+/// The whole seconds of a wait, rounded up, so that nobody returns too early.
+pub(crate) fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0))
+}
+
 /// Seconds in digits, perhaps with a fraction, of which three digits count. The standard library's parser takes more forms,
 /// and makes a component 16 kB larger.
 fn seconds(text: &str) -> Option<Duration> {
