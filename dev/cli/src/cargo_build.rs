@@ -20,6 +20,8 @@ use crate::{
 
 /// The name that cargo gives to the build script of every crate.
 const BUILD_SCRIPT: &str = "build-script-build";
+/// The level of a diagnostic that does not fail the build.
+const WARNING: &str = "warning";
 
 /// Runs `cargo`, which builds `what`, and returns the built file called `file_name`.
 ///
@@ -43,18 +45,19 @@ pub(crate) async fn build(
     built.with_context(|| format!("cargo built no {file_name}"))
 }
 
-/// Runs `cargo`, which builds `what`, and passes each artifact to `collect`.
+/// Runs `cargo`, which builds `what`, passes each artifact to `collect`, and returns the compiler's warnings.
 ///
 /// # Errors
-/// If cargo cannot be started, the build fails (the error contains the compiler's output), or there is no such file.
+/// If cargo cannot be started, or the build fails. The error contains the compiler's output.
 pub(crate) async fn run(
     what: &str,
     cargo: &mut Command,
     progress: Progress,
     step: &Step,
     collect: impl FnMut(Artifact),
-) -> Result<()> {
-    cargo.arg("--message-format=json-render-diagnostics");
+) -> Result<Vec<String>> {
+    let has_colors = console::colors_enabled_stderr();
+    cargo.arg(if has_colors { "--message-format=json-diagnostic-rendered-ansi" } else { "--message-format=json" });
     if is_locked(&lock_of(cargo)) {
         progress.note(&format!("{what} waits for another build to end"));
     }
@@ -64,7 +67,7 @@ pub(crate) async fn run(
         cargo.arg("--quiet");
         Stdio::piped()
     };
-    if console::colors_enabled_stderr() {
+    if has_colors {
         cargo.env("CARGO_TERM_COLOR", "always");
     }
     let mut child = cargo
@@ -75,12 +78,14 @@ pub(crate) async fn run(
         .spawn()
         .context("cargo could not be started")?;
     let messages = child.stdout.take().context("cargo's messages")?;
-    let ((), printed) = tokio::try_join!(follow(messages, step, collect), read_all(child.stderr.take()))?;
+    let follow = follow(messages, step, progress, collect);
+    let (diagnostics, printed) = tokio::try_join!(follow, read_all(child.stderr.take()))?;
     let status = child.wait().await?;
     if !status.success() {
-        bail!("{what} cannot be built (cargo ended with {status})\n{}", printed.trim_end());
+        let errors = if progress.is_verbose() { String::new() } else { diagnostics.errors.concat() };
+        bail!("{what} cannot be built (cargo ended with {status})\n{errors}{}", printed.trim_end());
     }
-    Ok(())
+    Ok(diagnostics.warnings)
 }
 
 /// What this cargo locks while it builds.
@@ -95,19 +100,46 @@ fn is_locked(lock: &Path) -> bool {
     File::open(lock).is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)))
 }
 
+/// What the compiler complained about, each once.
+#[derive(Debug, Default)]
+struct Diagnostics {
+    errors: Vec<String>,
+    warnings: Vec<String>,
+}
+
 /// Shows each compiled crate until the build ends.
-async fn follow(messages: impl AsyncRead + Unpin, step: &Step, mut collect: impl FnMut(Artifact)) -> Result<()> {
+async fn follow(
+    messages: impl AsyncRead + Unpin,
+    step: &Step,
+    progress: Progress,
+    mut collect: impl FnMut(Artifact),
+) -> Result<Diagnostics> {
     let mut lines = BufReader::new(messages).lines();
     let mut compiled = 0_usize;
+    let mut diagnostics = Diagnostics::default();
     while let Some(line) = lines.next_line().await? {
-        let Ok(Message::CompilerArtifact(artifact)) = serde_json::from_str(&line) else { continue };
-        if !artifact.fresh && artifact.target.name != BUILD_SCRIPT {
-            compiled += 1;
-            step.detail(&format!("{compiled} crates, {}", artifact.target.name));
+        match serde_json::from_str(&line) {
+            Ok(Message::CompilerArtifact(artifact)) => {
+                if !artifact.fresh && artifact.target.name != BUILD_SCRIPT {
+                    compiled += 1;
+                    step.detail(&format!("{compiled} crates, {}", artifact.target.name));
+                }
+                collect(artifact);
+            }
+            Ok(Message::CompilerMessage { message: Diagnostic { level, rendered: Some(rendered) } }) => {
+                let of_its_level = if level == WARNING { &mut diagnostics.warnings } else { &mut diagnostics.errors };
+                // A library and its tests are compiled from the same lines.
+                if !of_its_level.contains(&rendered) {
+                    if progress.is_verbose() {
+                        eprint!("{rendered}");
+                    }
+                    of_its_level.push(rendered);
+                }
+            }
+            _ => {}
         }
-        collect(artifact);
     }
-    Ok(())
+    Ok(diagnostics)
 }
 
 async fn read_all(stream: Option<impl AsyncRead + Unpin>) -> Result<String> {
@@ -123,8 +155,18 @@ async fn read_all(stream: Option<impl AsyncRead + Unpin>) -> Result<String> {
 #[serde(tag = "reason", rename_all = "kebab-case")]
 enum Message {
     CompilerArtifact(Artifact),
+    CompilerMessage {
+        message: Diagnostic,
+    },
     #[serde(other)]
     Other,
+}
+
+#[derive(Deserialize)]
+struct Diagnostic {
+    level: String,
+    /// As the compiler prints it.
+    rendered: Option<String>,
 }
 
 /// What the compiler built for one target of a package.
@@ -172,15 +214,30 @@ not a message
         assert_eq!(file, PathBuf::from("/t/one.wasm"));
     }
 
+    const DIAGNOSTICS: &str = r#"{"reason":"compiler-message","message":{"level":"warning","rendered":"warning: unused\n"}}
+{"reason":"compiler-message","message":{"level":"error","rendered":"error[E0308]: mismatched types\n"}}
+{"reason":"compiler-message","message":{"level":"warning","rendered":"warning: unused\n"}}"#;
+
     #[tokio::test]
-    async fn a_failing_build_shows_the_compilers_output() {
+    async fn a_failing_build_shows_the_compilers_errors_and_what_cargo_printed() {
         let mut cargo = Command::new("sh");
-        cargo.args(["-c", "echo 'error[E0308]: mismatched types' >&2; exit 101"]);
+        cargo.args(["-c", "printf '%s\\n' \"$MESSAGES\"; echo 'error: could not compile' >&2; exit 101"]);
+        cargo.env("MESSAGES", DIAGNOSTICS);
         let progress = Progress::default();
         let step = progress.step("failing in a test");
         let error = build("the component", "one.wasm", &mut cargo, progress, &step).await.unwrap_err().to_string();
         assert!(error.starts_with("the component cannot be built"), "{error}");
-        assert!(error.contains("E0308"), "{error}");
+        assert!(error.ends_with("\nerror[E0308]: mismatched types\nerror: could not compile"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_warning_is_returned_once() {
+        let mut cargo = Command::new("sh");
+        cargo.args(["-c", "printf '%s\\n' \"$MESSAGES\""]).env("MESSAGES", DIAGNOSTICS);
+        let progress = Progress::default();
+        let step = progress.step("warning in a test");
+        let warnings = run("the tests", &mut cargo, progress, &step, |_| {}).await.unwrap();
+        assert_eq!(warnings, ["warning: unused\n"]);
     }
 
     #[test]

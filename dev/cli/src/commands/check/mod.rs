@@ -1,5 +1,6 @@
 //! `cargo dev check`
 
+mod clippy;
 mod outcome;
 mod step;
 mod test_programs;
@@ -35,16 +36,11 @@ const QUICK: [Step; 3] = [
     Step::new("dependencies, advisories", "deny --workspace check advisories").needing("cargo-deny", "deny fetch db"),
 ];
 
-/// The other checks of native code. All select the whole workspace, with the example that needs a feature, so that cargo
-/// compiles each dependency once. A selection of `entra-obo` alone would compile half of them again, with other features.
-/// They run while tests do, most of which wait, and leave the processor to the tests.
-const BESIDE_TESTS: [Step; 3] = [
-    Step::new("lints", "clippy --workspace --features=entra-obo/rustls --all-targets -- --deny=warnings")
-        .at_low_priority(),
-    Step::new("documentation", "doc --workspace --features=entra-obo/rustls --no-deps --document-private-items")
-        .at_low_priority(),
-    Step::new("tests in documentation", "test --workspace --features=entra-obo/rustls --doc").at_low_priority(),
-];
+/// Runs while the tests do, most of which wait, and leaves the processor to them. It selects what they select, so that
+/// nothing is compiled again.
+const DOCUMENTATION: Step =
+    Step::new("documentation and its examples", "test --workspace --features=entra-obo/rustls --doc --no-fail-fast")
+        .of_compiled_tests();
 
 /// The lints of the components as WebAssembly. In the release profile, they reuse the components' build.
 const WASM_LINTS: Step = Step::new("lints of the Wasm", "clippy {components} --release -- --deny=warnings").for_wasm();
@@ -77,16 +73,15 @@ impl Check {
         let (programs, wasm) = tokio::join!(TestPrograms::compile(progress), wasm(progress));
         outcomes.extend(wasm?);
         match programs {
-            Ok(programs) => {
-                let (tests, others) = tokio::try_join!(programs.run_together(progress), beside_tests(progress))?;
-                outcomes.extend(others);
+            Ok((programs, lints)) => {
+                outcomes.add("lints", lints);
+                let (tests, documentation) =
+                    tokio::try_join!(programs.run_together(progress), DOCUMENTATION.run(progress))?;
+                outcomes.add(DOCUMENTATION.name, documentation);
                 outcomes.extend(tests);
                 outcomes.extend(programs.run_alone(progress).await?);
             }
-            Err(error) => {
-                outcomes.add("tests", Outcome::failed(&format!("{error:#}")));
-                outcomes.extend(beside_tests(progress).await?);
-            }
+            Err(error) => outcomes.add("lints and tests", Outcome::failed(&format!("{error:#}"))),
         }
         for (program, argument, check, without) in OPTIONAL {
             if output_of(Command::new(program).arg(argument)).await.is_err() {
@@ -102,14 +97,6 @@ impl Check {
         outcomes.summarize();
         Ok(if outcomes.have_failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }
-}
-
-async fn beside_tests(progress: Progress) -> Result<Outcomes> {
-    let mut outcomes = Outcomes::default();
-    for step in BESIDE_TESTS {
-        outcomes.add(step.name, step.run(progress).await?);
-    }
-    Ok(outcomes)
 }
 
 async fn wasm(progress: Progress) -> Result<Outcomes> {

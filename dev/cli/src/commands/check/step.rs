@@ -5,7 +5,7 @@ use std::{process::Stdio, time::Instant};
 use anyhow::{Context, Result};
 use tokio::process::Command;
 
-use super::outcome::Outcome;
+use super::{clippy, outcome::Outcome};
 use crate::{programs::output_of, progress::Progress, toolchain::WasmToolchain, workspace};
 
 /// All packages but those of the harness, so that a new component is checked, too.
@@ -13,7 +13,10 @@ const COMPONENTS: &str = "--workspace --exclude=bench-by-hand --exclude=cargo-de
                           --exclude=emulated-tenant --exclude=harness-features --exclude=profile-get-bench --exclude=profile-get-dev \
                           --exclude=shared-features";
 
-/// The arguments of `nice`. A tenth of the usual share: with less, the tests have to be waited for, and then the lints.
+/// Tests examples and writes the documentation.
+const RUSTDOC: &str = "dev/cli/src/commands/check/rustdoc.sh";
+
+/// The arguments of `nice`, for a tenth of the usual share.
 const LOW_PRIORITY: [&str; 2] = ["-n", "10"];
 
 /// A cargo command that fails when something is wrong.
@@ -22,7 +25,7 @@ pub(super) struct Step {
     pub(super) name: &'static str,
     cargo: &'static str,
     is_for_wasm: bool,
-    has_low_priority: bool,
+    is_of_compiled_tests: bool,
     /// A program that is not part of Rust, and a cargo command that shows whether it works here. If not, the step is
     /// skipped.
     needs: Option<(&'static str, &'static str)>,
@@ -30,7 +33,7 @@ pub(super) struct Step {
 
 impl Step {
     pub(super) const fn new(name: &'static str, cargo: &'static str) -> Self {
-        Self { name, cargo, is_for_wasm: false, has_low_priority: false, needs: None }
+        Self { name, cargo, is_for_wasm: false, is_of_compiled_tests: false, needs: None }
     }
 
     pub(super) const fn for_wasm(mut self) -> Self {
@@ -38,9 +41,9 @@ impl Step {
         self
     }
 
-    /// For steps of native code that run beside others.
-    pub(super) const fn at_low_priority(mut self) -> Self {
-        self.has_low_priority = true;
+    /// For the step that runs beside the tests, on what was compiled for them.
+    pub(super) const fn of_compiled_tests(mut self) -> Self {
+        self.is_of_compiled_tests = true;
         self
     }
 
@@ -95,7 +98,7 @@ impl Step {
         let mut command = if self.is_for_wasm {
             WasmToolchain::provide(progress).await?.cargo(subcommand)?
         } else {
-            let is_nice = self.has_low_priority && output_of(Command::new("nice").arg("true")).await.is_ok();
+            let is_nice = self.is_of_compiled_tests && output_of(Command::new("nice").arg("true")).await.is_ok();
             let mut command = if is_nice {
                 let mut nice = Command::new("nice");
                 nice.args(LOW_PRIORITY).arg(workspace::cargo());
@@ -107,6 +110,9 @@ impl Step {
             command
         };
         command.args(arguments).env("RUSTDOCFLAGS", "--deny=warnings");
+        if self.is_of_compiled_tests {
+            command.envs(clippy::environment().await.iter().copied()).env("RUSTDOC", workspace::root().join(RUSTDOC));
+        }
         if console::colors_enabled_stderr() {
             command.env("CARGO_TERM_COLOR", "always");
         }

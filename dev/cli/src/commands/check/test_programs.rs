@@ -6,7 +6,10 @@ use anyhow::{Context, Result};
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::process::Command;
 
-use super::outcome::{Outcome, Outcomes};
+use super::{
+    clippy,
+    outcome::{Outcome, Outcomes},
+};
 use crate::{
     cargo_build::{self, Artifact},
     progress::Progress,
@@ -27,7 +30,7 @@ const VARIED: [(&str, &[(&str, &str)]); 2] = [
 const VARIED_TESTS: [&str; 3] = ["sunny_day", "refusals", "steady_state"];
 
 /// Servers that tests of other packages run, and the variables with their paths. Without these, the tests would build the
-/// servers themselves, and wait for the lints, which build at the same time.
+/// servers themselves, and compile much of the workspace again, since here clippy compiled it.
 const NATIVE_SERVER: &str = "axum";
 const NATIVE_SERVER_VARIABLE: &str = "PROFILE_GET_NATIVE_SERVER";
 const BY_HAND: &str = "bench-by-hand";
@@ -56,14 +59,16 @@ struct TestProgram {
 }
 
 impl TestPrograms {
-    /// Compiles them.
+    /// Compiles them, and returns the outcome of the lints, too.
     ///
     /// # Errors
     /// If one does not compile.
-    pub(super) async fn compile(progress: Progress) -> Result<Self> {
-        let step = progress.step("Compiling the tests");
+    pub(super) async fn compile(progress: Progress) -> Result<(Self, Outcome)> {
+        let step = progress.step("Compiling the tests, with lints");
+        let (started, environment) = (Instant::now(), clippy::environment().await);
         let mut cargo = Command::new(workspace::cargo());
         cargo.arg("test").args(WORKSPACE).arg("--no-run").current_dir(workspace::root());
+        cargo.envs(environment.iter().copied());
         let mut programs = Vec::new();
         let mut native_server = None;
         let collect = |artifact: Artifact| {
@@ -73,12 +78,13 @@ impl TestPrograms {
             }
             programs.extend(TestProgram::of(artifact));
         };
-        cargo_build::run("the tests", &mut cargo, progress, &step, collect).await?;
+        let warnings = cargo_build::run("the tests", &mut cargo, progress, &step, collect).await?;
         let native_server = native_server.context("there is no example axum")?;
         let mut cargo = Command::new(workspace::cargo());
         cargo.arg("build").args(WORKSPACE).args(["--bin", BY_HAND]).current_dir(workspace::root());
+        cargo.envs(environment.iter().copied());
         let by_hand = cargo_build::build("the server by hand", BY_HAND, &mut cargo, progress, &step).await?;
-        step.done("Compiled the tests");
+        step.done("Compiled the tests, with lints");
         let end_to_end = workspace::root().join("dev");
         let end_to_end = programs.iter().find(|program| program.folder == end_to_end && program.is_called("it"));
         let end_to_end = end_to_end.context("there are no end-to-end tests")?.clone();
@@ -88,7 +94,8 @@ impl TestPrograms {
         }
         // What takes longest is started first, so that nothing waits for it alone in the end.
         programs.sort_by_key(|program| program.executable != end_to_end.executable);
-        Ok(Self { programs, servers: [(NATIVE_SERVER_VARIABLE, native_server), (BY_HAND_VARIABLE, by_hand)] })
+        let servers = [(NATIVE_SERVER_VARIABLE, native_server), (BY_HAND_VARIABLE, by_hand)];
+        Ok((Self { programs, servers }, clippy::outcome(environment, &warnings, started)))
     }
 
     /// Runs all but those that need the machine for themselves, and prints the output of those that fail.
