@@ -7,21 +7,18 @@
 //!
 //! The others matter only to those who change them:
 //!
-//! - [`real_spin`]: the `spin` that is installed on this machine, as an alternative to the embedded host;
 //! - [`deep`]: the deep check: hostile requests, broken upstreams, a soak, a search for secrets;
 //! - [`record`]: records a real tenant's answers, to compare the emulated tenant with them;
 //! - [`bound_command`], [`loopback`], [`usage`]: child processes, an HTTP client for this machine, the CPU and memory
 //!   of a process.
 //!
 //! The folders `cli` (the command `cargo dev`, the toolchain, the supply chain), `tenant` (the emulated tenant), `host`
-//! (the embedded host) and `bench` (the measurements) are crates of their own. This crate uses the first three; `bench`
-//! uses this one.
+//! (the embedded host) and `bench` (the measurements) are crates of their own. This crate uses the first two, and runs the
+//! program of the third; `bench` uses this one.
 
 pub mod bound_command;
 pub mod loopback;
 pub mod usage;
-
-pub mod real_spin;
 
 pub mod run;
 

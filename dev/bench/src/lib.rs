@@ -37,8 +37,6 @@ mod plot;
 
 mod report;
 
-mod serve_host;
-
 use std::{process::ExitCode, sync::Arc};
 
 use anyhow::{Context, Result, ensure};
@@ -48,7 +46,6 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 
-pub use self::serve_host::serve_host;
 use self::{
     crowd::Crowd,
     figures::Figures,

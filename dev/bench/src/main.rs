@@ -8,7 +8,7 @@ use cargo_dev::{
     progress::Progress,
 };
 use clap::Parser;
-use profile_get_bench::{run, serve_host};
+use profile_get_bench::run;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -18,7 +18,6 @@ async fn main() -> ExitCode {
 async fn carry_out(arguments: Arguments) -> Result<ExitCode> {
     match arguments.command {
         Command::Bench(bench) => run(&bench, Progress::new(arguments.verbose)).await,
-        Command::ServeHost => serve_host().await,
         _ => bail!("this program only measures: use `cargo dev`"),
     }
 }

@@ -9,15 +9,15 @@ use std::{
 
 use anyhow::{Context, Result, anyhow, bail};
 use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
+    io::{AsyncBufReadExt, BufReader, Lines},
     process::{Child, ChildStdin, ChildStdout, Command},
     time::timeout,
 };
 
-/// A component may have to be compiled first, by an unoptimised compiler on a busy machine.
+/// For a busy machine.
 const START_LIMIT: Duration = Duration::from_secs(120);
 
-/// A program that prints `Serving <url>` or `listening on <url>` when it listens, and exits when its standard input ends.
+/// A program that prints `listening on <url>` when it listens, and exits when its standard input ends.
 /// Killed when dropped.
 #[derive(Debug)]
 pub(super) struct ServingProcess {
@@ -29,8 +29,8 @@ pub(super) struct ServingProcess {
 }
 
 impl ServingProcess {
-    /// Starts `command`, writes `input` to it and waits for its address. Its standard error goes to `log`.
-    pub(super) async fn start(command: &mut Command, input: &[u8], log: PathBuf) -> Result<Self> {
+    /// Starts `command` and waits for its address. Its standard error goes to `log`.
+    pub(super) async fn start(command: &mut Command, log: PathBuf) -> Result<Self> {
         let name = command.as_std().get_program().display().to_string();
         let complaints = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
         let mut child = command
@@ -41,16 +41,11 @@ impl ServingProcess {
             .spawn()
             .with_context(|| format!("`{name}` could not be started"))?;
         let id = child.id().with_context(|| format!("`{name}` ended at once"))?;
-        let mut stdin = child.stdin.take().context("its standard input")?;
+        let stdin = child.stdin.take().context("its standard input")?;
         let mut stdout = BufReader::new(child.stdout.take().context("its standard output")?).lines();
-        let announced = timeout(START_LIMIT, async {
-            stdin.write_all(input).await?;
-            stdout.next_line().await
-        });
-        match announced.await {
+        match timeout(START_LIMIT, stdout.next_line()).await {
             Ok(Ok(Some(line))) => {
-                let url = ["Serving ", "listening on "].iter().find_map(|words| line.strip_prefix(words));
-                let url = url.with_context(|| format!("`{name}` printed {line:?}"))?;
+                let url = line.strip_prefix("listening on ").with_context(|| format!("`{name}` printed {line:?}"))?;
                 Ok(Self { url: url.to_owned(), id, _child: child, _stdin: stdin, _stdout: stdout })
             }
             Ok(_) => Err(anyhow!("`{name}` ended before it served\n{}", complaints_in(&log))),
@@ -78,12 +73,12 @@ mod tests {
     async fn shell(script: &str) -> Result<ServingProcess> {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log");
-        ServingProcess::start(Command::new("sh").args(["-c", script]), b"hello\n", log).await
+        ServingProcess::start(Command::new("sh").args(["-c", script]), log).await
     }
 
     #[tokio::test]
     async fn the_address_is_taken_from_what_it_prints() {
-        let process = shell("read word; echo \"Serving http://$word\"; cat").await.unwrap();
+        let process = shell("echo 'listening on http://hello'; cat").await.unwrap();
         assert_eq!(process.url(), "http://hello");
     }
 
@@ -91,7 +86,7 @@ mod tests {
     async fn a_program_that_ends_or_prints_something_else_is_reported() {
         let ended = shell("echo 'no such file' >&2; exit 3").await.unwrap_err().to_string();
         assert_eq!(ended, "`sh` ended before it served\nno such file");
-        let other = shell("read word; echo hello").await.unwrap_err().to_string();
+        let other = shell("echo hello").await.unwrap_err().to_string();
         assert_eq!(other, "`sh` printed \"hello\"");
     }
 }

@@ -3,15 +3,11 @@
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use anyhow::{Context, Result};
-use cargo_dev::{component::Component, progress::Progress, spin_program::SpinProgram, workspace};
-use embedded_host::{HostOptions, InstanceReuse, LogSink, WallClock};
+use cargo_dev::{component::Component, progress::Progress, workspace};
 use emulated_tenant::{Tenant, TenantOptions};
-use profile_get_dev::{
-    real_spin::RealSpin,
-    run::{
-        AvailableRunner, Redis, RunDirectory, Runner, manifest, native_server,
-        runtime_config::{self, Endpoints, KeyValueStore},
-    },
+use profile_get_dev::run::{
+    AvailableRunner, HostOptions, InstanceReuse, LogSink, Redis, RunDirectory, Runner, Server, manifest, native_server,
+    runtime_config::{self, Endpoints, KeyValueStore},
 };
 use tokio::{fs, process::Command};
 
@@ -48,7 +44,7 @@ impl Stage {
         others: &[Subject],
         progress: Progress,
     ) -> Result<Self> {
-        let host = runner.find().await?;
+        let host = runner.find(progress).await?;
         let component = Component::Api.build(progress).await?;
         let component_bytes = fs::metadata(component).await.context("the component's file is gone")?.len();
         Component::PassThrough.build(progress).await?;
@@ -141,7 +137,7 @@ impl Stage {
                 process(&mut native_server(program, &self.tenant), &directory).await?
             }
             Subject::Front(reuse) | Subject::Gateway(reuse) | Subject::Sidecar(reuse) => {
-                serve_apart(&self.host, self.guarded_app(&directory, reuse, None)).await?
+                self.serve_app(self.guarded_app(&directory, reuse, None)).await?
             }
             Subject::PassThrough(reuse) | Subject::Least(reuse) => {
                 let adds = match (subject, reuse) {
@@ -150,17 +146,10 @@ impl Stage {
                     _ => "nothing",
                 };
                 let variables = [("graph_url", self.tenant.graph_url()), ("adds", adds)];
-                serve_apart(
-                    &self.host,
-                    HostOptions {
-                        variables: variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
-                        ..options(
-                            &directory,
-                            workspace::root().join("bench/pass-through/spin.toml"),
-                            reuse.of_instances(),
-                        )
-                    },
-                )
+                self.serve_app(HostOptions {
+                    variables: variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+                    ..options(&directory, workspace::root().join("bench/pass-through/spin.toml"), reuse.of_instances())
+                })
                 .await?
             }
             Subject::ProfileGet(reuse, kind) => {
@@ -170,14 +159,11 @@ impl Stage {
                     (None, Store::Memory) => KeyValueStore::SqliteInMemory,
                     (None, _) => KeyValueStore::SqliteFile,
                 };
-                serve_apart(
-                    &self.host,
-                    HostOptions {
-                        runtime_config: Some(self.runtime_config(&directory, shared).await?),
-                        environment: runtime_config::vault_environment(&self.tenant, None),
-                        ..options(&directory, manifest, reuse.of_instances())
-                    },
-                )
+                self.serve_app(HostOptions {
+                    runtime_config: Some(self.runtime_config(&directory, shared).await?),
+                    environment: runtime_config::vault_environment(&self.tenant, None),
+                    ..options(&directory, manifest, reuse.of_instances())
+                })
                 .await?
             }
         };
@@ -187,7 +173,7 @@ impl Stage {
     /// Starts a new gateway in front of the app at this URL.
     pub(super) async fn serve_in_front_of(&self, reuse: Reuse, app: &str) -> Result<Served> {
         let directory = RunDirectory::prepare(None).await?;
-        let server = serve_apart(&self.host, self.guarded_app(&directory, reuse, Some(app))).await?;
+        let server = self.serve_app(self.guarded_app(&directory, reuse, Some(app))).await?;
         Ok(Served { server, _store: None, _directory: directory })
     }
 
@@ -208,11 +194,17 @@ impl Stage {
         }
     }
 
+    async fn serve_app(&self, options: HostOptions) -> Result<ServerProcess> {
+        let server = self.host.serve(options).await?;
+        let id = server.process_id().context("the host ended at once")?;
+        Ok(ServerProcess::Host(Box::new(server), id))
+    }
+
     /// Serves the component that measures RS256.
     pub(super) async fn serve_rs256(&self) -> Result<Served> {
         let directory = RunDirectory::prepare(None).await?;
         let manifest = workspace::root().join("bench/rs256/spin.toml");
-        let server = serve_apart(&self.host, options(&directory, manifest, InstanceReuse::default())).await?;
+        let server = self.serve_app(options(&directory, manifest, InstanceReuse::default())).await?;
         Ok(Served { server, _store: None, _directory: directory })
     }
 
@@ -245,8 +237,6 @@ fn options(directory: &RunDirectory, manifest: PathBuf, reuse: InstanceReuse) ->
         log: LogSink::File(directory.path().join("component.log")),
         reuse,
         state_dir: directory.path().join("state"),
-        cache_dir: workspace::compiled(),
-        clock: WallClock::default(),
     }
 }
 
@@ -256,7 +246,7 @@ async fn read(file: PathBuf) -> Result<String> {
 
 /// A server on the stage. Dropping it ends it.
 pub(super) struct Served {
-    server: Server,
+    server: ServerProcess,
     _store: Option<Arc<OwnRedis>>,
     _directory: RunDirectory,
 }
@@ -279,57 +269,37 @@ impl OwnRedis {
     }
 }
 
-enum Server {
-    Process(Box<ServingProcess>),
-    Spin(Box<RealSpin>, u32),
+enum ServerProcess {
+    /// Of a program that is no host.
+    Other(Box<ServingProcess>),
+    /// Of a host, with its id.
+    Host(Box<Server>, u32),
 }
 
 impl Served {
     pub(super) fn url(&self) -> &str {
         match &self.server {
-            Server::Process(process) => process.url(),
-            Server::Spin(spin, _) => spin.url(),
+            ServerProcess::Other(process) => process.url(),
+            ServerProcess::Host(server, _) => server.url(),
         }
     }
 
     pub(super) fn process_id(&self) -> u32 {
         match &self.server {
-            Server::Process(process) => process.id(),
-            Server::Spin(_, id) => *id,
+            ServerProcess::Other(process) => process.id(),
+            ServerProcess::Host(_, id) => *id,
         }
     }
 
     /// Ends it and waits, so that it cannot disturb the next.
     pub(super) async fn stop(self) {
-        if let Server::Spin(spin, _) = self.server {
-            spin.stop().await;
+        if let ServerProcess::Host(server, _) = self.server {
+            server.stop().await;
         }
     }
 }
 
 /// A program that is no host.
-async fn process(command: &mut Command, directory: &RunDirectory) -> Result<Server> {
-    Ok(Server::Process(Box::new(ServingProcess::start(command, b"", directory.path().join("log")).await?)))
-}
-
-/// Serves in a process of its own.
-async fn serve_apart(host: &AvailableRunner, options: HostOptions) -> Result<Server> {
-    match host {
-        AvailableRunner::Embedded => embedded(options).await,
-        AvailableRunner::Spin(program) => spin(program, options).await,
-    }
-}
-
-async fn embedded(options: HostOptions) -> Result<Server> {
-    let program = std::env::current_exe().context("this program's own file is gone")?;
-    fs::create_dir_all(&options.state_dir).await?;
-    let (input, log) = (serde_json::to_vec(&options)?, options.state_dir.join("host.log"));
-    let process = ServingProcess::start(Command::new(program).arg("serve-host"), &input, log).await?;
-    Ok(Server::Process(Box::new(process)))
-}
-
-async fn spin(program: &SpinProgram, options: HostOptions) -> Result<Server> {
-    let spin = RealSpin::start(program, options).await?;
-    let id = spin.process_id().context("`spin up` ended at once")?;
-    Ok(Server::Spin(Box::new(spin), id))
+async fn process(command: &mut Command, directory: &RunDirectory) -> Result<ServerProcess> {
+    Ok(ServerProcess::Other(Box::new(ServingProcess::start(command, directory.path().join("log")).await?)))
 }

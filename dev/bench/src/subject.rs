@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use embedded_host::InstanceReuse;
+use profile_get_dev::run::InstanceReuse;
 use serde::Serialize;
 
 /// A server under load.

@@ -23,26 +23,24 @@ const BUILD_SCRIPT: &str = "build-script-build";
 /// The level of a diagnostic that does not fail the build.
 const WARNING: &str = "warning";
 
-/// Runs `cargo`, which builds `what`, and returns the built file called `file_name`.
+/// Runs `cargo`, which builds `what`, and returns the built files with these names, in the same order.
 ///
 /// # Errors
 /// As [`run`], or if there is no such file.
 pub(crate) async fn build(
     what: &str,
-    file_name: &str,
+    names: &[&str],
     cargo: &mut Command,
     progress: Progress,
     step: &Step,
-) -> Result<PathBuf> {
-    let mut built = None;
-    let is_ours = |file: &PathBuf| file.file_name().is_some_and(|name| name == file_name);
-    let find = |artifact: Artifact| {
-        if let Some(file) = artifact.filenames.into_iter().find(is_ours) {
-            built = Some(file);
-        }
+) -> Result<Vec<PathBuf>> {
+    let mut built = Vec::new();
+    run(what, cargo, progress, step, |artifact| built.extend(artifact.filenames)).await?;
+    let of_name = |name: &&str| {
+        let file = built.iter().find(|file| file.file_name().is_some_and(|found| found == *name));
+        file.cloned().with_context(|| format!("cargo built no {name}"))
     };
-    run(what, cargo, progress, step, find).await?;
-    built.with_context(|| format!("cargo built no {file_name}"))
+    names.iter().map(of_name).collect()
 }
 
 /// Runs `cargo`, which builds `what`, passes each artifact to `collect`, and returns the compiler's warnings.
@@ -119,14 +117,14 @@ async fn follow(
     let mut diagnostics = Diagnostics::default();
     while let Some(line) = lines.next_line().await? {
         match serde_json::from_str(&line) {
-            Ok(Message::CompilerArtifact(artifact)) => {
+            Ok(BuildEvent::CompilerArtifact(artifact)) => {
                 if !artifact.fresh && artifact.target.name != BUILD_SCRIPT {
                     compiled += 1;
                     step.detail(&format!("{compiled} crates, {}", artifact.target.name));
                 }
                 collect(artifact);
             }
-            Ok(Message::CompilerMessage { message: Diagnostic { level, rendered: Some(rendered) } }) => {
+            Ok(BuildEvent::CompilerMessage { message: Diagnostic { level, rendered: Some(rendered) } }) => {
                 let of_its_level = if level == WARNING { &mut diagnostics.warnings } else { &mut diagnostics.errors };
                 // A library and its tests are compiled from the same lines.
                 if !of_its_level.contains(&rendered) {
@@ -153,7 +151,7 @@ async fn read_all(stream: Option<impl AsyncRead + Unpin>) -> Result<String> {
 /// The messages of `cargo --message-format=json` that matter here.
 #[derive(Deserialize)]
 #[serde(tag = "reason", rename_all = "kebab-case")]
-enum Message {
+enum BuildEvent {
     CompilerArtifact(Artifact),
     CompilerMessage {
         message: Diagnostic,
@@ -210,8 +208,8 @@ not a message
         cargo.args(["-c", "echo \"$MESSAGES\""]).env("MESSAGES", MESSAGES.replace("\n ", ""));
         let progress = Progress::default();
         let step = progress.step("reading messages in a test");
-        let file = build("one", "one.wasm", &mut cargo, progress, &step).await.unwrap();
-        assert_eq!(file, PathBuf::from("/t/one.wasm"));
+        let files = build("one", &["one.wasm"], &mut cargo, progress, &step).await.unwrap();
+        assert_eq!(files, [PathBuf::from("/t/one.wasm")]);
     }
 
     const DIAGNOSTICS: &str = r#"{"reason":"compiler-message","message":{"level":"warning","rendered":"warning: unused\n"}}
@@ -225,7 +223,7 @@ not a message
         cargo.env("MESSAGES", DIAGNOSTICS);
         let progress = Progress::default();
         let step = progress.step("failing in a test");
-        let error = build("the component", "one.wasm", &mut cargo, progress, &step).await.unwrap_err().to_string();
+        let error = build("the component", &["one.wasm"], &mut cargo, progress, &step).await.unwrap_err().to_string();
         assert!(error.starts_with("the component cannot be built"), "{error}");
         assert!(error.ends_with("\nerror[E0308]: mismatched types\nerror: could not compile"), "{error}");
     }

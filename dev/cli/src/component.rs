@@ -117,8 +117,9 @@ async fn build(component: Component, progress: Progress) -> Result<PathBuf> {
     let mut cargo = toolchain.cargo("rustc")?;
     cargo.args(component.build_arguments());
     let what = format!("the {}", component.name());
-    let artifact = cargo_build::build(&what, &component.file(), &mut cargo, progress, &step).await?;
-    let file = put_in_place(&component.file(), artifact).await?;
+    let name = component.file();
+    let artifact = cargo_build::build(&what, &[&name], &mut cargo, progress, &step).await?;
+    let file = put_in_place(&name, artifact.into_iter().collect()).await?;
     let size = fs::metadata(&file).await?.len();
     step.done(&format!("Built the {}, {}", component.name(), DecimalBytes(size)));
     Ok(file)

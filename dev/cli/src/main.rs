@@ -4,11 +4,10 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use cargo_dev::{
-    commands::{Arguments, Command, exit_code, up::Language},
+    commands::{Arguments, Command, exit_code, host_choice::HostChoice, up::Language},
     component::Component,
-    handover::{BENCH, HARNESS, hand_over},
+    handover::{BENCH, HARNESS, Host, hand_over},
     progress::Progress,
-    spin_program::SpinProgram,
 };
 use clap::Parser;
 
@@ -29,33 +28,39 @@ async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Simulate(simulate) => Ok(simulate.run()),
         Command::Audit(audit) => audit.run().await,
         Command::Up(up) => {
-            find_spin(up.spin).await?;
+            let host = choose(up.host, progress).await?;
             let components: &[Component] = match up.example {
                 // The sign-in app is built once the API serves.
                 None => &[Component::Api],
                 Some(Language::Rust) => &[Component::Entra, Component::RustExample],
                 Some(Language::Javascript | Language::Python) => &[Component::Entra],
             };
-            hand_over(HARNESS, components, progress).await
+            hand_over(HARNESS, host, components, progress).await
         }
-        Command::Call(_) => hand_over(HARNESS, &[Component::Api], progress).await,
-        Command::Deep(deep) => {
-            find_spin(deep.spin).await?;
-            hand_over(HARNESS, &[Component::Api], progress).await
+        Command::Call(call) => {
+            let host = choose(call.host, progress).await?;
+            hand_over(HARNESS, host, &[Component::Api], progress).await
         }
-        Command::Token(_) | Command::Env(_) | Command::Record(_) => hand_over(HARNESS, &[], progress).await,
+        Command::Deep(deep) => hand_over(HARNESS, requested(deep.spin).await?, &[Component::Api], progress).await,
+        Command::Token(_) | Command::Env(_) | Command::Record(_) => {
+            hand_over(HARNESS, Host::Other, &[], progress).await
+        }
         Command::Bench(bench) => {
-            find_spin(bench.spin).await?;
-            hand_over(BENCH, &[Component::Api, Component::PassThrough], progress).await
+            let components = [Component::Api, Component::PassThrough];
+            hand_over(BENCH, requested(bench.spin).await?, &components, progress).await
         }
-        Command::ServeHost => hand_over(BENCH, &[], progress).await,
     }
 }
 
-/// Fails if the real Spin is requested and missing or too old, before minutes are spent on building.
-async fn find_spin(is_requested: bool) -> Result<()> {
-    if is_requested {
-        SpinProgram::find().await?;
+async fn choose(choice: HostChoice, progress: Progress) -> Result<Host> {
+    let host = choice.host().await?;
+    if host == Host::Embedded && !choice.embedded {
+        progress.note("Spin 4.1 or newer is not installed, so the embedded host serves in its place");
     }
-    Ok(())
+    Ok(host)
+}
+
+/// The real Spin if it is requested, which fails if that is missing or too old, before minutes are spent on building.
+async fn requested(spin: bool) -> Result<Host> {
+    HostChoice { spin, embedded: !spin }.host().await
 }

@@ -10,15 +10,15 @@ use std::{
 
 use wasmtime_wasi::HostWallClock;
 
-/// This machine's clock with an offset. Clones share the offset, so a test can change it while components run.
+/// This machine's clock with an offset. Clones share the offset, so it can be changed while components run.
 #[derive(Clone, Debug, Default)]
-pub struct WallClock {
+pub(super) struct WallClock {
     seconds_ahead: Arc<AtomicI64>,
 }
 
 impl WallClock {
     /// Sets the offset from this machine's clock; negative values are behind it.
-    pub fn set_ahead(&self, seconds: i64) {
+    pub(super) fn set_ahead(&self, seconds: i64) {
         self.seconds_ahead.store(seconds, Ordering::Relaxed);
     }
 }

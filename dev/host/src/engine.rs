@@ -14,10 +14,10 @@ use wasmtime_wasi_http::{handler::ProxyPre, p2, p3::bindings::ServicePre};
 
 use super::{bindings, instance::InstanceState, missing};
 
-/// The compiler and runtime, configured as in Spin, with compiled code cached in `cache_dir`.
-pub(super) fn engine(cache_dir: &Path) -> Result<Engine> {
+/// The compiler and runtime, configured as in Spin, with compiled code cached in `folder`.
+pub(super) fn engine(folder: &Path) -> Result<Engine> {
     let mut cache = CacheConfig::new();
-    cache.with_directory(std::path::absolute(cache_dir)?);
+    cache.with_directory(std::path::absolute(folder)?);
     let mut config = Config::new();
     config.wasm_component_model_async(true).epoch_interruption(true).cache(Some(Cache::new(cache)?));
 

@@ -1,6 +1,6 @@
 //! The embedded host: runs this project's Spin components without a `spin` on the machine.
 //!
-//! It is for development and tests, not for production. It reads the same `spin.toml` and runtime config, behaves as
+//! It is for development and tests, not for production. Its program takes the options of `spin up`. It reads the same `spin.toml` and runtime config, behaves as
 //! Spin 4.1 does wherever a component can see the difference, and refuses by name what it does not support.
 //!
 //! A request passes through these modules: `listener` accepts it, `dispatcher` finds its component with `routes`,
@@ -13,6 +13,8 @@ mod files;
 mod log;
 mod memory;
 mod options;
+
+mod control;
 
 mod template;
 mod tls;
@@ -46,16 +48,13 @@ mod listener;
 
 use std::{
     collections::BTreeMap,
+    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use anyhow::{Context, Result, ensure};
-pub use clock::WallClock;
-pub use log::{LogLine, LogSink, LogSource};
-pub use memory::{Memory, MemoryMeter};
-pub use options::{HostOptions, InstanceReuse};
-pub use tls::own_client_config;
+pub use options::{Command, HostOptions, InstanceReuse};
 use tokio::{
     net::TcpListener,
     task::{JoinHandle, spawn_blocking},
@@ -65,11 +64,13 @@ use wasmtime_wasi_http::handler::ProxyHandler;
 
 use self::{
     chaining::ServiceChaining,
+    clock::WallClock,
     dispatcher::{Dispatcher, Info},
     instance::ComponentContext,
     key_value::Stores,
     log::Log,
     manifest::{ComponentSettings, Manifest},
+    memory::MemoryMeter,
     pool::InstancePool,
     routes::Routes,
     runtime_config::RuntimeConfig,
@@ -81,29 +82,29 @@ use self::{
 #[derive(Debug)]
 pub struct RunningHost {
     url: String,
-    log: Log,
-    memory: MemoryMeter,
     serving: JoinHandle<()>,
+    control: Option<JoinHandle<()>>,
     stopping: CancellationToken,
     stopped: CancellationToken,
 }
 
 impl RunningHost {
-    /// Reads the manifest and the runtime config, compiles the components and starts to serve.
+    /// Reads the manifest and the runtime config, compiles the components and starts to serve. What Spin would read from
+    /// its `environment` is `SPIN_VARIABLE_*`, `AZURE_*` and `SSL_CERT_FILE`. Lines of the log go to standard error.
     ///
     /// # Errors
     /// If a file is missing, wrong or asks for something that this host does not support, or the port is taken. The
     /// message names the file, the key and what to do.
-    pub async fn start(options: HostOptions) -> Result<Self> {
+    pub async fn start(options: HostOptions, environment: BTreeMap<String, String>) -> Result<Self> {
         let manifest = Manifest::read(&options.manifest)?;
-        let environment = Arc::new(options.environment);
+        let environment = Arc::new(environment);
         let mut runtime_config =
             RuntimeConfig::read(options.runtime_config.as_deref(), &environment, &options.state_dir)?;
-        runtime_config.providers.insert(0, Provider::Static(options.variables));
+        runtime_config.providers.insert(0, Provider::Static(options.variables.into_iter().collect()));
         let variables = Variables::new(manifest.variables, runtime_config.providers)?;
         let stores = Stores::new(runtime_config.key_value_stores);
         check_store_labels(&manifest.components, &stores)?;
-        let log = Log::open(&options.log).context("cannot open the log file")?;
+        let log = Log::new(io::stderr());
 
         let listener = TcpListener::bind(options.listen)
             .await
@@ -112,10 +113,13 @@ impl RunningHost {
 
         let stopped = CancellationToken::new();
         let chaining = ServiceChaining::default();
-        let memory = MemoryMeter::default();
+        let (clock, memory) = (WallClock::default(), MemoryMeter::default());
+        let control = match &options.control {
+            Some(socket) => Some(control::obey(control::listen(socket)?, clock.clone(), memory.clone())),
+            None => None,
+        };
         let application = options.manifest.parent().unwrap_or_else(|| Path::new("")).to_owned();
-        let mounting =
-            Mounting { application, direct: options.direct_mounts, assets: options.state_dir.join("assets") };
+        let mounting = Mounting { application, direct: options.direct_mounts, assets: options.temp.join("assets") };
         let assembly = Assembly {
             mounting,
             variables: Arc::new(variables),
@@ -123,10 +127,10 @@ impl RunningHost {
             client_tls: Arc::new(runtime_config.client_tls),
             chaining: chaining.clone(),
             log: log.clone(),
-            clock: options.clock,
-            memory: memory.clone(),
+            clock,
+            memory,
             reuse: options.reuse,
-            cache_dir: options.cache_dir,
+            compiled: options.compiled,
             stopped: stopped.clone(),
         };
         let components = spawn_blocking(move || assembly.components(manifest.components)).await??;
@@ -140,25 +144,14 @@ impl RunningHost {
         dispatcher.connect(&chaining);
         let stopping = CancellationToken::new();
         let serving = listener::serve(listener, dispatcher, stopping.clone());
-        Ok(Self { url, log, memory, serving: tokio::spawn(serving), stopping, stopped })
+        let serving = tokio::spawn(serving);
+        Ok(Self { url, serving, control: control.map(tokio::spawn), stopping, stopped })
     }
 
     /// The base URL, without a trailing slash.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
-    }
-
-    /// The lines logged so far, if the sink is [`LogSink::Collect`].
-    #[must_use]
-    pub fn logs(&self) -> Vec<LogLine> {
-        self.log.lines()
-    }
-
-    /// Measures the memory of instances.
-    #[must_use]
-    pub fn memory(&self) -> MemoryMeter {
-        self.memory.clone()
     }
 
     /// Accepts no more requests, gives those in progress up to five seconds to finish, and ends.
@@ -173,6 +166,9 @@ impl Drop for RunningHost {
     fn drop(&mut self) {
         self.stopped.cancel();
         self.serving.abort();
+        if let Some(control) = &self.control {
+            control.abort();
+        }
     }
 }
 
@@ -194,7 +190,7 @@ struct Assembly {
     clock: WallClock,
     memory: MemoryMeter,
     reuse: InstanceReuse,
-    cache_dir: PathBuf,
+    compiled: PathBuf,
     stopped: CancellationToken,
 }
 
@@ -204,7 +200,7 @@ impl Assembly {
         self,
         components: BTreeMap<String, ComponentSettings>,
     ) -> Result<BTreeMap<String, ProxyHandler<InstancePool>>> {
-        let engine = engine::engine(&self.cache_dir)?;
+        let engine = engine::engine(&self.compiled)?;
         let outbound_client = outbound::client();
         components
             .into_iter()

@@ -2,47 +2,31 @@
 
 use std::{
     fmt,
-    fs::File,
     io::{self, Write},
-    path::PathBuf,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::{
     cli::{IsTerminal, StdoutStream},
     p2::{OutputStream, Pollable, StreamResult},
 };
 
-/// Where log lines go.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum LogSink {
-    /// To this process's standard error.
-    Stderr,
-    /// Appended to a file.
-    File(PathBuf),
-    /// Kept in memory for [`RunningHost::logs`](super::RunningHost::logs).
-    Collect,
-}
-
 /// One line, without its line break.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogLine {
+struct LogLine {
     /// The component's id in the manifest.
-    pub component: String,
-    /// Who wrote it.
-    pub source: LogSource,
-    /// Its text.
-    pub text: String,
+    component: String,
+    source: LogSource,
+    text: String,
 }
 
 /// The writer of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogSource {
+pub(super) enum LogSource {
     /// The component, on its standard output.
     Stdout,
     /// The component, on its standard error.
@@ -61,37 +45,18 @@ impl fmt::Display for LogLine {
 }
 
 /// The host's log, shared by all its instances.
-#[derive(Clone, Debug)]
-pub(super) struct Log(Arc<Mutex<Target>>);
-
-#[derive(Debug)]
-enum Target {
-    Stderr,
-    File(File),
-    Memory(Vec<LogLine>),
-}
+#[derive(Clone)]
+pub(super) struct Log(Arc<Mutex<dyn Write + Send>>);
 
 impl Log {
-    pub(super) fn open(sink: &LogSink) -> io::Result<Self> {
-        let target = match sink {
-            LogSink::Stderr => Target::Stderr,
-            LogSink::File(path) => Target::File(File::options().create(true).append(true).open(path)?),
-            LogSink::Collect => Target::Memory(Vec::new()),
-        };
-        Ok(Self(Arc::new(Mutex::new(target))))
-    }
-
-    /// The lines so far, if they are kept in memory.
-    pub(super) fn lines(&self) -> Vec<LogLine> {
-        match &*self.lock() {
-            Target::Memory(lines) => lines.clone(),
-            Target::Stderr | Target::File(_) => Vec::new(),
-        }
+    /// A log whose lines are written to `target`.
+    pub(super) fn new(target: impl Write + Send + 'static) -> Self {
+        Self(Arc::new(Mutex::new(target)))
     }
 
     /// Adds a message of the host.
     pub(super) fn host(&self, component: &str, text: impl fmt::Display) {
-        self.add(LogLine { component: component.to_owned(), source: LogSource::Host, text: text.to_string() });
+        self.add(&LogLine { component: component.to_owned(), source: LogSource::Host, text: text.to_string() });
     }
 
     /// A stream for a component to print to.
@@ -104,20 +69,9 @@ impl Log {
         }
     }
 
-    fn add(&self, line: LogLine) {
-        // A full disk or a closed terminal must not make the request fail.
-        let _ = match &mut *self.lock() {
-            Target::Stderr => writeln!(io::stderr(), "{line}"),
-            Target::File(file) => writeln!(file, "{line}"),
-            Target::Memory(lines) => {
-                lines.push(line);
-                Ok(())
-            }
-        };
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Target> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn add(&self, line: &LogLine) {
+        // A closed terminal must not make the request fail.
+        let _ = writeln!(self.0.lock().unwrap_or_else(PoisonError::into_inner), "{line}");
     }
 }
 
@@ -142,7 +96,7 @@ impl LogStream {
 
     fn finish(&self, line: &[u8]) {
         let text = String::from_utf8_lossy(line);
-        self.log.add(LogLine {
+        self.log.add(&LogLine {
             component: self.component.clone(),
             source: self.source,
             text: text.trim_end_matches(['\r', '\n']).to_owned(),
@@ -220,17 +174,30 @@ impl AsyncWrite for LogStream {
 mod tests {
     use super::*;
 
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
     #[test]
     fn writes_become_lines() {
-        let log = Log::open(&LogSink::Collect).unwrap();
+        let written = Written::default();
+        let log = Log::new(written.clone());
         let stream = log.stream("one", LogSource::Stdout);
         let other_handle = stream.clone();
         stream.print(b"first\nsec");
         other_handle.print(b"ond\r\n\nlast");
         drop((stream, other_handle));
         log.host("one", "note");
-        let texts: Vec<String> = log.lines().into_iter().map(|line| line.text).collect();
-        assert_eq!(texts, ["first", "second", "", "last", "note"]);
-        assert_eq!(log.lines()[4].to_string(), "[one] host: note");
+        let written = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(written, "first\nsecond\n\nlast\n[one] host: note\n");
     }
 }

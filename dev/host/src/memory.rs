@@ -5,22 +5,23 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
+use serde::Serialize;
 use wasmtime::ResourceLimiter;
 
 /// The linear memory of all instances of a host.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Memory {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(super) struct Memory {
     /// The current number of instances.
-    pub instances: usize,
+    pub(super) instances: usize,
     /// Their current memory in bytes.
-    pub bytes: usize,
+    pub(super) bytes: usize,
     /// The highest memory of one instance so far, in bytes.
-    pub largest_instance: usize,
+    pub(super) largest_instance: usize,
 }
 
 /// Measures the memory of all instances of a host. Clones share the counts.
 #[derive(Clone, Debug, Default)]
-pub struct MemoryMeter(Arc<Counts>);
+pub(super) struct MemoryMeter(Arc<Counts>);
 
 #[derive(Debug, Default)]
 struct Counts {
@@ -31,8 +32,7 @@ struct Counts {
 
 impl MemoryMeter {
     /// The current figures.
-    #[must_use]
-    pub fn read(&self) -> Memory {
+    pub(super) fn read(&self) -> Memory {
         let Counts { instances, bytes, largest_instance } = &*self.0;
         Memory {
             instances: instances.load(Ordering::Relaxed),

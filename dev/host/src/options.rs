@@ -1,100 +1,126 @@
-//! What a host is asked to run, and how.
+//! What a host is asked to run, and how: the options of `spin up` that this project uses, and two of its own.
 
-use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use serde::{Deserialize, Serialize};
-
-use crate::{clock::WallClock, log::LogSink};
+use clap::{Args, Parser};
 
 /// The error about a key or a value that this host does not read.
 pub(crate) const UNSUPPORTED: &str = "not supported by the embedded host: correct it, or run with --spin";
 
-/// What to run and how.
-#[derive(Clone, Serialize, Deserialize)]
-pub struct HostOptions {
-    /// The application's `spin.toml`; component sources are relative to its folder.
-    pub manifest: PathBuf,
-    /// The runtime config file, if there is one.
-    pub runtime_config: Option<PathBuf>,
-    /// Whether components read the folders of `files` themselves, and not copies made at the start.
-    pub direct_mounts: bool,
-    /// Where to listen. Port 0 means any free port.
-    pub listen: SocketAddr,
-    /// What Spin would read from its process environment: `SPIN_VARIABLE_*`, `AZURE_*`, `SSL_CERT_FILE`.
-    pub environment: BTreeMap<String, String>,
-    /// Values that take precedence over all providers, like those of `spin up --variable name=value`.
-    pub variables: BTreeMap<String, String>,
-    /// Where the components' output goes.
-    pub log: LogSink,
-    /// How instances are reused.
-    pub reuse: InstanceReuse,
-    /// The folder of the default key-value store.
-    pub state_dir: PathBuf,
-    /// The folder of compiled components. Hosts can share it, since the key is a hash of the component.
-    pub cache_dir: PathBuf,
-    /// The wall clock that components see. The real Spin supports only the machine's.
-    #[serde(skip)]
-    pub clock: WallClock,
+/// The command line: `embedded-host up --from-file spin.toml ...`.
+#[derive(Debug, Parser)]
+#[command(name = "embedded-host")]
+pub enum Command {
+    /// Serve an application as `spin up` does, until it is interrupted.
+    Up(Box<HostOptions>),
 }
 
-impl fmt::Debug for HostOptions {
-    /// Prints only the names of environment and variables, because their values can be secrets.
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("HostOptions")
-            .field("manifest", &self.manifest)
-            .field("runtime_config", &self.runtime_config)
-            .field("direct_mounts", &self.direct_mounts)
-            .field("listen", &self.listen)
-            .field("environment", &self.environment.keys())
-            .field("variables", &self.variables.keys())
-            .field("log", &self.log)
-            .field("reuse", &self.reuse)
-            .field("state_dir", &self.state_dir)
-            .field("cache_dir", &self.cache_dir)
-            .field("clock", &self.clock)
-            .finish()
+/// What to run and how. Has no [`Debug`](std::fmt::Debug) of its values, which can be secrets.
+#[derive(Args)]
+pub struct HostOptions {
+    /// The application's `spin.toml`; component sources are relative to its folder.
+    #[arg(long = "from-file")]
+    pub manifest: PathBuf,
+    /// The runtime config file, if there is one.
+    #[arg(long = "runtime-config-file")]
+    pub runtime_config: Option<PathBuf>,
+    /// Whether components read the folders of `files` themselves, and not copies made at the start.
+    #[arg(long)]
+    pub direct_mounts: bool,
+    /// Where to listen. Port 0 means any free port.
+    #[arg(long, default_value = "127.0.0.1:3000")]
+    pub listen: SocketAddr,
+    /// Values that take precedence over all providers.
+    #[arg(long = "variable", value_name = "NAME=VALUE", value_parser = name_and_value)]
+    pub variables: Vec<(String, String)>,
+    /// How instances are reused.
+    #[command(flatten)]
+    pub reuse: InstanceReuse,
+    /// The folder of the default key-value store.
+    #[arg(long, default_value = ".spin")]
+    pub state_dir: PathBuf,
+    /// The folder of copies of `files`.
+    #[arg(long)]
+    pub temp: PathBuf,
+    /// Not Spin's: the folder of compiled components. Hosts can share it, since the key is a hash of the component.
+    #[arg(long)]
+    pub compiled: PathBuf,
+    /// Not Spin's: a Unix socket at which the host can be controlled (see `control`).
+    #[arg(long)]
+    pub control: Option<PathBuf>,
+}
+
+impl std::fmt::Debug for HostOptions {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("HostOptions").field("manifest", &self.manifest).finish_non_exhaustive()
     }
 }
 
-/// How many requests one component instance serves. The default is Spin's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// How many requests one component instance serves. The defaults are Spin's.
+#[derive(Args, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InstanceReuse {
     /// The total number of requests, after which the instance is dropped.
+    #[arg(long = "max-instance-reuse-count", default_value_t = 128)]
     pub max_requests: usize,
     /// The number of concurrent requests.
+    #[arg(long = "max-instance-concurrent-reuse-count", default_value_t = 16)]
     pub max_concurrent: usize,
     /// How long an instance waits for its next request.
+    #[arg(long = "idle-instance-timeout", default_value = "1s", value_parser = duration)]
     pub idle: Duration,
 }
 
-impl Default for InstanceReuse {
-    fn default() -> Self {
-        Self { max_requests: 128, max_concurrent: 16, idle: Duration::from_secs(1) }
-    }
+fn name_and_value(argument: &str) -> Result<(String, String), &'static str> {
+    let (name, value) = argument.split_once('=').ok_or("a variable is given as name=value")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+/// `60s` or `500ms`.
+fn duration(argument: &str) -> Result<Duration, &'static str> {
+    let parsed = match argument.strip_suffix("ms") {
+        Some(milliseconds) => milliseconds.parse().ok().map(Duration::from_millis),
+        None => argument.strip_suffix('s').and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs),
+    };
+    parsed.ok_or("a duration is given in seconds, as 60s, or in milliseconds, as 500ms")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const NECESSARY: [&str; 8] =
+        ["embedded-host", "up", "--from-file", "spin.toml", "--temp", "temporary", "--compiled", "compiled"];
+
+    fn parsed(more: &[&str]) -> Result<HostOptions, clap::Error> {
+        let Command::Up(options) = Command::try_parse_from(NECESSARY.iter().chain(more))?;
+        Ok(*options)
+    }
+
     #[test]
-    fn options_print_names_and_no_values() {
-        let secret = || BTreeMap::from([("NAME".to_owned(), "hidden".to_owned())]);
-        let options = HostOptions {
-            manifest: "spin.toml".into(),
-            runtime_config: None,
-            direct_mounts: false,
-            listen: ([127, 0, 0, 1], 0).into(),
-            environment: secret(),
-            variables: secret(),
-            log: LogSink::Collect,
-            reuse: InstanceReuse::default(),
-            state_dir: "state".into(),
-            cache_dir: "cache".into(),
-            clock: WallClock::default(),
-        };
-        let printed = format!("{options:?}");
-        assert!(printed.contains("NAME") && !printed.contains("hidden"), "{printed}");
+    fn the_defaults_are_spins() {
+        let reuse = InstanceReuse { max_requests: 128, max_concurrent: 16, idle: Duration::from_secs(1) };
+        assert_eq!(parsed(&[]).unwrap().reuse, reuse);
+    }
+
+    #[test]
+    fn values_are_read_and_wrong_ones_are_explained() {
+        let options = parsed(&["--variable", "name=a=b", "--idle-instance-timeout", "60s"]).unwrap();
+        assert_eq!(options.variables, [("name".to_owned(), "a=b".to_owned())]);
+        assert_eq!(options.reuse.idle, Duration::from_secs(60));
+        assert_eq!(parsed(&["--idle-instance-timeout", "250ms"]).unwrap().reuse.idle, Duration::from_millis(250));
+        for (wrong, expected) in [
+            (["--variable", "name"], "name=value"),
+            (["--idle-instance-timeout", "1h"], "as 60s"),
+            (["--listen", "nowhere"], "--listen"),
+        ] {
+            let error = parsed(&wrong).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn options_print_no_values() {
+        let options = parsed(&["--variable", "name=hidden"]).unwrap();
+        assert!(!format!("{options:?}").contains("hidden"));
     }
 }

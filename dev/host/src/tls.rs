@@ -1,6 +1,6 @@
 //! TLS of outgoing connections: which authorities they trust.
 
-use std::{collections::BTreeMap, env, path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use anyhow::{Context, Result, ensure};
 use rustls::{
@@ -36,15 +36,6 @@ pub(super) fn client_config(environment: &BTreeMap<String, String>, file: Option
     // By name, since other packages of a build may choose another.
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
     Ok(builder.with_safe_default_protocol_versions()?.with_root_certificates(store).with_no_client_auth())
-}
-
-/// A configuration for this process itself, which trusts the system's authorities and Mozilla's.
-///
-/// # Errors
-/// When there is no certificate to trust.
-pub fn own_client_config() -> Result<ClientConfig> {
-    let environment = env::var(SYSTEM_ROOTS).into_iter().map(|file| (SYSTEM_ROOTS.to_owned(), file)).collect();
-    client_config(&environment, None)
 }
 
 /// The authorities that outbound calls trust, by component and host if `[[client_tls]]` has an entry for them.

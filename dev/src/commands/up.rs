@@ -17,14 +17,13 @@ use std::{
 use anyhow::{Result, bail, ensure};
 use cargo_dev::{commands::up::Up, component::Component, progress::Progress, workspace};
 use console::style;
-use embedded_host::LogSink;
 use tokio::time;
 
 use self::{
     port::{API_PORT, choose_port},
     stop_signals::{INTERRUPTED, StopSignals},
 };
-use crate::run::{Announcement, Api, ApiOptions, Runner, Running, SignInApp, SignInAppOptions, find_running};
+use crate::run::{Announcement, Api, ApiOptions, LogSink, Runner, Running, SignInApp, SignInAppOptions, find_running};
 
 const APP_PORT: u16 = 3001;
 /// Only cargo knows whether the app has been built before. If it says so within this time, the introduction can wait for it.
@@ -43,11 +42,12 @@ pub async fn run(arguments: Up, progress: Progress) -> Result<ExitCode> {
     if let Some(Running { process, api_url, .. }) = find_running().await? {
         bail!("`cargo dev up` is already serving {api_url} (process {process}): stop it first");
     }
+    let runner = Runner::chosen(arguments.host).await?;
     if let Some(language) = arguments.example {
-        return example::run(language, &arguments, progress, stop).await;
+        return example::run(language, arguments.port, runner, progress, stop).await;
     }
     let mut api = tokio::select! {
-        started = start_api(&arguments, progress) => started?,
+        started = start_api(&arguments, runner, progress) => started?,
         () = stop.received() => return Ok(ExitCode::from(INTERRUPTED)),
     };
     let announcement = Announcement::publish(Running {
@@ -75,7 +75,7 @@ pub async fn run(arguments: Up, progress: Progress) -> Result<ExitCode> {
     };
     let mut app = None;
     if is_built {
-        let app = app.insert(start_app(&api, &arguments, progress.still()).await?);
+        let app = app.insert(start_app(&api, &arguments, runner, progress.still()).await?);
         if is_introduced {
             println!("\n{}", open_in_a_browser(app.url()));
         } else {
@@ -96,11 +96,7 @@ pub async fn run(arguments: Up, progress: Progress) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn runner(arguments: &Up) -> Runner {
-    if arguments.spin { Runner::RealSpin } else { Runner::Embedded }
-}
-
-async fn start_api(arguments: &Up, progress: Progress) -> Result<Api> {
+async fn start_api(arguments: &Up, runner: Runner, progress: Progress) -> Result<Api> {
     // Requested ports are tried before the build, which may take minutes, and each port once more before it is used.
     let port = choose_port(arguments.port, API_PORT, "--port")?;
     let app_port = choose_port(arguments.app_port, APP_PORT, "--app-port")?;
@@ -108,7 +104,7 @@ async fn start_api(arguments: &Up, progress: Progress) -> Result<Api> {
     Component::Api.build(progress).await?;
     let port = port_to_use(arguments.port, API_PORT, "--port", progress)?;
     Api::start(ApiOptions {
-        runner: runner(arguments),
+        runner,
         listen: (Ipv4Addr::LOCALHOST, port).into(),
         // The app shows these timings.
         component_variables: BTreeMap::from([("server_timing".to_owned(), "on".to_owned())]),
@@ -120,10 +116,10 @@ async fn start_api(arguments: &Up, progress: Progress) -> Result<Api> {
     .await
 }
 
-async fn start_app(api: &Api, arguments: &Up, progress: Progress) -> Result<SignInApp> {
+async fn start_app(api: &Api, arguments: &Up, runner: Runner, progress: Progress) -> Result<SignInApp> {
     let port = port_to_use(arguments.app_port, APP_PORT, "--app-port", progress)?;
     let options = SignInAppOptions {
-        runner: runner(arguments),
+        runner,
         port,
         log: LogSink::Stderr,
         directory: Some(workspace::run_directory().join("app")),

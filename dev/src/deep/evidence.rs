@@ -11,7 +11,6 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use embedded_host::LogSink;
 use emulated_tenant::{LoggedRequest, Tenant};
 use redis::AsyncCommands as _;
 use tempfile::TempDir;
@@ -20,7 +19,7 @@ use super::{
     caller::ApiResponse,
     leaks::{LeakReport, Secrets},
 };
-use crate::run::ApiOptions;
+use crate::run::{ApiOptions, LogSink};
 
 /// Logs, responses and stores of a run in one folder, and the secrets of the run. Clones share them.
 #[derive(Clone)]

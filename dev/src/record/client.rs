@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
-use embedded_host::own_client_config;
 use emulated_tenant::recording::{ScenarioRequest, ScenarioResponse};
 use http::{Method, header::CONTENT_LENGTH};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper_rustls::HttpsConnector;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{Client as HyperClient, connect::HttpConnector},
     rt::TokioExecutor,
 };
+use rustls::crypto::ring;
 
 /// The services respond within seconds, if at all.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
@@ -26,10 +26,8 @@ impl Client {
     /// # Errors
     /// If this machine has no certificates of authorities.
     pub(super) fn new() -> Result<Self> {
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        // Without an offered protocol, a server uses HTTP/1.1.
-        let connector = HttpsConnector::from((tcp, own_client_config()?));
+        let connector = HttpsConnectorBuilder::new().with_provider_and_native_roots(ring::default_provider())?;
+        let connector = connector.https_or_http().enable_http1().build();
         Ok(Self(HyperClient::builder(TokioExecutor::new()).build(connector)))
     }
 

@@ -9,15 +9,17 @@ use std::{
 
 use anyhow::{Context, Result};
 use cargo_dev::{component::Component, progress::Progress, workspace};
-use embedded_host::{HostOptions, InstanceReuse, LogSink, WallClock};
 use emulated_tenant::{Tenant, TenantOptions};
 use tokio::fs;
 
 use super::{
     directory::RunDirectory,
+    log::LogSink,
     manifest,
-    runner::{Runner, Server},
+    options::{HostOptions, InstanceReuse},
+    runner::Runner,
     runtime_config::{self, Endpoints, KeyValueStore},
+    server::Server,
 };
 
 /// The component's name in `spin.toml`.
@@ -49,8 +51,6 @@ pub struct ApiOptions {
     pub log: LogSink,
     /// The key-value store that its instances share. Default: a SQLite file.
     pub store: KeyValueStore,
-    /// The wall clock that the component sees. The real Spin supports only the machine's.
-    pub clock: WallClock,
     /// The folder for the derived configuration and the key-value store. Default: a temporary folder.
     pub directory: Option<PathBuf>,
     /// How progress is shown.
@@ -71,7 +71,6 @@ impl Default for ApiOptions {
             reuse: InstanceReuse::default(),
             log: LogSink::Collect,
             store: KeyValueStore::default(),
-            clock: WallClock::default(),
             directory: None,
             progress: Progress::default(),
         }
@@ -109,7 +108,7 @@ impl Api {
     /// As [`Self::start`].
     pub async fn start_for(tenant: impl Into<Arc<Tenant>>, options: ApiOptions) -> Result<Self> {
         let tenant = tenant.into();
-        let host = options.runner.find().await?;
+        let host = options.runner.find(options.progress).await?;
         if options.manifest.is_none() {
             Component::Api.build(options.progress).await?;
         }
@@ -134,8 +133,6 @@ impl Api {
                 log: options.log,
                 reuse: options.reuse,
                 state_dir: directory.path().join(host.state_folder()),
-                cache_dir: workspace::compiled(),
-                clock: options.clock,
             })
             .await?;
         step.done("Started the API");

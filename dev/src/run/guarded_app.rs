@@ -16,7 +16,6 @@ use cargo_dev::{
     progress::Progress,
     workspace,
 };
-use embedded_host::{HostOptions, InstanceReuse, LogSink, WallClock};
 use emulated_tenant::{Tenant, TenantOptions};
 use futures::FutureExt;
 use tokio::{fs, process::Command};
@@ -24,9 +23,12 @@ use toml::{Table, Value};
 
 use super::{
     directory::RunDirectory,
+    log::LogSink,
     manifest,
-    runner::{Runner, Server},
+    options::{HostOptions, InstanceReuse},
+    runner::Runner,
     runtime_config::KeyValueStore,
+    server::Server,
 };
 
 /// An app of `examples/`, and what its language needs to build it.
@@ -161,7 +163,7 @@ impl GuardedApp {
     /// # Errors
     /// If the guard does not build, the port is taken, or it does not start.
     pub async fn start(app: &Path, options: GuardedAppOptions) -> Result<Self> {
-        let host = options.runner.find().await?;
+        let host = options.runner.find(options.progress).await?;
         Component::Entra.build(options.progress).await?;
         let tenant = match &options.tenant {
             Some(tenant) => Arc::clone(tenant),
@@ -191,8 +193,6 @@ impl GuardedApp {
                 log: options.log,
                 reuse: InstanceReuse::default(),
                 state_dir: directory.path().join(host.state_folder()),
-                cache_dir: workspace::compiled(),
-                clock: WallClock::default(),
             })
             .await?;
         Ok(Self { tenant, server, _directory: directory })

@@ -1,17 +1,23 @@
-//! Serves a Spin application with the embedded host or the real Spin.
+//! What serves Spin applications: the real Spin or the embedded host.
 
-use std::future;
+use std::ffi::OsString;
 
-use anyhow::{Error, Result, bail};
-use cargo_dev::spin_program::SpinProgram;
-use embedded_host::{HostOptions, MemoryMeter, RunningHost};
+use anyhow::{Result, bail};
+use cargo_dev::{
+    commands::host_choice::HostChoice,
+    handover::{Host, embedded_host},
+    progress::Progress,
+    spin_program::SpinProgram,
+    workspace,
+};
+use tokio::fs;
 
-use crate::real_spin::RealSpin;
+use super::{control::Control, options::HostOptions, server::Server};
 
 /// What runs the components.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Runner {
-    /// The host of the crate `embedded-host`, which needs no installation.
+    /// The program of the package `embedded-host`, which needs no installation.
     #[default]
     Embedded,
     /// The real `spin`, 4.1 or newer, on `PATH` or named by `SPIN`.
@@ -34,32 +40,43 @@ impl Runner {
         }
     }
 
+    /// What the arguments of a command choose.
+    ///
+    /// # Errors
+    /// If the real Spin is requested, and missing or too old.
+    pub async fn chosen(choice: HostChoice) -> Result<Self> {
+        Ok(match choice.host().await? {
+            Host::Embedded => Self::Embedded,
+            Host::Other => Self::RealSpin,
+        })
+    }
+
     /// Finds the runner. Called before anything is built for it.
     ///
     /// # Errors
-    /// If the real Spin is missing or too old.
-    pub async fn find(self) -> Result<AvailableRunner> {
+    /// If the real Spin is missing or too old, or the embedded host does not build.
+    pub async fn find(self, progress: Progress) -> Result<AvailableRunner> {
         Ok(match self {
-            Self::Embedded => AvailableRunner::Embedded,
-            Self::RealSpin => AvailableRunner::Spin(SpinProgram::find().await?),
+            Self::Embedded => AvailableRunner::Embedded(embedded_host(progress).await?.into()),
+            Self::RealSpin => AvailableRunner::Spin(SpinProgram::find().await?.path().to_owned()),
         })
     }
 }
 
-/// A runner that is available on this machine.
-#[derive(Debug)]
+/// A runner that is available on this machine, with its program.
+#[derive(Clone, Debug)]
 pub enum AvailableRunner {
-    /// The host of the crate `embedded-host`.
-    Embedded,
+    /// The embedded host.
+    Embedded(OsString),
     /// The real `spin`.
-    Spin(SpinProgram),
+    Spin(OsString),
 }
 
 impl AvailableRunner {
     /// The name of the state folder within a run's folder. The two hosts keep different files.
     pub fn state_folder(&self) -> &'static str {
         match self {
-            Self::Embedded => "state",
+            Self::Embedded(_) => "state",
             Self::Spin(_) => "spin-state",
         }
     }
@@ -69,68 +86,19 @@ impl AvailableRunner {
     /// # Errors
     /// If it does not start.
     pub async fn serve(&self, options: HostOptions) -> Result<Server> {
-        Ok(match self {
-            Self::Embedded => Server::Embedded(RunningHost::start(options).await?),
-            Self::Spin(program) => Server::Spin(Box::new(RealSpin::start(program, options).await?)),
-        })
-    }
-}
-
-/// A running application. Dropping it ends its host.
-#[derive(Debug)]
-pub enum Server {
-    /// By the embedded host.
-    Embedded(RunningHost),
-    /// By the real `spin`.
-    Spin(Box<RealSpin>),
-}
-
-impl Server {
-    /// The base URL, without a trailing slash.
-    pub fn url(&self) -> &str {
+        fs::create_dir_all(&options.state_dir).await?;
+        let HostOptions { environment, state_dir, log, .. } = &options;
+        let mut arguments = options.arguments();
+        // Spin reads a `.env` in the current folder.
         match self {
-            Self::Embedded(host) => host.url(),
-            Self::Spin(spin) => spin.url(),
-        }
-    }
-
-    /// The log so far, if the options ask to collect it.
-    pub fn log_lines(&self) -> Vec<String> {
-        match self {
-            Self::Embedded(host) => host.logs().iter().map(ToString::to_string).collect(),
-            Self::Spin(spin) => spin.log_lines(),
-        }
-    }
-
-    /// Measures the memory of the embedded host's instances.
-    pub fn memory(&self) -> Option<MemoryMeter> {
-        match self {
-            Self::Embedded(host) => Some(host.memory()),
-            Self::Spin(_) => None,
-        }
-    }
-
-    /// The process of the real Spin.
-    pub fn spin_process(&self) -> Option<u32> {
-        match self {
-            Self::Embedded(_) => None,
-            Self::Spin(spin) => spin.process_id(),
-        }
-    }
-
-    /// Waits until it ends by itself. Only the real Spin can do so.
-    pub async fn ended(&mut self) -> Error {
-        match self {
-            Self::Embedded(_) => future::pending().await,
-            Self::Spin(spin) => spin.ended().await,
-        }
-    }
-
-    /// Ends it after the requests in progress.
-    pub async fn stop(self) {
-        match self {
-            Self::Embedded(host) => host.stop().await,
-            Self::Spin(spin) => spin.stop().await,
+            Self::Spin(program) => Server::run(program, arguments, environment, state_dir, log).await,
+            Self::Embedded(program) => {
+                let control = Control::new()?;
+                arguments.extend(["--compiled".into(), workspace::compiled().into()]);
+                arguments.extend(["--control".into(), control.socket().into()]);
+                let server = Server::run(program, arguments, environment, state_dir, log).await?;
+                Ok(server.with_control(control))
+            }
         }
     }
 }

@@ -9,13 +9,15 @@ use std::{
 
 use anyhow::{Context, Result};
 use cargo_dev::{component::Component, progress::Progress, workspace};
-use embedded_host::{HostOptions, InstanceReuse, LogSink, WallClock};
 use uuid::Uuid;
 
 use super::{
     api::Api,
     directory::RunDirectory,
-    runner::{Runner, Server},
+    log::LogSink,
+    options::{HostOptions, InstanceReuse},
+    runner::Runner,
+    server::Server,
 };
 
 /// The app's redirect URIs, relative to its URL.
@@ -75,7 +77,7 @@ impl SignInApp {
     /// # Errors
     /// If it does not build, the port is taken, or it does not start.
     pub async fn start(api: &Api, options: SignInAppOptions) -> Result<Self> {
-        let host = options.runner.find().await?;
+        let host = options.runner.find(options.progress).await?;
         Component::SignInApp.build(options.progress).await?;
         let step = options.progress.step("Starting the sign-in app");
         let port = if options.port == 0 { free_port()? } else { options.port };
@@ -111,8 +113,6 @@ impl SignInApp {
                 log: options.log,
                 reuse: options.reuse,
                 state_dir: directory.path().join(host.state_folder()),
-                cache_dir: workspace::compiled(),
-                clock: WallClock::default(),
             })
             .await?;
         step.done("Started the sign-in app");

@@ -3,8 +3,7 @@
 use std::{fs, net::Ipv4Addr};
 
 use bytes::Bytes;
-use cargo_dev::{component::Component, progress::Progress, workspace};
-use embedded_host::{HostOptions, InstanceReuse, LogSink, WallClock};
+use cargo_dev::{component::Component, progress::Progress};
 use futures::stream;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::{Request, Response, StatusCode, body::Frame};
@@ -12,7 +11,7 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use profile_get_dev::run::{Runner, Server};
+use profile_get_dev::run::{HostOptions, InstanceReuse, LogSink, Runner, Server};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -55,7 +54,7 @@ type Frames = StreamBody<stream::Iter<std::vec::IntoIter<Result<Frame<Bytes>, st
 
 impl Application {
     async fn start() -> Self {
-        let runner = Runner::from_environment().unwrap().find().await.unwrap();
+        let runner = Runner::from_environment().unwrap().find(Progress::default()).await.unwrap();
         let probe = Component::Probe.build(Progress::default()).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         fs::copy(probe, folder.path().join("probe.wasm")).unwrap();
@@ -71,8 +70,6 @@ impl Application {
             log: LogSink::Collect,
             reuse: InstanceReuse::default(),
             state_dir: folder.path().join("state"),
-            cache_dir: workspace::compiled(),
-            clock: WallClock::default(),
         };
         let server = runner.serve(options).await.unwrap();
         // HTTP/2, where trailers need no permission.

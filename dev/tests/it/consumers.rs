@@ -10,9 +10,11 @@ use std::{
 };
 
 use cargo_dev::{component::Component, programs::output_of, progress::Progress, spin_program::SpinProgram, workspace};
-use embedded_host::LogSink;
 use emulated_tenant::{Tenant, TenantOptions};
-use profile_get_dev::{loopback::client, real_spin::RealSpin, run::Registry};
+use profile_get_dev::{
+    loopback::client,
+    run::{LogSink, Registry, Server},
+};
 use reqwest::{StatusCode, header::LOCATION};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -103,7 +105,7 @@ async fn an_app_from_a_template_greets_its_caller() {
     ];
     let environment: BTreeMap<_, _> = environment.map(|(name, value)| (name.to_owned(), value)).into();
     let arguments = up();
-    let spin = RealSpin::run(&spin, arguments, &environment, &app, &LogSink::Collect).await.unwrap();
+    let spin = Server::run(spin.path(), arguments, &environment, &app, &LogSink::Collect).await.unwrap();
     let token = tenant.access_token(tenant.person("ada").unwrap(), |_| {});
     let request = client().unwrap().get(format!("{}/", spin.url())).bearer_auth(token);
     let greeting = request.send().await.unwrap().text().await.unwrap();
@@ -148,7 +150,7 @@ async fn served(spin: &SpinProgram, folder: &Path, source: &str) -> Result<Statu
     let home = folder.display().to_string();
     let environment =
         BTreeMap::from([("HOME".to_owned(), home.clone()), ("XDG_CONFIG_HOME".to_owned(), format!("{home}/.config"))]);
-    let running = RealSpin::run(spin, up(), &environment, folder, &LogSink::Collect).await;
+    let running = Server::run(spin.path(), up(), &environment, folder, &LogSink::Collect).await;
     let running = running.map_err(|error| format!("{error:#}"))?;
     let response = client().unwrap().get(format!("{}/healthz", running.url())).send().await.unwrap();
     let status = response.status();

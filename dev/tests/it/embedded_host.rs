@@ -1,11 +1,15 @@
 //! The embedded host itself, without a tenant.
 
-use std::{fs, net::SocketAddr, path::Path};
+use std::{fs, net::SocketAddr, path::Path, time::Duration};
 
 use cargo_dev::{component::Component, progress::Progress, workspace};
-use embedded_host::{HostOptions, InstanceReuse, LogSink, RunningHost, WallClock};
+use profile_get_dev::run::{HostOptions, InstanceReuse, LogSink, Runner, Server};
 use reqwest::{Client, Response};
 use tempfile::TempDir;
+use tokio::time::{sleep, timeout};
+
+/// How long a line of the log may take.
+const LIMIT: Duration = Duration::from_secs(5);
 
 const REQUIRED: [&str; 2] = ["tenant_id", "client_id"];
 
@@ -21,23 +25,25 @@ fn options(directory: &TempDir) -> HostOptions {
         log: LogSink::Collect,
         reuse: InstanceReuse::default(),
         state_dir: directory.path().to_owned(),
-        cache_dir: workspace::compiled(),
-        clock: WallClock::default(),
     }
 }
 
-async fn started() -> (RunningHost, TempDir) {
-    Component::Api.build(Progress::default()).await.unwrap();
-    let directory = tempfile::tempdir().unwrap();
-    (RunningHost::start(options(&directory)).await.unwrap(), directory)
+async fn serve(options: HostOptions) -> anyhow::Result<Server> {
+    Runner::Embedded.find(Progress::default()).await?.serve(options).await
 }
 
-async fn get(host: &RunningHost, path: &str) -> Response {
+async fn started() -> (Server, TempDir) {
+    Component::Api.build(Progress::default()).await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    (serve(options(&directory)).await.unwrap(), directory)
+}
+
+async fn get(host: &Server, path: &str) -> Response {
     let client = Client::builder().no_proxy().build().unwrap();
     client.get(format!("{}{path}", host.url())).send().await.unwrap()
 }
 
-fn address(host: &RunningHost) -> SocketAddr {
+fn address(host: &Server) -> SocketAddr {
     host.url().strip_prefix("http://").unwrap().parse().unwrap()
 }
 
@@ -45,7 +51,7 @@ async fn refusal(change: impl FnOnce(&mut HostOptions, &Path)) -> String {
     let directory = tempfile::tempdir().unwrap();
     let mut options = options(&directory);
     change(&mut options, directory.path());
-    format!("{:#}", RunningHost::start(options).await.unwrap_err())
+    format!("{:#}", serve(options).await.unwrap_err())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -61,7 +67,12 @@ async fn spins_own_paths_are_answered_without_the_component() {
     let info: serde_json::Value = get(&host, "/.well-known/spin/info").await.json().await.unwrap();
     assert_eq!(info["name"], "profile-get");
     assert_eq!(get(&host, "/api/profile-get").await.status(), 500, "`value` is no tenant id");
-    assert!(host.logs().iter().any(|line| line.text.contains("tenant_id")), "{:?}", host.logs());
+    let is_named = async {
+        while !host.log_lines().iter().any(|line| line.contains("tenant_id")) {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    assert!(timeout(LIMIT, is_named).await.is_ok(), "{:?}", host.log_lines());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,7 +84,7 @@ async fn a_port_is_taken_once_and_free_again_after() {
     host.stop().await;
 
     let directory = tempfile::tempdir().unwrap();
-    let again = RunningHost::start(HostOptions { listen, ..options(&directory) }).await.unwrap();
+    let again = serve(HostOptions { listen, ..options(&directory) }).await.unwrap();
     assert_eq!(address(&again), listen);
 }
 

@@ -2,9 +2,8 @@
 
 use std::{path::Path, time::Duration};
 
-use embedded_host::InstanceReuse;
 use emulated_tenant::{Endpoint, ManagedIdentityInfo, ProjectedToken, Service, ServiceAccountToken, Signing, Tenant};
-use profile_get_dev::run::ApiOptions;
+use profile_get_dev::run::{ApiOptions, InstanceReuse};
 use serde_json::json;
 use tempfile::TempDir;
 

@@ -12,11 +12,9 @@ use cargo_dev::{
     component::Component,
     npm_and_pip::{npm, unless_skipped},
     progress::Progress,
-    workspace,
 };
-use embedded_host::{HostOptions, InstanceReuse, LogSink, WallClock};
 use emulated_tenant::{Tenant, TenantOptions};
-use profile_get_dev::run::Runner;
+use profile_get_dev::run::{HostOptions, InstanceReuse, LogSink, Runner};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -58,7 +56,7 @@ async fn without_the_address_as_application_id_uri_the_client_must_leave_the_res
 
 /// What the client saw, with this Application ID URI in addition to `api://<client id>`.
 async fn run(folder: &Path, application_id_uri: &str, environment: &[(&str, &str)]) -> Value {
-    let host = Runner::from_environment().unwrap().find().await.unwrap();
+    let host = Runner::from_environment().unwrap().find(Progress::default()).await.unwrap();
     let guard = Component::Entra.build(Progress::default()).await.unwrap();
     let tenant = Tenant::start(TenantOptions::default()).await.unwrap();
     if !application_id_uri.is_empty() {
@@ -109,8 +107,6 @@ async fn run(folder: &Path, application_id_uri: &str, environment: &[(&str, &str
         log: LogSink::Collect,
         reuse: InstanceReuse::default(),
         state_dir: state.path().join("state"),
-        cache_dir: workspace::compiled(),
-        clock: WallClock::default(),
     };
     let gateway = host.serve(options).await.unwrap();
 

@@ -17,12 +17,10 @@ use deployment_manifests::{
     kustomize::{self, only},
     pod::Container,
 };
-use embedded_host::LogSink;
 use emulated_tenant::{Endpoint, Tenant, TenantOptions};
 use profile_get_dev::{
     loopback,
-    real_spin::RealSpin,
-    run::{Redis, Registry},
+    run::{LogSink, Redis, Registry, Server},
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -87,7 +85,7 @@ impl Cluster {
 
         let arguments: Vec<OsString> = container.arguments.iter().map(|argument| place(argument).into()).collect();
         let log = LogSink::Collect;
-        Pod { spin: RealSpin::run(&self.spin, arguments, &environment, &root, &log).await.unwrap() }
+        Pod { spin: Server::run(self.spin.path(), arguments, &environment, &root, &log).await.unwrap() }
     }
 
     /// What an operator fills in, and the addresses of the tenant instead of Microsoft's.
@@ -142,7 +140,7 @@ impl Cluster {
 
 /// A running container.
 struct Pod {
-    spin: RealSpin,
+    spin: Server,
 }
 
 impl Pod {

@@ -16,9 +16,8 @@ use cargo_dev::{
     workspace,
 };
 use clap::Parser as _;
-use embedded_host::{HostOptions, InstanceReuse, LogSink, WallClock};
 use emulated_tenant::{Service, Tenant, TenantOptions};
-use profile_get_dev::run::{Runner, Server, runtime_config::vault_environment};
+use profile_get_dev::run::{HostOptions, InstanceReuse, LogSink, Runner, Server, runtime_config::vault_environment};
 use reqwest::{Client, Response, header, redirect::Policy};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -61,7 +60,7 @@ impl Registered {
     /// Serves the API, or the sign-in app of the folder `app`, with the configuration that was written for it.
     async fn serve(&self, component: Component, folder: &str, port: u16, variables: &[(&str, &str)]) -> Server {
         component.build(Progress::default()).await.unwrap();
-        let host = Runner::from_environment().unwrap().find().await.unwrap();
+        let host = Runner::from_environment().unwrap().find(Progress::default()).await.unwrap();
         host.serve(HostOptions {
             manifest: workspace::root().join(folder).join("spin.toml"),
             runtime_config: Some(self.configuration(folder)),
@@ -73,8 +72,6 @@ impl Registered {
             log: LogSink::Collect,
             reuse: InstanceReuse::default(),
             state_dir: self.folder.path().join(format!("{}-{port}", host.state_folder())),
-            cache_dir: workspace::compiled(),
-            clock: WallClock::default(),
         })
         .await
         .unwrap()

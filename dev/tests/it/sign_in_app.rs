@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use embedded_host::InstanceReuse;
 use emulated_tenant::Endpoint;
 use futures::future::join_all;
-use profile_get_dev::run::{Api, ApiOptions, Runner, SignInApp, SignInAppOptions};
+use profile_get_dev::run::{Api, ApiOptions, InstanceReuse, Runner, SignInApp, SignInAppOptions};
 use reqwest::{Client, Response, Url, header, redirect::Policy};
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,8 @@
 
 use clap::Args;
 
+use super::host_choice::HostChoice;
+
 /// Call the API as a person and print the response: status, headers, JSON.
 ///
 /// Calls the API that `cargo dev up` serves or, if none is running, starts one on free ports and stops it afterwards.
@@ -17,4 +19,7 @@ pub struct Call {
     /// The properties to request from Graph ($select), separated by commas.
     #[arg(long, value_name = "PROPERTIES")]
     pub select: Option<String>,
+    /// Who serves, if no `cargo dev up` does.
+    #[command(flatten)]
+    pub host: HostChoice,
 }

@@ -11,6 +11,7 @@ pub mod check;
 pub mod deep;
 pub mod env;
 pub mod fuzz;
+pub mod host_choice;
 pub mod record;
 pub mod register;
 pub mod reproduce;
@@ -56,9 +57,6 @@ pub enum Command {
     Sbom(sbom::Sbom),
     Simulate(simulate::Simulate),
     Audit(audit::Audit),
-    /// Serve what the JSON on standard input describes, until standard input ends.
-    #[command(hide = true)]
-    ServeHost,
 }
 
 /// The exit code for `outcome`. Prints its error.

@@ -2,6 +2,8 @@
 
 use clap::{Args, ValueEnum};
 
+use super::host_choice::HostChoice;
+
 /// Serve the API and the sign-in app on this machine, with an emulated Entra tenant, Graph and Key Vault.
 ///
 /// Needs no Azure account. Builds and starts the API, then the sign-in app, prints addresses and a `curl` command, and serves
@@ -14,9 +16,9 @@ pub struct Up {
     /// The sign-in app's port. Default: 3001, or a free one if that is taken.
     #[arg(long, conflicts_with = "example")]
     pub app_port: Option<u16>,
-    /// Run the real `spin` (4.1 or newer, on PATH or named by SPIN) instead of the embedded host.
-    #[arg(long)]
-    pub spin: bool,
+    /// Who serves.
+    #[command(flatten)]
+    pub host: HostChoice,
     /// Serve the guarded app of `examples/` in this language instead, on `--port`.
     #[arg(long, value_name = "LANGUAGE")]
     pub example: Option<Language>,

@@ -7,19 +7,14 @@ use std::{
 };
 
 use anyhow::Result;
-use cargo_dev::{
-    commands::up::{Language, Up},
-    progress::Progress,
-    workspace,
-};
+use cargo_dev::{commands::up::Language, progress::Progress, workspace};
 use console::style;
-use embedded_host::LogSink;
 
 use super::{
     port::{API_PORT, choose_port},
     stop_signals::{INTERRUPTED, StopSignals},
 };
-use crate::run::{Announcement, Example, GuardedApp, GuardedAppOptions, Runner, Running};
+use crate::run::{Announcement, Example, GuardedApp, GuardedAppOptions, LogSink, Runner, Running};
 
 /// The people in the printed examples: an ordinary member, and one whom Entra asks for a second factor.
 const PEOPLE: [&str; 2] = ["ada", "mona"];
@@ -27,12 +22,13 @@ const PEOPLE: [&str; 2] = ["ada", "mona"];
 /// Serves the example until a signal asks it to stop.
 pub(super) async fn run(
     language: Language,
-    arguments: &Up,
+    port: Option<u16>,
+    runner: Runner,
     progress: Progress,
     mut stop: StopSignals,
 ) -> Result<ExitCode> {
     let mut app = tokio::select! {
-        started = start(language, arguments, progress) => started?,
+        started = start(language, port, runner, progress) => started?,
         () = stop.received() => return Ok(ExitCode::from(INTERRUPTED)),
     };
     let announcement = Announcement::publish(Running {
@@ -54,15 +50,15 @@ pub(super) async fn run(
     Ok(ExitCode::SUCCESS)
 }
 
-async fn start(language: Language, arguments: &Up, progress: Progress) -> Result<GuardedApp> {
+async fn start(language: Language, port: Option<u16>, runner: Runner, progress: Progress) -> Result<GuardedApp> {
     // Tried before the build, which may take minutes, and after it.
-    choose_port(arguments.port, API_PORT, "--port")?;
+    choose_port(port, API_PORT, "--port")?;
     let app = Example::install(language, progress).await?.build(progress).await?;
-    let port = choose_port(arguments.port, API_PORT, "--port")?;
+    let port = choose_port(port, API_PORT, "--port")?;
     GuardedApp::start(
         &app,
         GuardedAppOptions {
-            runner: if arguments.spin { Runner::RealSpin } else { Runner::Embedded },
+            runner,
             example: language,
             listen: (Ipv4Addr::LOCALHOST, port).into(),
             log: LogSink::Stderr,

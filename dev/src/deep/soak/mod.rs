@@ -18,7 +18,6 @@ use std::{
 
 use anyhow::{Context, Result};
 use cargo_dev::commands::deep::Subject;
-use embedded_host::{Memory, WallClock};
 use emulated_tenant::{Tenant, TenantOptions};
 use tokio::{
     task::{JoinHandle, JoinSet},
@@ -35,7 +34,7 @@ use super::{
     subject::Running,
 };
 use crate::{
-    run::{ApiOptions, Redis, Runner, runtime_config::KeyValueStore},
+    run::{ApiOptions, Memory, Redis, Runner, runtime_config::KeyValueStore},
     usage::Usage,
 };
 
@@ -133,9 +132,7 @@ struct World {
     subject: Subject,
     running: Running,
     shared: Arc<Shared>,
-    clock: WallClock,
     store: Option<(Redis, BreakingProxy)>,
-    runner: Runner,
     plan: SoakPlan,
     random: Random,
 }
@@ -176,7 +173,6 @@ impl World {
             ..evidence.application_options()
         };
         evidence.credentials(&tenant);
-        let clock = options.clock.clone();
         let running = Running::start(subject, Arc::clone(&tenant), options).await?;
         let people = People::new(tenant.add_members(plan.people));
         let shared = Shared {
@@ -187,7 +183,7 @@ impl World {
             evidence: evidence.clone(),
         };
         let random = Random::from_seed(plan.seed);
-        Ok(Self { subject, running, shared: Arc::new(shared), clock, store, runner, plan, random })
+        Ok(Self { subject, running, shared: Arc::new(shared), store, plan, random })
     }
 
     fn callers(&self) -> Result<JoinSet<OfOneCaller>> {
@@ -233,15 +229,13 @@ impl World {
                 evidence.credentials(tenant);
             }
             Event::ClockMoved(seconds, lasting) => {
-                if self.runner == Runner::RealSpin {
-                    return Ok(());
-                }
+                let Some(control) = self.running.api.server.control() else { return Ok(()) };
                 let beyond = seconds.unsigned_abs() > TOLERATED_CLOCK;
                 let codes = if beyond { vec!["invalid_token"] } else { Vec::new() };
                 timeline.begin(format!("clock {seconds} s ahead"), codes, Instant::now());
-                self.clock.set_ahead(seconds);
+                control.set_clock_ahead(seconds).await?;
                 sleep(lasting).await;
-                self.clock.set_ahead(0);
+                control.set_clock_ahead(0).await?;
             }
             Event::GraphTokensRevoked => {
                 for person in people.some(&mut self.random, 100) {
@@ -256,27 +250,29 @@ impl World {
     /// Records the peak memory of the instances or of the real Spin until it is stopped.
     fn sample_memory(&self) -> (Arc<AtomicBool>, JoinHandle<String>) {
         let stop = Arc::new(AtomicBool::new(false));
-        let (stopped, meter, spin) =
-            (Arc::clone(&stop), self.running.api.server.memory(), self.running.api.server.spin_process());
+        let server = &self.running.api.server;
+        let (stopped, control, process) = (Arc::clone(&stop), server.control(), server.process_id());
         let sampler = tokio::spawn(async move {
             let mut most = Memory::default();
             while !stopped.load(Ordering::Relaxed) {
-                if let Some(now) = meter.as_ref().map(embedded_host::MemoryMeter::read) {
+                if let Some(control) = &control {
+                    let now = control.memory().await.unwrap_or_default();
                     most.instances = most.instances.max(now.instances);
                     most.bytes = most.bytes.max(now.bytes);
-                    most.largest_instance = now.largest_instance;
+                    most.largest_instance = most.largest_instance.max(now.largest_instance);
                 }
                 sleep(BETWEEN_SAMPLES).await;
             }
-            match spin.and_then(|process| Usage::of_tree(process).ok()) {
-                Some(usage) => format!("Spin {} at most", mebibytes(usage.peak_memory)),
-                None => format!(
+            if control.is_some() {
+                return format!(
                     "largest instance {}, all {} at most ({} instances)",
                     mebibytes(most.largest_instance),
                     mebibytes(most.bytes),
                     most.instances
-                ),
+                );
             }
+            let usage = process.and_then(|process| Usage::of_tree(process).ok()).unwrap_or_default();
+            format!("Spin {} at most", mebibytes(usage.peak_memory))
         });
         (stop, sampler)
     }
@@ -294,22 +290,25 @@ impl World {
 
     /// Checks that idle instances end, and that none was too large.
     async fn check_memory(&self, report: &mut SoakReport) -> Result<()> {
-        if let Some(meter) = self.running.api.server.memory() {
+        let server = &self.running.api.server;
+        if let Some(control) = server.control() {
             let all_ended = async {
-                while meter.read().instances > 0 {
+                while control.memory().await?.instances > 0 {
                     sleep(Duration::from_millis(100)).await;
                 }
+                Ok::<_, anyhow::Error>(())
             };
-            if timeout(END_LIMIT, all_ended).await.is_err() {
-                let Memory { instances, bytes, .. } = meter.read();
+            if let Ok(ended) = timeout(END_LIMIT, all_ended).await {
+                ended?;
+            } else {
+                let Memory { instances, bytes, .. } = control.memory().await?;
                 report.wrong.push(format!("{instances} instances with {} still live without calls", mebibytes(bytes)));
             }
-            let largest = meter.read().largest_instance;
+            let largest = control.memory().await?.largest_instance;
             if largest > LARGEST_INSTANCE {
                 report.wrong.push(format!("an instance grew to {}", mebibytes(largest)));
             }
-        }
-        if let Some(process) = self.running.api.server.spin_process() {
+        } else if let Some(process) = server.process_id() {
             let peak = Usage::of_tree(process)?.peak_memory;
             if peak > LARGEST_SPIN {
                 report.wrong.push(format!("Spin grew to {}", mebibytes(peak)));

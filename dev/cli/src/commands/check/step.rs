@@ -10,7 +10,7 @@ use crate::{programs::output_of, progress::Progress, toolchain::WasmToolchain, w
 
 /// All packages but those of the harness, so that a new component is checked, too.
 const COMPONENTS: &str = "--workspace --exclude=bench-by-hand --exclude=cargo-dev --exclude=deployment-manifests --exclude=embedded-host \
-                          --exclude=emulated-tenant --exclude=harness-features --exclude=profile-get-bench --exclude=profile-get-dev \
+                          --exclude=emulated-tenant --exclude=harness-features --exclude=host-features --exclude=profile-get-bench --exclude=profile-get-dev \
                           --exclude=shared-features";
 
 /// Tests examples and writes the documentation.

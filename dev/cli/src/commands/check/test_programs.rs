@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::Stdio, time::Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::process::Command;
 
@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     cargo_build::{self, Artifact},
+    handover::EMBEDDED_HOST_VARIABLE,
     progress::Progress,
     workspace,
 };
@@ -29,12 +30,13 @@ const VARIED: [(&str, &[(&str, &str)]); 2] = [
 ];
 const VARIED_TESTS: [&str; 3] = ["sunny_day", "refusals", "steady_state"];
 
-/// Servers that tests of other packages run, and the variables with their paths. Without these, the tests would build the
+/// Programs that tests of other packages run, and the variables with their paths. Without these, the tests would build the
 /// servers themselves, and compile much of the workspace again, since here clippy compiled it.
 const NATIVE_SERVER: &str = "axum";
 const NATIVE_SERVER_VARIABLE: &str = "PROFILE_GET_NATIVE_SERVER";
 const BY_HAND: &str = "bench-by-hand";
 const BY_HAND_VARIABLE: &str = "PROFILE_GET_SERVER_BY_HAND";
+const EMBEDDED_HOST: &str = "embedded-host";
 
 /// The whole workspace, for the reason that `super` gives.
 const WORKSPACE: [&str; 2] = ["--workspace", "--features=entra-obo/rustls"];
@@ -44,7 +46,7 @@ const WORKSPACE: [&str; 2] = ["--workspace", "--features=entra-obo/rustls"];
 pub(super) struct TestPrograms {
     programs: Vec<TestProgram>,
     /// The variables, and their values.
-    servers: [(&'static str, PathBuf); 2],
+    servers: [(&'static str, PathBuf); 3],
 }
 
 /// A run of a program.
@@ -81,9 +83,15 @@ impl TestPrograms {
         let warnings = cargo_build::run("the tests", &mut cargo, progress, &step, collect).await?;
         let native_server = native_server.context("there is no example axum")?;
         let mut cargo = Command::new(workspace::cargo());
-        cargo.arg("build").args(WORKSPACE).args(["--bin", BY_HAND]).current_dir(workspace::root());
+        cargo
+            .arg("build")
+            .args(WORKSPACE)
+            .args(["--bin", BY_HAND, "--bin", EMBEDDED_HOST])
+            .current_dir(workspace::root());
         cargo.envs(environment.iter().copied());
-        let by_hand = cargo_build::build("the server by hand", BY_HAND, &mut cargo, progress, &step).await?;
+        let files = [BY_HAND, EMBEDDED_HOST];
+        let built = cargo_build::build("what the tests run", &files, &mut cargo, progress, &step).await?;
+        let [by_hand, embedded_host] = built.try_into().map_err(|_| anyhow!("not all programs were built"))?;
         step.done("Compiled the tests, with lints");
         let end_to_end = workspace::root().join("dev");
         let end_to_end = programs.iter().find(|program| program.folder == end_to_end && program.is_called("it"));
@@ -94,7 +102,11 @@ impl TestPrograms {
         }
         // What takes longest is started first, so that nothing waits for it alone in the end.
         programs.sort_by_key(|program| program.executable != end_to_end.executable);
-        let servers = [(NATIVE_SERVER_VARIABLE, native_server), (BY_HAND_VARIABLE, by_hand)];
+        let servers = [
+            (NATIVE_SERVER_VARIABLE, native_server),
+            (BY_HAND_VARIABLE, by_hand),
+            (EMBEDDED_HOST_VARIABLE, embedded_host),
+        ];
         Ok((Self { programs, servers }, clippy::outcome(environment, &warnings, started)))
     }
 

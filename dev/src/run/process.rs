@@ -1,15 +1,8 @@
-//! The `spin` process and what it prints.
+//! The process of a host: the real `spin`, or the embedded host.
 
-use std::{
-    fs::File,
-    io::{Write, stderr},
-    process::Stdio,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{process::Stdio, time::Duration};
 
 use anyhow::{Context, Error, Result, anyhow};
-use embedded_host::LogSink;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, BufReader},
@@ -19,16 +12,17 @@ use tokio::{
     time::timeout,
 };
 
+use super::log::{Log, LogSink};
 use crate::bound_command::{self, Lifeline};
 
-/// Spin waits for requests in progress, and none takes longer.
+/// A host waits for requests in progress, and none takes longer.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 /// The limit for reading the remaining output of an ended process.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// `spin up` starts a second process. Both are in one process group, which ends with this value and with this process.
+/// `spin up` starts a second process. All are in one process group, which ends with this value and with this process.
 #[derive(Debug)]
-pub(super) struct SpinProcess {
+pub(super) struct HostProcess {
     child: Child,
     _lifeline: Lifeline,
     group: Pid,
@@ -37,12 +31,12 @@ pub(super) struct SpinProcess {
     readers: JoinSet<()>,
 }
 
-impl SpinProcess {
+impl HostProcess {
     pub(super) fn spawn(command: &mut Command, sink: &LogSink) -> Result<Self> {
         let log = Log::open(sink)?;
         let (mut child, lifeline) = bound_command::spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped()))
-            .context("`spin up` could not be started")?;
-        let group = child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)).context("`spin up` ended at once")?;
+            .context("the host could not be started")?;
+        let group = child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)).context("the host ended at once")?;
         let (announce, url) = watch::channel(None);
         let mut readers = JoinSet::new();
         if let Some(stdout) = child.stdout.take() {
@@ -54,20 +48,20 @@ impl SpinProcess {
         Ok(Self { child, _lifeline: lifeline, group, url, log, readers })
     }
 
-    /// The address that `spin` prints; `None` if its output ends before that.
+    /// The address that the host prints; `None` if its output ends before that.
     pub(super) async fn announced_url(&self) -> Option<String> {
         self.url.clone().wait_for(Option::is_some).await.ok()?.clone()
     }
 
-    /// Waits until `spin` ends by itself.
+    /// Waits until it ends by itself.
     pub(super) async fn ended(&mut self) -> Error {
         let status = self.child.wait().await;
         let last_words = async { while self.readers.join_next().await.is_some() {} };
         // A remaining child process may keep the output open.
         let _ = timeout(LAST_WORDS, last_words).await;
         match status {
-            Ok(status) => anyhow!("`spin up` ended by itself with {status}"),
-            Err(error) => anyhow!("`spin up` was lost: {error}"),
+            Ok(status) => anyhow!("the host ended by itself with {status}"),
+            Err(error) => anyhow!("the host was lost: {error}"),
         }
     }
 
@@ -80,14 +74,14 @@ impl SpinProcess {
         self.log.lines()
     }
 
-    /// Ends the group as Ctrl-C does, so that Spin removes its temporary files. Dropping kills the rest.
+    /// Ends the group as Ctrl-C does, so that it removes its temporary files. Dropping kills the rest.
     pub(super) async fn stop(mut self) {
         let _ = kill_process_group(self.group, Signal::INT);
         let _ = timeout(STOP_LIMIT, self.child.wait()).await;
     }
 }
 
-impl Drop for SpinProcess {
+impl Drop for HostProcess {
     fn drop(&mut self) {
         // An error means that the group has ended.
         let _ = kill_process_group(self.group, Signal::KILL);
@@ -96,7 +90,7 @@ impl Drop for SpinProcess {
 
 async fn read_lines(stream: impl AsyncRead + Unpin, log: Log, announce: Option<watch::Sender<Option<String>>>) {
     let mut lines = BufReader::new(stream).lines();
-    // Ends at the end of the stream, or at output that is not UTF-8, which Spin does not print.
+    // Ends at the end of the stream, or at output that is not UTF-8, which no host prints.
     while let Ok(Some(line)) = lines.next_line().await {
         if let (Some(announce), Some(url)) = (&announce, serving_url(&line)) {
             announce.send_replace(Some(url.to_owned()));
@@ -111,70 +105,26 @@ fn serving_url(line: &str) -> Option<&str> {
     url.starts_with("http://").then_some(url)
 }
 
-/// Everything `spin` and the components print, in the order it arrives.
-#[derive(Clone, Debug)]
-struct Log(Arc<Mutex<Target>>);
-
-#[derive(Debug)]
-enum Target {
-    Stderr,
-    File(File),
-    Memory(Vec<String>),
-}
-
-impl Log {
-    fn open(sink: &LogSink) -> Result<Self> {
-        let target = match sink {
-            LogSink::Stderr => Target::Stderr,
-            LogSink::File(path) => {
-                let file = File::options().create(true).append(true).open(path);
-                Target::File(file.with_context(|| format!("cannot open {}", path.display()))?)
-            }
-            LogSink::Collect => Target::Memory(Vec::new()),
-        };
-        Ok(Self(Arc::new(Mutex::new(target))))
-    }
-
-    fn add(&self, line: String) {
-        // A closed terminal or a full disk should not stop the server.
-        let _ = match &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            Target::Stderr => writeln!(stderr(), "{line}"),
-            Target::File(file) => writeln!(file, "{line}"),
-            Target::Memory(lines) => {
-                lines.push(line);
-                Ok(())
-            }
-        };
-    }
-
-    fn lines(&self) -> Vec<String> {
-        match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            Target::Memory(lines) => lines.clone(),
-            Target::Stderr | Target::File(_) => Vec::new(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::bound_command::bound_command;
 
     #[test]
-    fn the_address_is_read_from_what_spin_prints() {
+    fn the_address_is_read_from_what_a_host_prints() {
         assert_eq!(serving_url("Serving http://127.0.0.1:3000"), Some("http://127.0.0.1:3000"));
         assert_eq!(serving_url("  profile-get: http://127.0.0.1:3000/api/profile-get"), None);
         assert_eq!(serving_url("Serving suggestion"), None);
     }
 
-    fn shell(script: &str) -> SpinProcess {
-        SpinProcess::spawn(bound_command("sh").args(["-c", script]), &LogSink::Collect).unwrap()
+    fn shell(script: &str) -> HostProcess {
+        HostProcess::spawn(bound_command("sh").args(["-c", script]), &LogSink::Collect).unwrap()
     }
 
     #[tokio::test]
     async fn an_early_end_is_reported_with_the_output() {
         let mut process = shell("echo 'no such variable' >&2; exit 4");
-        assert_eq!(process.ended().await.to_string(), "`spin up` ended by itself with exit status: 4");
+        assert_eq!(process.ended().await.to_string(), "the host ended by itself with exit status: 4");
         assert_eq!(process.announced_url().await, None);
         assert_eq!(process.log_lines(), ["no such variable"]);
     }

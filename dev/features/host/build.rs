@@ -1,0 +1,3 @@
+//! Does nothing, but without it cargo would ignore the build dependencies.
+
+fn main() {}

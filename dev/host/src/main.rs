@@ -1,0 +1,38 @@
+//! The embedded host as a program: takes the options of `spin up`, and prints what Spin prints.
+
+use std::{
+    collections::BTreeMap,
+    env,
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use embedded_host::{Command, HostOptions, RunningHost};
+use tokio::signal::ctrl_c;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let Command::Up(options) = Command::parse();
+    match serve(*options).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(options: HostOptions) -> Result<()> {
+    // What is not UTF-8 is nothing that this host reads.
+    let environment: BTreeMap<_, _> = env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    let host = RunningHost::start(options, environment).await?;
+    let mut output = io::stdout();
+    writeln!(output, "Serving {}", host.url()).and_then(|()| output.flush()).context("cannot print the address")?;
+    ctrl_c().await.context("cannot wait for Ctrl-C")?;
+    host.stop().await;
+    Ok(())
+}
