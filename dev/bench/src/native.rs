@@ -9,8 +9,8 @@ use tokio::process::Command;
 /// The profile and the folder in which they are built: optimised, unless this program is not.
 const BUILD: (&str, &str) = if cfg!(debug_assertions) { ("dev", "debug") } else { ("bench", "release") };
 
-/// The variables with their paths if they are already built. `cargo dev check` sets these, because a build here would wait
-/// for its own.
+/// The variables with their paths if they are already built. `cargo dev check` sets these, because it compiles the workspace by
+/// clippy, and a build here would compile it again.
 const BUILT: [&str; 2] = ["PROFILE_GET_NATIVE_SERVER", "PROFILE_GET_SERVER_BY_HAND"];
 
 /// The built servers.

@@ -125,6 +125,10 @@ async fn follow(
                 collect(artifact);
             }
             Ok(BuildEvent::CompilerMessage { message: Diagnostic { level, rendered: Some(rendered) } }) => {
+                // `2 warnings emitted`, `aborting due to 1 previous error`.
+                if is_summary(&rendered) {
+                    continue;
+                }
                 let of_its_level = if level == WARNING { &mut diagnostics.warnings } else { &mut diagnostics.errors };
                 // A library and its tests are compiled from the same lines.
                 if !of_its_level.contains(&rendered) {
@@ -138,6 +142,12 @@ async fn follow(
         }
     }
     Ok(diagnostics)
+}
+
+/// Whether a diagnostic only counts others.
+fn is_summary(rendered: &str) -> bool {
+    let line = rendered.trim_end();
+    line.ends_with("warning emitted") || line.ends_with("warnings emitted") || line.contains("aborting due to ")
 }
 
 async fn read_all(stream: Option<impl AsyncRead + Unpin>) -> Result<String> {
@@ -214,7 +224,9 @@ not a message
 
     const DIAGNOSTICS: &str = r#"{"reason":"compiler-message","message":{"level":"warning","rendered":"warning: unused\n"}}
 {"reason":"compiler-message","message":{"level":"error","rendered":"error[E0308]: mismatched types\n"}}
-{"reason":"compiler-message","message":{"level":"warning","rendered":"warning: unused\n"}}"#;
+{"reason":"compiler-message","message":{"level":"warning","rendered":"warning: unused\n"}}
+{"reason":"compiler-message","message":{"level":"warning","rendered":"warning: 1 warning emitted\n\n"}}
+{"reason":"compiler-message","message":{"level":"error","rendered":"error: aborting due to 1 previous error; 1 warning emitted\n\n"}}"#;
 
     #[tokio::test]
     async fn a_failing_build_shows_the_compilers_errors_and_what_cargo_printed() {

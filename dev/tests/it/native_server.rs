@@ -103,7 +103,7 @@ async fn build() -> PathBuf {
     }
     let mut cargo = Command::new(workspace::cargo());
     cargo
-        // The selection of `cargo dev check`, which has compiled all of it.
+        // The selection of `cargo test --workspace` with the example, so that nothing is compiled again.
         .args(["build", "--workspace", "--features=entra-obo/rustls", "--example=axum", "--target-dir"])
         .arg(workspace::target())
         .current_dir(workspace::root());

@@ -1,7 +1,7 @@
 //! Clippy in the compiler's place: it is the compiler with more lints.
 //!
-//! `cargo clippy` would check every dependency once more, and then the workspace. So the tests are compiled by clippy, which
-//! takes hardly longer than the compiler, and the lints are the warnings of that compilation.
+//! `cargo clippy` would check every dependency once more, and then the workspace. So clippy compiles the tests, which takes it
+//! hardly longer than the compiler, and the lints are the warnings of that compilation.
 
 use std::time::Instant;
 

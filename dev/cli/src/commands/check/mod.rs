@@ -36,8 +36,8 @@ const QUICK: [Step; 3] = [
     Step::new("dependencies, advisories", "deny --workspace check advisories").needing("cargo-deny", "deny fetch db"),
 ];
 
-/// Runs while the tests do, most of which wait, and leaves the processor to them. It selects what they select, so that
-/// nothing is compiled again.
+/// Runs while the tests do, most of which wait, and leaves the processor to them. It selects the same packages, so that nothing
+/// is compiled again.
 const DOCUMENTATION: Step =
     Step::new("documentation and its examples", "test --workspace --features=entra-obo/rustls --doc --no-fail-fast")
         .of_compiled_tests();
@@ -81,7 +81,10 @@ impl Check {
                 outcomes.extend(tests);
                 outcomes.extend(programs.run_alone(progress).await?);
             }
-            Err(error) => outcomes.add("lints and tests", Outcome::failed(&format!("{error:#}"))),
+            Err(error) => {
+                outcomes.add("lints and tests", Outcome::failed(&format!("{error:#}")));
+                outcomes.add(DOCUMENTATION.name, Outcome::Skipped("the tests do not compile".to_owned()));
+            }
         }
         for (program, argument, check, without) in OPTIONAL {
             if output_of(Command::new(program).arg(argument)).await.is_err() {

@@ -1,6 +1,7 @@
 #!/bin/sh
 # What `cargo test --doc` runs in place of rustdoc: tests the examples of one crate, then writes its documentation.
-# `cargo doc` would check every dependency first, which takes minutes; here are those that the tests were compiled with.
+# `cargo doc` would check every dependency first, which takes minutes; this uses what was compiled for the tests. It leaves out
+# programs, and libraries for WebAssembly alone, whose native code is empty.
 set -eu
 rustdoc "$@"
 is_value=false

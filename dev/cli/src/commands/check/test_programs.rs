@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::Stdio, time::Instant};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::process::Command;
 
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     cargo_build::{self, Artifact},
-    handover::EMBEDDED_HOST_VARIABLE,
+    handover::{EMBEDDED_HOST, EMBEDDED_HOST_VARIABLE},
     progress::Progress,
     workspace,
 };
@@ -30,15 +30,15 @@ const VARIED: [(&str, &[(&str, &str)]); 2] = [
 ];
 const VARIED_TESTS: [&str; 3] = ["sunny_day", "refusals", "steady_state"];
 
-/// Programs that tests of other packages run, and the variables with their paths. Without these, the tests would build the
-/// servers themselves, and compile much of the workspace again, since here clippy compiled it.
+/// Programs that tests of other packages run, and the variables with their paths. Without these, the tests would build them,
+/// and compile much of the workspace again, since here clippy compiled it.
 const NATIVE_SERVER: &str = "axum";
 const NATIVE_SERVER_VARIABLE: &str = "PROFILE_GET_NATIVE_SERVER";
 const BY_HAND: &str = "bench-by-hand";
 const BY_HAND_VARIABLE: &str = "PROFILE_GET_SERVER_BY_HAND";
-const EMBEDDED_HOST: &str = "embedded-host";
 
-/// The whole workspace, for the reason that `super` gives.
+/// The whole workspace, with the example that needs a feature, so that cargo compiles each dependency once. A selection of
+/// `entra-obo` alone would compile half of them again, with other features.
 const WORKSPACE: [&str; 2] = ["--workspace", "--features=entra-obo/rustls"];
 
 /// All test programs of the workspace.
@@ -68,30 +68,30 @@ impl TestPrograms {
     pub(super) async fn compile(progress: Progress) -> Result<(Self, Outcome)> {
         let step = progress.step("Compiling the tests, with lints");
         let (started, environment) = (Instant::now(), clippy::environment().await);
-        let mut cargo = Command::new(workspace::cargo());
-        cargo.arg("test").args(WORKSPACE).arg("--no-run").current_dir(workspace::root());
-        cargo.envs(environment.iter().copied());
-        let mut programs = Vec::new();
-        let mut native_server = None;
-        let collect = |artifact: Artifact| {
-            // A library of this name has no executable.
-            if artifact.target.name == NATIVE_SERVER && artifact.executable.is_some() {
-                native_server.clone_from(&artifact.executable);
-            }
-            programs.extend(TestProgram::of(artifact));
+        let cargo = |subcommand, targets| {
+            let mut cargo = Command::new(workspace::cargo());
+            cargo.arg(subcommand).args(WORKSPACE).arg(targets).current_dir(workspace::root());
+            cargo.envs(environment.iter().copied());
+            cargo
         };
-        let warnings = cargo_build::run("the tests", &mut cargo, progress, &step, collect).await?;
-        let native_server = native_server.context("there is no example axum")?;
-        let mut cargo = Command::new(workspace::cargo());
-        cargo
-            .arg("build")
-            .args(WORKSPACE)
-            .args(["--bin", BY_HAND, "--bin", EMBEDDED_HOST])
-            .current_dir(workspace::root());
-        cargo.envs(environment.iter().copied());
-        let files = [BY_HAND, EMBEDDED_HOST];
-        let built = cargo_build::build("what the tests run", &files, &mut cargo, progress, &step).await?;
-        let [by_hand, embedded_host] = built.try_into().map_err(|_| anyhow!("not all programs were built"))?;
+        let mut artifacts = Vec::new();
+        let mut warnings = Vec::new();
+        // The second builds programs that have no tests which run them.
+        for mut cargo in [cargo("test", "--no-run"), cargo("build", "--bins")] {
+            let collect = |artifact| artifacts.push(artifact);
+            warnings.extend(cargo_build::run("the tests", &mut cargo, progress, &step, collect).await?);
+        }
+        let server = |name: &str| {
+            let programs = artifacts.iter().filter(|artifact| artifact.target.name == name && !artifact.profile.test);
+            let executable = programs.filter_map(|artifact| artifact.executable.clone()).next();
+            executable.with_context(|| format!("there is no program {name}"))
+        };
+        let servers = [
+            (NATIVE_SERVER_VARIABLE, server(NATIVE_SERVER)?),
+            (BY_HAND_VARIABLE, server(BY_HAND)?),
+            (EMBEDDED_HOST_VARIABLE, server(EMBEDDED_HOST.name)?),
+        ];
+        let mut programs: Vec<_> = artifacts.into_iter().filter_map(TestProgram::of).collect();
         step.done("Compiled the tests, with lints");
         let end_to_end = workspace::root().join("dev");
         let end_to_end = programs.iter().find(|program| program.folder == end_to_end && program.is_called("it"));
@@ -102,11 +102,6 @@ impl TestPrograms {
         }
         // What takes longest is started first, so that nothing waits for it alone in the end.
         programs.sort_by_key(|program| program.executable != end_to_end.executable);
-        let servers = [
-            (NATIVE_SERVER_VARIABLE, native_server),
-            (BY_HAND_VARIABLE, by_hand),
-            (EMBEDDED_HOST_VARIABLE, embedded_host),
-        ];
         Ok((Self { programs, servers }, clippy::outcome(environment, &warnings, started)))
     }
 
