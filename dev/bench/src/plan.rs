@@ -45,7 +45,7 @@ impl Plan {
         let seconds = arguments.seconds.unwrap_or(seconds);
         ensure!((0.1..=3600.0).contains(&seconds), "--seconds must be from 0.1 to 3600");
         Ok(Self {
-            runner: if arguments.spin { Runner::RealSpin } else { Runner::Embedded },
+            runner: arguments.runner(),
             users: given_or(&arguments.users, users),
             connections: given_or(&arguments.connections, connections),
             measured: Duration::from_secs_f64(seconds),

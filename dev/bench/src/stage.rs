@@ -44,7 +44,7 @@ impl Stage {
         others: &[Subject],
         progress: Progress,
     ) -> Result<Self> {
-        let host = runner.find(progress).await?;
+        let host = AvailableRunner::find(runner, progress).await?;
         let component = Component::Api.build(progress).await?;
         let component_bytes = fs::metadata(component).await.context("the component's file is gone")?.len();
         Component::PassThrough.build(progress).await?;
@@ -227,16 +227,10 @@ impl Stage {
 
 fn options(directory: &RunDirectory, manifest: PathBuf, reuse: InstanceReuse) -> HostOptions {
     HostOptions {
-        manifest,
-        runtime_config: None,
-        direct_mounts: false,
-        listen: ([127, 0, 0, 1], 0).into(),
-        environment: BTreeMap::new(),
-        variables: BTreeMap::new(),
         // Written to a file as in production, so that it does not count as memory.
         log: LogSink::File(directory.path().join("component.log")),
         reuse,
-        state_dir: directory.path().join("state"),
+        ..HostOptions::new(manifest, directory.path().join("state"))
     }
 }
 

@@ -3,14 +3,14 @@
 use std::{
     env,
     os::unix::process::CommandExt,
-    path::PathBuf,
+    path::{self, PathBuf},
     process::{Command as BlockingCommand, ExitCode},
 };
 
 use anyhow::{Context, Error, Result};
 use tokio::{process::Command, sync::OnceCell};
 
-use crate::{cargo_build, component::Component, progress::Progress, workspace};
+use crate::{cargo_build, component::Component, progress::Progress, runner::Runner, workspace};
 
 /// The variable with the path of the embedded host's program, for programs that run it. Without it, they build it.
 pub const EMBEDDED_HOST_VARIABLE: &str = "PROFILE_GET_EMBEDDED_HOST";
@@ -18,7 +18,7 @@ pub const EMBEDDED_HOST_VARIABLE: &str = "PROFILE_GET_EMBEDDED_HOST";
 /// A program of this workspace that carries out commands of `cargo dev`.
 #[derive(Clone, Copy, Debug)]
 pub struct Program {
-    name: &'static str,
+    pub(crate) name: &'static str,
     package: &'static str,
     profile: &'static str,
 }
@@ -29,24 +29,20 @@ pub const HARNESS: Program = Program { name: "harness", package: "profile-get-de
 /// Measures. It is optimised: an unoptimised host would cost so much that the component's share looked small.
 pub const BENCH: Program = Program { name: "bench", package: "profile-get-bench", profile: "bench" };
 
-/// What serves the components where no `spin` is installed. It takes longer to build than everything else.
-const EMBEDDED_HOST: Program = Program { name: "embedded-host", package: "embedded-host", profile: "dev" };
+/// What runs the components in Spin's place. It takes longer to build than everything else.
+pub(crate) const EMBEDDED_HOST: Program = Program { name: "embedded-host", package: "embedded-host", profile: "dev" };
 
-/// Who serves the components.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Host {
-    /// The embedded host, which is built for it.
-    Embedded,
-    /// Another program, or the command needs none.
-    Other,
-}
-
-/// Builds `program` and, at the same time, the `host` and the `components` that it needs, then replaces this process with it.
-/// The arguments stay the same.
+/// Builds `program` and, at the same time, the `components` that it needs and what runs them, then replaces this process with
+/// it. The arguments stay the same.
 ///
 /// # Errors
 /// If something does not build, or the program cannot be run.
-pub async fn hand_over(program: Program, host: Host, components: &[Component], progress: Progress) -> Result<ExitCode> {
+pub async fn hand_over(
+    program: Program,
+    runner: Option<Runner>,
+    components: &[Component],
+    progress: Progress,
+) -> Result<ExitCode> {
     let components = async {
         for component in components {
             component.build(progress).await?;
@@ -54,7 +50,7 @@ pub async fn hand_over(program: Program, host: Host, components: &[Component], p
         Ok(())
     };
     let mut programs = vec![program];
-    if host == Host::Embedded {
+    if runner == Some(Runner::Embedded) {
         programs.push(Program { profile: program.profile, ..EMBEDDED_HOST });
     }
     let (files, ()) = tokio::try_join!(build(&programs, progress), components)?;
@@ -65,17 +61,19 @@ pub async fn hand_over(program: Program, host: Host, components: &[Component], p
     Err(Error::new(command.exec()).context(format!("{} cannot be run", file.display())))
 }
 
-/// The embedded host's program: the one that was built for this process, or it is built now.
+/// The embedded host's program: the one that was built for this process, or it is built now, as optimised as this process.
 ///
 /// # Errors
 /// If it does not build.
 pub async fn embedded_host(progress: Progress) -> Result<PathBuf> {
     static BUILT: OnceCell<PathBuf> = OnceCell::const_new();
     let build = async {
-        if let Some(file) = env::var_os(EMBEDDED_HOST_VARIABLE) {
-            return Ok(file.into());
+        if let Some(file) = env::var_os(EMBEDDED_HOST_VARIABLE).filter(|file| !file.is_empty()) {
+            // It is run in another folder.
+            return Ok(path::absolute(file)?);
         }
-        build(&[EMBEDDED_HOST], progress).await?.pop().context("no program was built")
+        let profile = if cfg!(debug_assertions) { EMBEDDED_HOST.profile } else { BENCH.profile };
+        build(&[Program { profile, ..EMBEDDED_HOST }], progress).await?.pop().context("no program was built")
     };
     BUILT.get_or_try_init(|| build).await.cloned()
 }

@@ -3,15 +3,19 @@
 use std::{
     env,
     ffi::{OsStr, OsString},
+    path::{self, Path},
+    time::Duration,
 };
 
 use anyhow::{Context, Result, bail};
-use tokio::process::Command;
+use tokio::{process::Command, time::timeout};
 
 use crate::programs::output_of;
 
 /// The first Spin with WASI 0.3.0, which spin-sdk 7 needs. Spin 4.0 has only a release candidate of it.
 const OLDEST: (u32, u32) = (4, 1);
+/// Spin says at once which version it is. Another program of this name may do anything.
+const VERSION_LIMIT: Duration = Duration::from_secs(10);
 const INSTALL: &str = "install Spin 4.1 or newer (https://spinframework.dev/install) or name its program in SPIN";
 
 /// A `spin` that is new enough.
@@ -24,13 +28,18 @@ impl SpinProgram {
     /// # Errors
     /// If there is no such program, or it is too old for this project.
     pub async fn find() -> Result<Self> {
-        Self::checked(env::var_os("SPIN").filter(|program| !program.is_empty()).unwrap_or_else(|| "spin".into())).await
+        Self::checked(named().unwrap_or_else(|| "spin".into())).await
+    }
+
+    /// Whether `SPIN` names a program.
+    pub fn is_named() -> bool {
+        named().is_some()
     }
 
     async fn checked(program: OsString) -> Result<Self> {
-        let printed = output_of(Command::new(&program).arg("--version"))
-            .await
-            .with_context(|| format!("the real Spin cannot be run: {INSTALL}"))?;
+        let asked = timeout(VERSION_LIMIT, output_of(Command::new(&program).arg("--version"))).await;
+        let printed =
+            asked.map_err(Into::into).flatten().with_context(|| format!("the real Spin cannot be run: {INSTALL}"))?;
         judge(&printed)?;
         Ok(Self(program))
     }
@@ -39,6 +48,13 @@ impl SpinProgram {
     pub fn path(&self) -> &OsStr {
         &self.0
     }
+}
+
+/// The program that `SPIN` names. A path is made absolute, since Spin is run in another folder.
+fn named() -> Option<OsString> {
+    let program = env::var_os("SPIN").filter(|program| !program.is_empty())?;
+    let is_path = Path::new(&program).components().count() > 1;
+    Some(if is_path { path::absolute(&program).map_or(program, Into::into) } else { program })
 }
 
 fn judge(printed: &str) -> Result<()> {

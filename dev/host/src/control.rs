@@ -1,9 +1,9 @@
 //! Control of a running host: moves the clock of its components, and measures their memory.
 //!
-//! A client sends lines of JSON to a Unix socket. Each line is an [`Order`], and the host responds to each with a line,
-//! its [`Memory`] at that moment.
+//! A client sends lines of JSON to a Unix socket. Each line is an [`Order`], and the host responds to each with a line: its
+//! [`Memory`](super::memory::Memory) at that moment.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
@@ -11,6 +11,7 @@ use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::{UnixListener, UnixStream},
     task::JoinSet,
+    time::sleep,
 };
 
 use super::{clock::WallClock, memory::MemoryMeter};
@@ -19,7 +20,7 @@ use super::{clock::WallClock, memory::MemoryMeter};
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Order {
-    /// How many seconds the components' clock shall be ahead of this machine's. Without it, the clock stays as it is.
+    /// How many seconds the components' clock should be ahead of this machine's. Without it, the clock stays as it is.
     seconds_ahead: Option<i64>,
 }
 
@@ -34,7 +35,12 @@ pub(super) fn listen(socket: &Path) -> Result<UnixListener> {
 /// Obeys clients until it is dropped.
 pub(super) async fn obey(listener: UnixListener, clock: WallClock, memory: MemoryMeter) {
     let mut clients = JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            // Probably out of file descriptors: wait for connections to close.
+            sleep(Duration::from_millis(50)).await;
+            continue;
+        };
         clients.spawn(obey_one(stream, clock.clone(), memory.clone()));
         // Those that have ended.
         while clients.try_join_next().is_some() {}

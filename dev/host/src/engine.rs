@@ -1,9 +1,6 @@
 //! Compiles components, once for each version of their file, and caches them on disk.
 
-use std::{
-    path::Path,
-    sync::{Mutex, PoisonError},
-};
+use std::{fs::File, path::Path};
 
 use wasmtime::{
     Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Result,
@@ -43,12 +40,12 @@ fn pool() -> PoolingAllocationConfig {
     pool
 }
 
-/// Loads the component at `source` and links it to this host.
-pub(super) fn load(engine: &Engine, id: &str, source: &Path) -> Result<ProxyPre<InstanceState>> {
+/// Loads the component at `source` and links it to this host. `folder` is that of the [`engine`]'s cache.
+pub(super) fn load(engine: &Engine, folder: &Path, id: &str, source: &Path) -> Result<ProxyPre<InstanceState>> {
     let bytes = std::fs::read(source).with_context(|| {
         format!("component {id}: cannot read {}: build it first (cargo dev build)", source.display())
     })?;
-    let component = compile(engine, &bytes)
+    let component = compile(engine, folder, &bytes)
         .with_context(|| format!("component {id}: {} is no Wasm component", source.display()))?;
     let mut linker = linker(engine)?;
     missing::trap_when_called(&mut linker, engine, &component)?;
@@ -63,10 +60,11 @@ pub(super) fn load(engine: &Engine, id: &str, source: &Path) -> Result<ProxyPre<
     }
 }
 
-/// Compiles one component at a time, so that hosts that start together share the cached result.
-fn compile(engine: &Engine, bytes: &[u8]) -> Result<Component> {
-    static COMPILING: Mutex<()> = Mutex::new(());
-    let _guard = COMPILING.lock().unwrap_or_else(PoisonError::into_inner);
+/// Compiles one component at a time, so that hosts that start together share the cached result. `folder` is that of the cache.
+fn compile(engine: &Engine, folder: &Path, bytes: &[u8]) -> Result<Component> {
+    std::fs::create_dir_all(folder)?;
+    let lock = File::create(folder.join("lock"))?;
+    lock.lock()?;
     Component::new(engine, bytes)
 }
 

@@ -1,7 +1,8 @@
 //! The embedded host: runs this project's Spin components without a `spin` on the machine.
 //!
-//! It is for development and tests, not for production. Its program takes the options of `spin up`. It reads the same `spin.toml` and runtime config, behaves as
-//! Spin 4.1 does wherever a component can see the difference, and refuses by name what it does not support.
+//! It is for development and tests, not for production. Its program takes options of `spin up`. It reads the same
+//! `spin.toml` and runtime config, behaves as Spin 4.1 does wherever a component can see the difference, and refuses by
+//! name what it does not support.
 //!
 //! A request passes through these modules: `listener` accepts it, `dispatcher` finds its component with `routes`,
 //! `request` adds Spin's headers, and `pool` provides an `instance`. `bindings` (variables, key-value stores) and
@@ -54,7 +55,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-pub use options::{Command, HostOptions, InstanceReuse};
+pub use options::{CommandLine, InstanceReuse, UpOptions};
 use tokio::{
     net::TcpListener,
     task::{JoinHandle, spawn_blocking},
@@ -89,13 +90,14 @@ pub struct RunningHost {
 }
 
 impl RunningHost {
-    /// Reads the manifest and the runtime config, compiles the components and starts to serve. What Spin would read from
-    /// its `environment` is `SPIN_VARIABLE_*`, `AZURE_*` and `SSL_CERT_FILE`. Lines of the log go to standard error.
+    /// Reads the manifest and the runtime config, compiles the components and starts to serve. From
+    /// `environment` it reads what Spin reads: `SPIN_VARIABLE_*`, `AZURE_*`, `SSL_CERT_FILE`. Lines of the log go to standard
+    /// error.
     ///
     /// # Errors
     /// If a file is missing, wrong or asks for something that this host does not support, or the port is taken. The
     /// message names the file, the key and what to do.
-    pub async fn start(options: HostOptions, environment: BTreeMap<String, String>) -> Result<Self> {
+    pub async fn start(options: UpOptions, environment: BTreeMap<String, String>) -> Result<Self> {
         let manifest = Manifest::read(&options.manifest)?;
         let environment = Arc::new(environment);
         let mut runtime_config =
@@ -212,7 +214,7 @@ impl Assembly {
                 };
                 let files = files.with_context(|| format!("component.{id}: files"))?;
                 let pool = InstancePool {
-                    component: engine::load(&engine, &id, &component.source)?,
+                    component: engine::load(&engine, &self.compiled, &id, &component.source)?,
                     engine: engine.clone(),
                     context: ComponentContext {
                         id: id.as_str().into(),

@@ -9,12 +9,12 @@ use std::{
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use embedded_host::{Command, HostOptions, RunningHost};
+use embedded_host::{CommandLine, RunningHost, UpOptions};
 use tokio::signal::ctrl_c;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Command::Up(options) = Command::parse();
+    let CommandLine::Up(options) = CommandLine::parse();
     match serve(*options).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -24,8 +24,8 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn serve(options: HostOptions) -> Result<()> {
-    // What is not UTF-8 is nothing that this host reads.
+async fn serve(options: UpOptions) -> Result<()> {
+    // Names and values that are not UTF-8 are left out.
     let environment: BTreeMap<_, _> = env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use crate::{
     loopback,
-    run::{Api, ApiOptions, Runner, find_running},
+    run::{Api, ApiOptions, find_running},
 };
 
 /// Calls the API and prints the response.
@@ -36,17 +36,17 @@ pub async fn run(arguments: Call, progress: Progress) -> Result<ExitCode> {
 
 async fn call_a_new_application(arguments: &Call, progress: Progress) -> Result<StatusCode> {
     progress.note("no `cargo dev up` is serving; starting an API for this one call");
-    let runner = Runner::chosen(arguments.host).await?;
+    let runner = arguments.host.runner(|note| progress.note(note)).await?;
     let options = ApiOptions { runner, progress, ..ApiOptions::default() };
     let api = Api::start(options).await?;
     let token = api.tenant.access_token(api.tenant.person(&arguments.person)?, |_| ());
     let status = print(send(arguments, api.server.url(), &token).await?).await?;
+    let log = api.server.stop().await;
     if progress.is_verbose() || status.is_server_error() {
-        for line in api.server.log_lines() {
+        for line in log {
             eprintln!("{line}");
         }
     }
-    api.server.stop().await;
     Ok(status)
 }
 

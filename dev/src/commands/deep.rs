@@ -5,17 +5,14 @@ use std::{process::ExitCode, time::Duration};
 use anyhow::Result;
 use cargo_dev::{commands::deep::Deep, progress::Progress};
 
-use crate::{
-    deep::{self, DeepPlan, Findings, Scale},
-    run::Runner,
-};
+use crate::deep::{self, DeepPlan, Findings, Scale};
 
 /// Checks and prints what was found.
 ///
 /// # Errors
 /// If the component does not build, or a host or a tenant does not start.
 pub async fn run(arguments: Deep, progress: Progress) -> Result<ExitCode> {
-    let runner = if arguments.spin { Runner::RealSpin } else { Runner::from_environment()? };
+    let runner = arguments.runner()?;
     let scale = if arguments.sample { Scale::Sample } else { Scale::Whole };
     let mut plan = DeepPlan { cells: arguments.cells, ..DeepPlan::of(runner, scale, progress) };
     if !arguments.only.is_empty() {

@@ -42,7 +42,7 @@ pub async fn run(arguments: Up, progress: Progress) -> Result<ExitCode> {
     if let Some(Running { process, api_url, .. }) = find_running().await? {
         bail!("`cargo dev up` is already serving {api_url} (process {process}): stop it first");
     }
-    let runner = Runner::chosen(arguments.host).await?;
+    let runner = arguments.host.runner(|note| progress.note(note)).await?;
     if let Some(language) = arguments.example {
         return example::run(language, arguments.port, runner, progress, stop).await;
     }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use cargo_dev::{component::Component, progress::Progress, workspace};
+use cargo_dev::{component::Component, progress::Progress, runner::Runner, workspace};
 use emulated_tenant::{Tenant, TenantOptions};
 use tokio::fs;
 
@@ -17,7 +17,7 @@ use super::{
     log::LogSink,
     manifest,
     options::{HostOptions, InstanceReuse},
-    runner::Runner,
+    runner::AvailableRunner,
     runtime_config::{self, Endpoints, KeyValueStore},
     server::Server,
 };
@@ -51,6 +51,8 @@ pub struct ApiOptions {
     pub log: LogSink,
     /// The key-value store that its instances share. Default: a SQLite file.
     pub store: KeyValueStore,
+    /// Whether the embedded host can be controlled.
+    pub is_controlled: bool,
     /// The folder for the derived configuration and the key-value store. Default: a temporary folder.
     pub directory: Option<PathBuf>,
     /// How progress is shown.
@@ -71,6 +73,7 @@ impl Default for ApiOptions {
             reuse: InstanceReuse::default(),
             log: LogSink::Collect,
             store: KeyValueStore::default(),
+            is_controlled: false,
             directory: None,
             progress: Progress::default(),
         }
@@ -108,7 +111,7 @@ impl Api {
     /// As [`Self::start`].
     pub async fn start_for(tenant: impl Into<Arc<Tenant>>, options: ApiOptions) -> Result<Self> {
         let tenant = tenant.into();
-        let host = options.runner.find(options.progress).await?;
+        let host = AvailableRunner::find(options.runner, options.progress).await?;
         if options.manifest.is_none() {
             Component::Api.build(options.progress).await?;
         }
@@ -124,7 +127,6 @@ impl Api {
         spin_environment.insert("RUNTIME_CONFIG_FILE".to_owned(), absolute);
         let server = host
             .serve(HostOptions {
-                manifest,
                 runtime_config: Some(runtime_config),
                 direct_mounts: options.direct_mounts,
                 listen: options.listen,
@@ -132,7 +134,8 @@ impl Api {
                 variables: options.variables,
                 log: options.log,
                 reuse: options.reuse,
-                state_dir: directory.path().join(host.state_folder()),
+                is_controlled: options.is_controlled,
+                ..HostOptions::new(manifest, directory.path().join(host.state_folder()))
             })
             .await?;
         step.done("Started the API");

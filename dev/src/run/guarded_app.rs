@@ -14,6 +14,7 @@ use cargo_dev::{
     npm_and_pip::{npm, pip},
     programs::output_of,
     progress::Progress,
+    runner::Runner,
     workspace,
 };
 use emulated_tenant::{Tenant, TenantOptions};
@@ -22,13 +23,8 @@ use tokio::{fs, process::Command};
 use toml::{Table, Value};
 
 use super::{
-    directory::RunDirectory,
-    log::LogSink,
-    manifest,
-    options::{HostOptions, InstanceReuse},
-    runner::Runner,
-    runtime_config::KeyValueStore,
-    server::Server,
+    directory::RunDirectory, log::LogSink, manifest, options::HostOptions, runner::AvailableRunner,
+    runtime_config::KeyValueStore, server::Server,
 };
 
 /// An app of `examples/`, and what its language needs to build it.
@@ -163,7 +159,7 @@ impl GuardedApp {
     /// # Errors
     /// If the guard does not build, the port is taken, or it does not start.
     pub async fn start(app: &Path, options: GuardedAppOptions) -> Result<Self> {
-        let host = options.runner.find(options.progress).await?;
+        let host = AvailableRunner::find(options.runner, options.progress).await?;
         Component::Entra.build(options.progress).await?;
         let tenant = match &options.tenant {
             Some(tenant) => Arc::clone(tenant),
@@ -174,7 +170,7 @@ impl GuardedApp {
             Some(configuration) => Some(directory.write("runtime-config.toml", configuration).await?),
             None => None,
         };
-        let manifest = guarded_manifest(app, &options).await?;
+        let manifest = directory.write("spin.toml", guarded_manifest(app, &options).await?).await?;
         let variables = [
             ("tenant_id", tenant.tenant_id()),
             ("client_id", tenant.client_id()),
@@ -183,16 +179,13 @@ impl GuardedApp {
         ];
         let server = host
             .serve(HostOptions {
-                manifest: directory.write("spin.toml", manifest).await?,
                 runtime_config,
-                direct_mounts: false,
                 listen: options.listen,
-                // Not among the variables, which the real Spin gets on its command line, where every user can see them.
+                // Not among the variables, which the host gets on its command line, where every user can see them.
                 environment: BTreeMap::from([("SPIN_VARIABLE_CLIENTSECRET".to_owned(), tenant.client_secret())]),
                 variables: variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
                 log: options.log,
-                reuse: InstanceReuse::default(),
-                state_dir: directory.path().join(host.state_folder()),
+                ..HostOptions::new(manifest, directory.path().join(host.state_folder()))
             })
             .await?;
         Ok(Self { tenant, server, _directory: directory })

@@ -27,6 +27,8 @@ pub mod runtime_config;
 mod server;
 mod sign_in_app;
 
+pub use cargo_dev::runner::Runner;
+
 pub use self::{
     announcement::{Announcement, Running, find_running},
     api::{Api, ApiOptions},
@@ -38,7 +40,7 @@ pub use self::{
     options::{HostOptions, InstanceReuse},
     redis::Redis,
     registry::Registry,
-    runner::{AvailableRunner, Runner},
+    runner::AvailableRunner,
     server::Server,
     sign_in_app::{SignInApp, SignInAppOptions},
 };

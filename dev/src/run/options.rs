@@ -1,6 +1,13 @@
 //! What a host serves, and how.
 
-use std::{collections::BTreeMap, ffi::OsString, fmt, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    fmt,
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
 use super::log::LogSink;
 
@@ -15,7 +22,7 @@ pub struct HostOptions {
     pub direct_mounts: bool,
     /// Where to listen. Port 0 means any free port.
     pub listen: SocketAddr,
-    /// The variables of the process about Azure and Spin, such as `SPIN_VARIABLE_*` and `AZURE_*`.
+    /// Variables of the process: `SPIN_VARIABLE_*`, `AZURE_*`, `SSL_CERT_FILE`.
     pub environment: BTreeMap<String, String>,
     /// Values that take precedence over all providers. Every user of this machine can see them.
     pub variables: BTreeMap<String, String>,
@@ -25,9 +32,28 @@ pub struct HostOptions {
     pub reuse: InstanceReuse,
     /// The folder of the default key-value store and of the host's other files.
     pub state_dir: PathBuf,
+    /// Whether the embedded host can be controlled.
+    pub is_controlled: bool,
 }
 
 impl HostOptions {
+    /// For a test: no configuration but the manifest's, a free port, Spin's reuse of instances, a collected log.
+    #[must_use]
+    pub fn new(manifest: PathBuf, state_dir: PathBuf) -> Self {
+        Self {
+            manifest,
+            runtime_config: None,
+            direct_mounts: false,
+            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            environment: BTreeMap::new(),
+            variables: BTreeMap::new(),
+            log: LogSink::Collect,
+            reuse: InstanceReuse::default(),
+            state_dir,
+            is_controlled: false,
+        }
+    }
+
     /// The arguments of `spin`, for the real one and the embedded host.
     pub(super) fn arguments(&self) -> Vec<OsString> {
         let reuse = self.reuse;
@@ -65,6 +91,7 @@ impl fmt::Debug for HostOptions {
             .field("log", &self.log)
             .field("reuse", &self.reuse)
             .field("state_dir", &self.state_dir)
+            .field("is_controlled", &self.is_controlled)
             .finish()
     }
 }
@@ -94,15 +121,11 @@ mod tests {
 
     fn options() -> HostOptions {
         HostOptions {
-            manifest: "/p/spin.toml".into(),
             runtime_config: Some("/p/runtime-config.toml".into()),
             direct_mounts: true,
-            listen: ([127, 0, 0, 1], 0).into(),
             environment: BTreeMap::from([("NAME".to_owned(), "hidden".to_owned())]),
             variables: BTreeMap::from([("graph_url".to_owned(), "http://127.0.0.1:9".to_owned())]),
-            log: LogSink::Collect,
-            reuse: InstanceReuse::default(),
-            state_dir: "/s".into(),
+            ..HostOptions::new("/p/spin.toml".into(), "/s".into())
         }
     }
 

@@ -56,9 +56,7 @@ impl HostProcess {
     /// Waits until it ends by itself.
     pub(super) async fn ended(&mut self) -> Error {
         let status = self.child.wait().await;
-        let last_words = async { while self.readers.join_next().await.is_some() {} };
-        // A remaining child process may keep the output open.
-        let _ = timeout(LAST_WORDS, last_words).await;
+        self.read_last_words().await;
         match status {
             Ok(status) => anyhow!("the host ended by itself with {status}"),
             Err(error) => anyhow!("the host was lost: {error}"),
@@ -70,14 +68,23 @@ impl HostProcess {
         self.child.id()
     }
 
-    pub(super) fn log_lines(&self) -> Vec<String> {
+    pub(super) fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// Ends the group as Ctrl-C does, so that it removes its temporary files, and returns what it printed. Dropping kills the
+    /// rest.
+    pub(super) async fn stop(mut self) -> Vec<String> {
+        let _ = kill_process_group(self.group, Signal::INT);
+        let _ = timeout(STOP_LIMIT, self.child.wait()).await;
+        self.read_last_words().await;
         self.log.lines()
     }
 
-    /// Ends the group as Ctrl-C does, so that it removes its temporary files. Dropping kills the rest.
-    pub(super) async fn stop(mut self) {
-        let _ = kill_process_group(self.group, Signal::INT);
-        let _ = timeout(STOP_LIMIT, self.child.wait()).await;
+    async fn read_last_words(&mut self) {
+        let last_words = async { while self.readers.join_next().await.is_some() {} };
+        // A remaining child process may keep the output open.
+        let _ = timeout(LAST_WORDS, last_words).await;
     }
 }
 
@@ -89,9 +96,10 @@ impl Drop for HostProcess {
 }
 
 async fn read_lines(stream: impl AsyncRead + Unpin, log: Log, announce: Option<watch::Sender<Option<String>>>) {
-    let mut lines = BufReader::new(stream).lines();
-    // Ends at the end of the stream, or at output that is not UTF-8, which no host prints.
-    while let Ok(Some(line)) = lines.next_line().await {
+    let mut lines = BufReader::new(stream).split(b'\n');
+    while let Ok(Some(line)) = lines.next_segment().await {
+        // Components print what they like.
+        let line = String::from_utf8_lossy(&line).trim_end_matches('\r').to_owned();
         if let (Some(announce), Some(url)) = (&announce, serving_url(&line)) {
             announce.send_replace(Some(url.to_owned()));
         }
@@ -126,7 +134,7 @@ mod tests {
         let mut process = shell("echo 'no such variable' >&2; exit 4");
         assert_eq!(process.ended().await.to_string(), "the host ended by itself with exit status: 4");
         assert_eq!(process.announced_url().await, None);
-        assert_eq!(process.log_lines(), ["no such variable"]);
+        assert_eq!(process.log().lines(), ["no such variable"]);
     }
 
     #[tokio::test]

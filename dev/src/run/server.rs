@@ -49,7 +49,7 @@ impl Server {
             .await
             .map_err(|_| anyhow!("the host did not serve within {} s", START_LIMIT.as_secs()))
             .flatten()
-            .map_err(|error| with_log(error, &process.log_lines()))?;
+            .map_err(|error| with_log(error, &process.log().unshown_last_lines()))?;
         Ok(Self { url, process, control: None })
     }
 
@@ -76,10 +76,15 @@ impl Server {
         self.control.clone()
     }
 
-    /// The output of host and components so far, if the options ask to collect it.
+    /// What host and components printed so far, if the options ask to collect it: for the message of a failure.
     #[must_use]
     pub fn log_lines(&self) -> Vec<String> {
-        self.process.log_lines()
+        self.process.log().lines()
+    }
+
+    /// The same when no more lines come, since the lines about a response can arrive after it.
+    pub async fn settled_log_lines(&self) -> Vec<String> {
+        self.process.log().settled_lines().await
     }
 
     /// Waits until the host ends by itself, which is an error.
@@ -87,9 +92,9 @@ impl Server {
         self.process.ended().await
     }
 
-    /// Ends it as Ctrl-C does, after the requests in progress.
-    pub async fn stop(self) {
-        self.process.stop().await;
+    /// Ends it as Ctrl-C does, after the requests in progress. Returns its whole log, if the options ask to collect it.
+    pub async fn stop(self) -> Vec<String> {
+        self.process.stop().await
     }
 }
 
@@ -106,7 +111,9 @@ fn command(program: &OsStr, environment: &BTreeMap<String, String>) -> Command {
         }
     }
     // With backtraces, each cancelled call of a component costs the host some 20 microseconds, which the bench would count.
-    command.env_remove("RUST_BACKTRACE").env_remove("RUNTIME_CONFIG_FILE").env("NO_COLOR", "1").envs(environment);
+    command.env_remove("RUST_BACKTRACE").env_remove("RUNTIME_CONFIG_FILE").env("NO_COLOR", "1");
+    // The emulated tenant is on this machine, and Spin asks its vault through a proxy if there is one.
+    command.env("NO_PROXY", "*").env("no_proxy", "*").envs(environment);
     command
 }
 
@@ -117,8 +124,13 @@ async fn serving(process: &mut HostProcess) -> Result<String> {
     };
     let client = loopback::client()?;
     let health = format!("{url}/.well-known/spin/health");
-    while !client.get(&health).send().await.is_ok_and(|response| response.status().is_success()) {
-        sleep(POLL).await;
+    let is_healthy = async {
+        while !client.get(&health).send().await.is_ok_and(|response| response.status().is_success()) {
+            sleep(POLL).await;
+        }
+    };
+    tokio::select! {
+        () = is_healthy => Ok(url),
+        error = process.ended() => Err(error),
     }
-    Ok(url)
 }

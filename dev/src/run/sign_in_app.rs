@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use cargo_dev::{component::Component, progress::Progress, workspace};
+use cargo_dev::{component::Component, progress::Progress, runner::Runner, workspace};
 use uuid::Uuid;
 
 use super::{
@@ -16,7 +16,7 @@ use super::{
     directory::RunDirectory,
     log::LogSink,
     options::{HostOptions, InstanceReuse},
-    runner::Runner,
+    runner::AvailableRunner,
     server::Server,
 };
 
@@ -77,7 +77,7 @@ impl SignInApp {
     /// # Errors
     /// If it does not build, the port is taken, or it does not start.
     pub async fn start(api: &Api, options: SignInAppOptions) -> Result<Self> {
-        let host = options.runner.find(options.progress).await?;
+        let host = AvailableRunner::find(options.runner, options.progress).await?;
         Component::SignInApp.build(options.progress).await?;
         let step = options.progress.step("Starting the sign-in app");
         let port = if options.port == 0 { free_port()? } else { options.port };
@@ -100,11 +100,8 @@ impl SignInApp {
         ];
         let server = host
             .serve(HostOptions {
-                manifest: workspace::root().join("app/spin.toml"),
-                runtime_config: None,
-                direct_mounts: false,
                 listen: (Ipv4Addr::LOCALHOST, port).into(),
-                // Not among the variables, which the real Spin gets on its command line, where every user can see them.
+                // Not among the variables, which the host gets on its command line, where every user can see them.
                 environment: BTreeMap::from([
                     ("SPIN_VARIABLE_APPCLIENTSECRET".to_owned(), registration.client_secret.clone()),
                     ("SPIN_VARIABLE_SESSIONSECRET".to_owned(), session_secret()),
@@ -112,7 +109,7 @@ impl SignInApp {
                 variables: variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
                 log: options.log,
                 reuse: options.reuse,
-                state_dir: directory.path().join(host.state_folder()),
+                ..HostOptions::new(workspace::root().join("app/spin.toml"), directory.path().join(host.state_folder()))
             })
             .await?;
         step.done("Started the sign-in app");

@@ -34,7 +34,7 @@ async fn everybody_signs_in() {
         "people": members(&api.tenant),
     });
     let outcome = tests.run("app.test.mjs", application).await;
-    let log = app.server.log_lines().join("\n");
+    let log = app.server.settled_log_lines().await.join("\n");
     assert!(outcome.is_ok(), "{}\nThe app's log:\n{log}", outcome.unwrap_err());
     assert!(!log.contains("eyJ") && !log.contains(&api.tenant.web_client().client_secret), "a secret is in:\n{log}");
 }

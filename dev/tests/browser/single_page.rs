@@ -28,7 +28,7 @@ async fn a_single_page_application_calls_across_origins() {
         "clientId": tenant.spa_client_id(),
     });
     let outcome = tests.run("single_page.test.mjs", application).await;
-    let log = api.server.log_lines().join("\n");
+    let log = api.server.settled_log_lines().await.join("\n");
     assert!(outcome.is_ok(), "{}\nThe API's log:\n{log}", outcome.unwrap_err());
     assert!(!log.contains("eyJ"), "a token is in:\n{log}");
 }

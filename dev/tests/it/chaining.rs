@@ -1,6 +1,6 @@
 //! Several components in one application: their routes, and the requests that they send to each other. No tenant.
 
-use std::{fs, net::Ipv4Addr};
+use std::fs;
 
 use bytes::Bytes;
 use cargo_dev::{component::Component, progress::Progress};
@@ -11,7 +11,7 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use profile_get_dev::run::{HostOptions, InstanceReuse, LogSink, Runner, Server};
+use profile_get_dev::run::{AvailableRunner, HostOptions, Runner, Server};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -54,23 +54,13 @@ type Frames = StreamBody<stream::Iter<std::vec::IntoIter<Result<Frame<Bytes>, st
 
 impl Application {
     async fn start() -> Self {
-        let runner = Runner::from_environment().unwrap().find(Progress::default()).await.unwrap();
+        let runner = AvailableRunner::find(Runner::from_environment().unwrap(), Progress::default()).await.unwrap();
         let probe = Component::Probe.build(Progress::default()).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         fs::copy(probe, folder.path().join("probe.wasm")).unwrap();
         let manifest = folder.path().join("spin.toml");
         fs::write(&manifest, MANIFEST).unwrap();
-        let options = HostOptions {
-            manifest,
-            runtime_config: None,
-            direct_mounts: false,
-            listen: (Ipv4Addr::LOCALHOST, 0).into(),
-            environment: [].into(),
-            variables: [].into(),
-            log: LogSink::Collect,
-            reuse: InstanceReuse::default(),
-            state_dir: folder.path().join("state"),
-        };
+        let options = HostOptions::new(manifest, folder.path().join("state"));
         let server = runner.serve(options).await.unwrap();
         // HTTP/2, where trailers need no permission.
         let client = Client::builder(TokioExecutor::new()).http2_only(true).build_http();

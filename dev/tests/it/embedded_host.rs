@@ -1,35 +1,24 @@
 //! The embedded host itself, without a tenant.
 
-use std::{fs, net::SocketAddr, path::Path, time::Duration};
+use std::{fs, net::SocketAddr, path::Path};
 
 use cargo_dev::{component::Component, progress::Progress, workspace};
-use profile_get_dev::run::{HostOptions, InstanceReuse, LogSink, Runner, Server};
+use profile_get_dev::run::{AvailableRunner, HostOptions, Runner, Server};
 use reqwest::{Client, Response};
 use tempfile::TempDir;
-use tokio::time::{sleep, timeout};
-
-/// How long a line of the log may take.
-const LIMIT: Duration = Duration::from_secs(5);
 
 const REQUIRED: [&str; 2] = ["tenant_id", "client_id"];
 
 /// The project's own application on a free port.
 fn options(directory: &TempDir) -> HostOptions {
     HostOptions {
-        manifest: workspace::manifest(),
-        runtime_config: None,
-        direct_mounts: false,
-        listen: ([127, 0, 0, 1], 0).into(),
-        environment: [].into(),
         variables: REQUIRED.map(|name| (name.to_owned(), "value".to_owned())).into(),
-        log: LogSink::Collect,
-        reuse: InstanceReuse::default(),
-        state_dir: directory.path().to_owned(),
+        ..HostOptions::new(workspace::manifest(), directory.path().to_owned())
     }
 }
 
 async fn serve(options: HostOptions) -> anyhow::Result<Server> {
-    Runner::Embedded.find(Progress::default()).await?.serve(options).await
+    AvailableRunner::find(Runner::Embedded, Progress::default()).await?.serve(options).await
 }
 
 async fn started() -> (Server, TempDir) {
@@ -67,12 +56,8 @@ async fn spins_own_paths_are_answered_without_the_component() {
     let info: serde_json::Value = get(&host, "/.well-known/spin/info").await.json().await.unwrap();
     assert_eq!(info["name"], "profile-get");
     assert_eq!(get(&host, "/api/profile-get").await.status(), 500, "`value` is no tenant id");
-    let is_named = async {
-        while !host.log_lines().iter().any(|line| line.contains("tenant_id")) {
-            sleep(Duration::from_millis(10)).await;
-        }
-    };
-    assert!(timeout(LIMIT, is_named).await.is_ok(), "{:?}", host.log_lines());
+    let log = host.settled_log_lines().await;
+    assert!(log.iter().any(|line| line.contains("tenant_id")), "{log:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

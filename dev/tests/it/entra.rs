@@ -91,7 +91,7 @@ async fn the_log_names_an_address_that_the_manifest_does_not_allow() {
         let guarded = Guarded::start(Component::Probe, &[(setting, value)]).await;
         let (_, text) = guarded.get(target, Some(&guarded.token("ada"))).await;
         assert!(text.contains("server_unavailable"), "{setting}: {text}");
-        let lines = guarded.app.server.log_lines();
+        let lines = guarded.app.server.settled_log_lines().await;
         let named = format!("the host denied a call of {ELSEWHERE}: add it to allowed_outbound_hosts");
         assert!(lines.iter().any(|line| line.contains(&named)), "{setting}: {lines:?}");
     }
@@ -335,7 +335,7 @@ async fn the_app_gets_tokens_of_the_application_itself_and_nobody_else_does() {
     let (_, text) = guarded.get(&own(&format!("{}?optionsOverride.RelativePath=me", PATHS[1])), Some(&ada)).await;
     assert_eq!(serde_json::from_str::<Value>(&text).unwrap()["statusCode"], 400, "{text}");
     assert_eq!(requested(), 1);
-    let lines = guarded.app.server.log_lines();
+    let lines = guarded.app.server.settled_log_lines().await;
     let is_logged = |line: &String| {
         line.contains("\"token_of\":\"application\"") && line.contains("/AuthorizationHeaderUnauthenticated")
     };

@@ -87,8 +87,9 @@ async fn cause(harness: &Harness, request: usize) -> String {
     harness.request_lines(request).await.remove(request - 1)["cause"].as_str().unwrap().to_owned()
 }
 
-fn warnings(harness: &Harness) -> Vec<String> {
-    harness.api.server.log_lines().into_iter().filter(|line| line.contains(r#""event":"credential""#)).collect()
+async fn warnings(harness: &Harness) -> Vec<String> {
+    let lines = harness.api.server.settled_log_lines().await;
+    lines.into_iter().filter(|line| line.contains(r#""event":"credential""#)).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -101,7 +102,7 @@ async fn the_token_of_a_pod_is_the_credential_and_no_vault_is_asked() {
     assert_eq!(pod.harness.get_as("ada").await.status, 200);
     assert_eq!(pod.asserted(), second);
     assert_eq!(pod.harness.asked(Service::KeyVault), []);
-    assert_eq!(warnings(&pod.harness), [""; 0]);
+    assert_eq!(warnings(&pod.harness).await, [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -110,7 +111,7 @@ async fn a_token_that_was_late_is_found_without_a_restart() {
     pod.harness.get_as("ada").await.is(500, "server_misconfigured");
     let cause = cause(&pod.harness, 1).await;
     assert!(cause.contains("AADSTS700024 (time)") && cause.contains("has expired"), "{cause}");
-    assert_eq!(warnings(&pod.harness).len(), 1, "{:?}", pod.harness.api.server.log_lines());
+    assert_eq!(warnings(&pod.harness).await.len(), 1, "{:?}", pod.harness.api.server.log_lines());
     // The refusal is remembered by its token.
     pod.replace(|_| ());
     assert_eq!(pod.harness.get_as("ada").await.status, 200, "{:?}", pod.harness.api.server.log_lines());
@@ -124,7 +125,7 @@ async fn without_direct_mounts_the_first_token_stays_and_the_operator_is_warned_
     pod.replace(|_| ());
     assert_eq!(pod.harness.get_as("ada").await.status, 200);
     assert_eq!(pod.asserted(), first);
-    let warnings = warnings(&pod.harness);
+    let warnings = warnings(&pod.harness).await;
     assert!(warnings.len() == 1 && warnings[0].contains("--direct-mounts"), "{warnings:?}");
     assert!(!warnings[0].contains(&first));
 }
@@ -160,7 +161,7 @@ async fn each_mismatch_of_a_federated_credential_is_named_with_its_remedy() {
     assert_eq!(pod.harness.get_as("ada").await.status, 200);
     pod.volume.replace("a secret").unwrap();
     assert_eq!(pod.harness.get_as("ada").await.status, 200);
-    let warnings = warnings(&pod.harness);
+    let warnings = warnings(&pod.harness).await;
     assert!(warnings.len() == 1 && warnings[0].contains("federated_token_file is not a token"), "{warnings:?}");
     assert!(!warnings[0].contains("a secret"), "{warnings:?}");
 }
@@ -195,7 +196,7 @@ async fn a_managed_identity_is_the_credential_on_each_platform() {
         }
         assert_eq!(harness.asked(Service::KeyVault), []);
         assert_eq!(harness.count(Endpoint::ManagedIdentity), 1);
-        let log = harness.api.server.log_lines().join("\n");
+        let log = harness.api.server.settled_log_lines().await.join("\n");
         assert!(header.is_empty() || !log.contains(&header), "{log}");
     }
 }

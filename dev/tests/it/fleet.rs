@@ -57,7 +57,7 @@ impl Fleet {
     async fn token_from(&self, host: usize, token: &str) -> String {
         let id = self.get(host, token).await;
         for _ in 0..200 {
-            let lines = self.lines(host);
+            let lines = self.lines(host).await;
             if let Some(line) = lines.iter().find(|line| line["request_id"] == id.as_str()) {
                 return line["token_from"].as_str().unwrap().to_owned();
             }
@@ -66,14 +66,14 @@ impl Fleet {
         panic!("no line for {id}");
     }
 
-    fn lines(&self, host: usize) -> Vec<Value> {
-        let lines = self.hosts[host].server.log_lines();
+    async fn lines(&self, host: usize) -> Vec<Value> {
+        let lines = self.hosts[host].server.settled_log_lines().await;
         lines.iter().filter_map(|line| serde_json::from_str(line.get(line.find('{')?..)?).ok()).collect()
     }
 
     /// The causes of the lines about the store.
-    fn store_faults(&self, host: usize) -> Vec<String> {
-        let lines = self.lines(host).into_iter().filter(|line| line["event"] == "store");
+    async fn store_faults(&self, host: usize) -> Vec<String> {
+        let lines = self.lines(host).await.into_iter().filter(|line| line["event"] == "store");
         lines.map(|line| line["cause"].as_str().unwrap().to_owned()).collect()
     }
 
@@ -197,7 +197,7 @@ async fn a_failing_store_costs_no_request_and_one_line() {
             fleet.get(0, &fleet.token(person)).await;
             requests += 1;
         }
-        let faults = fleet.store_faults(0);
+        let faults = fleet.store_faults(0).await;
         assert_eq!(faults.len(), 1, "{requests} requests: {faults:?}");
         assert!(faults[0].contains(words) && !faults[0].contains("hunter2"), "{faults:?}");
     }

@@ -40,7 +40,7 @@ async fn what_is_no_client_secret_is_never_sent() {
         let line = harness.request_lines(1).await.remove(0);
         let cause = line["cause"].as_str().unwrap();
         assert!(cause.contains("clientsecret") && cause.contains(words), "{cause}");
-        let log = harness.api.server.log_lines().join("\n");
+        let log = harness.api.server.settled_log_lines().await.join("\n");
         let parts = value.split_whitespace().filter(|part| part.len() > 20);
         assert!(parts.into_iter().all(|part| !log.contains(part)), "{log}");
     }

@@ -128,7 +128,7 @@ async fn callers_that_go_away_are_not_noticed_by_others() {
         assert!(status == StatusCode::OK && text.contains(&person), "{status} {text}");
     }
     let failures = ["an instance failed", "wasm trap", "panicked at"];
-    let lines = guarded.app.server.log_lines();
+    let lines = guarded.app.server.settled_log_lines().await;
     assert!(!lines.iter().any(|line| failures.iter().any(|failure| line.contains(failure))), "{lines:?}");
 }
 

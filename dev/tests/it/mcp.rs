@@ -1,8 +1,6 @@
 //! The official MCP client finds Entra from the address of a server behind the gateway, signs in, and calls a tool.
 
 use std::{
-    collections::BTreeMap,
-    net::Ipv4Addr,
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
@@ -14,7 +12,7 @@ use cargo_dev::{
     progress::Progress,
 };
 use emulated_tenant::{Tenant, TenantOptions};
-use profile_get_dev::run::{HostOptions, InstanceReuse, LogSink, Runner};
+use profile_get_dev::run::{AvailableRunner, HostOptions, Runner};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -56,7 +54,7 @@ async fn without_the_address_as_application_id_uri_the_client_must_leave_the_res
 
 /// What the client saw, with this Application ID URI in addition to `api://<client id>`.
 async fn run(folder: &Path, application_id_uri: &str, environment: &[(&str, &str)]) -> Value {
-    let host = Runner::from_environment().unwrap().find(Progress::default()).await.unwrap();
+    let host = AvailableRunner::find(Runner::from_environment().unwrap(), Progress::default()).await.unwrap();
     let guard = Component::Entra.build(Progress::default()).await.unwrap();
     let tenant = Tenant::start(TenantOptions::default()).await.unwrap();
     if !application_id_uri.is_empty() {
@@ -97,17 +95,7 @@ async fn run(folder: &Path, application_id_uri: &str, environment: &[(&str, &str
     let state = tempfile::tempdir().unwrap();
     let path = state.path().join("spin.toml");
     std::fs::write(&path, toml::to_string(&manifest).unwrap()).unwrap();
-    let options = HostOptions {
-        manifest: path,
-        runtime_config: None,
-        direct_mounts: false,
-        listen: (Ipv4Addr::LOCALHOST, 0).into(),
-        environment: BTreeMap::new(),
-        variables: BTreeMap::new(),
-        log: LogSink::Collect,
-        reuse: InstanceReuse::default(),
-        state_dir: state.path().join("state"),
-    };
+    let options = HostOptions::new(path, state.path().join("state"));
     let gateway = host.serve(options).await.unwrap();
 
     let mut client = Command::new("node");

@@ -11,8 +11,8 @@ async fn probe(harness: &Harness) -> ApiResponse {
 }
 
 /// The lines about probes.
-fn lines(harness: &Harness) -> Vec<Value> {
-    let lines = harness.api.server.log_lines();
+async fn lines(harness: &Harness) -> Vec<Value> {
+    let lines = harness.api.server.settled_log_lines().await;
     let lines = lines.iter().filter_map(|line| serde_json::from_str(line.get(line.find('{')?..)?).ok());
     lines.filter(|line: &Value| line["event"] == "readiness").collect()
 }
@@ -25,7 +25,11 @@ async fn a_probe_needs_no_token_and_calls_nobody() {
         let answer = probe(&harness).await;
         assert_eq!((answer.status, &*answer.body), (200, &b"ready"[..]), "{answer:?}");
         assert_eq!(answer.header("cache-control"), "no-store");
-        assert_eq!((harness.api.tenant.requests().len(), lines(&harness).len()), (0, 0), "after {served} requests");
+        assert_eq!(
+            (harness.api.tenant.requests().len(), lines(&harness).await.len()),
+            (0, 0),
+            "after {served} requests"
+        );
         assert_eq!(harness.get_as("ada").await.status, 200);
     }
 }
@@ -36,7 +40,7 @@ async fn wrong_settings_are_not_ready_before_any_request() {
     let answer = probe(&harness).await;
     answer.is(503, "not_ready");
     insta::assert_snapshot!("not_ready", harness.snapshot(&answer));
-    let line = lines(&harness).remove(0);
+    let line = lines(&harness).await.remove(0);
     assert_eq!(line["level"], "error");
     assert!(line["cause"].as_str().unwrap().contains("required_scope"), "{line}");
 }
@@ -52,5 +56,5 @@ async fn an_instance_without_a_secret_is_not_ready_until_it_has_one() {
     harness.api.tenant.faults().clear();
     assert_eq!(harness.get_as("ada").await.status, 200);
     assert_eq!(probe(&harness).await.status, 200);
-    assert_eq!(lines(&harness).len(), 1, "{:?}", harness.api.server.log_lines());
+    assert_eq!(lines(&harness).await.len(), 1, "{:?}", harness.api.server.log_lines());
 }

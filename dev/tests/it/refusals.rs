@@ -128,7 +128,7 @@ async fn secrets_are_in_no_log_line_and_no_answer() {
             .filter_map(|request| request.header("authorization")?.strip_prefix("Bearer ").map(str::to_owned)),
     );
     harness.request_lines(people.len()).await;
-    let mut texts = harness.api.server.log_lines();
+    let mut texts = harness.api.server.settled_log_lines().await;
     texts
         .extend(answers.iter().map(|answer| format!("{:?} {}", answer.headers, String::from_utf8_lossy(&answer.body))));
     for secret in secrets {

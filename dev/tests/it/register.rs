@@ -17,7 +17,7 @@ use cargo_dev::{
 };
 use clap::Parser as _;
 use emulated_tenant::{Service, Tenant, TenantOptions};
-use profile_get_dev::run::{HostOptions, InstanceReuse, LogSink, Runner, Server, runtime_config::vault_environment};
+use profile_get_dev::run::{AvailableRunner, HostOptions, Runner, Server, runtime_config::vault_environment};
 use reqwest::{Client, Response, header, redirect::Policy};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -60,18 +60,17 @@ impl Registered {
     /// Serves the API, or the sign-in app of the folder `app`, with the configuration that was written for it.
     async fn serve(&self, component: Component, folder: &str, port: u16, variables: &[(&str, &str)]) -> Server {
         component.build(Progress::default()).await.unwrap();
-        let host = Runner::from_environment().unwrap().find(Progress::default()).await.unwrap();
+        let host = AvailableRunner::find(Runner::from_environment().unwrap(), Progress::default()).await.unwrap();
         host.serve(HostOptions {
-            manifest: workspace::root().join(folder).join("spin.toml"),
             runtime_config: Some(self.configuration(folder)),
             listen: (Ipv4Addr::LOCALHOST, port).into(),
             // The identity that reads the vault.
             environment: vault_environment(&self.tenant, None),
-            direct_mounts: false,
             variables: variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
-            log: LogSink::Collect,
-            reuse: InstanceReuse::default(),
-            state_dir: self.folder.path().join(format!("{}-{port}", host.state_folder())),
+            ..HostOptions::new(
+                workspace::root().join(folder).join("spin.toml"),
+                self.folder.path().join(format!("{}-{port}", host.state_folder())),
+            )
         })
         .await
         .unwrap()

@@ -155,7 +155,7 @@ async fn without_access_to_the_store_the_log_says_how_to_give_it() {
     };
     let harness = Harness::with_tenant(Tenant::start(TenantOptions::default()).await.unwrap(), options).await;
     assert_eq!(harness.get_as("ada").await.status, 200);
-    let lines = harness.api.server.log_lines();
+    let lines = harness.api.server.settled_log_lines().await;
     let advice = "no access: add default to key_value_stores of this component in spin.toml";
     assert!(lines.iter().any(|line| line.contains(advice)), "{lines:?}");
 }

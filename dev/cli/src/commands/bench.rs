@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::runner::Runner;
+
 /// Measure what a request costs, and print the figures as Markdown tables.
 ///
 /// Compares the API with a component that only forwards to Graph, in the same host; the component entra, as "gateway" and
@@ -47,6 +49,13 @@ pub struct Bench {
     /// The file for all figures, as JSON.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+}
+
+impl Bench {
+    /// What runs the components.
+    pub fn runner(&self) -> Runner {
+        if self.spin { Runner::RealSpin } else { Runner::Embedded }
+    }
 }
 
 fn positive(text: &str) -> Result<usize, String> {

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
+use anyhow::Result;
 use clap::{Args, ValueEnum};
+
+use crate::runner::Runner;
 
 /// Attack the API and the component `entra`, break everything around them, and search their logs, answers and stores for
 /// secrets.
@@ -37,6 +40,16 @@ pub struct Deep {
     /// The seed of the soak's schedule of calls and faults.
     #[arg(long, value_name = "NUMBER")]
     pub seed: Option<u64>,
+}
+
+impl Deep {
+    /// What runs the component.
+    ///
+    /// # Errors
+    /// If the environment variable that chooses it is wrong.
+    pub fn runner(&self) -> Result<Runner> {
+        if self.spin { Ok(Runner::RealSpin) } else { Runner::from_environment() }
+    }
 }
 
 /// What is checked.

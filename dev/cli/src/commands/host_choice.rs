@@ -3,9 +3,9 @@
 use anyhow::Result;
 use clap::Args;
 
-use crate::{handover::Host, spin_program::SpinProgram};
+use crate::{runner::Runner, spin_program::SpinProgram};
 
-/// Without either, it is the real Spin if that is installed and new enough, since then the embedded host need not be built.
+/// With neither, Spin is used if it is installed and new enough. The embedded host then need not be built.
 #[derive(Args, Clone, Copy, Debug, Default)]
 pub struct HostChoice {
     /// Run the real `spin` (4.1 or newer, on PATH or named by SPIN). Default, if there is one.
@@ -17,18 +17,21 @@ pub struct HostChoice {
 }
 
 impl HostChoice {
-    /// The chosen one.
+    /// The chosen one. `note` gets the reason if the embedded host takes Spin's place.
     ///
     /// # Errors
-    /// If the real Spin is requested, and missing or too old.
-    pub async fn host(self) -> Result<Host> {
+    /// If the real Spin is requested, or named by `SPIN`, and missing or too old.
+    pub async fn runner(self, note: impl FnOnce(&str)) -> Result<Runner> {
         if self.embedded {
-            return Ok(Host::Embedded);
+            return Ok(Runner::Embedded);
         }
         match SpinProgram::find().await {
-            Ok(_) => Ok(Host::Other),
-            Err(error) if self.spin => Err(error),
-            Err(_) => Ok(Host::Embedded),
+            Ok(_) => Ok(Runner::RealSpin),
+            Err(error) if self.spin || SpinProgram::is_named() => Err(error),
+            Err(error) => {
+                note(&format!("the embedded host serves, because {error}"));
+                Ok(Runner::Embedded)
+            }
         }
     }
 }

@@ -170,6 +170,7 @@ impl World {
                 KeyValueStore::Redis(format!("redis://{}", proxy.address()))
             }),
             component_variables: [("request_timeout".to_owned(), REQUEST_TIMEOUT.as_secs().to_string())].into(),
+            is_controlled: true,
             ..evidence.application_options()
         };
         evidence.credentials(&tenant);
@@ -256,7 +257,10 @@ impl World {
             let mut most = Memory::default();
             while !stopped.load(Ordering::Relaxed) {
                 if let Some(control) = &control {
-                    let now = control.memory().await.unwrap_or_default();
+                    let now = match control.memory().await {
+                        Ok(now) => now,
+                        Err(error) => return format!("{error:#}"),
+                    };
                     most.instances = most.instances.max(now.instances);
                     most.bytes = most.bytes.max(now.bytes);
                     most.largest_instance = most.largest_instance.max(now.largest_instance);
@@ -271,8 +275,10 @@ impl World {
                     most.instances
                 );
             }
-            let usage = process.and_then(|process| Usage::of_tree(process).ok()).unwrap_or_default();
-            format!("Spin {} at most", mebibytes(usage.peak_memory))
+            match process.and_then(|process| Usage::of_tree(process).ok()) {
+                Some(usage) => format!("Spin {} at most", mebibytes(usage.peak_memory)),
+                None => "Spin has ended".to_owned(),
+            }
         });
         (stop, sampler)
     }
