@@ -26,6 +26,9 @@ pub enum LogSink {
 /// How many of the last lines are kept for the error of a host that does not start, wherever the lines go.
 const LAST: usize = 20;
 
+/// What Spin 4.1 prints of each instance that it ends because it was interrupted. Nothing panicked.
+const OF_INTERRUPTED_SPIN: &str = "worker failed: worker panicked";
+
 /// Without a new line for this time, a host has nothing more to say about what it has done.
 const QUIET: Duration = Duration::from_millis(20);
 /// How often that is waited for, at most.
@@ -41,6 +44,8 @@ struct Kept {
     last: VecDeque<String>,
     /// How many there were.
     count: usize,
+    /// Whether the host was interrupted.
+    is_ending: bool,
 }
 
 #[derive(Debug)]
@@ -62,11 +67,14 @@ impl Log {
             }
             LogSink::Collect => Target::Memory(Vec::new()),
         };
-        Ok(Self(Arc::new(Mutex::new(Kept { target, last: VecDeque::new(), count: 0 }))))
+        Ok(Self(Arc::new(Mutex::new(Kept { target, last: VecDeque::new(), count: 0, is_ending: false }))))
     }
 
     pub(super) fn add(&self, line: String) {
         let mut kept = self.lock();
+        if kept.is_ending && line == OF_INTERRUPTED_SPIN {
+            return;
+        }
         kept.count += 1;
         kept.last.push_back(line.clone());
         if kept.last.len() > LAST {
@@ -81,6 +89,11 @@ impl Log {
                 Ok(())
             }
         };
+    }
+
+    /// From now on, leaves out what a host prints only because it was interrupted.
+    pub(super) fn expect_end(&self) {
+        self.lock().is_ending = true;
     }
 
     /// The lines so far, if they are kept in memory.
@@ -111,5 +124,30 @@ impl Log {
 
     fn lock(&self) -> MutexGuard<'_, Kept> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_interrupted_spin_may_seem_to_panic() {
+        let log = Log::open(&LogSink::Collect).unwrap();
+        log.add(OF_INTERRUPTED_SPIN.to_owned());
+        log.expect_end();
+        log.add(OF_INTERRUPTED_SPIN.to_owned());
+        log.add("one".to_owned());
+        assert_eq!(log.lines(), [OF_INTERRUPTED_SPIN, "one"]);
+    }
+
+    #[test]
+    fn the_last_lines_are_kept_wherever_they_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = Log::open(&LogSink::File(folder.path().join("log"))).unwrap();
+        (0..=LAST).for_each(|number| log.add(number.to_string()));
+        let last = log.unshown_last_lines();
+        assert_eq!((last.len(), last.first().map(String::as_str)), (LAST, Some("1")));
+        assert!(log.lines().is_empty());
     }
 }

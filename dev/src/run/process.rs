@@ -75,6 +75,7 @@ impl HostProcess {
     /// Ends the group as Ctrl-C does, so that it removes its temporary files, and returns what it printed. Dropping kills the
     /// rest.
     pub(super) async fn stop(mut self) -> Vec<String> {
+        self.log.expect_end();
         let _ = kill_process_group(self.group, Signal::INT);
         let _ = timeout(STOP_LIMIT, self.child.wait()).await;
         self.read_last_words().await;
