@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, anyhow, bail};
 use tokio::{process::Command, time::timeout};
 
 use crate::programs::output_of;
@@ -15,7 +15,7 @@ use crate::programs::output_of;
 /// The first Spin with WASI 0.3.0, which spin-sdk 7 needs. Spin 4.0 has only a release candidate of it.
 const OLDEST: (u32, u32) = (4, 1);
 /// Spin says at once which version it is. Another program of this name may do anything.
-const VERSION_LIMIT: Duration = Duration::from_secs(10);
+const VERSION_LIMIT: Duration = Duration::from_secs(3);
 const INSTALL: &str = "install Spin 4.1 or newer (https://spinframework.dev/install) or name its program in SPIN";
 
 /// A `spin` that is new enough.
@@ -37,9 +37,12 @@ impl SpinProgram {
     }
 
     async fn checked(program: OsString) -> Result<Self> {
-        let asked = timeout(VERSION_LIMIT, output_of(Command::new(&program).arg("--version"))).await;
-        let printed =
-            asked.map_err(Into::into).flatten().with_context(|| format!("the real Spin cannot be run: {INSTALL}"))?;
+        let mut command = Command::new(&program);
+        let asked = timeout(VERSION_LIMIT, output_of(command.arg("--version"))).await;
+        let asked = asked.unwrap_or_else(|_| {
+            bail!("`{} --version` printed nothing within {} s", program.display(), VERSION_LIMIT.as_secs())
+        });
+        let printed = asked.map_err(|error| anyhow!("{error:#}: {INSTALL}"))?;
         judge(&printed)?;
         Ok(Self(program))
     }
@@ -94,7 +97,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_missing_spin_is_named() {
-        let error = SpinProgram::checked("no-such-spin".into()).await.unwrap_err();
-        assert!(format!("{error:#}").contains(INSTALL), "{error:#}");
+        let error = SpinProgram::checked("no-such-spin".into()).await.unwrap_err().to_string();
+        assert!(error.starts_with("`no-such-spin` could not be started"), "{error}");
+        assert!(error.ends_with(INSTALL), "{error}");
     }
 }

@@ -173,7 +173,8 @@ impl fmt::Display for Introduction<'_> {
             writeln!(formatter, "  {:widest$}  {}", style(&person.name).green(), person.about)?;
         }
         let curl = format!("curl -i -H \"Authorization: Bearer $(cargo dev token --as {ORDINARY_MEMBER})\" {url}");
-        let spin = "ENVIRONMENT=\"$(cargo dev env)\" && eval \"$ENVIRONMENT\" && spin up --listen 127.0.0.1:3002";
+        // In a subshell, so that no later command uses this tenant by accident.
+        let spin = "(ENVIRONMENT=\"$(cargo dev env)\" && eval \"$ENVIRONMENT\" && spin up --listen 127.0.0.1:3002)";
         writeln!(
             formatter,
             "

@@ -115,7 +115,7 @@ impl Api {
         if options.manifest.is_none() {
             Component::Api.build(options.progress).await?;
         }
-        let step = options.progress.step("Starting the API");
+        let step = options.progress.step(&format!("Starting the API on {host}"));
         let directory = RunDirectory::prepare(options.directory.clone()).await?;
         let authority = authority_file(&directory, &tenant).await?;
         let manifest = manifest(&directory, &options).await?;

@@ -1,6 +1,6 @@
 //! What serves Spin applications: the real Spin or the embedded host.
 
-use std::ffi::OsString;
+use std::{ffi::OsString, fmt};
 
 use anyhow::Result;
 use cargo_dev::{handover::embedded_host, progress::Progress, runner::Runner, spin_program::SpinProgram, workspace};
@@ -15,6 +15,16 @@ pub enum AvailableRunner {
     Embedded(OsString),
     /// The real `spin`.
     Spin(OsString),
+}
+
+/// For people.
+impl fmt::Display for AvailableRunner {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Embedded(_) => formatter.write_str("the embedded host"),
+            Self::Spin(program) => write!(formatter, "Spin ({})", program.display()),
+        }
+    }
 }
 
 impl AvailableRunner {

@@ -29,7 +29,7 @@ impl HostChoice {
             Ok(_) => Ok(Runner::RealSpin),
             Err(error) if self.spin || SpinProgram::is_named() => Err(error),
             Err(error) => {
-                note(&format!("the embedded host serves, because {error}"));
+                note(&format!("the embedded host serves in Spin's place, because {error}"));
                 Ok(Runner::Embedded)
             }
         }
