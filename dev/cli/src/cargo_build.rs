@@ -144,10 +144,9 @@ async fn follow(
     Ok(diagnostics)
 }
 
-/// Whether a diagnostic only counts others.
+/// Whether a diagnostic, which can have colours, only counts others.
 fn is_summary(rendered: &str) -> bool {
-    let line = rendered.trim_end();
-    line.ends_with("warning emitted") || line.ends_with("warnings emitted") || line.contains("aborting due to ")
+    ["warning emitted", "warnings emitted", "aborting due to "].iter().any(|words| rendered.contains(words))
 }
 
 async fn read_all(stream: Option<impl AsyncRead + Unpin>) -> Result<String> {

@@ -53,7 +53,7 @@ impl Server {
         Ok(Self { url, process, control: None })
     }
 
-    /// For a host that was told to listen for this control.
+    /// For a host that was started with the socket of this control.
     pub(super) fn with_control(self, control: Control) -> Self {
         Self { control: Some(control), ..self }
     }

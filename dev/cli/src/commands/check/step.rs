@@ -41,7 +41,7 @@ impl Step {
         self
     }
 
-    /// For the step that runs beside the tests, on what was compiled for them.
+    /// For the step that runs while the tests do, on what was compiled for them.
     pub(super) const fn of_compiled_tests(mut self) -> Self {
         self.is_of_compiled_tests = true;
         self
