@@ -23,7 +23,7 @@ pub enum LogSink {
     Collect,
 }
 
-/// How many of the last lines are kept for the error of a host that does not start, wherever the lines go.
+/// How many of the last lines the error of a host that does not start has.
 const LAST: usize = 20;
 
 /// What Spin 4.1 prints of each instance that it ends because it was interrupted. Nothing panicked.
@@ -41,7 +41,6 @@ pub(super) struct Log(Arc<Mutex<Kept>>);
 #[derive(Debug)]
 struct Kept {
     target: Target,
-    last: VecDeque<String>,
     /// How many there were.
     count: usize,
     /// Whether the host was interrupted.
@@ -51,7 +50,8 @@ struct Kept {
 #[derive(Debug)]
 enum Target {
     Stderr,
-    File(File),
+    /// And the last lines, for an error.
+    File(File, VecDeque<String>),
     Memory(Vec<String>),
 }
 
@@ -63,11 +63,12 @@ impl Log {
             LogSink::Stderr => Target::Stderr,
             LogSink::File(path) => {
                 let file = File::options().create(true).append(true).open(path);
-                Target::File(file.with_context(|| format!("cannot open {}", path.display()))?)
+                let file = file.with_context(|| format!("cannot open {}", path.display()))?;
+                Target::File(file, VecDeque::new())
             }
             LogSink::Collect => Target::Memory(Vec::new()),
         };
-        Ok(Self(Arc::new(Mutex::new(Kept { target, last: VecDeque::new(), count: 0, is_ending: false }))))
+        Ok(Self(Arc::new(Mutex::new(Kept { target, count: 0, is_ending: false }))))
     }
 
     pub(super) fn add(&self, line: String) {
@@ -76,14 +77,17 @@ impl Log {
             return;
         }
         kept.count += 1;
-        kept.last.push_back(line.clone());
-        if kept.last.len() > LAST {
-            kept.last.pop_front();
-        }
         // A closed terminal or a full disk should not stop the server.
         let _ = match &mut kept.target {
             Target::Stderr => writeln!(stderr(), "{line}"),
-            Target::File(file) => writeln!(file, "{line}"),
+            Target::File(file, last) => {
+                let written = writeln!(file, "{line}");
+                last.push_back(line);
+                if last.len() > LAST {
+                    last.pop_front();
+                }
+                written
+            }
             Target::Memory(lines) => {
                 lines.push(line);
                 Ok(())
@@ -100,7 +104,7 @@ impl Log {
     pub(super) fn lines(&self) -> Vec<String> {
         match &self.lock().target {
             Target::Memory(lines) => lines.clone(),
-            Target::Stderr | Target::File(_) => Vec::new(),
+            Target::Stderr | Target::File(..) => Vec::new(),
         }
     }
 
@@ -118,8 +122,11 @@ impl Log {
 
     /// The last lines, unless they were shown.
     pub(super) fn unshown_last_lines(&self) -> Vec<String> {
-        let kept = self.lock();
-        if matches!(kept.target, Target::Stderr) { Vec::new() } else { kept.last.iter().cloned().collect() }
+        match &self.lock().target {
+            Target::Stderr => Vec::new(),
+            Target::File(_, last) => last.iter().cloned().collect(),
+            Target::Memory(lines) => lines.iter().skip(lines.len().saturating_sub(LAST)).cloned().collect(),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Kept> {
@@ -142,12 +149,14 @@ mod tests {
     }
 
     #[test]
-    fn the_last_lines_are_kept_wherever_they_go() {
+    fn the_last_lines_are_known_wherever_they_go() {
         let folder = tempfile::tempdir().unwrap();
-        let log = Log::open(&LogSink::File(folder.path().join("log"))).unwrap();
-        (0..=LAST).for_each(|number| log.add(number.to_string()));
-        let last = log.unshown_last_lines();
-        assert_eq!((last.len(), last.first().map(String::as_str)), (LAST, Some("1")));
-        assert!(log.lines().is_empty());
+        for (sink, kept) in [(LogSink::File(folder.path().join("log")), 0), (LogSink::Collect, LAST + 1)] {
+            let log = Log::open(&sink).unwrap();
+            (0..=LAST).for_each(|number| log.add(number.to_string()));
+            let last = log.unshown_last_lines();
+            assert_eq!((last.len(), last.first().map(String::as_str)), (LAST, Some("1")), "{sink:?}");
+            assert_eq!(log.lines().len(), kept, "{sink:?}");
+        }
     }
 }

@@ -25,11 +25,10 @@ pub(super) fn outcome(environment: &[(&str, &str)], warnings: &[String], started
     if environment.is_empty() {
         return Outcome::failed("clippy is not installed: rustup component add clippy");
     }
-    match warnings {
-        [] => Outcome::Passed(started.elapsed()),
-        [_] => Outcome::failed(&format!("{}\n1 warning", warnings.concat())),
-        _ => Outcome::failed(&format!("{}\n{} warnings", warnings.concat(), warnings.len())),
+    if warnings.is_empty() {
+        return Outcome::Passed(started.elapsed());
     }
+    Outcome::failed(&format!("{}\nwarnings: {}", warnings.concat(), warnings.len()))
 }
 
 #[cfg(test)]
@@ -46,8 +45,8 @@ mod tests {
             }
         };
         assert_eq!(reason(&ENVIRONMENT, &[]), None);
-        assert_eq!(reason(&ENVIRONMENT, &["warning: unused\n"]).as_deref(), Some("1 warning"));
-        assert_eq!(reason(&ENVIRONMENT, &["warning: one\n", "warning: two\n"]).as_deref(), Some("2 warnings"));
+        assert_eq!(reason(&ENVIRONMENT, &["warning: unused\n"]).as_deref(), Some("warnings: 1"));
+        assert_eq!(reason(&ENVIRONMENT, &["warning: one\n", "warning: two\n"]).as_deref(), Some("warnings: 2"));
         assert!(reason(&[], &[]).is_some_and(|reason| reason.contains("rustup component add clippy")));
     }
 }
